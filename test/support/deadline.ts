@@ -1,9 +1,9 @@
-// Waits with an end. A test that waits for an event which never comes should say what it waited for, not only
-// that the runner's time is up.
+// Waits with a time limit. When an event never happens, the failure names the event. The time limit of the test runner alone
+// would not.
 
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** `promise`, or an Error that names `what` after `timeoutMs`. `describe` is asked for details at that time. */
+/** Settles as `promise`, or rejects after `timeoutMs` with an Error that has `what` and the details of `describe()`. */
 export async function within<T>(
   promise: Promise<T>,
   timeoutMs: number,
@@ -24,12 +24,12 @@ export async function within<T>(
   }
 }
 
-/** Shorter than the time limit of a test, which would end the wait without saying what it was for, ms. */
+/** Shorter than the time limit of a test, so that the failure names the awaited event, ms. */
 export const PATIENCE_MS = Number(process.env.VERA_TEST_PATIENCE_MS ?? 30_000)
 
 /**
- * Asks `probe` until it returns something other than undefined, for states that another process shows only to
- * those who ask. An exception of the last probe becomes the cause.
+ * Calls `probe` until it returns a value other than undefined. For states of another process that can only be polled. An
+ * exception of the last call becomes the cause.
  */
 export async function eventually<T>(
   what: string,

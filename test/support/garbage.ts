@@ -1,9 +1,9 @@
-// Whether something is still referenced, for tests of what must be forgotten.
+// Checks whether objects are still referenced, for tests of code that must release them.
 
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-/** Runs the garbage collector, outside of the current call so that its variables do not count. */
+/** Runs the garbage collector after the current call, so that variables of that call hold no references. */
 export async function collectGarbage(): Promise<void> {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
@@ -11,7 +11,7 @@ export async function collectGarbage(): Promise<void> {
   collect()
 }
 
-/** How many of the targets are still there. */
+/** Resolves with the number of targets that were not collected. */
 export function alive(references: readonly WeakRef<object>[]): number {
   return references.filter(reference => reference.deref() !== undefined).length
 }

@@ -1,14 +1,14 @@
-// What keeps an event loop alive after a test: sockets, servers, timers, child processes, streams. Compared with
-// what was there before, so that the test runner's own resources do not count.
+// Finds resources that a test left open: sockets, servers, timers, child processes, streams. They are compared with the
+// resources before the test, so that those of the test runner do not count.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach } from 'vitest'
 
-/** Kinds of `process.getActiveResourcesInfo` that come and go by themselves, or belong to the test runner. */
+/** Kinds of `process.getActiveResourcesInfo` that end by themselves, or belong to the test runner. */
 const IGNORED = new Set(['FSReqCallback', 'FSReqPromise', 'MessagePort', 'CloseReq', 'Immediate'])
 const PATIENCE_MS = 2000
 
-/** How many of each kind are open now. */
+/** Returns the number of open resources of each kind. */
 export function openResources(): Map<string, number> {
   const counts = new Map<string, number>()
   for (const kind of process.getActiveResourcesInfo()) {
@@ -17,7 +17,7 @@ export function openResources(): Map<string, number> {
   return counts
 }
 
-/** What is open beyond `before`, as `TCPSocketWrap +2`; empty when all is in order. */
+/** Returns the resources that are open in addition to `before`, such as `TCPSocketWrap +2`. */
 export function leakedSince(before: ReadonlyMap<string, number>): string[] {
   return [...openResources()].flatMap(([kind, count]) => {
     const surplus = count - (before.get(kind) ?? 0)
@@ -25,7 +25,7 @@ export function leakedSince(before: ReadonlyMap<string, number>): string[] {
   })
 }
 
-/** Waits a moment for closes that are under way, then throws when something is left. */
+/** Waits a short time for closes in progress, then throws when a resource is still open. */
 export async function expectNoLeak(
   before: ReadonlyMap<string, number>,
   patienceMs = PATIENCE_MS,
@@ -34,13 +34,13 @@ export async function expectNoLeak(
   for (;;) {
     const leaked = leakedSince(before)
     if (leaked.length === 0) return
-    // Our own wait is a timer too, but it is over whenever we look.
+    // The wait itself is a timer too, but it has ended before each check.
     if (performance.now() > deadline) throw new Error(`left open by the test: ${leaked.join(', ')}`)
     await delay(10)
   }
 }
 
-/** Every test of the calling file or block must leave nothing open. Call it before other hooks that tear down. */
+/** Fails each test of the calling file or block that leaves a resource open. Call it before other hooks that tear down. */
 export function useLeakCheck(): void {
   let before = openResources()
   beforeEach(() => {

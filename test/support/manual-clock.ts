@@ -1,5 +1,5 @@
-// A Clock that stands still until a test moves it. Timers run in the order of their due time, ties in the order
-// they were set; a timer set by a timer runs in the same `advance` when it falls due within it.
+// A Clock whose time changes only when a test advances it. Timers run in the order of their due time; timers with the same due
+// time run in the order of their creation. A timer that another timer sets runs in the same `advance` when it is due by then.
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 
@@ -34,12 +34,12 @@ export class ManualClock implements Clock {
     return { cancel: () => void this.#entries.delete(entry) }
   }
 
-  /** Timers set and neither run nor cancelled: zero when whatever was tested has stopped. */
+  /** Timers that have not run and are not cancelled. Zero when the tested object has stopped. */
   get pendingTimers(): number {
     return this.#entries.size
   }
 
-  /** Moves time by `byMs`, running what falls due on the way at exactly its own time. */
+  /** Advances the time by `byMs`, and runs each timer at exactly its due time. */
   advance(byMs: number): void {
     const untilMs = this.#nowMs + byMs
     for (let next = this.#nextDue(untilMs); next; next = this.#nextDue(untilMs)) {
@@ -50,12 +50,12 @@ export class ManualClock implements Clock {
     this.#nowMs = untilMs
   }
 
-  /** Time passes and no timer runs, as in a process that is stopped: what falls due does so late, in the next `advance`. */
+  /** Advances the time and runs no timer, as in a stopped process. Timers that are due run late, in the next `advance`. */
   freeze(forMs: number): void {
     this.#nowMs += forMs
   }
 
-  /** As `advance`, in steps, letting promises and I/O callbacks of each step run before the next. */
+  /** Advances in steps. Promises and I/O callbacks of each step run before the next step. */
   async advanceAsync(byMs: number, stepMs = byMs): Promise<void> {
     for (let left = byMs; left > 0; left -= stepMs) {
       this.advance(Math.min(stepMs, left))

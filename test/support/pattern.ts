@@ -1,9 +1,9 @@
-// Bytes that anyone can make and check at any offset, so that a transfer needs no copy of what was sent: a
-// lost, repeated or moved piece shows as a wrong byte.
+// A pattern of bytes that can be computed and checked at any offset, so that a check of a transfer needs no copy of the sent
+// bytes. A lost, repeated or moved piece leads to a wrong byte.
 
 import { createHash } from 'node:crypto'
 
-// Prime, so that no buffer size in use is a multiple of it and a shifted piece never looks right.
+// A prime, so that no buffer size in use is a multiple of it, and a shifted piece never matches.
 const PERIOD = 65_521
 
 const TABLE = Buffer.alloc(2 * PERIOD)
@@ -11,13 +11,13 @@ for (let index = 0; index < TABLE.length; index += 1) {
   TABLE[index] = ((index % PERIOD) * 31 + ((index % PERIOD) >>> 8)) & 0xff
 }
 
-/** The pattern's bytes from `offset` on; `length` at most one period (65,521). A view, not to be written to. */
+/** Returns a read-only view of the pattern's bytes from `offset` on. `length` is at most one period (65,521). */
 function viewOf(offset: number, length: number): Buffer {
   const start = offset % PERIOD
   return TABLE.subarray(start, start + length)
 }
 
-/** A copy of the pattern's `length` bytes from `offset` on. */
+/** Returns a copy of `length` bytes of the pattern from `offset` on. */
 export function patternBytes(offset: number, length: number): Buffer {
   const bytes = Buffer.allocUnsafe(length)
   for (let done = 0; done < length; done += PERIOD) {
@@ -26,7 +26,7 @@ export function patternBytes(offset: number, length: number): Buffer {
   return bytes
 }
 
-/** Whether `bytes` are the pattern's from `offset` on. */
+/** True when `bytes` equal the pattern from `offset` on. */
 export function isPattern(bytes: Buffer, offset: number): boolean {
   for (let done = 0; done < bytes.length; done += PERIOD) {
     const piece = bytes.subarray(done, done + PERIOD)
@@ -35,7 +35,7 @@ export function isPattern(bytes: Buffer, offset: number): boolean {
   return true
 }
 
-/** SHA-256 of the pattern's first `length` bytes, hex. */
+/** Returns the SHA-256 of the first `length` bytes of the pattern, in hex. */
 export function patternHash(length: number): string {
   const hash = createHash('sha256')
   for (let done = 0; done < length; done += PERIOD) hash.update(viewOf(done, Math.min(PERIOD, length - done)))

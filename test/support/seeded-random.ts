@@ -1,7 +1,7 @@
-// Randomness that a failing test can repeat: the same seed gives the same sequence (mulberry32, public domain
-// arithmetic). Print the seed in every message of a test that uses it.
+// Repeatable randomness: the same seed gives the same sequence (mulberry32, public domain arithmetic). Print the seed in every
+// message of a test that uses it.
 
-/** Uniform in [0, 1), as Math.random. */
+/** Returns a uniform number in [0, 1), like Math.random. */
 export type Random = () => number
 
 export function seededRandom(seed: number): Random {
@@ -14,12 +14,12 @@ export function seededRandom(seed: number): Random {
   }
 }
 
-/** An integer in [min, max], both included. */
+/** Returns an integer in [min, max], both included. */
 export function randomInteger(random: Random, min: number, max: number): number {
   return min + Math.floor(random() * (max - min + 1))
 }
 
-/** A seed for this run: `SEED` of the environment to repeat a failure, else a new one. */
+/** Returns the seed of this run: `SEED` of the environment to repeat a failure, else a new one. */
 export function runSeed(): number {
   const given = process.env.SEED
   if (given === undefined) return Math.floor(Math.random() * 0xffff_ffff)

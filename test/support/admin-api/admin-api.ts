@@ -1,5 +1,5 @@
-// An admin API over a real database, for tests: what is beside it (directory, telephones, issuer) is played by
-// plain objects. Every answer is held against the OpenAPI document on its way through.
+// An admin API over a real database, for tests. Plain objects replace its other parts: the directory, the Telephones and the
+// issuer. Every response is compared with the OpenAPI document.
 
 import { randomUUID } from 'node:crypto'
 import { systemClock } from '@vera-stack/shared/clock.ts'
@@ -34,7 +34,7 @@ import { OpenApiCheck } from './openapi-check.ts'
 export interface CallOptions {
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>>
-  /** Default: a key that may do everything; null: none. */
+  /** Default: a key with all rights. Null: no key. */
   readonly key?: string | null
   readonly remoteAddress?: string
 }
@@ -42,7 +42,7 @@ export interface CallOptions {
 export interface CallResponse {
   readonly status: number
   readonly headers: Headers
-  /** Tests know what they asked for. */
+  /** The parsed body, without a type: the test has the expected shape. */
   // biome-ignore lint/suspicious/noExplicitAny: assertions read the fields they expect
   readonly body: any
   readonly etag: string
@@ -60,11 +60,11 @@ export class AdminApiHarness {
   readonly services: DirectoryService[] = []
   readonly routesOfServices: DirectoryRoute[] = []
   readonly lineStates: { readonly line: Line; readonly state: LineState }[] = []
-  /** By id of the service. */
+  /** By the id of the service. */
   readonly lastLines = new Map<string, LastLine>()
   readonly serviceRefusals = new Map<string, RefusedAnnouncement>()
   readonly lastErrors = new Map<ServiceId, ServiceError>()
-  /** Responses of other replicas, by the name of the question. */
+  /** Responses of other replicas, by the name of the query. */
   readonly remote: {
     readonly replicaId: string
     readonly respond: (name: string, params: object) => unknown
@@ -173,7 +173,7 @@ export class AdminApiHarness {
     this.#check = new OpenApiCheck(this.app.document())
   }
 
-  /** A key with these scopes. */
+  /** Creates a key with these scopes. */
   async key(scopes: readonly string[], expiresAt: Date | null = null): Promise<{ key: string; id: string }> {
     const { key, prefix, hash } = createApiKey()
     const row = await this.#store.adminKeys.create(
@@ -187,7 +187,7 @@ export class AdminApiHarness {
     return this.lineStates.filter(({ line }) => line.service === service)
   }
 
-  /** Tells those who follow the directory that something new is there. */
+  /** Notifies the followers of the directory about a change. */
   applied(sequence: number): void {
     for (const listener of this.listeners) listener.applied?.(sequence)
   }

@@ -36,7 +36,7 @@ export interface DocumentedCall {
   readonly path: string
   /** Sent as JSON, unless it is bytes. */
   readonly body?: unknown
-  /** null: left out. */
+  /** Null: the field is omitted. */
   readonly headers?: Readonly<Record<string, string | string[] | null>>
 }
 
@@ -134,7 +134,7 @@ export class DocumentedApi {
         { host: '127.0.0.1', port: this.#port, method, path, headers, agent: this.#agent },
         async incoming => {
           try {
-            // An event stream has no end of its own.
+            // An event stream does not end by itself.
             if (incoming.headers['content-type']?.startsWith('text/event-stream') === true) {
               resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text: 'events' })
               incoming.destroy()

@@ -3,7 +3,7 @@
 
 export type JsonSchema = Readonly<Record<string, unknown>>
 
-/** Keywords that only describe. */
+/** Keywords that describe a value and check no rule. */
 const ANNOTATIONS: ReadonlySet<string> = new Set([
   'description',
   'example',
@@ -18,7 +18,7 @@ export class JsonSchemaReader {
   readonly #definitions: Readonly<Record<string, JsonSchema>>
   readonly #patterns = new Map<string, RegExp>()
 
-  /** `definitions`: what `#/components/schemas/…` leads to. */
+  /** `definitions`: the schemas that `#/components/schemas/…` refers to. */
   constructor(definitions: Readonly<Record<string, JsonSchema>>) {
     this.#definitions = definitions
   }
@@ -29,7 +29,7 @@ export class JsonSchemaReader {
       typeof schema.$ref === 'string' ? /^#\/components\/schemas\/(.+)$/.exec(schema.$ref)?.[1] : undefined
     if (schema.$ref === undefined) return schema
     const found = name === undefined ? undefined : this.#definitions[name]
-    if (found === undefined) throw new Error(`a reference that leads nowhere: ${String(schema.$ref)}`)
+    if (found === undefined) throw new Error(`unknown reference: ${String(schema.$ref)}`)
     return found
   }
 
@@ -110,12 +110,12 @@ export class JsonSchemaReader {
           : others.every(key => this.accepts(operand as JsonSchema, value[key]))
       }
       default:
-        throw new Error(`a keyword that this reader does not know: ${keyword}`)
+        throw new Error(`unsupported keyword: ${keyword}`)
     }
   }
 }
 
-/** The key that a part of a JSON pointer names. */
+/** Returns the key in a part of a JSON pointer. */
 function unescaped(part: string): string {
   return part.replaceAll('~1', '/').replaceAll('~0', '~')
 }

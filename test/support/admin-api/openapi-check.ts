@@ -1,5 +1,5 @@
-// Holds the answers of an API against its own OpenAPI 3.1 document: status, media type and body must be as the
-// document says. Bodies are read with zod, from the document's JSON Schemas.
+// Compares the responses of an API with its own OpenAPI 3.1 document: status, media type and body must match. zod checks the
+// bodies with the JSON Schemas of the document.
 
 import { z } from 'zod'
 
@@ -30,9 +30,9 @@ type JsonSchema = Parameters<typeof z.fromJSONSchema>[0]
 export interface ApiResponse {
   readonly status: number
   readonly contentType: string | undefined
-  /** Parsed; undefined for none. */
+  /** The parsed body; undefined without a body. */
   readonly body: unknown
-  /** Absent: they are not compared. */
+  /** Absent: the header fields are not compared. */
   readonly headers?: Readonly<Record<string, string | string[] | undefined>>
 }
 
@@ -43,7 +43,7 @@ export class OpenApiCheck {
   readonly #operations: readonly { readonly pattern: RegExp; readonly path: string }[]
 
   constructor(document: object) {
-    // References stay within the document; zod looks for them under $defs.
+    // References stay within the document. zod resolves them under $defs.
     const text = JSON.stringify(document).replaceAll('#/components/schemas/', '#/$defs/')
     this.#document = JSON.parse(text) as OpenApiDocument
     this.#definitions = this.#document.components.schemas
@@ -53,9 +53,9 @@ export class OpenApiCheck {
     }))
   }
 
-  /** Throws when the answer to `method path` is not as documented. A path that is not there is left alone. */
+  /** Throws when the response to `method path` differs from the document. Ignores a path that is not in the document. */
   check(method: string, path: string, actual: ApiResponse): void {
-    // A literal path wins over one with parameters, as it does in the router.
+    // A literal path wins over a path with parameters, as in the router.
     const found = this.#operations.filter(({ pattern }) => pattern.test(path))
     const entry = found.find(operation => !operation.path.includes('{')) ?? found[0]
     const operation = entry && this.#document.paths[entry.path]?.[method.toLowerCase()]
@@ -69,13 +69,13 @@ export class OpenApiCheck {
       const text = actual.headers?.[name.toLowerCase()]
       if (text === undefined && header.required === true) throw new Error(`${where}: ${name} is missing`)
       const value = (header.schema as { type?: string }).type === 'integer' ? Number(text) : text
-      // zod takes a reference for a URL.
+      // zod would treat a reference as a URL.
       const reference = (header.schema as { format?: string }).format === 'uri-reference'
       if (text !== undefined && !(reference && URL.canParse(String(text), 'http://localhost')))
         this.#compare(`${where}: ${name}`, header.schema, value)
     }
     if (response.content === undefined) {
-      if (actual.body !== undefined) throw new Error(`${where}: a body that is not documented`)
+      if (actual.body !== undefined) throw new Error(`${where}: a body is not documented`)
       return
     }
     const schema = response.content[actual.contentType ?? '']?.schema

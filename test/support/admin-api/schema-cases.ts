@@ -1,6 +1,6 @@
-// Makes values for a JSON Schema: at, below and above each limit that the schema states, of each other type, and with each
-// change that a format may forbid. Each case is a whole value that is minimal beside the place under test, so that a refusal
-// is about this place.
+// Generates values for a JSON Schema: at, below and above each limit of the schema, of each other type, and with each change
+// that a format may forbid. Each case is a complete value that is minimal except at the place under test, so that only this
+// place can cause a rejection.
 
 import type { JsonSchema, JsonSchemaReader } from './json-schema.ts'
 
@@ -8,14 +8,14 @@ export interface SchemaCase {
   /** JSON pointer to the value under test. */
   readonly place: string
   readonly body: unknown
-  /** Of the place. */
+  /** The schema of the place. */
   readonly schema: JsonSchema
 }
 
 type Wrap = (value: unknown) => unknown
 
 const OTHER_TYPES: readonly unknown[] = [null, true, 7, 'x', [], {}]
-/** Names that an object of JavaScript has without being asked. */
+/** Names that every object of JavaScript inherits. */
 const FOREIGN_KEYS = ['x-other', '__proto__', 'constructor', 'toString', '']
 const PIECES = [
   '',
@@ -95,7 +95,7 @@ export class SchemaCases {
     this.#reader = reader
   }
 
-  /** Returns a value that the schema allows, with as little in it as it allows. */
+  /** Returns the smallest value that the schema allows. */
   sample(written: JsonSchema): unknown {
     const schema = this.#reader.resolve(written)
     if (schema.example !== undefined) return schema.example
@@ -121,7 +121,7 @@ export class SchemaCases {
     }
   }
 
-  /** Cases at each limit: the same in each run. */
+  /** Returns the cases at each limit. They are the same in each run. */
   limits(schema: JsonSchema): SchemaCase[] {
     return [
       ...this.#walk(
@@ -133,7 +133,7 @@ export class SchemaCases {
     ]
   }
 
-  /** Cases with one piece of text inserted, for each string: many, to choose from. */
+  /** Returns cases with one piece of text inserted into each string. They are many, so callers choose some of them. */
   edits(schema: JsonSchema): SchemaCase[] {
     return [
       ...this.#walk(
@@ -180,7 +180,7 @@ export class SchemaCases {
   *#edges(schema: JsonSchema): Generator<unknown> {
     const limit = (keyword: string) => schema[keyword] as number | undefined
     yield this.sample(schema)
-    // Each place gets two of them in turn, because a schema has many places.
+    // Each place gets only two of them, in turn, because a schema has many places.
     this.#turn += 2
     yield* [0, 1].map(more => OTHER_TYPES[(this.#turn + more) % OTHER_TYPES.length])
     if (schema.enum !== undefined) {
@@ -232,7 +232,7 @@ export class SchemaCases {
     }
   }
 
-  /** Texts of this length: one of plain characters, and one in which a character takes two units of UTF-16. */
+  /** Returns texts of this length: one of plain characters, and one of characters with two UTF-16 units. */
   *#textsOf(schema: JsonSchema, length: number): Generator<string> {
     if (length < 0) return
     const example = String(this.sample({ ...schema, type: 'string' }))
@@ -244,7 +244,7 @@ export class SchemaCases {
         return { filler, text: [...text].slice(0, length).join('') }
       }),
     )
-    // A text that breaks the format is no test of the length.
+    // A text that violates the format cannot test the length.
     const good = texts.filter(({ text }) => this.#reader.accepts(form, text))
     yield (good[0] ?? texts[0])?.text ?? ''
     const wide = good.find(({ filler }) => filler === '😀')
@@ -262,7 +262,7 @@ export class SchemaCases {
     }
   }
 
-  /** The object with these properties, those that it requires, and as many others as it must have. */
+  /** Returns an object with these properties, the required ones, and as many others as the schema demands. */
   #objectWith(schema: JsonSchema, given: Record<string, unknown>): Record<string, unknown> {
     const required = (schema.required ?? []) as string[]
     const missing = required.filter(name => !Object.hasOwn(given, name))
@@ -287,7 +287,7 @@ export class SchemaCases {
   }
 }
 
-/** Own also for the name `__proto__`. */
+/** Sets an own property, also for the name `__proto__`. */
 function ownProperty(name: string, value: unknown): object {
   return Object.defineProperty({}, name, { value, enumerable: true, configurable: true, writable: true })
 }

@@ -1,5 +1,5 @@
-// The admin API over a store that is a stub: it finds one row for everything, and refuses every write in its own way (409).
-// A request that gets so far has passed all checks of its form. For tests that compare the OpenAPI document with these.
+// The admin API over a stub of the store: each query finds one row, and each write is rejected with 409. A request that
+// reaches the stub has passed all checks of its form. Tests compare these checks with the OpenAPI document.
 
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
@@ -36,7 +36,7 @@ interface OpenApiDocument {
 const { key, prefix, hash } = createApiKey()
 export const apiKey = key
 
-/** What the stub has: one row that is good for each table. */
+/** The one row of the stub. It is valid for each table. */
 const row = {
   id: '0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5e',
   version: 3,
@@ -135,7 +135,7 @@ export const operations = Object.entries(document.paths).flatMap(([path, methods
     ...operation,
   })),
 )
-/** True when the server does not refuse the form of the request. */
+/** Resolves with true when the server accepts the form of the request. */
 export async function serverAccepts(
   method: string,
   path: string,
@@ -154,7 +154,7 @@ export async function serverAccepts(
   return response.status !== 400
 }
 
-/** Pieces of text that some format somewhere does not allow. */
+/** Pieces of text that at least one format does not allow. */
 export const TEXT_PIECES = [
   '',
   ' ',

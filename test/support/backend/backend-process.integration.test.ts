@@ -16,7 +16,7 @@ describe('the misbehaving backend', () => {
     backend = await Backend.start(processes)
   })
 
-  it('shows exactly what it received', async () => {
+  it('reports exactly the bytes that it received', async () => {
     const bytes = 'POST /hash?x=%2F HTTP/1.1\r\nhOST: a\r\nContent-Length: 3\r\n\r\nabc'
     const response = await rawExchange(backend.port, bytes)
     expect(JSON.parse(response.body.toString())).toMatchObject({ bytes: 3 })
@@ -27,7 +27,7 @@ describe('the misbehaving backend', () => {
     expect(backend.received(request.connection)).toBe(bytes)
   })
 
-  it('sees an upload that breaks off', async () => {
+  it('reports an upload that was aborted', async () => {
     const client = await RawConnection.open(backend.port)
     await client.send('POST /hash HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc')
     await backend.next('request')
@@ -35,7 +35,7 @@ describe('the misbehaving backend', () => {
     expect(await backend.next('body')).toMatchObject({ bytes: 3, complete: false })
   })
 
-  it('dies in the middle of a body, with a FIN and with a reset', async () => {
+  it('closes the connection in the middle of a body, with a FIN and with a reset', async () => {
     for (const how of ['fin', 'reset']) {
       const response = await rawExchange(backend.port, get(`/die?how=${how}&length=1000&bytes=100`))
       expect([response.complete, response.body.length]).toEqual([false, 100])
@@ -84,7 +84,7 @@ describe('the misbehaving backend', () => {
   })
 })
 
-it('hashes the pattern as its bytes hash', async () => {
+it("computes the hash of the pattern's bytes", async () => {
   const { createHash } = await import('node:crypto')
   const bytes = patternBytes(0, 200_000)
   expect(patternHash(200_000)).toBe(createHash('sha256').update(bytes).digest('hex'))

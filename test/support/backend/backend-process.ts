@@ -1,4 +1,4 @@
-// The test's handle on the misbehaving backend's process: where it listens and what it has received so far.
+// Controls the process of the misbehaving backend for a test: its port, and its reports of received data.
 
 import { join } from 'node:path'
 import { within } from '../deadline.ts'
@@ -34,17 +34,17 @@ export class Backend {
     return listening.port
   }
 
-  /** All reports of a type so far. */
+  /** Returns all reports of a type so far. */
   all<T extends BackendReport['type']>(type: T): Of<T>[] {
     return this.reports.filter(report => report.type === type) as Of<T>[]
   }
 
-  /** Forgets what was received, but not where it listens. */
+  /** Drops all reports except the one with the port. */
   clear(): void {
     this.reports.splice(0, this.reports.length, ...this.all('listening'))
   }
 
-  /** The first report of a type that fits, come already or not yet. */
+  /** Resolves with the first report of a type that fits. It may have arrived before the call. */
   next<T extends BackendReport['type']>(
     type: T,
     fits: (report: Of<T>) => boolean = () => true,
@@ -65,12 +65,12 @@ export class Backend {
     )
   }
 
-  /** Sends one event on every open `/stepped` stream; without a text they end, and `/die?when=told` dies. */
+  /** Sends one event on every open `/stepped` stream. Without a text, these streams end, and `/die?when=told` requests too. */
   step(text?: string): void {
     this.child.post({ step: text })
   }
 
-  /** What arrived on a connection, byte for byte, the first 64 KiB. */
+  /** Returns the first 64 KiB that arrived on a connection. */
   received(connection: number): string {
     const chunks = this.all('bytes').filter(report => report.connection === connection)
     return Buffer.concat(chunks.map(({ bytes }) => bytes)).toString('latin1')

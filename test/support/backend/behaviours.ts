@@ -1,5 +1,5 @@
-// What the misbehaving backend can be asked for, by path. `raw` writes exact bytes to the socket past Node's
-// HTTP layer; everything else is ordinary HTTP. Parameters come in the query.
+// The behaviours of the misbehaving backend, by path. `/raw` writes exact bytes to the socket without Node's HTTP layer; all
+// other paths use ordinary HTTP. The query holds the parameters.
 
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -14,7 +14,7 @@ export interface Exchange {
 
 const number = (query: URLSearchParams, name: string, fallback: number) => Number(query.get(name) ?? fallback)
 
-/** Reads the body to its end; undefined when it broke off. */
+/** Reads the body to its end. Resolves with undefined when the sender aborted it. */
 async function readBody(request: IncomingMessage): Promise<{ bytes: number; sha256: string } | undefined> {
   const hash = createHash('sha256')
   let bytes = 0
@@ -24,13 +24,13 @@ async function readBody(request: IncomingMessage): Promise<{ bytes: number; sha2
       bytes += chunk.length
     }
   } catch {
-    // The sender went away: the report says so (see server.ts), there is nobody to answer.
+    // The sender has closed the connection, so a response is not possible. server.ts reports the abort.
     return undefined
   }
   return { bytes, sha256: hash.digest('hex') }
 }
 
-/** Sends `count` pieces, one each `intervalMs`, until the reader goes away. */
+/** Sends `count` pieces, one every `intervalMs`, until the reader closes the connection. */
 function sendSlowly(
   response: ServerResponse,
   count: number,
@@ -72,7 +72,7 @@ function sendPattern(response: ServerResponse, totalBytes: number): void {
 const stepped = new Set<ServerResponse>()
 const doomed = new Set<() => void>()
 
-/** One event on every stepped stream that is open; without a text they end, and so do those that wait to die. */
+/** Sends one event on every open `/stepped` stream. Without a text, ends these streams and the waiting `/die` connections. */
 export function step(text: string | undefined): void {
   if (text === undefined) {
     for (const die of doomed) die()
@@ -87,14 +87,14 @@ export function step(text: string | undefined): void {
 export const BEHAVIOURS: Record<string, (exchange: Exchange) => void | Promise<void>> = {
   '/hello': ({ response }) => void response.end('hello\n'),
 
-  /** Status, one header and body as asked: ?status=&name=&value=&body= */
+  /** Responds with the status, one header field and the body of the query: ?status=&name=&value=&body= */
   '/answer': ({ response, query }) => {
     const name = query.get('name')
     response.writeHead(number(query, 'status', 200), name ? { [name]: query.get('value') ?? '' } : {})
     response.end(query.get('body') ?? '')
   },
 
-  /** The request's own head, as JSON: method, url, rawHeaders. */
+  /** Responds with the head of the request as JSON: method, url, rawHeaders. */
   '/request': ({ request, response }) => {
     request.resume()
     const { method, url, rawHeaders, httpVersion } = request
@@ -102,14 +102,14 @@ export const BEHAVIOURS: Record<string, (exchange: Exchange) => void | Promise<v
     response.end(JSON.stringify({ method, url, rawHeaders, httpVersion }))
   },
 
-  /** The request's body comes back while it is still being sent. */
+  /** Sends the request body back while it arrives. */
   '/echo': ({ request, response }) => {
     const type = request.headers['content-type']
     if (type) response.setHeader('content-type', type)
     pipeline(request, response, () => undefined)
   },
 
-  /** Reads the whole body, then says how many bytes and their SHA-256. */
+  /** Reads the whole body, then responds with its length and its SHA-256. */
   '/hash': async ({ request, response }) => {
     const body = await readBody(request)
     if (!body) return
@@ -117,21 +117,21 @@ export const BEHAVIOURS: Record<string, (exchange: Exchange) => void | Promise<v
     response.end(JSON.stringify({ ...body, rawTrailers: request.rawTrailers }))
   },
 
-  /** ?bytes= of a known pattern, with a length; ?chunked=1 without. */
+  /** Sends ?bytes= of a known pattern, with Content-Length, or with ?chunked=1 in chunks. */
   '/download': ({ response, query }) => {
     const bytes = number(query, 'bytes', 1_048_576)
     if (!query.has('chunked')) response.setHeader('content-length', bytes)
     sendPattern(response, bytes)
   },
 
-  /** ?count= events, one each ?intervalMs=, with the backend's monotonic clock in µs. */
+  /** Sends ?count= events, one every ?intervalMs=, each with the time of the backend's monotonic clock in µs. */
   '/sse': ({ response, query }) => {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
     const stamp = (n: number) => `id: ${n}\ndata: ${process.hrtime.bigint() / 1000n}\n\n`
     sendSlowly(response, number(query, 'count', 10), number(query, 'intervalMs', 50), stamp)
   },
 
-  /** An event stream that moves on only when the test says so (`Backend.step`); see `step` below. */
+  /** An event stream whose events the test triggers (`Backend.step`, and `step` above). */
   '/stepped': ({ response }) => {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
     response.flushHeaders()
@@ -145,28 +145,28 @@ export const BEHAVIOURS: Record<string, (exchange: Exchange) => void | Promise<v
     sendSlowly(response, number(query, 'count', 10), number(query, 'intervalMs', 50), line)
   },
 
-  /** Takes the request and says nothing for ever. */
+  /** Reads the request and never responds. */
   '/silent': ({ request }) => void request.resume(),
 
-  /** Never reads the body, never answers. */
+  /** Never reads the body and never responds. */
   '/never-read': ({ request }) => void request.pause(),
 
-  /** Answers after ?ms=. */
+  /** Responds after ?ms=. */
   '/late': ({ request, response, query }) => {
     request.resume()
     const timer = setTimeout(() => response.end('late\n'), number(query, 'ms', 100))
     response.on('close', () => clearTimeout(timer))
   },
 
-  /** Answers at the first sight of the head and leaves the body unread. */
+  /** Responds as soon as the head has arrived, and does not read the body. */
   '/early': ({ response, query }) => {
     response.writeHead(number(query, 'status', 403), { 'content-length': '6' })
     response.end('early\n')
   },
 
   /**
-   * Promises ?length= bytes (0: chunked), sends ?bytes=, then ends the connection: ?how=fin|reset, at once or,
-   * with ?when=told, at `Backend.step()`.
+   * Announces a length of ?length= bytes (0: chunked), sends ?bytes=, then ends the connection with ?how=fin|reset: at once,
+   * or with ?when=told at `Backend.step()`.
    */
   '/die': ({ response, query }) => {
     const length = number(query, 'length', 1000)
@@ -181,13 +181,13 @@ export const BEHAVIOURS: Record<string, (exchange: Exchange) => void | Promise<v
     })
   },
 
-  /** Ends the connection without an answer: ?how=fin|reset. */
+  /** Ends the connection without a response: ?how=fin|reset. */
   '/hang-up': ({ response, query }) => {
     if (query.get('how') === 'reset') response.socket?.resetAndDestroy()
     else response.socket?.destroy()
   },
 
-  /** Writes ?bytes= (base64url) to the socket as they are; ?then=close ends it afterwards. */
+  /** Writes ?bytes= (base64url) to the socket unchanged. ?then=close closes the socket afterwards. */
   '/raw': ({ request, response, query }) => {
     request.resume()
     const bytes = Buffer.from(query.get('bytes') ?? '', 'base64url')
@@ -196,7 +196,7 @@ export const BEHAVIOURS: Record<string, (exchange: Exchange) => void | Promise<v
     })
   },
 
-  /** A 103 with a link, then the answer; ?then=die ends the connection in between. */
+  /** Sends a 103 with a link, then the response. ?then=die closes the connection after the 103. */
   '/early-hints': ({ response, query }) => {
     response.writeEarlyHints({ link: '</style.css>; rel=preload' }, () => {
       if (query.get('then') === 'die') response.socket?.destroy()
@@ -204,7 +204,7 @@ export const BEHAVIOURS: Record<string, (exchange: Exchange) => void | Promise<v
     })
   },
 
-  /** A chunked answer with trailers. */
+  /** Sends a chunked response with trailers. */
   '/trailers': ({ response }) => {
     response.writeHead(200, { trailer: 'x-checksum, x-more', 'transfer-encoding': 'chunked' })
     response.write('body\n')

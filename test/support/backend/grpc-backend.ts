@@ -1,11 +1,11 @@
-// A gRPC server that echoes, as a backend for tests: all four kinds of calls, errors with trailers, calls that are
-// never answered, and the health service. Messages are plain bytes, so that no schema is needed; what a message says
-// is what happens:
+// A gRPC server that echoes messages, as a backend for tests. It has all four kinds of calls, errors with trailers, calls
+// without a response, and the health service. Messages are plain bytes, so that no schema is needed. The text of a message
+// selects the behaviour:
 //
 //   fail 5 no such thing     status 5 with that text (unary, server streaming)
-//   hang                     no answer; the call is over when the client says so
+//   hang                     no response; the client ends the call
 //   count 3                  server streaming: the messages 0, 1, 2
-//   anything else            comes back
+//   any other text           the same text
 
 import {
   type handleBidiStreamingCall,
@@ -20,14 +20,14 @@ import {
 } from '@grpc/grpc-js'
 
 type UnaryHandler = handleUnaryCall<Buffer, Buffer>
-/** What the four kinds of calls have in common. */
+/** The common part of the four kinds of calls. */
 interface AnyCall {
   readonly metadata: Metadata
   getDeadline(): Date | number
   on(event: 'cancelled', listener: () => void): unknown
 }
 
-/** One call as the server saw it. */
+/** One call, as the server received it. */
 export interface GrpcCall {
   readonly path: string
   readonly metadata: Metadata
@@ -69,7 +69,7 @@ const ECHO_SERVICE: ServiceDefinition = {
 
 export class GrpcBackend {
   readonly calls: GrpcCall[] = []
-  /** What the health service says of a service: 1 SERVING, 2 NOT_SERVING; absent: NOT_FOUND. `''` is the server. */
+  /** The health status of each service: 1 SERVING, 2 NOT_SERVING; absent: NOT_FOUND. The name `''` means the server. */
   readonly health = new Map<string, number>([['', 1]])
   readonly #server = new Server()
   #port = 0
@@ -99,7 +99,7 @@ export class GrpcBackend {
     return this.#port
   }
 
-  /** Resolves once `condition` holds; looked at whenever a call has changed. */
+  /** Resolves when `condition` is true. It is checked after each change of a call. */
   async until(condition: (backend: this) => boolean): Promise<this> {
     while (!condition(this)) await new Promise<void>(resolve => this.#waiting.push(resolve))
     return this

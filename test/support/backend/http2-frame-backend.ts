@@ -1,5 +1,5 @@
-// A backend for tests that speaks HTTP/2 frame by frame as it is told, well or badly: a TCP server whose every
-// connection is handed to the test, with the frames that have arrived on it.
+// A backend for tests that sends any HTTP/2 frames, valid or not. It is a TCP server that gives each connection to the test,
+// with the frames that have arrived on it.
 
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
@@ -17,11 +17,11 @@ import {
 
 export class FrameConnection {
   readonly socket: Socket
-  /** All that came, acknowledgements aside. */
+  /** All received frames, except acknowledgements. */
   readonly frames: Http2Frame[] = []
   closed = false
   ended = false
-  /** Answer PING, as an honest peer does. */
+  /** True to acknowledge PING frames, as a correct peer does. */
   ponging = true
   readonly #reader = new FrameReader(true)
   #waiting: (() => void)[] = []
@@ -40,7 +40,7 @@ export class FrameConnection {
       this.closed = true
       this.#wake()
     })
-    // A peer that resets its connection is seen in `closed`.
+    // `closed` reports a connection that the peer resets.
     socket.on('error', () => undefined)
   }
 
@@ -49,7 +49,7 @@ export class FrameConnection {
     return this
   }
 
-  /** The first frame of this type on the stream, once it is there. */
+  /** Resolves with the first frame of this type on the stream. */
   async frame(type: number, streamId?: number): Promise<Http2Frame> {
     const find = () =>
       this.frames.find(one => one.type === type && (streamId === undefined || one.streamId === streamId))
@@ -57,7 +57,7 @@ export class FrameConnection {
     return find() as Http2Frame
   }
 
-  /** Body bytes of a stream so far. */
+  /** Returns the body bytes of a stream so far. */
   data(streamId: number): string {
     const parts = this.frames.filter(one => one.type === FRAME.data && one.streamId === streamId)
     return Buffer.concat(parts.map(one => one.payload)).toString('latin1')
@@ -67,7 +67,7 @@ export class FrameConnection {
     this.socket.write(Buffer.concat(frames))
   }
 
-  /** An answer head; with `end`, all of an answer. */
+  /** Sends a response head. With `end`, the head is the whole response. */
   respond(streamId: number, fields: readonly string[] = [':status', '200'], end = false): void {
     const flags = FLAG.endHeaders | (end ? FLAG.endStream : 0)
     this.say(frame(FRAME.headers, flags, streamId, fieldBlock(fields)))
@@ -104,7 +104,7 @@ export class FrameBackend {
   readonly #server: Server
   #waiting: (() => void)[] = []
 
-  /** `greeting`: what it says first; a SETTINGS frame unless told otherwise. */
+  /** `greeting`: the first bytes of each connection. Default: a SETTINGS frame. */
   constructor(greeting: () => Buffer = () => settings()) {
     this.#server = createServer({ noDelay: true }, socket => {
       const connection = new FrameConnection(socket)
@@ -124,7 +124,7 @@ export class FrameBackend {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** The connection of this number, counted from 0, once it is there. */
+  /** Resolves with the connection of this number, counted from 0. */
   async connection(number = 0): Promise<FrameConnection> {
     while (this.connections[number] === undefined) {
       await new Promise<void>(resolve => this.#waiting.push(resolve))

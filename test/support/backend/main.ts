@@ -1,5 +1,5 @@
-// The misbehaving backend as a process of its own, so that it does not share an event loop with what is tested
-// or measured. Reports go to the parent over the IPC channel; without a parent it prints its port and serves.
+// The misbehaving backend as a separate process, so that it does not share an event loop with the tested or measured code. It
+// sends reports to the parent over the IPC channel. Without an IPC channel, it prints its port and serves.
 
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'

@@ -1,9 +1,9 @@
-// What the misbehaving backend tells the test about, as it happens. Plain data: it crosses a process boundary.
+// The events that the misbehaving backend reports to the test. They are plain data, because they cross a process boundary.
 
 export type BackendReport =
   | { readonly type: 'listening'; readonly port: number }
   | { readonly type: 'connection'; readonly connection: number; readonly event: 'open' | 'close' }
-  /** Bytes as they came, the first 64 KiB of each connection. */
+  /** Received bytes, the first 64 KiB of each connection. */
   | { readonly type: 'bytes'; readonly connection: number; readonly bytes: Uint8Array }
   | {
       readonly type: 'request'
@@ -15,7 +15,7 @@ export type BackendReport =
       /** Names and values alternating, as received. */
       readonly rawHeaders: readonly string[]
     }
-  /** The request's body is over: complete, or the sender went away before. */
+  /** The end of a request body: complete, or aborted by the sender. */
   | {
       readonly type: 'body'
       readonly id: number
@@ -24,9 +24,9 @@ export type BackendReport =
       readonly complete: boolean
       readonly rawTrailers: readonly string[]
     }
-  /** The answer is over: sent completely, or its reader went away before. */
+  /** The end of a response: sent completely, or aborted by the reader. */
   | { readonly type: 'answer'; readonly id: number; readonly sent: boolean }
-  /** An upgraded connection is over. */
+  /** The end of an upgraded connection. */
   | { readonly type: 'upgrade-end'; readonly id: number; readonly bytes: number }
 
 export type Report = (event: BackendReport) => void

@@ -1,5 +1,5 @@
-// The backend that misbehaves on request: an HTTP server whose paths are listed in behaviours.ts, with
-// WebSocket echo on `/ws` and raw echo on any other upgrade. It reports everything it receives.
+// The misbehaving backend: an HTTP server with the paths of behaviours.ts, a WebSocket echo on `/ws`, and a raw echo for any
+// other upgrade. It reports everything that it receives.
 
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
@@ -95,7 +95,7 @@ export function createBackend(report: Report): Server {
   return server
 }
 
-/** Counts the body as it comes by, without making it flow: whoever reads it decides the pace. */
+/** Counts the bytes of the body without starting its flow: the reader of the body decides the pace. */
 function reportBody(request: IncomingMessage, id: number, report: Report): void {
   const hash = createHash('sha256')
   let bytes = 0

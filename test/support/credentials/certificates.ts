@@ -1,5 +1,5 @@
-// Certificates for tests: one CA and what it has signed, valid for a century. The keys are public: good for nothing
-// else.
+// Certificates for tests: one CA and the certificates that it signed, valid for a century. The keys are public, so use them for
+// tests only.
 
 export interface TestCertificate {
   /** PEM */
@@ -42,7 +42,7 @@ p88px2wVBcIda9KPcOIJZFsHaD72Vf79LadYvioALwBwI/gUg7Se07Jm
 `,
 }
 
-/** app.localhost and localhost: what replaces the one above */
+/** app.localhost and localhost: replaces the certificate above. */
 export const RENEWED_CERTIFICATE: TestCertificate = {
   cert: `-----BEGIN CERTIFICATE-----
 MIIBnjCCAUWgAwIBAgIUbD2p8dyg6dO9U8HFK8cyZT3eipswCgYIKoZIzj0EAwIw
@@ -108,7 +108,7 @@ IGv0GVXK+x4PcaIA/upLwSI7WljHunOklxBa6zMhDdAdj0QXXCmTkkOz
 `,
 }
 
-/** rsa.localhost, signed by itself, with a key of RSA */
+/** rsa.localhost, self-signed, with an RSA key */
 export const RSA_CERTIFICATE: TestCertificate = {
   cert: `-----BEGIN CERTIFICATE-----
 MIIDGTCCAgGgAwIBAgIUXqsJROxbmjOUT4nGpvGOGz4egxIwDQYJKoZIhvcNAQEL

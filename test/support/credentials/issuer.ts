@@ -1,5 +1,5 @@
-// An outside issuer of tokens, for tests, which shares no code with the product: keys of any algorithm, tokens with any
-// claims, its JWKS over HTTP, and a count of how often that was asked for.
+// An outside issuer of tokens, for tests. It shares no code with the product. It has keys of any algorithm and tokens with any
+// claims, serves its JWKS over HTTP, and counts the requests for it.
 
 import { constants, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
@@ -40,7 +40,7 @@ const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('b
 export class Issuer {
   readonly keys: SigningKey[] = []
   requests = 0
-  /** Instead of the keys. */
+  /** The response instead of the keys. */
   response: { readonly status: number; readonly body?: string; readonly location?: string } | undefined
   #server: Server | undefined
 
@@ -56,14 +56,14 @@ export class Issuer {
     return JSON.stringify({ keys: this.keys.map(({ publicJwk }) => publicJwk) })
   }
 
-  /** For `Jwks`: no socket at all. */
+  /** A fetch function for `Jwks` without a socket. */
   readonly load = (_url: string): Promise<Buffer> => {
     this.requests += 1
     const { status = 200, body = this.jwks } = this.response ?? {}
     return status === 200 ? Promise.resolve(Buffer.from(body)) : Promise.reject(new Error(`status ${status}`))
   }
 
-  /** Over HTTP on loopback; returns the address of the JWKS. */
+  /** Serves the JWKS over HTTP on loopback. Resolves with its address. */
   async listen(): Promise<string> {
     const server = createServer((_req, res) => {
       this.requests += 1
@@ -81,7 +81,7 @@ export class Issuer {
     await new Promise(resolve => this.#server?.close(resolve) ?? resolve(undefined))
   }
 
-  /** Claims that are undefined are left out. `key`: the newest one. */
+  /** Signs a token. Undefined claims are omitted. Default of `key`: the newest key. */
   token(
     claims: Readonly<Record<string, unknown>> = {},
     { key = this.keys.at(-1), nowMs = Date.now() }: { key?: SigningKey | undefined; nowMs?: number } = {},

@@ -1,10 +1,10 @@
-// Tokens as somebody else would sign them, for what Plugboard must refuse.
+// Signs tokens with foreign keys, which Plugboard must reject.
 
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 
 const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
 
-/** A JWT signed with EdDSA; default: a fresh key that nobody knows. */
+/** Returns a JWT signed with EdDSA. Default: a new key that no program trusts. */
 export function signJwt(
   claims: Record<string, unknown>,
   header: Record<string, unknown> = {},
@@ -14,7 +14,7 @@ export function signJwt(
   return `${signed}.${sign(null, Buffer.from(signed), key).toString('base64url')}`
 }
 
-/** The parts of a JWT as they are, unverified. */
+/** Returns the decoded parts of a JWT without verification. */
 export function readJwt(token: string): { header: Record<string, unknown>; claims: Record<string, unknown> } {
   const [header = '', claims = ''] = token.split('.')
   const decode = (part: string) =>

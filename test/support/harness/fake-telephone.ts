@@ -1,5 +1,5 @@
-// The far end of a tunnel for tests of Plugboard: a real session whose streams the test answers by hand, call by
-// call. It shows what has arrived (head, body, end, abort) as promises, so that tests wait and never sleep.
+// The Telephone's end of a tunnel, for tests of Plugboard: a real session, and the test responds to each of its streams. The
+// parts of a request (head, body, end, abort) are promises, so that tests wait for them and never sleep.
 
 import type {
   Announced,
@@ -17,7 +17,7 @@ const PATIENCE_MS = 10_000
 export class FakeCall implements StreamEvents {
   readonly opening: Opening
   readonly stream: Stream
-  /** Credit is given back at once; false: the test calls `stream.consume`. */
+  /** True when credit is returned at once. False: the test calls `stream.consume`. */
   autoConsume = true
   readonly #chunks: Buffer[] = []
   readonly #ended = Promise.withResolvers<{ body: Buffer; trailers: Fields | undefined }>()
@@ -28,7 +28,7 @@ export class FakeCall implements StreamEvents {
   constructor(stream: Stream, opening: Opening) {
     this.stream = stream
     this.opening = opening
-    // A test that waits for one of them leaves the other pending; neither may count as unhandled.
+    // A test may wait for only one of these promises. Marks rejections of the others as handled.
     this.#ended.promise.catch(() => undefined)
   }
 
@@ -40,7 +40,7 @@ export class FakeCall implements StreamEvents {
     return Buffer.concat(this.#chunks)
   }
 
-  /** The whole request body. Rejects when the stream aborts first. */
+  /** Resolves with the whole request body. Rejects when the stream aborts first. */
   get ended(): Promise<{ body: Buffer; trailers: Fields | undefined }> {
     return within(this.#ended.promise, PATIENCE_MS, 'the request ends')
   }
@@ -49,7 +49,7 @@ export class FakeCall implements StreamEvents {
     return within(this.#aborted.promise, PATIENCE_MS, 'the stream aborts')
   }
 
-  /** The first value of a request field. */
+  /** Returns the first value of a request field. */
   field(name: string): string | undefined {
     return this.fields(name)[0]
   }
@@ -63,7 +63,7 @@ export class FakeCall implements StreamEvents {
     return values
   }
 
-  /** A whole answer; Content-Length only when `fields` has it. */
+  /** Sends a whole response. It has Content-Length only when `fields` has it. */
   respond(status: number, body = '', fields: Fields = ['Content-Type', 'text/plain'], statusText = ''): void {
     this.stream.respond({ status, statusText, fields })
     if (body !== '') this.stream.write(Buffer.from(body))
@@ -108,10 +108,10 @@ export class FakeCall implements StreamEvents {
 
 export class FakeTelephone {
   readonly session: Session
-  /** Answers each call; without it calls wait in `nextCall`. */
+  /** Responds to each call. Without it, the calls wait in `nextCall`. */
   handler: ((call: FakeCall) => void) | undefined
   readonly calls: FakeCall[] = []
-  /** All control messages but the session's own. */
+  /** All control messages except those of the session itself. */
   readonly controls: ControlMessage[] = []
   #announcements = 0
   readonly #waiting: ((call: FakeCall) => void)[] = []
@@ -144,7 +144,7 @@ export class FakeTelephone {
     return eventually('the session is open', () => (this.session.state === 'open' ? true : undefined))
   }
 
-  /** Announces services and waits for the answer to just that. */
+  /** Announces services and waits for the response to this announcement. */
   announce(
     ...services: (Partial<ServiceAnnouncement> & { service: string })[]
   ): Promise<Announced['results']> {
@@ -163,7 +163,7 @@ export class FakeTelephone {
     ).then(({ results }) => results)
   }
 
-  /** The newest control message of a type. */
+  /** Returns the newest control message of a type. */
   control<Type extends ControlMessage['type']>(type: Type): Promise<Extract<ControlMessage, { type: Type }>> {
     return eventually(`a message ${type}`, () =>
       this.controls.findLast(
@@ -172,7 +172,7 @@ export class FakeTelephone {
     )
   }
 
-  /** The next call that no handler took. */
+  /** Resolves with the next call that no handler has taken. */
   nextCall(): Promise<FakeCall> {
     const call = this.#unclaimed.shift()
     if (call !== undefined) return Promise.resolve(call)

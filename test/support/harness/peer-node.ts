@@ -1,5 +1,5 @@
-// A replica in this process, as its peers see it: registry, network of peers on loopback, and one tunnel in memory
-// whose far end the test holds. Without HTTP, tokens of telephones or a database.
+// A replica in this process, as its peers see it: a registry, a network of peers on loopback, and one tunnel in memory whose
+// other end belongs to the test. It has no HTTP, no tokens and no database.
 
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
@@ -28,14 +28,14 @@ export interface PeerNodeOptions
       'secrets' | 'versions' | 'features' | 'limits' | 'heldOf' | 'respondToQuery' | 'clock' | 'log'
     >
   > {
-  /** Start of the replica, ms since 1970: a later one is a newer boot. */
+  /** Start of the replica, ms since 1970. A later start is a newer incarnation. */
   readonly startedAtMs?: number
   readonly port?: number
-  /** Longest frame that the telephone takes. */
+  /** Longest frame that the Telephone accepts. */
   readonly maxFrameBytes?: number
-  /** Of what the tunnel holds. */
+  /** Budget for the bytes that the tunnel holds. */
   readonly tunnelBudgetBytes?: number
-  /** Streams that the telephone takes. */
+  /** Number of streams that the Telephone accepts. */
   readonly maxStreams?: number
 }
 
@@ -46,10 +46,10 @@ export class PeerNode {
   readonly registry = new Registry()
   readonly tunnelCounts = new TunnelCounts()
   readonly network: PeerNetwork
-  /** The tunnel: `acceptor` is the telephone's end. */
+  /** The tunnel. `acceptor` is the Telephone's end. */
   readonly tunnel: SessionPair
   port = 0
-  /** Lines of ours that peers have picked, by what their streams said. */
+  /** Lines of this replica that peers have picked, from the heads of their streams. */
   readonly picked: string[] = []
 
   private constructor(id: ReplicaId, tunnel: SessionPair, options: PeerNodeOptions) {
@@ -104,7 +104,7 @@ export class PeerNode {
     return `http://127.0.0.1:${this.port}`
   }
 
-  /** Stopped when the test is over. */
+  /** Starts a node, and stops it at the end of the test. */
   static async listen(id: string, options: PeerNodeOptions = {}): Promise<PeerNode> {
     const { maxFrameBytes, maxStreams, tunnelBudgetBytes: budgetBytes } = options
     const acceptorLimits = {
@@ -118,12 +118,12 @@ export class PeerNode {
     return node
   }
 
-  /** Dials these, by address. */
+  /** Dials these addresses. */
   dial(...addresses: string[]): void {
     this.network.start([staticDiscovery(addresses)])
   }
 
-  /** Makes the tunnel serve these services and no others. */
+  /** Replaces the services of the tunnel. */
   serve(...services: string[]): void {
     this.registry.replace(
       this.#tunnelId,
@@ -141,12 +141,12 @@ export class PeerNode {
     )
   }
 
-  /** To the line of a replica's only tunnel. */
+  /** Returns the upstream for the line of a replica's only tunnel. */
   wayTo(replicaId: string, service = 'web'): Upstream {
     return this.network.upstreamOf(makeLine(replicaId, `tunnel-${replicaId}`, service))
   }
 
-  /** Opens a stream towards a replica's lines. */
+  /** Opens a stream to a line of a replica. */
   open(replicaId: string, opening: Partial<Opening> = {}, end = false): RecordedStream {
     const recorded = new RecordedStream()
     recorded.opening = { ...OPENING, ...opening }
@@ -154,7 +154,7 @@ export class PeerNode {
     return recorded
   }
 
-  /** What has arrived at our telephone. */
+  /** Resolves with the stream of this index that has arrived at our Telephone. */
   async arrived(index = 0): Promise<RecordedStream> {
     return await eventually('a stream arrives at the telephone', () => this.tunnel.acceptor.accepted[index])
   }
@@ -165,7 +165,7 @@ export class PeerNode {
   }
 }
 
-/** Two replicas that are linked both ways. */
+/** Resolves with two replicas that are linked in both directions. */
 export async function linkedPair(left: PeerNodeOptions = {}, right: PeerNodeOptions = {}) {
   const [a, b] = [await PeerNode.listen('a', left), await PeerNode.listen('b', right)]
   a.dial(b.address)

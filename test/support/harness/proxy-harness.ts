@@ -1,5 +1,5 @@
-// A public port in the test's own process: one ProxyServer, a table of routes written down by the test, and fake
-// telephones on real sessions over transports in memory. No database, no tokens: tunnel-harness.ts has those.
+// A public port in the process of the test: one ProxyServer, routes defined by the test, and fake Telephones on real sessions
+// over transports in memory. It has no database and no tokens; tunnel-harness.ts has both.
 
 import type { AccessFields } from '@vera-stack/shared/log.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
@@ -51,7 +51,7 @@ export function harnessRoute(route: HarnessRoute): DirectoryRoute {
   }
 }
 
-/** `replicaId`: of the proxy. Its lines are those of `r1`: with another one they are a hop away. */
+/** `replicaId`: the id of the proxy. The lines belong to `r1`, so for any other id they are one hop away. */
 type HarnessOptions = Partial<ProxyOptions> & { readonly replicaId?: ReplicaId }
 
 export class ProxyHarness {
@@ -99,7 +99,7 @@ export class ProxyHarness {
     return harness
   }
 
-  /** A telephone with a line for each service, ready for streams. */
+  /** Returns a Telephone with a line for each service, ready for streams. */
   async telephone(
     services: readonly string[] = ['web'],
     more: Partial<SessionLimits> & { instance?: string; held?: HeldBytes } = {},
@@ -113,7 +113,7 @@ export class ProxyHarness {
     return Object.assign(telephone, { cut: () => pair.cut() })
   }
 
-  /** The near end of a tunnel, open and with a line for each service; whoever answers there is the test's. */
+  /** Adds Plugboard's end of an open tunnel with a line for each service. The test provides the other end. */
   async tunnel(
     transport: Transport,
     services: readonly string[],
@@ -133,7 +133,7 @@ export class ProxyHarness {
         onReady: () => undefined,
         onStream: stream => {
           stream.reset('refused')
-          throw new Error('a telephone opens no streams')
+          throw new Error('a Telephone must not open streams')
         },
         onControl: () => undefined,
         onPeerDrain: () => this.registry.replace(tunnelId, []),

@@ -1,4 +1,4 @@
-// A telephone that keeps to no rule: a bare WebSocket on the tunnel endpoint, to send whatever bytes one likes.
+// A Telephone that follows no rules: a plain WebSocket on the tunnel endpoint, which sends any bytes.
 
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
@@ -6,7 +6,7 @@ import { within } from '../deadline.ts'
 
 const FRAME_HEADER_BYTES = 9
 
-/** One frame of the tunnel protocol (PROTOCOL.md, "Frames"), as given: right or wrong. */
+/** Encodes one frame of the tunnel protocol (PROTOCOL.md, "Frames"), valid or not. */
 export function frame(type: number, streamId: number, payload: Buffer | string, flags = 0): Buffer {
   const body = typeof payload === 'string' ? Buffer.from(payload) : payload
   const header = Buffer.alloc(FRAME_HEADER_BYTES)
@@ -17,7 +17,7 @@ export function frame(type: number, streamId: number, payload: Buffer | string, 
   return Buffer.concat([header, body])
 }
 
-/** The frames of messages that Plugboard has sent. */
+/** Returns the frames in messages from Plugboard. */
 export function framesOf(messages: readonly Buffer[]): { type: number; streamId: number; payload: Buffer }[] {
   const frames: { type: number; streamId: number; payload: Buffer }[] = []
   for (const message of messages) {
@@ -34,13 +34,13 @@ export function framesOf(messages: readonly Buffer[]): { type: number; streamId:
 export class RawTelephone {
   readonly socket: WebSocket
   readonly closed: Promise<void>
-  /** Everything that has come so far, in order. */
+  /** All received messages so far, in order. */
   readonly messages: Buffer[] = []
 
   private constructor(socket: WebSocket) {
     this.socket = socket
     socket.on('message', message => this.messages.push(message as Buffer))
-    // A reset, or a close frame that says why: both are ends.
+    // A reset or a close frame with a reason ends the connection.
     socket.on('error', () => undefined)
     this.closed = once(socket, 'close').then(() => undefined)
   }
@@ -79,7 +79,7 @@ export class RawTelephone {
     this.send(frame(0x08, 0, JSON.stringify({ type: 'announce', id: 1, services: [{ service }] })))
   }
 
-  /** The first message that holds the text, come already or not yet. */
+  /** Resolves with the first message that contains the text. It may have arrived before the call. */
   async receive(text: string): Promise<Buffer> {
     let settle: () => void = () => undefined
     const found = new Promise<Buffer>(resolve => {
@@ -88,7 +88,7 @@ export class RawTelephone {
         if (message) resolve(message)
       }
     })
-    // After the listener of the constructor, so `messages` is up to date.
+    // This listener runs after the one of the constructor, so `messages` is up to date.
     this.socket.on('message', settle)
     settle()
     try {

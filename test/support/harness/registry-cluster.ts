@@ -1,6 +1,6 @@
-// Replicas' registries in one process, without sockets: each with its own registry, owner and follower, and an
-// exchange with each other one over a wire of whole messages that may lose, repeat and reorder them. Time and
-// randomness are the test's. It also keeps what the replicas should come to know, to compare with.
+// Simulates the registries of several replicas in one process, without sockets. Each replica has a registry, an owner and a
+// follower, and an exchange with each other replica. An exchange runs over a wire that may lose, repeat and reorder messages.
+// The test controls time and randomness. The cluster also keeps the expected state, for comparisons.
 
 import { asReplicaId, type ReplicaId } from '../../../plugboard/common/ids/replica-id.ts'
 import type { CompactionLimits } from '../../../plugboard/registry/documents/shard-writer-state.ts'
@@ -18,15 +18,15 @@ import { randomInteger } from '../seeded-random.ts'
 export interface WireFaults {
   readonly dropRate: number
   readonly duplicateRate: number
-  /** Chance that a message other than the first is delivered. */
+  /** Probability that a message other than the first one is delivered. */
   readonly reorderRate: number
-  /** Chance that some bytes of a message are overwritten. */
+  /** Probability that some bytes of a message are overwritten. */
   readonly garbleRate: number
 }
 
 export const ORDERLY: WireFaults = { dropRate: 0, duplicateRate: 0, reorderRate: 0, garbleRate: 0 }
 
-/** Messages that a wire holds before its sender has to wait. */
+/** Messages that a wire holds. A further message has to wait at the sender. */
 const WIRE_MESSAGES = 4
 
 interface Wire {
@@ -42,16 +42,16 @@ export interface SimulatedReplica {
   readonly owner: RegistryOwner
   readonly follower: RegistryFollower
   readonly exchanges: Map<string, RegistrySync>
-  /** Work put off to the end of the turn. */
+  /** Tasks that run at the end of the turn. */
   readonly deferred: (() => void)[]
-  /** Leases it was given: what it may show, and until when. */
+  /** The leases that other replicas gave to this one, with the incarnation and the end of each lease. */
   readonly leases: Map<string, { boot: Incarnation; untilMs: number }>
 }
 
 export class RegistryCluster {
   readonly clock = new ManualClock()
   readonly running = new Map<string, SimulatedReplica>()
-  /** All lines that were ever true, of any boot. */
+  /** All lines that ever existed, of any incarnation. */
   readonly everTrue = new Set<string>()
   readonly random: Random
   faults: WireFaults = ORDERLY
@@ -68,9 +68,9 @@ export class RegistryCluster {
     this.#options = options
   }
 
-  /** Starts a replica under a new boot and links it with all others. */
+  /** Starts a replica with a new incarnation and links it with all others. */
   start(id: string): SimulatedReplica {
-    // Two boots never share a millisecond in practice: the order of boots is that of their start.
+    // In practice, two incarnations never start in the same millisecond, so their order is the order of their starts.
     this.clock.advance(1)
     const replicaId = asReplicaId(id)
     const registry = new Registry()
@@ -95,7 +95,7 @@ export class RegistryCluster {
     return replica
   }
 
-  /** The replica is gone without a word. What it had sent may still arrive. */
+  /** Ends the replica without any message. Messages that it has sent may still arrive. */
   kill(id: string): void {
     const replica = this.running.get(id)!
     this.running.delete(id)
@@ -108,14 +108,14 @@ export class RegistryCluster {
     }
   }
 
-  /** A link breaks and is made anew: exchanges start over, documents stay. */
+  /** Breaks a link and creates it again. The exchanges start again, and the documents stay. */
   relink(left: SimulatedReplica, right: SimulatedReplica): void {
     left.exchanges.get(right.id)?.close()
     right.exchanges.get(left.id)?.close()
     this.#link(left, right)
   }
 
-  /** Nothing passes between the two, and neither hears the other's heartbeat. */
+  /** Blocks all messages and heartbeats between the two replicas. */
   cut(left: string, right: string): void {
     this.#cut.add(pairOf(left, right))
   }
@@ -141,7 +141,7 @@ export class RegistryCluster {
     replica.registry.replace(asTunnelId(tunnelId), lines)
   }
 
-  /** Heartbeats: those who hear each other give each other leases. */
+  /** Simulates heartbeats: replicas with a working link give each other leases. */
   renewLeases(): void {
     const untilMs = this.clock.now() + this.#options.leaseMs
     for (const replica of this.running.values()) {
@@ -162,7 +162,7 @@ export class RegistryCluster {
     for (const replica of this.running.values()) for (const task of replica.deferred.splice(0)) task()
   }
 
-  /** Moves messages from exchanges to wires as long as these have room. */
+  /** Moves messages from exchanges to wires while the wires have room. */
   pump(): boolean {
     let moved = false
     for (const replica of this.running.values()) {
@@ -179,7 +179,7 @@ export class RegistryCluster {
     return moved
   }
 
-  /** Delivers one message of some wire. False when there is none. */
+  /** Delivers one message of a random wire. Returns false when all wires are empty. */
   deliver(): boolean {
     const wires = [...this.#wires.values()].filter(wire => wire.messages.length > 0)
     if (wires.length === 0) return false
@@ -191,7 +191,7 @@ export class RegistryCluster {
     return true
   }
 
-  /** Whole and healthy from here on: everything that is under way arrives, and time passes. */
+  /** Ends all faults, delivers all messages on the wires, and advances the time. */
   settle(totalMs = 5000): void {
     this.heal()
     this.faults = ORDERLY

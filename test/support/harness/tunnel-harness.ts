@@ -1,5 +1,5 @@
-// Plugboard's public side in the test's own process: real Postgres, directory, tokens, tunnels over real WebSockets
-// and the public port. Everything that plugboard.ts wires but the admin API.
+// The public side of Plugboard in the process of the test: real Postgres, directory, tokens, tunnels over real WebSockets and
+// the public port. It has all parts of plugboard.ts except the admin API.
 
 import type { TokenLimits } from '@vera-stack/shared/claims.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
@@ -89,7 +89,7 @@ export class TunnelHarness {
     return harness
   }
 
-  /** A token whose key and row have arrived in the directory. */
+  /** Resolves with a token whose key and row are in the directory. */
   async token(
     scope: {
       name?: string
@@ -109,7 +109,7 @@ export class TunnelHarness {
     await this.directory.waitForSequence(await this.database.store.changes.latest())
   }
 
-  /** A telephone with an open session. Rejects when the upgrade is refused. */
+  /** Resolves with a Telephone that has an open session. Rejects when the upgrade is rejected. */
   async dial(token: string, options: DialOptions = {}): Promise<FakeTelephone> {
     const webSocket = new WebSocket(`ws://127.0.0.1:${this.port}/_plugboard/tunnel`, SUBPROTOCOL, {
       ...TUNNEL_WEBSOCKET_OPTIONS,

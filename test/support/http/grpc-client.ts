@@ -1,4 +1,4 @@
-// A gRPC client for the echo of grpc-backend.ts: each call as a promise of everything that came back.
+// A gRPC client for the echo server of grpc-backend.ts. Each call is a promise of the whole response.
 
 import {
   type CallOptions,
@@ -11,7 +11,7 @@ import {
 } from '@grpc/grpc-js'
 import { ECHO } from '../backend/grpc-backend.ts'
 
-/** How a call has ended, well or not. */
+/** The end of a call, successful or not. */
 export interface GrpcResult {
   readonly code: number
   readonly details: string
@@ -24,13 +24,15 @@ const asIs = (bytes: Buffer): Buffer => bytes
 export class GrpcClient {
   readonly #client: Client
 
-  /** `authority`: the host that the server sees, and is asked to prove where there is a `ca` (PEM); else cleartext. */
+  /**
+   * `authority`: the host of the requests. With `ca` (PEM), TLS is used and the server must prove this host; else cleartext.
+   */
   constructor(port: number, authority = 'grpc.test', ca?: string) {
     const channel = ca === undefined ? credentials.createInsecure() : credentials.createSsl(Buffer.from(ca))
     this.#client = new Client(`127.0.0.1:${port}`, channel, {
       ...(ca !== undefined && { 'grpc.ssl_target_name_override': authority }),
       'grpc.default_authority': authority,
-      // A subchannel of its own: none is left over from another test.
+      // A separate subchannel, so that no connection of another test is used.
       'grpc.use_local_subchannel_pool': 1,
       'grpc.enable_retries': 0,
     })
@@ -94,13 +96,13 @@ export class GrpcClient {
   }
 }
 
-/** Reads a stream of answers to its end. */
+/** Reads a stream of responses to its end. */
 export function resultOfStream(call: ClientReadableStream<Buffer> | ClientDuplexStream<Buffer, Buffer>) {
   return new Promise<GrpcResult>(resolve => {
     const messages: string[] = []
     call.on('data', (message: Buffer) => messages.push(textOf(message)))
     call.on('status', (status: StatusObject) => resolve(resultOf(status, messages)))
-    // Told by the status as well.
+    // The status reports this error too.
     call.on('error', () => undefined)
   })
 }

@@ -1,11 +1,11 @@
-// Ordinary requests of a test, each on a connection of its own: with any Host, to 127.0.0.1 by default. For bytes that an HTTP
-// library would not send, see raw-connection.ts.
+// Sends ordinary requests of a test, each on its own connection, with any Host, by default to 127.0.0.1. raw-connection.ts
+// sends bytes that an HTTP library would not send.
 
 import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
 
 export interface RequestOptions {
   readonly port: number
-  /** Where to connect. */
+  /** The address to connect to. */
   readonly address?: string
   readonly path?: string
   readonly host?: string
@@ -22,7 +22,7 @@ export interface HttpResponse {
   readonly text: string
 }
 
-/** Sends the request; resolves with the head. The caller reads or destroys the message. */
+/** Sends the request and resolves with the response head. The caller must read or destroy the message. */
 export function openRequest(options: RequestOptions): {
   request: ClientRequest
   response: Promise<IncomingMessage>
@@ -52,14 +52,14 @@ export function openRequest(options: RequestOptions): {
       outgoing.destroy(new Error(`${method} ${path}: silent for ${timeoutMs} ms`)),
     )
   })
-  // Who wants the answer gets its error; a request that is only destroyed has nobody who does.
+  // A caller that waits for the response gets the error. A request that is only destroyed has no such caller.
   response.catch(() => undefined)
   if (body === undefined || typeof body === 'string' || Buffer.isBuffer(body)) outgoing.end(body)
   else body.pipe(outgoing)
   return { request: outgoing, response }
 }
 
-/** Sends the request and reads the whole answer. Rejects when it breaks off. */
+/** Sends the request and reads the whole response. Rejects when the response is cut. */
 export async function send(options: RequestOptions): Promise<HttpResponse> {
   const message = await openRequest(options).response
   const chunks: Buffer[] = []

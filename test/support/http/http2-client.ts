@@ -1,4 +1,4 @@
-// A client of HTTP/2 for tests, on Node's own: one request at a time, with everything that came of it.
+// An HTTP/2 client for tests, on Node's http2. Each request resolves with the whole result.
 
 import {
   type ClientHttp2Session,
@@ -10,13 +10,13 @@ import {
 
 export interface Http2Response {
   readonly status: number
-  /** Names and values in turns. */
+  /** Names and values alternate. */
   readonly raw: readonly string[]
   readonly body: Buffer
   readonly trailers: readonly string[]
-  /** Status of 1xx answers before it. */
+  /** Status codes of the 1xx responses before it. */
   readonly interim: readonly number[]
-  /** Of RST_STREAM; 0: none, or NO_ERROR. */
+  /** The error code of RST_STREAM; 0: no RST_STREAM, or NO_ERROR. */
   readonly code: number
   field(name: string): string | undefined
 }
@@ -26,13 +26,13 @@ export class Http2Client {
 
   /** `url`: `http://…` is cleartext with prior knowledge. */
   constructor(url: string, options: SecureClientSessionOptions = {}) {
-    // Megabytes that may wait; at Node's 10 it gives up requests of its own.
+    // In megabytes. With Node's default of 10, the client aborts its own requests.
     this.session = connect(url, { maxSessionMemory: 1000, ...options })
-    // A test that breaks it says so by what it waits for.
+    // A test that breaks the session fails at the event that it waits for.
     this.session.on('error', () => undefined)
   }
 
-  /** A request whose body the caller writes and ends. */
+  /** Starts a request. The caller writes and ends its body. */
   open(headers: OutgoingHttpHeaders, end = false): ClientHttp2Stream {
     const stream = this.session.request(headers, { endStream: end })
     stream.on('error', () => undefined)
@@ -50,7 +50,7 @@ export class Http2Client {
   }
 }
 
-/** Resolves when the stream is closed, however it ended. `status` 0: there was no head. */
+/** Resolves when the stream is closed, also after an error. `status` is 0 without a response head. */
 export function readHttp2Response(stream: ClientHttp2Stream): Promise<Http2Response> {
   let status = 0
   let raw: readonly string[] = []

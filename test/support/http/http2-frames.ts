@@ -1,5 +1,5 @@
-// HTTP/2 frame by frame, well-formed or not, for both ends of a connection (raw-http2.ts, http2-frame-backend.ts). Written
-// by hand from RFC 9113 and RFC 7541, so that it shares no fault with what is tested.
+// Writes and reads HTTP/2 frames, valid or not, for both ends of a connection (raw-http2.ts, http2-frame-backend.ts). Written
+// by hand from RFC 9113 and RFC 7541, so that it shares no fault with the tested code.
 
 export const FRAME = {
   data: 0,
@@ -36,7 +36,7 @@ export function frame(type: number, flags: number, streamId: number, payload: Bu
   return Buffer.concat([header, body])
 }
 
-/** Names and values in turns, as literals that are not indexed (RFC 7541 section 6.2.2), without Huffman codes. */
+/** Encodes alternating names and values as literals without indexing (RFC 7541 section 6.2.2), without Huffman codes. */
 export function fieldBlock(fields: readonly string[]): Buffer {
   const parts: Buffer[] = []
   for (let index = 0; index < fields.length; index += 2) {
@@ -45,7 +45,7 @@ export function fieldBlock(fields: readonly string[]): Buffer {
   return Buffer.concat(parts)
 }
 
-/** An integer with a 7 bit prefix (RFC 7541 section 5.1), then the bytes. */
+/** Encodes the length as an integer with a 7 bit prefix (RFC 7541 section 5.1), then the bytes. */
 function text(value: string): Buffer {
   const bytes = Buffer.from(value, 'latin1')
   if (bytes.length < 127) return Buffer.concat([Buffer.from([bytes.length]), bytes])
@@ -65,7 +65,7 @@ export function resetFrame(streamId: number, code: number): Buffer {
   return frame(FRAME.resetStream, 0, streamId, u32(code))
 }
 
-/** Identifier and value, in turns. */
+/** Encodes alternating identifiers and values. */
 export function settings(...pairs: number[]): Buffer {
   const payload = Buffer.alloc(pairs.length * 3)
   for (let index = 0; index < pairs.length; index += 2) {
@@ -75,17 +75,17 @@ export function settings(...pairs: number[]): Buffer {
   return frame(FRAME.settings, 0, 0, payload)
 }
 
-/** Bytes in whatever pieces → frames. */
+/** Parses frames from bytes that arrive in chunks of any size. */
 export class FrameReader {
   #received: Buffer = Buffer.alloc(0)
   #preface: boolean
 
-  /** `preface`: that of a client comes first. */
+  /** `preface`: true when the preface of a client comes first. */
   constructor(preface: boolean) {
     this.#preface = preface
   }
 
-  /** Those that are complete with this chunk. */
+  /** Returns the frames that this chunk completes. */
   read(chunk: Buffer): Http2Frame[] {
     this.#received = Buffer.concat([this.#received, chunk])
     if (this.#preface) {

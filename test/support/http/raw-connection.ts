@@ -1,5 +1,5 @@
-// A TCP client that sends exact bytes and shows exact bytes, for everything that an HTTP library would refuse
-// to send or would tidy up. It parses answers only as far as needed to find where each one ends.
+// A TCP client that sends and returns exact bytes, also bytes that an HTTP library would reject or correct. It parses a
+// response only to find its end.
 
 import { connect, type Socket } from 'node:net'
 import { resetSocket } from '../../../shared/net/reset-socket.ts'
@@ -10,7 +10,7 @@ export interface RawResponse {
   readonly statusText: string
   /** Name and value as received, in order. */
   readonly headers: [name: string, value: string][]
-  /** Everything up to and with the empty line. */
+  /** The whole head, with the empty line. */
   readonly head: string
   readonly body: Buffer
   readonly trailers: [name: string, value: string][]
@@ -18,7 +18,7 @@ export interface RawResponse {
   readonly complete: boolean
 }
 
-/** How the far end closed: FIN after whatever it sent, or RST. */
+/** How the peer closed the connection: with FIN or with RST. */
 export type RawClose = 'fin' | 'reset'
 
 const TIMEOUT_MS = 12_000
@@ -26,7 +26,7 @@ const TIMEOUT_MS = 12_000
 export class RawConnection {
   readonly socket: Socket
   readonly closed: Promise<RawClose>
-  /** Joined only when it is read, so that many small chunks cost no copies of all that came before them. */
+  /** Chunks are joined only when they are read, so that many small chunks do not copy all bytes before them. */
   readonly #chunks: Buffer[] = []
   #bufferedBytes = 0
   #end: RawClose | undefined
@@ -51,10 +51,10 @@ export class RawConnection {
     })
   }
 
-  /** `from`: the local address; default: the system's choice. */
+  /** `from`: the local address. Default: the choice of the system. */
   static open(port: number, host = '127.0.0.1', from?: string): Promise<RawConnection> {
     return new Promise((resolve, reject) => {
-      // Half-open allowed: our own end is the test's to decide.
+      // Half-open is allowed, because the test decides when to close our half.
       const local = from === undefined ? {} : { localAddress: from }
       const socket = connect({ port, host, allowHalfOpen: true, noDelay: true, ...local })
       socket.once('error', reject)
@@ -65,18 +65,18 @@ export class RawConnection {
     })
   }
 
-  /** Resolves when the system has taken the bytes; strings are latin1. A reset is not an error here: see `closed`. */
+  /** Resolves when the system has accepted the bytes. Strings are latin1. `closed` reports a reset; this promise does not. */
   send(bytes: string | Buffer): Promise<void> {
     const buffer = typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes
     return new Promise(resolve => this.socket.write(buffer, () => resolve()))
   }
 
-  /** Our FIN. */
+  /** Sends a FIN. */
   end(): void {
     this.socket.end()
   }
 
-  /** RST. */
+  /** Sends an RST. */
   reset(): void {
     resetSocket(this.socket)
   }
@@ -85,13 +85,13 @@ export class RawConnection {
     this.socket.destroy()
   }
 
-  /** The next `count` bytes. */
+  /** Resolves with the next `count` bytes. */
   async readBytes(count: number): Promise<Buffer> {
     await this.#until(() => this.#bufferedBytes >= count, `${count} bytes`)
     return this.#take(count)
   }
 
-  /** Everything up to and with the first `marker`. */
+  /** Resolves with all bytes up to the first `marker`, with the marker. */
   async readUntil(marker: string): Promise<string> {
     let at = -1
     await this.#until(() => {
@@ -101,13 +101,13 @@ export class RawConnection {
     return this.#take(at + marker.length).toString('latin1')
   }
 
-  /** Everything until the far end closes. */
+  /** Resolves with all bytes until the peer closes. */
   async readToEnd(): Promise<Buffer> {
     await within(this.closed, TIMEOUT_MS, 'the far end closes', () => this.#buffered.toString('latin1'))
     return this.#take(this.#bufferedBytes)
   }
 
-  /** One answer's head; 1xx answers are heads of their own. */
+  /** Resolves with the head of the next response. A 1xx response counts as a response. */
   async readHead(): Promise<Omit<RawResponse, 'body' | 'trailers' | 'complete'>> {
     const head = await this.readUntil('\r\n\r\n')
     const [first = '', ...lines] = head.slice(0, -4).split('\r\n')
@@ -116,7 +116,7 @@ export class RawConnection {
     return { status: Number(parts[1]), statusText: parts[2] ?? '', headers: lines.map(splitField), head }
   }
 
-  /** One whole answer, 1xx skipped. `method`: what was asked, for answers that have no body whatever they say. */
+  /** Resolves with the next whole response, and skips 1xx. `method` is that of the request: a response to HEAD has no body. */
   async readResponse(method = 'GET'): Promise<RawResponse> {
     let head = await this.readHead()
     while (head.status < 200 && head.status !== 101) head = await this.readHead()
@@ -190,7 +190,7 @@ export class RawConnection {
   }
 }
 
-/** The connection ended before what was waited for. */
+/** Thrown when the connection ends before the expected bytes. */
 export class UnexpectedEnd extends Error {
   constructor(what: string) {
     super(`the connection ended before ${what}`)
@@ -203,12 +203,12 @@ function splitField(line: string): [string, string] {
   return [line.slice(0, colon), line.slice(colon + 1).trim()]
 }
 
-/** The first value of a field, name in any case. */
+/** Returns the first value of a field. The case of the name does not matter. */
 export function field(headers: readonly [string, string][], name: string): string | undefined {
   return headers.find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1]
 }
 
-/** Opens a connection, sends `bytes`, reads one answer, closes. */
+/** Opens a connection, sends `bytes`, reads one response, and closes. */
 export async function rawExchange(
   port: number,
   bytes: string | Buffer,
@@ -223,7 +223,7 @@ export async function rawExchange(
   }
 }
 
-/** Whether something accepts connections there. */
+/** Resolves with true when a server accepts connections at this port. */
 export async function canConnect(port: number): Promise<boolean> {
   try {
     const connection = await RawConnection.open(port)

@@ -1,5 +1,5 @@
-// An HTTP/2 client that sends exactly the frames it is told to, well-formed or not, and reads what comes back. What
-// Node's own client would never send is the point.
+// An HTTP/2 client that sends exactly the given frames, valid or not, and reads the response. Node's own client would never
+// send such frames.
 
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
@@ -22,7 +22,7 @@ export class RawHttp2 {
     })
   }
 
-  /** `tls`: options of the handshake; absent: cleartext. Nothing is sent yet. */
+  /** Opens a connection and sends no bytes. `tls`: options of the handshake; absent: cleartext. */
   static async open(port: number, tls?: { servername: string; ca?: string | Buffer }): Promise<RawHttp2> {
     const host = '127.0.0.1'
     const socket = tls ? connectTls({ host, port, ALPNProtocols: ['h2'], ...tls }) : connect({ host, port })
@@ -34,7 +34,7 @@ export class RawHttp2 {
     return raw
   }
 
-  /** Preface and settings, the server's acknowledged, unless not. */
+  /** Sends the preface and SETTINGS, and acknowledges the SETTINGS of the server by default. */
   async greet(acknowledge = true): Promise<this> {
     this.send(PREFACE, frame(FRAME.settings, 0, 0))
     await this.next(each => each.type === FRAME.settings && each.flags === 0)
@@ -46,7 +46,7 @@ export class RawHttp2 {
     if (this.socket.writable) this.socket.write(Buffer.concat(frames))
   }
 
-  /** A request head. `end`: there is no body. */
+  /** Sends a request head. `end`: the request has no body. */
   request(streamId: number, fields: readonly (readonly [string, string])[], end = true): void {
     const flags = FLAG.endHeaders | (end ? FLAG.endStream : 0)
     this.send(frame(FRAME.headers, flags, streamId, fieldBlock(fields.flat())))
@@ -56,7 +56,7 @@ export class RawHttp2 {
     this.send(frame(FRAME.data, end ? FLAG.endStream : 0, streamId, Buffer.from(bytes)))
   }
 
-  /** The first frame, also of those that have come, that is like this; rejects when the connection closes first. */
+  /** Resolves with the first matching frame, which may have arrived before. Rejects when the connection closes first. */
   async next(wanted: (each: Http2Frame) => boolean): Promise<Http2Frame> {
     let seen = 0
     for (;;) {
@@ -64,12 +64,12 @@ export class RawHttp2 {
         const each = this.frames[seen] as Http2Frame
         if (wanted(each)) return each
       }
-      if (this.#closed) throw new Error('the connection closed before such a frame came')
+      if (this.#closed) throw new Error('the connection closed before a matching frame arrived')
       await new Promise<void>(resolve => this.#waiting.push(resolve))
     }
   }
 
-  /** How a stream ended: `end`, or the code of its reset. */
+  /** Resolves with the end of a stream: `end`, or the error code of its reset. */
   async ended(streamId: number): Promise<'end' | number> {
     const last = await this.next(
       ({ type, flags, streamId: id }) =>
@@ -80,7 +80,7 @@ export class RawHttp2 {
     return last.type === FRAME.resetStream ? last.payload.readUInt32BE(0) : 'end'
   }
 
-  /** The error code of GOAWAY. */
+  /** Resolves with the error code of GOAWAY. */
   async goaway(): Promise<number> {
     return (await this.next(each => each.type === FRAME.goaway)).payload.readUInt32BE(4)
   }

@@ -28,7 +28,7 @@ describe('Relay', () => {
     await once(echo, 'close')
   })
 
-  it('relays both ways and passes a FIN on', async () => {
+  it('relays in both directions and forwards a FIN', async () => {
     const client = await RawConnection.open(relay.port)
     await client.send('hello')
     client.end()
@@ -37,7 +37,7 @@ describe('Relay', () => {
     await eventually('the pair is gone', () => (relay.connections === 0 ? true : undefined))
   })
 
-  it('silences one caller and lets the others speak', async () => {
+  it('silences one caller and relays for the others', async () => {
     await relay.close()
     const { port: targetPort } = echo.address() as AddressInfo
     relay = await Relay.listen({ targetPort, callerOf: first => first.toString().slice(0, 3) })
@@ -56,7 +56,7 @@ describe('Relay', () => {
     for (const connection of [ann, bob]) connection.destroy()
   })
 
-  it('swallows without telling, and flows on when allowed to', async () => {
+  it('holds all data back without notice, and relays it later', async () => {
     const client = await RawConnection.open(relay.port)
     await client.send('a')
     await client.readBytes(1)
@@ -84,17 +84,17 @@ describe('Relay', () => {
     fresh.destroy()
   })
 
-  it('cuts after a number of bytes', async () => {
+  it('resets a connection after a number of bytes', async () => {
     relay.faults.cutAfterBytesToTarget = 3
     const client = await RawConnection.open(relay.port)
     await client.send('abcdef')
     expect(await client.closed).toBe('reset')
   })
 
-  it('refuses, and keeps order when it delays', async () => {
+  it('refuses connections, and keeps the order of delayed data', async () => {
     relay.refuse(true)
     const closed = RawConnection.open(relay.port).then(connection => connection.closed)
-    // The reset may come before the connect is reported.
+    // The reset may arrive before the connect event.
     expect(await closed.catch((error: NodeJS.ErrnoException) => error.code)).toMatch(/reset|ECONNRESET/)
     relay.refuse(false)
     relay.faults.delayMs = 5

@@ -1,6 +1,6 @@
-// A TCP relay, for what networks do to connections: silence without a FIN, delay, a cut after N bytes, refusal.
-// It looks at no byte. Silence ends only when the relay is told so: an end that gives up and closes its side is
-// not heard by the other one, as behind a NAT that has lost its table.
+// A TCP relay that simulates faults of networks: silence without a FIN, delay, a cut after N bytes, refusal. It does not
+// interpret the bytes. Only the test ends a silence. When one end closes its side meanwhile, the other end does not notice
+// it, as behind a NAT that has lost its table.
 
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
@@ -11,17 +11,17 @@ export interface RelayOptions {
   readonly targetHost?: string
   /** A unix socket instead of a port. */
   readonly targetPath?: string
-  /** Who is calling, by the first bytes that it sends: for `silence`. */
+  /** Returns the name of the caller, from the first bytes that it sends. For `silence`. */
   readonly callerOf?: (first: Buffer) => string
-  /** A fixed port, for a relay that must come back where it was. */
+  /** A fixed port, for a relay that starts again at the same port. */
   readonly port?: number
 }
 
-/** For connections made from now on. */
+/** The faults of new connections. */
 export interface RelayFaults {
-  /** Every chunk waits this long, each way. */
+  /** The delay of every chunk, in both directions. */
   delayMs: number
-  /** The connection is reset once this many bytes have gone towards the target, or back. */
+  /** The connection is reset after this many bytes to the target, or to the client. */
   cutAfterBytesToTarget: number
   cutAfterBytesToClient: number
 }
@@ -30,7 +30,7 @@ class Pair {
   readonly sockets: readonly [client: Socket, target: Socket]
   caller = ''
   #silent = false
-  /** What happened during the silence and nobody has heard of yet, in order. */
+  /** The events during the silence that were not relayed yet, in order. */
   readonly #unheard: (() => void)[] = []
   readonly #timers = new Set<NodeJS.Timeout>()
 
@@ -100,7 +100,7 @@ class Pair {
   }
 }
 
-/** A unix socket knows no reset. */
+/** Resets a TCP socket. A unix socket has no reset, so it is destroyed. */
 function reset(socket: Socket): void {
   if (socket.remoteAddress === undefined) socket.destroy()
   else resetSocket(socket)
@@ -140,20 +140,20 @@ export class Relay {
     return this.#pairs.size
   }
 
-  /** Swallows everything on all connections, old and new, without telling anyone; `false` lets it flow on. */
+  /** Holds back all data on all connections, old and new, without notice to an end. `false` ends this. */
   blackhole(on: boolean): void {
     this.#blackholed = on
     for (const pair of this.#pairs) pair.setSilent(on)
   }
 
-  /** As `blackhole`, for one caller alone. */
+  /** Does the same as `blackhole` for one caller. */
   silence(caller: string, on: boolean): void {
     if (on) this.#silenced.add(caller)
     else this.#silenced.delete(caller)
     for (const pair of this.#pairs) if (pair.caller === caller) pair.setSilent(on)
   }
 
-  /** As `blackhole`, for the connections of now and for ever; new ones work. */
+  /** Silences the existing connections for ever. New connections work. */
   silenceExisting(): void {
     for (const pair of this.#pairs) pair.setSilent(true)
   }
@@ -183,7 +183,7 @@ export class Relay {
     const { targetPort = 0, targetHost: host = '127.0.0.1', targetPath: path, callerOf } = options
     const place = path === undefined ? { port: targetPort, host } : { path }
     const target = connect({ ...place, allowHalfOpen: true, noDelay: true })
-    // Before the pair reads: what is heard first says whether the rest is.
+    // This listener comes before those of the pair, because the first bytes decide whether the caller is silenced.
     if (callerOf !== undefined) {
       client.once('data', (first: Buffer) => {
         pair.caller = callerOf(first)

@@ -1,4 +1,4 @@
-// Requests one after the other, from several clients at once, while a test changes something: what came of each.
+// Sends requests from several clients, each one request after the other, while a test changes something. Records each result.
 
 import { send } from './http-client.ts'
 
@@ -28,18 +28,18 @@ export class RequestLoop {
           this.#waiting.delete(waiter)
           waiter.resolve()
         }
-        // A refused connection fails at once; without a breath this would spin.
+        // A refused connection fails at once. Without this pause, the loop would use all CPU.
         if (outcome !== '200') await new Promise(resolve => setTimeout(resolve, 5))
       }
     })
   }
 
-  /** Resolves after `count` more answers with status 200. */
+  /** Resolves after `count` more responses with status 200. */
   successes(count: number): Promise<void> {
     return new Promise(resolve => this.#waiting.add({ left: count, resolve }))
   }
 
-  /** Ends the loop; what came of its requests, without those that were answered with 200. */
+  /** Ends the loop. Resolves with the results of its requests, except responses with status 200. */
   async stop(): Promise<Outcome[]> {
     this.#running = false
     await Promise.all(this.#clients)

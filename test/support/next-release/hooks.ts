@@ -1,9 +1,9 @@
-// Makes of the programs that are loaded after it what the next release may be at the most: it speaks one protocol
-// version more, and says what PROTOCOL.md ("Versions") allows it to say. The sources are changed as they are loaded,
-// so that the older end of a test is the program as it stands. A change that no longer finds its place throws.
+// Changes the programs that are loaded after it into a possible next release: it supports one more protocol version, and uses
+// the extensions that PROTOCOL.md ("Versions") allows. The sources are changed while they are loaded, so that the other end
+// of a test is the present program. A change throws when its pattern does not match any more.
 //
-//   with everybody     another key in hello, a control message of an unknown type
-//   by the new version a `drained` that answers no `drain`: an older end would end the session for it (P23)
+//   with every peer       another key in hello, a control message of an unknown type
+//   with the new version  a `drained` without a `drain`, for which an older end would end the session (P23)
 
 import { registerHooks } from 'node:module'
 
@@ -39,7 +39,7 @@ registerHooks({
     if (file === undefined) return loaded
     let source = String(loaded.source)
     for (const [pattern, replacement] of EDITS[file]!) {
-      if (!pattern.test(source)) throw new Error(`${file} has no place for ${pattern}`)
+      if (!pattern.test(source)) throw new Error(`${file} has no match for ${pattern}`)
       source = source.replace(pattern, replacement)
     }
     return { ...loaded, source }

@@ -1,4 +1,4 @@
-// `plugboard`, as the next release may be.
+// Starts `plugboard` as a possible next release.
 
 import './hooks.ts'
 

@@ -1,4 +1,4 @@
-// The schema as the next release may leave it: that of this tree, with one migration more.
+// A possible schema of the next release: the schema of this tree with one more migration.
 
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,7 @@ interface Journal {
   readonly entries: { idx: number; version: string; when: number; tag: string; breakpoints: boolean }[]
 }
 
-/** Adds a table, a column with a default and a wider CHECK. This version may go on. */
+/** Adds a table, a column with a default and a wider CHECK. This version may run on it. */
 export const ADDITIVE = {
   name: '9998_additive',
   oldestVersion: VERSION,
@@ -22,7 +22,7 @@ export const ADDITIVE = {
   ],
 } as const
 
-/** Removes what this version needs. */
+/** Removes a part of the schema that this version needs. */
 export const INCOMPATIBLE = {
   name: '9999_incompatible',
   oldestVersion: '999.0.0',

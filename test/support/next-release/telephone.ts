@@ -1,4 +1,4 @@
-// `telephone`, as the next release may be.
+// Starts `telephone` as a possible next release.
 
 import './hooks.ts'
 

@@ -1,5 +1,5 @@
-// Databases of tests are used again: emptying one takes a few milliseconds, CREATE and DROP DATABASE take ten times as
-// long. A test that changed the schema, or wrote many rows, gets its database dropped instead.
+// Empties databases of tests, so that later tests can use them again. Emptying takes a few milliseconds; CREATE and DROP
+// DATABASE take ten times as long. A database with a changed schema or many rows is dropped instead.
 
 import pg from 'pg'
 
@@ -11,7 +11,7 @@ export interface InitialContents {
   readonly reset: string
 }
 
-/** Beyond this, the space of deleted rows would slow the next test down. */
+/** Above this number, the space of deleted rows would slow down the next test. */
 const MOST_ROWS = 1000
 
 /** Each change of a catalog row gets the id of its transaction (xmin). A clone has the ids of its template. */
@@ -49,7 +49,7 @@ export async function readInitialContents(url: string): Promise<InitialContents>
   })
 }
 
-/** True when the database is as it was after its migrations; otherwise the caller drops it. Cuts its connections. */
+/** Closes the connections to the database and empties it. Resolves with false when the caller must drop the database. */
 export async function emptyDatabase(url: string, { schema, reset }: InitialContents): Promise<boolean> {
   return await connected(url, async client => {
     await client.query(
@@ -62,7 +62,7 @@ export async function emptyDatabase(url: string, { schema, reset }: InitialConte
       const results = (await client.query(reset)) as unknown as pg.QueryResult[]
       return results.every(({ command, rowCount }) => command !== 'DELETE' || (rowCount ?? 0) <= MOST_ROWS)
     } catch (error) {
-      // Insufficient privilege: an external server whose role may not switch triggers off.
+      // Insufficient privilege: on an external server, the role may not switch triggers off.
       if ((error as { code?: unknown }).code === '42501') return false
       throw error
     }

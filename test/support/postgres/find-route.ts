@@ -3,7 +3,7 @@
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Route, Store } from '../../../plugboard/database/store/store.ts'
 
-/** Returns the route of an id or a mount, or undefined when there is none. */
+/** Returns the route with this id or mount, or undefined when it does not exist. */
 export async function findRoute(store: Store, idOrMount: string): Promise<Route | undefined> {
   try {
     return await store.routes.get(idOrMount)

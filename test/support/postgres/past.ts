@@ -1,8 +1,11 @@
-// The time of a database that a test cannot wait for: what it has recorded about routes moves into the past.
+// Moves the recorded times of a database into the past, because a test cannot wait for hours.
 
 import { administer } from './postgres-setup.ts'
 
-/** `interval`: as Postgres reads it, `2 hours`. `recorded`: a replica has recorded all of this time. */
+/**
+ * Moves all times of routes back by `interval`, such as `2 hours`. `recorded`: a replica has recorded during all of this
+ * time.
+ */
 export async function past(databaseUrl: string, interval: string, recorded = false): Promise<void> {
   const by = `interval '${interval}'`
   const end = recorded ? 'now()' : `ended_at - ${by}`

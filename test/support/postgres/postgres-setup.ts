@@ -1,9 +1,8 @@
-// vitest globalSetup: one Postgres for all test files of a run, in a temporary folder, with a migrated template
-// database to clone. It starts when the first test asks (postgres.ts drops a file into the folder), so runs that
-// need no database pay nothing for it.
+// vitest globalSetup: one Postgres for all test files of a run, in a temporary folder, with a migrated template database that
+// is cloned. It starts when the first test requests it (postgres.ts creates a file in the folder), so a run without a
+// database starts no Postgres.
 //
-// TEST_DATABASE_URL=postgres://… uses a server that is already there, of any version from 14 on, with a role that
-// may create databases.
+// TEST_DATABASE_URL=postgres://… uses an existing server of any version from 14 on, with a role that may create databases.
 
 import { randomUUID } from 'node:crypto'
 import { watch } from 'node:fs'
@@ -20,14 +19,14 @@ import { type InitialContents, readInitialContents } from './emptied-database.ts
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Where tests and the server of the run meet: `wanted` goes in, `ready.json` or `failed.txt` comes out. */
+    /** The folder for messages: tests create `wanted`, and the setup creates `ready.json` or `failed.txt`. */
     postgresFolder: string
   }
 }
 
-/** What `ready.json` holds. */
+/** The content of `ready.json`. */
 export interface TestServer {
-  /** Of a database from which others can be created. */
+  /** The URL of a database from which others can be created. */
   readonly url: string
   readonly template: string
   readonly initial: InitialContents
@@ -84,7 +83,7 @@ function startEmbedded(folder: string): Promise<EmbeddedPostgres> {
   return EmbeddedPostgres.start({ folder: join(folder, 'server'), durable: false, log: silentLogger })
 }
 
-/** The same server and role, another database. */
+/** Returns the URL of another database of the same server and role. */
 export function databaseUrl(url: string, database: string): string {
   return url.replace(/^(\w+:\/\/[^/?]*\/)[^?]*/, `$1${database}`)
 }
@@ -99,7 +98,7 @@ export async function administer(url: string, statement: string): Promise<void> 
   }
 }
 
-/** A server of somebody else's keeps nothing of ours. */
+/** Removes all our databases from an external server. */
 async function dropAll(url: string, template: string): Promise<void> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
@@ -121,7 +120,7 @@ async function tell(folder: string, name: string, text: string): Promise<void> {
   await rename(unfinished, join(folder, name))
 }
 
-/** Servers of runs that were killed with -9 would stay for ever. */
+/** Stops the servers of runs that were killed with -9. They would run for ever. */
 async function removeLeftovers(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1]
@@ -132,7 +131,7 @@ async function removeLeftovers(): Promise<void> {
       const server = Number(lock.split('\n')[0])
       if (isAlive(server)) process.kill(server, 'SIGQUIT')
     } catch {
-      // No server there (any more), or not ours to stop.
+      // The server has ended, or belongs to another user.
     }
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })
   }

@@ -1,5 +1,5 @@
-// A process of its own for tests of durability: starts the embedded Postgres in the folder that argv names, then
-// writes one row after another and prints each number once its commit was acknowledged. Ends when it is killed.
+// A separate process for tests of durability. It starts the embedded Postgres in the folder of argv, writes one row after
+// another, and prints each number when its commit is acknowledged. It runs until it is killed.
 
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import pg from 'pg'

@@ -1,6 +1,5 @@
-// Real databases for tests: `await createTestDatabase()` takes a database that an earlier test gave back, or clones a
-// migrated template. The server is that of the whole run (postgres-setup.ts); the vitest project must name this
-// globalSetup.
+// Real databases for tests: `await createTestDatabase()` takes a database that an earlier test returned, or clones a migrated
+// template. All tests of a run share one server (postgres-setup.ts). The vitest project must name this globalSetup.
 
 import { randomUUID } from 'node:crypto'
 import { access, readdir, readFile, unlink, writeFile } from 'node:fs/promises'
@@ -12,15 +11,15 @@ import { emptyDatabase } from './emptied-database.ts'
 import { administer, databaseUrl, type TestServer, UNUSED } from './postgres-setup.ts'
 
 export interface TestDatabase {
-  /** Good for `openDatabase`, `pg.Client` and `DATABASE_URL`. */
+  /** The URL for `openDatabase`, `pg.Client` and `DATABASE_URL`. */
   readonly url: string
-  /** Opens it; closed by `drop`. */
+  /** Opens the database. `drop` closes it. */
   open(options?: { readonly statementTimeoutMs?: number; readonly maxConnections?: number }): Database
-  /** Call it when the test is done. Connections that are still open are cut. */
+  /** Returns or drops the database. Call it at the end of the test. Open connections are closed. */
   drop(): Promise<void>
 }
 
-/** A database for one test or one file. `empty`: without tables, for tests of the migrations. */
+/** Resolves with a database for one test or one file. `empty`: without tables, for tests of the migrations. */
 export async function createTestDatabase(options: { readonly empty?: boolean } = {}): Promise<TestDatabase> {
   const server = await testServer()
   const name = `${server.template.replace(/template$/, '')}${randomUUID().replaceAll('-', '')}`
@@ -46,7 +45,10 @@ export async function createTestDatabase(options: { readonly empty?: boolean } =
   }
 }
 
-/** Gives an emptied database a new name, so that clients of the test before cannot reach it. False: there was none. */
+/**
+ * Renames an emptied database, so that clients of the test before cannot reach it. Resolves with false without such a
+ * database.
+ */
 async function reuseDatabase(server: TestServer, name: string): Promise<boolean> {
   for (const unused of await readdir(unusedFolder())) {
     if (!(await claim(join(unusedFolder(), unused)))) continue
@@ -54,7 +56,7 @@ async function reuseDatabase(server: TestServer, name: string): Promise<boolean>
       await administer(server.url, `ALTER DATABASE ${unused} RENAME TO ${name}`)
       return true
     } catch (error) {
-      // Object in use: such a client has connected again.
+      // Object in use: a client of the test before has connected again.
       if ((error as { code?: unknown }).code !== '55006') throw error
       await dropDatabase(server, unused)
     }

@@ -1,5 +1,5 @@
-// One child process of a test or a bench: its output, its exit, signals. The child leads a process group of
-// its own, so that whatever it leaves behind can be found. Who starts several and stops them: processes.ts.
+// One child process of a test or a bench: its output, its exit, signals. The child leads a process group of its own, so that
+// its remaining children can be found. processes.ts starts and stops several of them.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
@@ -8,17 +8,17 @@ import { PATIENCE_MS, within } from '../deadline.ts'
 import { groupMembers } from './process-table.ts'
 
 export interface ChildOptions {
-  /** What messages call it. */
+  /** The name of the child in messages. */
   readonly name: string
   readonly command: string
   readonly args: readonly string[]
   readonly env?: NodeJS.ProcessEnv
   readonly cwd?: string
-  /** A channel for `messages` and `post`. */
+  /** True to open an IPC channel, for `onMessage` and `post`. */
   readonly ipc?: boolean
   readonly uid?: number
   readonly gid?: number
-  /** Soft and hard limit of open files; default: those of the tests. */
+  /** Soft and hard limit of open files. Default: the limits of the tests. */
   readonly openFiles?: number | undefined
 }
 
@@ -32,12 +32,12 @@ const KEPT_LINES = 2000
 export class Child {
   readonly name: string
   readonly pid: number
-  /** Settles once the process is gone and its output is read. */
+  /** Settles when the process has ended and its output is read. */
   readonly exited: Promise<Exit>
   exit: Exit | undefined
-  /** Set by whoever ends it on purpose: an exit without it is a crash. */
+  /** Set by code that ends the process on purpose. An exit without this mark is a crash. */
   expectedToExit = false
-  /** What a stop may end with: most programs say 0. */
+  /** The accepted exit codes after a stop. Most programs exit with 0. */
   expectedExitCodes: readonly number[] = [0]
   readonly lines: string[] = []
   readonly #process: ChildProcess
@@ -64,7 +64,7 @@ export class Child {
         this.#changed()
       })
     })
-    // Who waits for it gets the error; nobody has to.
+    // Marks a rejection as handled, because a test may never wait for this promise.
     this.exited.catch(() => undefined)
     if (pid === undefined) throw new Error(`${this.name}: ${options.command} cannot be started`)
     this.pid = pid
@@ -76,12 +76,12 @@ export class Child {
     return this.exit === undefined
   }
 
-  /** Everything it printed, stdout and stderr, for messages. */
+  /** Returns the whole output, stdout and stderr, for messages. */
   get output(): string {
     return this.lines.join('\n')
   }
 
-  /** The first line from number `from` on that matches, printed already or not yet. */
+  /** Resolves with the first matching line from number `from` on. It may have been printed before the call. */
   waitForLine(pattern: RegExp, { timeoutMs = PATIENCE_MS, from = 0 } = {}): Promise<RegExpMatchArray> {
     const found = new Promise<RegExpMatchArray>((resolve, reject) => {
       let next = from
@@ -112,17 +112,17 @@ export class Child {
     this.#process.send(message)
   }
 
-  /** To this process alone, not to its children. */
+  /** Sends the signal to this process alone, not to its children. */
   signal(signal: NodeJS.Signals): void {
     this.#process.kill(signal)
   }
 
-  /** Asks it to end, and waits. SIGKILL and an Error when it has not after `graceMs`. */
+  /** Sends SIGTERM and waits for the exit. After `graceMs`, sends SIGKILL and rejects with an Error. */
   async stop(signal: NodeJS.Signals = 'SIGTERM', graceMs = 20_000): Promise<Exit> {
     if (this.exit) return this.exit
     this.expectedToExit = true
     this.signal(signal)
-    // A stopped process takes a signal only once it runs again.
+    // A stopped process handles a signal only after SIGCONT.
     this.signal('SIGCONT')
     try {
       return await within(this.exited, graceMs, `${this.name} ends after ${signal}`, () => this.output)
@@ -133,7 +133,7 @@ export class Child {
     }
   }
 
-  /** Kills what is left of its process group; returns the commands of what was killed. */
+  /** Kills the remaining processes of the group. Returns the commands of the killed processes. */
   killGroup(): string[] {
     const left = groupMembers(this.pid)
     for (const { pid } of left) {
@@ -160,7 +160,7 @@ export class Child {
   }
 }
 
-/** With a limit of open files: a shell sets it and becomes the program. */
+/** Returns the command with a limit of open files: a shell sets the limit and then executes the program. */
 function commandOf({ command, args, openFiles }: ChildOptions): [string, ...string[]] {
   if (openFiles === undefined) return [command, ...args]
   return ['sh', '-c', `ulimit -n ${openFiles}; exec "$0" "$@"`, command, ...args]

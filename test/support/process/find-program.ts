@@ -1,9 +1,9 @@
-// Finds programs that a run can use when they are there and does without when they are not.
+// Finds optional programs: a run uses them when they are installed.
 
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** Servers often lie in folders that are not in everyone's PATH. */
+/** Folders of servers, which are often not in the PATH of an ordinary user. */
 const MORE_FOLDERS = ['/usr/sbin', '/sbin', '/usr/local/sbin', '/opt/homebrew/bin', '/usr/local/bin']
 
 export function findProgram(name: string): string | undefined {

@@ -1,5 +1,5 @@
-// Temporary folders of tests that start real processes. The end finds processes that still work in the folder:
-// the embedded database, say, of a Plugboard that was killed with -9.
+// Temporary folders of tests that start real processes. The clean-up finds processes that still use the folder, such as the
+// embedded database of a Plugboard that was killed with -9.
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -11,9 +11,9 @@ export function temporaryFolder(prefix = 'vera-test-'): Promise<string> {
   return mkdtemp(join(tmpdir(), prefix))
 }
 
-/** Living processes that work in the folder or name it in their command line. */
+/** Returns the running processes whose working directory is in the folder, or whose command line names it. */
 export function processesIn(folder: string): ProcessRow[] {
-  // What is found here is killed below: an empty or wide path must never get this far.
+  // The processes that are found here are killed below, so an empty or wide path must be rejected.
   if (!folder.startsWith(join(tmpdir(), 'vera-'))) throw new Error(`not a folder of a test: "${folder}"`)
   const within = (path: string) => path === folder || path.startsWith(`${folder}/`)
   return listProcesses().filter(row => {
@@ -22,7 +22,7 @@ export function processesIn(folder: string): ProcessRow[] {
   })
 }
 
-/** Kills what still works in the folder and removes it; returns the commands of what was killed. */
+/** Kills the processes that still use the folder, and removes it. Returns the commands of the killed processes. */
 export async function removeFolder(folder: string): Promise<string[]> {
   const left = processesIn(folder)
   for (const { pid } of left) {

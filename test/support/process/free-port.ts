@@ -1,5 +1,5 @@
-// Ports for processes that must be told theirs, and keep it over a restart. Drawn from below the range that
-// the system gives to outgoing connections, so that none of those can take it in between.
+// Finds ports for processes that need a fixed port and keep it over a restart. The ports are below the range that the system
+// uses for outgoing connections, so that no such connection can take a port in between.
 
 import { createServer } from 'node:net'
 
@@ -9,7 +9,7 @@ const ATTEMPTS = 100
 
 const given = new Set<number>()
 
-/** A port of 127.0.0.1 that nobody listens on; never the same twice in one process. */
+/** Resolves with an unused port of 127.0.0.1. One process never gets the same port twice. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST))

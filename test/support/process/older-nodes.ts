@@ -1,7 +1,7 @@
-// Older versions of Node that users may run the packages on, where there are some: the files that VERA_OLDER_NODES
-// names (separated as in PATH), else those in PATH that are older than ours and new enough for `engines`. They are no
-// dependency of the project: each adds 170 MB to a clone, and the types of the oldest one (test/node-floor) find most
-// of what it lacks.
+// Finds older versions of Node on which users may run the packages. These are the files that VERA_OLDER_NODES names
+// (separated as in PATH), else each Node in PATH that is older than ours and new enough for `engines`. They are not a
+// dependency of the project, because each one would add 170 MB to a clone. The types of the oldest version (test/node-floor)
+// find most missing features.
 
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -14,7 +14,7 @@ export interface OlderNode {
   readonly major: number
 }
 
-/** One for each major version, the oldest first. Throws when VERA_OLDER_NODES names another file. */
+/** Returns one Node for each major version, the oldest first. Throws when VERA_OLDER_NODES names any other file. */
 export function findOlderNodes(): OlderNode[] {
   const named = pathsIn(process.env.VERA_OLDER_NODES)
   const candidates = named.length > 0 ? named : pathsIn(process.env.PATH).map(folder => join(folder, 'node'))
@@ -23,7 +23,7 @@ export function findOlderNodes(): OlderNode[] {
     const major = olderMajor(path)
     if (major === undefined && named.length > 0) {
       throw new Error(
-        `VERA_OLDER_NODES names ${path}: it is no Node that "engines" allows and that is older than ours`,
+        `VERA_OLDER_NODES names ${path}: it must be a Node that "engines" allows and that is older than ours`,
       )
     }
     if (major !== undefined && !found.has(major)) found.set(major, { path, major })

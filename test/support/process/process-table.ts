@@ -1,5 +1,5 @@
-// The system's list of processes: /proc on Linux, `ps` elsewhere. For finding what a test left behind and for
-// adding up what a group of processes costs.
+// Reads the list of processes of the system: /proc on Linux, `ps` elsewhere. It finds the processes that a test left behind,
+// and the CPU time and memory of a group of processes.
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
@@ -8,10 +8,10 @@ export interface ProcessRow {
   readonly pid: number
   readonly parentPid: number
   readonly groupId: number
-  /** Gone already, not yet collected by its parent. */
+  /** True when the process has ended, but its parent has not collected it yet. */
   readonly zombie: boolean
   readonly command: string
-  /** Where it works; empty where the system does not say. */
+  /** The working directory. Empty when the system does not report it. */
   readonly folder: string
 }
 
@@ -19,12 +19,12 @@ export function listProcesses(): ProcessRow[] {
   return existsSync('/proc/self/stat') ? listFromProc() : listFromPs()
 }
 
-/** The living processes of a process group. */
+/** Returns the running processes of a process group. */
 export function groupMembers(groupId: number): ProcessRow[] {
   return listProcesses().filter(row => row.groupId === groupId && !row.zombie)
 }
 
-/** `pid` and all its living descendants. */
+/** Returns the process `pid` and its running descendants. */
 export function processTree(pid: number): number[] {
   const rows = listProcesses()
   const tree = [pid]
@@ -40,7 +40,7 @@ function listFromProc(): ProcessRow[] {
     if (!/^\d+$/.test(entry)) continue
     try {
       const stat = readFileSync(`/proc/${entry}/stat`, 'latin1')
-      // The name stands in parentheses and may hold anything; the numbers follow the last one.
+      // The name is in parentheses and may hold any character. The numbers follow the last parenthesis.
       const [state, parentPid, groupId] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
       rows.push({
         pid: Number(entry),
@@ -51,7 +51,7 @@ function listFromProc(): ProcessRow[] {
         folder: folderFromProc(entry),
       })
     } catch (error) {
-      // It ended while we were looking.
+      // The process has ended since the list was read.
       if (!['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
     }
   }
@@ -62,7 +62,7 @@ function folderFromProc(pid: string): string {
   try {
     return readlinkSync(`/proc/${pid}/cwd`)
   } catch (error) {
-    // A zombie has none, and another user's is not ours to see.
+    // A zombie has no such link, and the link of another user's process is not readable.
     if (!['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? ''))
       throw error
     return ''

@@ -11,14 +11,14 @@ describe('Processes', () => {
   const processes = new Processes()
   afterEach(() => processes.stopAll())
 
-  it('waits for a line, stops with SIGTERM and is content with exit code 0', async () => {
+  it('waits for a line, stops with SIGTERM and accepts exit code 0', async () => {
     const child = processes.node('stays', script(STAYS))
     await child.waitForLine(/^ready$/)
     expect(await child.stop()).toEqual({ code: 0, signal: null })
     await processes.stopAll()
   })
 
-  it('stops a process that is stopped', async () => {
+  it('ends a process that was stopped by SIGSTOP', async () => {
     const child = processes.node('frozen', script(STAYS))
     await child.waitForLine(/ready/)
     child.signal('SIGSTOP')
@@ -38,7 +38,7 @@ describe('Processes', () => {
     await expect(processes.stopAll()).rejects.toThrow(/rude was stopped and ended with exit code 7/)
   })
 
-  it('kills and reports a process that does not stop', async () => {
+  it('kills and reports a process that ignores SIGTERM', async () => {
     const deaf = `process.on('SIGTERM', () => {}); console.log('ready'); setInterval(() => {}, 1000)`
     const child = processes.node('deaf', script(deaf))
     await child.waitForLine(/ready/)
@@ -61,7 +61,7 @@ describe('Processes', () => {
     })
   })
 
-  it('says what a process printed instead of the line that was waited for', async () => {
+  it('reports the output of a process that ends without the expected line', async () => {
     const child = processes.node('other', script(`console.log('something else')`))
     child.expectedToExit = true
     await expect(child.waitForLine(/ready/)).rejects.toThrow(/exit code 0[\s\S]*something else/)
@@ -69,7 +69,7 @@ describe('Processes', () => {
 })
 
 describe('freePort', () => {
-  it('never gives the same port twice', async () => {
+  it('never returns the same port twice', async () => {
     const ports = await Promise.all(Array.from({ length: 20 }, freePort))
     expect(new Set(ports).size).toBe(20)
   })

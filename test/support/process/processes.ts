@@ -1,5 +1,5 @@
-// All child processes of one test: started here, stopped here. The end fails loudly when one has crashed, does
-// not stop when asked to, ends with another code than 0, or leaves a process of its own behind.
+// Starts and stops all child processes of one test. The stop fails when a process has crashed, does not stop on SIGTERM,
+// exits with another code than 0, or leaves a child process behind.
 
 import { execPath } from 'node:process'
 import { Child, type ChildOptions, describeExit } from './child.ts'
@@ -7,7 +7,7 @@ import { Child, type ChildOptions, describeExit } from './child.ts'
 export class Processes {
   readonly #children: Child[] = []
 
-  /** Those that were started and not yet stopped by `stopAll`, ended or not. */
+  /** All processes that `stopAll` has not stopped yet. Some may have ended. */
   get all(): readonly Child[] {
     return this.#children
   }
@@ -18,12 +18,12 @@ export class Processes {
     return child
   }
 
-  /** A Node process of this repository's own runtime. */
+  /** Starts a process with the pinned Node of this repository. */
   node(name: string, args: readonly string[], options: Partial<ChildOptions> = {}): Child {
     return this.start({ name, command: execPath, args, ...options })
   }
 
-  /** Stops all, the last started first. Throws one Error that lists everything that was not in order. */
+  /** Stops all processes, the newest first. Throws one Error that lists all problems. */
   async stopAll(): Promise<void> {
     const problems: string[] = []
     for (const child of this.#children.splice(0).reverse()) {

@@ -1,9 +1,9 @@
-// Ties child processes to vitest's tests.
+// Stops child processes at the end of each vitest test.
 
 import { afterEach } from 'vitest'
 import { Processes } from './processes.ts'
 
-/** Processes that end with each test of the calling file or block. */
+/** Returns processes that are stopped after each test of the calling file or block. */
 export function useProcesses(): Processes {
   const processes = new Processes()
   afterEach(() => processes.stopAll())

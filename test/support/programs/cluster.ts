@@ -1,5 +1,5 @@
-// Several Plugboard processes on one real Postgres, and Telephones for them: what e2e and chaos tests of a cluster
-// start from. Links between replicas can be led through relays.
+// Several Plugboard processes on one real Postgres, with Telephones, for e2e and chaos tests of a cluster. Links between
+// replicas can go through relays.
 
 import { copyFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -25,7 +25,7 @@ export interface ReplicaPlace {
 }
 
 export interface ClusterOptions {
-  /** Replicas dial each other through relays, so that links can be broken without a process. */
+  /** True when replicas dial each other through relays, so that a test can break a link without stopping a process. */
   readonly withRelays?: boolean
   /** Further flags of each replica. */
   readonly replicaArgs?: readonly string[]
@@ -34,7 +34,7 @@ export interface ClusterOptions {
 export class ClusterStack {
   readonly processes = new Processes()
   readonly places: ReplicaPlace[] = []
-  /** On the way to each replica's peer port, when asked for. */
+  /** The relay before the peer port of each replica, when requested. */
   readonly relays: Relay[] = []
   readonly #withRelays: boolean
   readonly #replicaArgs: readonly string[]
@@ -53,7 +53,7 @@ export class ClusterStack {
     return this.#database!.url
   }
 
-  /** `database`: an empty one; default: one of the test server's. */
+  /** `database`: an empty database. Default: a database of the test server. */
   async start(count: number, database?: Pick<TestDatabase, 'url' | 'drop'>): Promise<void> {
     this.folder = await temporaryFolder()
     this.#database = database ?? (await createTestDatabase())
@@ -72,7 +72,7 @@ export class ClusterStack {
     return await this.startReplica(this.places.length - 1)
   }
 
-  /** Again, after it was stopped: the same name, ports and data. `secrets`: another clusterSecret. */
+  /** Starts a stopped replica again, with the same name, ports and data. `secrets`: another clusterSecret. */
   async startReplica(
     index: number,
     { secrets = [SECRET], ...options }: Partial<PlugboardOptions> & { secrets?: readonly string[] } = {},
@@ -114,7 +114,7 @@ export class ClusterStack {
     })
   }
 
-  /** What the replica's API says of all replicas. */
+  /** Resolves with the states of all replicas, from the API of this replica. */
   async status(index: number): Promise<Record<string, unknown>[]> {
     return (await this.replicas[index]!.call<{ items: Record<string, unknown>[] }>('GET', '/v1/replicas'))
       .items
@@ -131,7 +131,7 @@ export class ClusterStack {
     })
   }
 
-  /** All replicas together have this many tunnels, by their own count. */
+  /** Resolves when all replicas together report this number of tunnels. */
   async untilTunnels(count: number): Promise<void> {
     await eventually(`${count} tunnels`, async () => {
       let tunnels = 0
@@ -143,7 +143,7 @@ export class ClusterStack {
     })
   }
 
-  /** The first replica of a cluster makes the admin key; the others are given a copy. */
+  /** The first replica of a cluster creates the admin key. The other replicas get a copy. */
   async #folderOf(name: string): Promise<string> {
     const folder = join(this.folder, name)
     const secrets = join(folder, 'data/secrets')

@@ -1,5 +1,5 @@
-// Pebble, a certificate authority for tests that speaks ACME, as a process, with a name server beside it by which
-// every host is 127.0.0.1. Debian has both in one package; where they are not installed there is no such authority.
+// Starts Pebble, an ACME certificate authority for tests, with a name server that resolves every host to 127.0.0.1. Debian
+// has both in one package. Tests that need Pebble are skipped when it is not installed.
 
 import { writeFile } from 'node:fs/promises'
 import { request } from 'node:https'
@@ -15,7 +15,7 @@ import type { Processes } from '../process/processes.ts'
 export const PEBBLE_MISSING =
   findProgram('pebble') === undefined || findProgram('pebble-challtestsrv') === undefined
 
-/** External account binding, for an authority that wants it. */
+/** External account binding, for an authority that requires it. */
 export const BINDING = {
   keyId: 'kid-1',
   key: 'zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W',
@@ -24,7 +24,7 @@ export const BINDING = {
 export interface PebbleOptions {
   readonly processes: Processes
   readonly folder: string
-  /** Where it looks whether a host is ours. */
+  /** The ports to which the authority connects to validate a host. */
   readonly httpPort: number
   readonly tlsPort: number
   readonly bindingRequired?: boolean
@@ -32,7 +32,7 @@ export interface PebbleOptions {
 
 export class Pebble {
   readonly directory: string
-  /** For NODE_EXTRA_CA_CERTS. */
+  /** The file for NODE_EXTRA_CA_CERTS. */
   readonly caFile: string
   readonly #namesPort: number
   readonly #managementPort: number
@@ -98,16 +98,16 @@ export class Pebble {
         '-dnsserver',
         `127.0.0.1:${dnsPort}`,
       ],
-      // Without its sleeps; a good nonce is refused now and then, as real authorities do.
+      // Without delays. Some valid nonces are rejected, as real authorities do.
       env: { ...process.env, PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '5' },
     })
     authority.expectedExitCodes = [0, -1]
     const pebble = new Pebble(port, namesPort, managementPort, await file('ca.txt', TEST_CA))
-    await eventually('Pebble answers', () => pebble.root().catch(() => undefined))
+    await eventually('Pebble responds', () => pebble.root().catch(() => undefined))
     return pebble
   }
 
-  /** PEM: of the certificates that it issues. */
+  /** Resolves with the root of the issued certificates, in PEM. */
   async root(): Promise<string> {
     const outgoing = request({ port: this.#managementPort, host: 'localhost', path: '/roots/0', ca: TEST_CA })
     return new Promise((resolve, reject) => {
@@ -117,10 +117,10 @@ export class Pebble {
     })
   }
 
-  /** From now on the host is elsewhere. */
+  /** Makes the name server resolve the host to another address from now on. */
   async move(host: string, address: string): Promise<void> {
     const body = JSON.stringify({ host: `${host}.`, addresses: [address] })
     const { status } = await send({ port: this.#namesPort, path: '/add-a', method: 'POST', body })
-    if (status !== 200) throw new Error(`the name server said ${status}`)
+    if (status !== 200) throw new Error(`the name server responded with ${status}`)
   }
 }

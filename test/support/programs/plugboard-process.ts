@@ -1,4 +1,4 @@
-// A Plugboard as its users run it: a process with a data folder, its command line and its admin API.
+// Starts a Plugboard as users do: a process with a data folder, its command line and its admin API.
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -16,11 +16,11 @@ export interface PlugboardOptions {
   readonly processes: Processes
   readonly folder: string
   readonly command?: 'start' | 'dev'
-  /** Kept over a restart. */
+  /** Stays the same over a restart. */
   readonly port?: number
   readonly adminPort?: number
   readonly databaseUrl?: string
-  /** The file to run; default: the source. */
+  /** The file to run. Default: the source. */
   readonly program?: string
   /** Further flags. */
   readonly args?: readonly string[]
@@ -30,7 +30,7 @@ export interface PlugboardOptions {
   readonly openFiles?: number
 }
 
-/** Without what the shell of whoever runs the tests may say about a Plugboard of theirs. */
+/** The environment without variables that configure a Plugboard, which the shell of a developer may have. */
 export function cleanEnvironment(extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   const foreign = /^(PLUGBOARD_|TELEPHONE_|DATABASE_URL$|PG[A-Z]+$|NODE_OPTIONS$|VITEST|FORCE_COLOR$)/
   const kept = Object.entries(process.env).filter(([name]) => !foreign.test(name))
@@ -53,7 +53,7 @@ export class PlugboardProcess {
     this.folder = options.folder
   }
 
-  /** Starts it and waits until it is ready for traffic. */
+  /** Starts it, and resolves when it is ready for traffic. */
   static async start(options: PlugboardOptions): Promise<PlugboardProcess> {
     const plugboard = await PlugboardProcess.launch(options)
     await plugboard.ready()
@@ -101,7 +101,7 @@ export class PlugboardProcess {
     return (await readFile(join(this.folder, 'data/secrets/admin.key'), 'utf8')).trim()
   }
 
-  /** The admin API with the first key. */
+  /** Calls the admin API with the first key. */
   async api(
     method: string,
     path: string,
@@ -121,20 +121,20 @@ export class PlugboardProcess {
     })
   }
 
-  /** As `api`, for calls that must succeed: the parsed body. */
+  /** Calls the admin API and resolves with the parsed body. Rejects when the call fails. */
   async call<T = Record<string, unknown>>(method: string, path: string, body?: object): Promise<T> {
     const response = await this.api(method, path, body, { 'if-match': '*' })
     if (response.status >= 300) throw new Error(`${method} ${path}: ${response.status} ${response.text}`)
     return (response.text === '' ? undefined : JSON.parse(response.text)) as T
   }
 
-  /** `plugboard <args>` as a person types it beside the running server. */
+  /** Runs `plugboard <args>` beside the running server. */
   async cli(...args: string[]): Promise<Exit & { output: string }> {
     const where = ['--url', `http://127.0.0.1:${this.adminPort}`, '--data', join(this.folder, 'data')]
     return await this.run(...args, ...where)
   }
 
-  /** The same for commands that do not use the admin API. */
+  /** Runs a command that does not use the admin API. */
   async run(...args: string[]): Promise<Exit & { output: string }> {
     const child = new Child({
       name: `plugboard ${args.slice(0, 2).join(' ')}`,
@@ -159,7 +159,9 @@ export class PlugboardProcess {
     return this.call('POST', '/v1/routes', { mount, service })
   }
 
-  /** The first page of the telephones of all replicas. Asked without parameters, because the bench also runs older builds. */
+  /**
+   * Resolves with the first page of the Telephones of all replicas. No parameters, because the bench also runs older builds.
+   */
   async telephones(): Promise<Record<string, unknown>[]> {
     return (await this.call<{ items: Record<string, unknown>[] }>('GET', '/v1/telephones')).items
   }

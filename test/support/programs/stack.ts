@@ -1,6 +1,5 @@
-// The whole way for tests: a database of its own, Plugboard, a Telephone and the misbehaving backend, each a
-// process, with `app.localhost/` mounted on the service `app`. One for the tests of a file; each test that
-// breaks a part of it puts it back.
+// The whole stack for tests: a separate database, Plugboard, a Telephone and the misbehaving backend, each in its own process.
+// `app.localhost/` is mounted on the service `app`. The tests of a file share one stack; a test that breaks a part restores it.
 
 import { afterAll, beforeAll } from 'vitest'
 import { Backend } from '../backend/backend-process.ts'
@@ -19,7 +18,7 @@ export interface StackOptions {
   /** Limits of open files of the two processes. */
   readonly plugboardOpenFiles?: number
   readonly telephoneOpenFiles?: number
-  /** The telephone is the test's to start. */
+  /** True when the test starts the Telephone itself. */
   readonly withoutTelephone?: boolean
 }
 
@@ -52,7 +51,7 @@ export class Stack {
     if (!this.options.withoutTelephone) this.telephone = await this.startTelephone()
   }
 
-  /** Again, after it was stopped: on the same ports with the same data. */
+  /** Starts Plugboard again after a stop, on the same ports with the same data. */
   startPlugboard(options: Partial<PlugboardOptions> = {}): Promise<PlugboardProcess> {
     return PlugboardProcess.start({
       processes: this.processes,

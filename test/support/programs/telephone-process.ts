@@ -1,4 +1,4 @@
-// A Telephone as its users run it: a process beside a backend, with a token and a target.
+// Starts a Telephone as users do: a process beside a backend, with a token and a target.
 
 import { join } from 'node:path'
 import { eventually } from '../deadline.ts'
@@ -12,16 +12,16 @@ const MAIN = join(import.meta.dirname, '../../../telephone/main.ts')
 export interface TelephoneOptions {
   readonly processes: Processes
   readonly plugboard: PlugboardProcess
-  /** The backend: a port or a URL. */
+  /** The backend, as a port or a URL. */
   readonly target: number | string
   readonly token: string
   readonly service?: string
   readonly mount?: string
-  /** Default: a new one each time. One of the same name would replace the one before. */
+  /** Default: a new name each time. A Telephone with the same name would replace the one before. */
   readonly name?: string
-  /** Where it dials; default: straight to Plugboard. */
+  /** The URL that it dials. Default: the URL of Plugboard. */
   readonly url?: string
-  /** The file to run; default: the source. */
+  /** The file to run. Default: the source. */
   readonly program?: string
   readonly args?: readonly string[]
   readonly cwd?: string
@@ -38,7 +38,7 @@ export class TelephoneProcess {
     this.#plugboard = plugboard
   }
 
-  /** Starts it and waits until Plugboard sees a telephone of this process' start. */
+  /** Starts the Telephone, and resolves when Plugboard lists this instance. */
   static async start(options: TelephoneOptions): Promise<TelephoneProcess> {
     const before = await instancesOf(options.plugboard)
     const telephone = TelephoneProcess.launch(options)
@@ -84,7 +84,7 @@ export class TelephoneProcess {
     return new TelephoneProcess(child, plugboard)
   }
 
-  /** Waits for an instance that is not among `before`. */
+  /** Resolves with an instance that is not in `before`. */
   async connected(before: ReadonlySet<string> = new Set()): Promise<void> {
     await eventually('the telephone is connected', async () => {
       if (!this.child.running) throw new Error(`the telephone ended\n${this.child.output}`)
@@ -94,7 +94,7 @@ export class TelephoneProcess {
   }
 }
 
-/** Instances that have announced a service. */
+/** Resolves with the instances that have announced a service. */
 async function instancesOf(plugboard: PlugboardProcess): Promise<Set<string>> {
   const rows = (await plugboard.telephones()) as { instance: string; services: unknown[] }[]
   return new Set(rows.filter(row => row.services.length > 0).map(row => row.instance))

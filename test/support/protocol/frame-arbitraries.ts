@@ -1,12 +1,12 @@
-// Frames for property tests (fast-check): well-formed ones of every type, and messages that are nearly so.
-// Sizes stay small, except now and then, when they stand at the edges that the code knows.
+// Frames for property tests (fast-check): well-formed frames of every type, and messages with small errors. Sizes are mostly
+// small; some are at the limits of the code.
 
 import fc from 'fast-check'
 import { type Frame, messageOf, rawFrameHex } from './twin-codec.ts'
 
 const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 const opaque = fc.uint8Array({ minLength: 8, maxLength: 8 }).map(hexOf)
-/** A string of a head block: any byte but NUL, CR and LF. */
+/** A string of a head block: any bytes except NUL, CR and LF. */
 const fieldString = fc
   .uint8Array({ maxLength: 12 })
   .map(bytes => Buffer.from(bytes.filter(byte => ![0, 10, 13].includes(byte))).toString('latin1'))
@@ -98,7 +98,7 @@ export function frameArbitrary(stream: fc.Arbitrary<number> = streamIdArbitrary)
   )
 }
 
-/** A frame of any type, flags, stream and payload: seldom a right one. */
+/** A frame of any type, flags, stream and payload. It is rarely valid. */
 const anyFrameHex = fc
   .tuple(
     fc.oneof(fc.integer({ min: 0, max: 12 }), fc.integer({ min: 0, max: 255 })),
@@ -108,7 +108,7 @@ const anyFrameHex = fc
   )
   .map(([type, flags, stream, payload]) => rawFrameHex(type, flags, stream, payload))
 
-/** Messages from good to garbage: frames, frames with a few bytes changed, cut or added, and noise. */
+/** Messages from valid to garbage: frames, frames with a few bytes changed, removed or added, and random bytes. */
 export function messageArbitrary(frames: fc.Arbitrary<Frame> = frameArbitrary()): fc.Arbitrary<Buffer> {
   const good = fc.array(frames, { minLength: 1, maxLength: 5 }).map(list => messageOf(...list))
   const bent = fc

@@ -1,5 +1,5 @@
-// What a hostile peer might send (fast-check): frames that fit what came before, by the twin session's table, and
-// now and then one that does not. Without that table every run would be over after two frames.
+// Generates the frames of a hostile peer (fast-check). Most frames are valid after the frames before them, according to the
+// table of the twin session; some are not. Without that table, every run would end after two frames.
 
 import fc from 'fast-check'
 import { frameArbitrary, messageArbitrary } from './frame-arbitraries.ts'
@@ -16,7 +16,7 @@ const ownStream = fc.constantFrom(2, 4)
 const peerStream = fc.constantFrom(1, 3, 5, 7, 9)
 const anyStream = fc.oneof(ownStream, peerStream)
 
-/** Ids of OPEN are filled in by `inOrder`. */
+/** `inOrder` sets the stream ids of OPEN frames. */
 const open: fc.Arbitrary<Frame> = fc.record({
   type: fc.constant('OPEN' as const),
   stream: fc.constant(0),
@@ -95,7 +95,7 @@ const plausibleFrame: fc.Arbitrary<Frame> = fc.oneof(
   { weight: 1, arbitrary: frameArbitrary(fc.integer({ min: 1, max: 12 })) },
 )
 
-/** The session that is attacked. */
+/** The session under attack. */
 export const ATTACKED: TwinSessionOptions = {
   windowBytes: 5000,
   maxStreams: 4,
@@ -106,7 +106,7 @@ export const ATTACKED: TwinSessionOptions = {
   ],
 }
 
-/** Of this many frames, one is sent as it was drawn. */
+/** One of this many frames is sent without a correction. */
 const MISFITS = 40
 
 /** Sequences of well-formed frames. */
@@ -137,7 +137,7 @@ export const hostileMessages: fc.Arbitrary<Buffer[]> = fc
 
 const PING: Frame = { type: 'PING', opaque: '0001020304050607' }
 
-/** The frame, changed as little as needed to be right. */
+/** Returns the frame, changed only as much as needed to be valid. */
 function madeToFit(frame: Frame, luck: number, twin: TwinSession): Frame {
   const pick = (half: string) => {
     const ids = [...twin.streams].filter(([, row]) => row.half === half).map(([id]) => id)

@@ -1,5 +1,5 @@
-// The real codec in the words of the twin: frames in, a message out, and back. What a frame "means" to the code
-// (the calls of its sink, the calls of its outbox) is put side by side with the specification's form here.
+// Adapts the real codec to the interface of the twin: frames to a message, and a message to frames. It maps each call of the
+// sink and of the outbox to the form of a frame in the specification.
 
 import { Outbox } from '@vera-stack/shared/protocol/outbox.ts'
 import { decodeMessage, FrameError, type FrameSink } from '@vera-stack/shared/protocol/wire/decode.ts'
@@ -9,7 +9,7 @@ import type { Frame } from './twin-codec.ts'
 
 const hex = (bytes: Buffer | undefined) => bytes?.toString('hex') ?? ''
 
-/** Writes down every frame it is given. */
+/** Records every frame. */
 export function recordingSink(): { frames: Frame[]; sink: FrameSink } {
   const frames: Frame[] = []
   const sink: FrameSink = {
@@ -29,7 +29,7 @@ export function recordingSink(): { frames: Frame[]; sink: FrameSink } {
   return { frames, sink }
 }
 
-/** As `readMessage` of the twin; `broken` is the FrameError's text. Any other exception is let through. */
+/** Reads a message like `readMessage` of the twin. `broken` is the text of the FrameError. Other exceptions are not caught. */
 export function decodeRecorded(
   message: Buffer,
   maxFrameBytes: number,
@@ -44,7 +44,7 @@ export function decodeRecorded(
   return { frames, broken: undefined }
 }
 
-/** Puts a frame into an outbox by the calls that a session would make for it. */
+/** Puts a frame into an outbox with the calls of a session. */
 export function putFrame(outbox: Outbox, frame: Frame): void {
   switch (frame.type) {
     case 'DATA':
@@ -94,7 +94,7 @@ function putRiding(outbox: Outbox, frame: { stream: number; body: string; end: b
   else if (frame.end) outbox.end(frame.stream)
 }
 
-/** The messages that an outbox makes of `frames` when they are put into it in one turn. */
+/** Returns the messages that an outbox sends for `frames` of one turn. */
 export function encodeThroughOutbox(frames: Frame[], maxFrameBytes = 262_144): Buffer[] {
   const transport = new ScriptedTransport()
   const outbox = new Outbox(transport, () => undefined)

@@ -1,6 +1,6 @@
-// The model of a connection between two sessions, for fast-check's commands: what each owner has written and
-// ended is known here, so that whatever arrives can be checked against it at once. Bytes are a pattern that
-// is different for each stream and direction.
+// The model of a connection between two sessions, for the commands of fast-check. The model records the bytes and the ends of
+// each owner, so that each arrival can be checked at once. The bytes are a pattern that differs for each stream and
+// direction.
 
 import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { isPattern, patternBytes } from '../pattern.ts'
@@ -18,10 +18,10 @@ const LIMITS = {
   sendHighWaterBytes: 20_000,
 }
 
-/** One end's view of one stream: what its owner has done, beside what it was told. */
+/** One end of one stream: the actions of its owner, and the events that the owner received. */
 export class Flow {
   readonly recorded: RecordedStream
-  /** Where in the pattern our bytes begin, and those of the far end. */
+  /** The offset in the pattern of our bytes, and of the bytes of the peer. */
   readonly #ownOffset: number
   readonly #farOffset: number
   peer: Flow | undefined
@@ -99,7 +99,7 @@ export class Flow {
     stream.consume(some)
   }
 
-  /** Everything that must be true of a stream whose session is over. */
+  /** Returns the violated rules of a stream whose session has ended. */
   verifyOver(): string[] {
     const { recorded } = this
     const problems = [...this.problems, ...recorded.violations]
@@ -160,7 +160,7 @@ export class ModelledPair extends SessionPair {
   }
 }
 
-/** Reads and ends everything politely until nothing is left; false when it does not come to an end. */
+/** Reads and ends all streams in an orderly way. Resolves with false when a stream does not end. */
 export async function finishPolitely(pair: ModelledPair): Promise<boolean> {
   for (const transport of [pair.link.a, pair.link.b]) transport.resume()
   for (let round = 0; round < 200; round += 1) {

@@ -1,6 +1,6 @@
-// A second codec of the tunnel protocol, written from PROTOCOL.md alone: slow, on hex text, one obvious step after
-// the other. The real one is tested against it, and tests that play a peer write and read frames with it. It
-// must not import anything of shared/protocol.
+// A second codec of the tunnel protocol, written from PROTOCOL.md alone: slow and simple, on hex text. The real codec is
+// compared with it, and tests that act as a peer write and read frames with it. It must not import any file of
+// shared/protocol.
 
 export type Frame =
   | { type: 'DATA'; stream: number; body: string; end: boolean }
@@ -24,7 +24,7 @@ export type Frame =
 
 export type FrameName = Frame['type']
 
-/** Number on the wire, and whether the frame belongs to a stream or to the session (id 0). */
+/** The number of each type on the wire, and whether its frames belong to a stream or to the session (id 0). */
 export const FRAME_TABLE: Record<FrameName, { number: number; ofStream: boolean }> = {
   DATA: { number: 0, ofStream: true },
   OPEN: { number: 1, ofStream: true },
@@ -45,19 +45,19 @@ const utf8 = (text: string) => Buffer.from(text, 'utf8').toString('hex')
 const latin1 = (text: string) => Buffer.from(text, 'latin1').toString('hex')
 const withLength = (block: string) => integer(block.length / 2, 3) + block
 
-/** One frame, header included, as lower-case hex. */
+/** Encodes one frame with its header as lower-case hex. */
 export function frameHex(frame: Frame): string {
   const end = 'end' in frame && frame.end ? 1 : 0
   const stream = 'stream' in frame ? frame.stream : 0
   return rawFrameHex(FRAME_TABLE[frame.type].number, end, stream, payloadHex(frame))
 }
 
-/** A frame of any type and flags, right or wrong. */
+/** Encodes a frame of any type and flags, valid or not. */
 export function rawFrameHex(type: number, flags: number, stream: number, payload: string): string {
   return integer(type, 1) + integer(flags, 1) + integer(payload.length / 2, 3) + integer(stream, 4) + payload
 }
 
-/** Frames in one message. */
+/** Encodes frames in one message. */
 export function messageOf(...frames: Frame[]): Buffer {
   return Buffer.from(frames.map(frameHex).join(''), 'hex')
 }
@@ -90,7 +90,7 @@ function payloadHex(frame: Frame): string {
   }
 }
 
-/** The frames of a message, up to the first error, and the requirement that it breaks (`P5`). */
+/** Returns the frames of a message up to the first error, and the violated requirement (such as `P5`). */
 export function readMessage(
   message: Buffer,
   maxFrameBytes: number,
@@ -205,7 +205,7 @@ function readBlock(hex: string): string[] {
   return strings
 }
 
-/** More than the limit is cut. */
+/** Cuts a text at the limit. */
 function readDetail(hex: string): string {
   return Buffer.from(hex.slice(0, DETAIL_BYTES * 2), 'hex').toString('utf8')
 }

@@ -1,14 +1,14 @@
-// What PROTOCOL.md says must become of a session whose owner does nothing, told from the frames that its peer
-// sends: a table of streams, walked slowly. Imports nothing of shared/protocol. The session is the acceptor.
+// A simple model of a session: from the frames of the peer, it computes the state that PROTOCOL.md requires. The session is the
+// acceptor, and its owner does not act. The model is a table of streams. It imports no file of shared/protocol.
 
 import type { Frame } from './twin-codec.ts'
 
 export interface TwinSessionOptions {
   readonly windowBytes: number
   readonly maxStreams: number
-  /** What the peer's hello lets the session send at first. */
+  /** The initial credit of the session, from the hello of the peer. */
   readonly peerWindowBytes: number
-  /** Streams that the session has opened (even ids), and whether its half is complete. */
+  /** Streams that the session has opened (even ids). The value is true when the session's half is complete. */
   readonly opened: readonly { id: number; ended: boolean }[]
 }
 
@@ -24,9 +24,9 @@ const HIGHEST_CREDIT = 2 ** 31 - 1
 const KINDS = [1, 2, 5, 6, 9]
 
 export class TwinSession {
-  /** The code of the reason that ends the session; negative when the peer gave it in BYE. */
+  /** The code of the reason that ends the session. Negative when the peer sent it in BYE. */
   ended: number | undefined
-  /** The requirement that was broken, for messages. */
+  /** The violated requirement, for messages. */
   broken: string | undefined
   readonly streams = new Map<number, TwinStream>()
   readonly #options: TwinSessionOptions
@@ -46,7 +46,7 @@ export class TwinSession {
     }
   }
 
-  /** Streams of the peer that are open, by id. */
+  /** Open streams of the peer, by id. */
   get openPeerStreams(): number[] {
     return [...this.streams].filter(([, row]) => !row.opener && row.half !== 'closed').map(([id]) => id)
   }

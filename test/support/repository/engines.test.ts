@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { allowsNode, metEngines } from './engines.ts'
 
-it('engines stay where the pinned Node, or the oldest one that users may have, does not meet them', () => {
+it('keeps engines that the pinned Node, or the oldest Node that users may have, does not meet', () => {
   const packages = {
     'node_modules/dev': { dev: true, engines: { node: '>=26' } },
     'node_modules/newer': { dev: true, engines: { node: '>=99' } },
@@ -28,6 +28,6 @@ it.each([
   expect(allowsNode(range, version)).toBe(allowed)
 })
 
-it('a range in a syntax that is not known is an error', () => {
+it('throws for a range in an unknown syntax', () => {
   expect(() => allowsNode('16 - 18', '17.0.0')).toThrow('is not understood')
 })

@@ -1,7 +1,7 @@
-// `engines` of the packages in package-lock.json. npm compares them with the Node that runs `npm ci`, which may be the
-// system's, and warns; but the scripts of this repository run on the pinned Node, which `npm ci` installs. So the lock file
-// has no `engines` where they are met. An entry keeps them, and the warning, when the pinned Node does not meet them, or,
-// for a package that users get, when the oldest supported Node does not.
+// Removes `engines` from packages in package-lock.json. npm compares them with the Node that runs `npm ci`, and warns. That
+// Node may be the one of the system, but the scripts of this repository run on the pinned Node, which `npm ci` installs. So
+// an entry keeps `engines`, and npm its warning, only when the pinned Node does not meet them. For a package that users
+// install, the oldest supported Node must meet them too.
 
 import { versions } from 'node:process'
 
@@ -9,11 +9,11 @@ interface Packages {
   readonly [place: string]: { readonly dev?: boolean; readonly engines?: { readonly node?: string } }
 }
 
-/** The Node of this repository, which runs this file, and the oldest ones that users may have. */
+/** The pinned Node of this repository, which runs this file, and the oldest versions that users may have. */
 const PINNED = versions.node
 const OLDEST = ['22.21.0', '24.9.0']
 
-/** Places whose `engines` are met by each Node that runs them. */
+/** Returns the places whose `engines` each Node meets that may run the package. */
 export function metEngines({ packages }: { readonly packages: Packages }): string[] {
   return Object.entries(packages)
     .filter(([, { engines, dev }]) => {
@@ -24,14 +24,14 @@ export function metEngines({ packages }: { readonly packages: Packages }): strin
     .map(([place]) => place)
 }
 
-/** True when a version is within a range of `engines`, such as `^20.19.0 || >=22.12`. Throws for syntax that it does not know. */
+/** True when a version is within a range of `engines`, such as `^20.19.0 || >=22.12`. Throws for an unknown syntax. */
 export function allowsNode(range: string, version: string): boolean {
   return range.split('||').some(part => {
     const conditions = part
       .replaceAll(/([<>=^~])\s+/g, '$1')
       .trim()
       .split(/\s+/)
-    // Each condition is read, so that an unknown one is an error.
+    // All conditions are parsed, so that an unknown one is an error.
     return conditions.map(condition => meets(condition, version)).every(Boolean)
   })
 }

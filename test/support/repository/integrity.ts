@@ -1,17 +1,17 @@
-// `integrity` of the packages in package-lock.json: the hash that `npm ci` compares with what it downloads. npm leaves it
-// out for packages of other platforms, so lockfile.ts asks the registry that npm is configured with. The registry may lack
-// such a package; then the entry stays as it is, and npm takes the hash from the registry that it installs from.
+// Completes `integrity` of the packages in package-lock.json: the hash that `npm ci` compares with the download. npm omits it
+// for packages of other platforms, so lockfile.ts asks the registry of npm's settings for it. When the registry lacks such a
+// package, the entry stays unchanged, and npm accepts the hash of the registry that it installs from.
 
 import { execFile } from 'node:child_process'
 
 interface IntegrityEntry {
-  /** For a package that is installed under another name. */
+  /** The name of a package that is installed under another name. */
   readonly name?: string
   readonly version?: string
   readonly integrity?: string
   /** True for a workspace, whose files are in this repository. */
   readonly link?: boolean
-  /** True for a package that is part of another one's archive. */
+  /** True for a package inside of the archive of another package. */
   readonly inBundle?: boolean
 }
 
@@ -27,7 +27,7 @@ export type RegistryResponse =
 /** `spec`: `name@version`. */
 export type AskRegistry = (spec: string) => Promise<RegistryResponse>
 
-/** Packages that the registry lacked when an entry was last completed. The test fails when the list is out of date. */
+/** Packages that the registry lacked at the last completion. The test fails when the list is out of date. */
 export const ABSENT_FROM_REGISTRY: readonly string[] = [
   '@yuku-toolchain/darwin-arm64@0.27.0',
   '@yuku-toolchain/darwin-x64@0.27.0',
@@ -36,7 +36,7 @@ export const ABSENT_FROM_REGISTRY: readonly string[] = [
   '@yuku-toolchain/win32-x64@0.27.0',
 ]
 
-/** Returns place and `name@version` of each package from a registry that has no integrity. */
+/** Returns place and `name@version` of each package that comes from a registry and has no integrity. */
 export function withoutIntegrity(packages: Packages): { readonly place: string; readonly spec: string }[] {
   return Object.entries(packages)
     .filter(([place, { link, inBundle, integrity }]) => {
@@ -54,11 +54,11 @@ function specOf(place: string, { name, version }: IntegrityEntry): string {
 export interface FilledIntegrity<Entry extends IntegrityEntry> {
   readonly packages: Packages<Entry>
   readonly filled: number
-  /** One text for each entry that is still without integrity, with the reason. */
+  /** For each entry that still has no integrity: a text with the reason. */
   readonly problems: readonly string[]
 }
 
-/** Asks the registry for each missing integrity, one after the other. It asks no more once the registry is unreachable. */
+/** Asks the registry for each missing integrity, one after the other. Stops when the registry is unreachable. */
 export async function fillIntegrity<Entry extends IntegrityEntry>(
   packages: Packages<Entry>,
   ask: AskRegistry,
@@ -83,7 +83,7 @@ export async function fillIntegrity<Entry extends IntegrityEntry>(
   return { packages: completed, filled, problems }
 }
 
-/** Asks by `npm view`, which uses npm's own settings: registry, proxy, credentials. */
+/** Asks with `npm view`, which uses npm's settings: registry, proxy, credentials. */
 export function askNpm(spec: string): Promise<RegistryResponse> {
   const args = ['view', spec, 'dist.integrity', '--json', '--fetch-retries=0', '--fetch-timeout=10000']
   return new Promise(resolve => {

@@ -11,7 +11,7 @@ it('the lock file names no registry', () => {
   expect(JSON.stringify(readLockfile())).not.toMatch(/"resolved":"https?:/)
 })
 
-it('a package that is missing gets what its name says', () => {
+it('a missing package gets the platform that its name contains', () => {
   const packages = {
     'node_modules/tool': {
       version: '1.0.0',
@@ -32,7 +32,7 @@ it('a package that is missing gets what its name says', () => {
   })
 })
 
-it('npm ci on an older Node warns of no engines that the pinned Node meets (else: node test/support/repository/lockfile.ts)', () => {
+it('has no engines that the pinned Node meets, so npm ci gives no warning (else: node test/support/repository/lockfile.ts)', () => {
   expect(metEngines(readLockfile())).toEqual([])
 })
 
@@ -51,7 +51,7 @@ const INCOMPLETE = {
   workspace: { version: '1.0.0' },
 }
 
-it('an integrity comes from the registry, also for aliases and nested packages', async () => {
+it('takes each integrity from the registry, also for aliases and nested packages', async () => {
   const asked: string[] = []
   const { packages, filled, problems } = await fillIntegrity(INCOMPLETE, spec => {
     asked.push(spec)
@@ -69,7 +69,7 @@ it('an integrity comes from the registry, also for aliases and nested packages',
   })
 })
 
-it('a registry that is unreachable is asked once, and each entry without integrity is reported', async () => {
+it('asks an unreachable registry once, and reports each entry without integrity', async () => {
   let asked = 0
   const { packages, filled, problems } = await fillIntegrity(INCOMPLETE, () => {
     asked += 1

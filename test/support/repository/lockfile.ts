@@ -1,7 +1,7 @@
-// Completes package-lock.json for machines of other kinds: `node test/support/repository/lockfile.ts`, after each change of a
-// dependency. npm leaves out the optional packages of platforms that the registry at hand does not carry, and
-// then `npm ci` refuses the file everywhere. This program adds them, asks the registry for each missing integrity
-// (integrity.ts), and removes `engines` that are met (engines.ts).
+// Completes package-lock.json for other platforms. Run `node test/support/repository/lockfile.ts` after each change of a
+// dependency. npm omits optional packages of platforms that the present registry does not carry, and then `npm ci` rejects
+// the file everywhere. This program adds the packages, asks the registry for each missing integrity (integrity.ts), and
+// removes `engines` that are met (engines.ts).
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -55,14 +55,17 @@ const PROCESSORS = [
   'x64',
 ]
 
-/** Places of optional packages that the lock file asks for and does not hold, with the entry each should have. */
+/**
+ * Returns the places of required optional packages that the lock file does not have, with the entry that each one should
+ * have.
+ */
 export function missingEntries({ packages }: Lockfile): Record<string, LockEntry> {
   const missing: Record<string, LockEntry> = {}
   for (const [place, { optionalDependencies = {}, dev }] of Object.entries(packages)) {
     for (const [name, version] of Object.entries(optionalDependencies)) {
       const all = { ...packages, ...missing }
       const found = resolve(all, place, name)
-      // A range is npm's to judge; the packages of platforms are asked for by exact version.
+      // Only npm can resolve a range. Packages of platforms are required by exact version.
       if (found?.version === version || (found !== undefined && !/^\d/.test(version))) continue
       const top = `node_modules/${name}`
       const free = all[top] === undefined ? top : `${place}/${top}`
@@ -72,7 +75,7 @@ export function missingEntries({ packages }: Lockfile): Record<string, LockEntry
   return missing
 }
 
-/** As Node looks for it: in node_modules of the place, then of each folder above. */
+/** Finds a package as Node does: in node_modules of the place, then of each folder above. */
 function resolve(packages: Lockfile['packages'], place: string, name: string): LockEntry | undefined {
   for (let folder = place; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('/')))) {
     const found = packages[`${folder === '' ? '' : `${folder}/`}node_modules/${name}`]
@@ -80,7 +83,7 @@ function resolve(packages: Lockfile['packages'], place: string, name: string): L
   }
 }
 
-/** What the name of a platform's package says: `@biomejs/cli-linux-arm64-musl`. */
+/** Returns the platform in the name of a package, such as `@biomejs/cli-linux-arm64-musl`. */
 function platformOf(name: string): Pick<LockEntry, 'os' | 'cpu' | 'libc'> {
   const words = name.split(/[/-]/)
   const os = SYSTEMS.filter(system => words.includes(system))

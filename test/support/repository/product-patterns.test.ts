@@ -1,5 +1,5 @@
-// No regular expression of the product costs more than linear time. A peer that chooses a text of some kilobytes must not
-// choose how long the event loop stands still. The steps of a counting twin are compared, not times.
+// Checks that each regular expression of the product takes linear time. Otherwise a peer could block the event loop with a
+// text of a few kilobytes. The tests compare the steps of a counting twin, not times.
 
 import { expect, test } from 'vitest'
 import { seededRandom } from '../seeded-random.ts'
@@ -8,7 +8,7 @@ import { MAX_STEPS, type SteppedPattern, steppedPattern } from './regex-steps.ts
 
 const TEXTS_PER_PATTERN = 100
 const REPEATS = 150
-/** Twice the text costs a linear pattern twice the steps, and a quadratic one four times. */
+/** For a text of twice the length, a linear pattern takes twice the steps, and a quadratic one four times. */
 const MAX_GROWTH = 2.7
 const SMALL_STEPS = 4_000
 
@@ -49,7 +49,7 @@ test.each(patterns)('$where /$source/$flags costs linear steps', ({ source, flag
   expect(attack(steppedPattern(source, flags))).toBeUndefined()
 })
 
-// A check that cannot fail is a defect.
+// These tests prove that the check can fail.
 test.each([
   ['eyJ[\\w-]{4,}\\.[\\w-]+\\.[\\w-]*', 'g'],
   ['[a-z][a-z0-9+.-]*:\\/\\/[^\\s"/]*@', 'gi'],
@@ -64,7 +64,7 @@ test.each([
   expect(attack(steppedPattern(source, flags), 1_000)).toBeDefined()
 })
 
-test('the twin agrees with the engine on what matches', () => {
+test('the twin finds the same matches as the engine', () => {
   for (const { source, flags } of patterns) {
     const pattern = steppedPattern(source, flags)
     const random = seededRandom(2)

@@ -1,12 +1,12 @@
-// Every regular expression of the product, from the syntax trees of its files: the literals as they stand, and those that
-// are put together when a file is loaded.
+// Collects every regular expression of the product from the syntax trees of its files: the literals, and the expressions that
+// are built when a file is loaded.
 
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseAst } from 'rolldown/parseAst'
 
 export interface ProductPattern {
-  /** `file:line` of a literal; the file of a pattern that is put together. */
+  /** `file:line` of a literal. The file of a pattern that is built. */
   readonly where: string
   readonly source: string
   readonly flags: string
@@ -14,7 +14,7 @@ export interface ProductPattern {
 
 const ROOT = join(import.meta.dirname, '../../..')
 
-/** Returns them all. Throws when a file puts a pattern together that loading the file does not make. */
+/** Returns all patterns. Throws when a file builds a pattern at a later time than its load. */
 export async function productPatterns(): Promise<ProductPattern[]> {
   const patterns: ProductPattern[] = []
   for (const file of globSync('{shared,plugboard,telephone}/**/*.ts', { cwd: ROOT }).sort()) {
@@ -46,13 +46,13 @@ async function constructedIn(file: string, expected: number): Promise<ProductPat
     },
   })
   try {
-    // The query loads the file again when another test of this process has loaded it.
+    // With the query, the file is loaded again, also when another test of this process has already loaded it.
     await import(`${join(ROOT, file)}?patterns`)
   } finally {
     globalThis.RegExp = before
   }
   if (made.length < expected)
-    throw new Error(`${file} makes a pattern later than at its load: write a literal`)
+    throw new Error(`${file} builds a pattern later than at its load: write a literal`)
   return made
 }
 

@@ -1,6 +1,6 @@
-// A backtracking matcher that counts its steps: the slow, obvious twin of the engine that runs regular expressions. A
-// pattern whose steps grow faster than the text can be turned against a server by the peer that chooses the text.
-// Knows the syntax that this repository uses; anything else is an error. Sets of characters are left to the engine.
+// A backtracking matcher that counts its steps: a simple, slow twin of the engine for regular expressions. When the steps of a
+// pattern grow faster than the text, a peer that chooses the text can block a server. The matcher supports the syntax that this
+// repository uses, and throws for any other syntax. The engine evaluates the sets of characters.
 
 /** One node of a pattern. A set matches one character. */
 type Node =
@@ -31,10 +31,10 @@ export interface SteppedPattern {
   sample(pick: (count: number) => number): string
 }
 
-/** Some patterns need more steps than there is time: the twin gives up. */
+/** The limit of steps. The twin stops here, because some patterns would run for too long. */
 export const MAX_STEPS = 300_000
 
-/** ASCII, and a few characters beyond it. */
+/** ASCII, and a few other characters. */
 const CHARACTERS = [
   ...Array.from({ length: 128 }, (_, code) => String.fromCharCode(code)),
   'é',
@@ -49,7 +49,7 @@ export function steppedPattern(source: string, flags: string): SteppedPattern {
   for (const character of CHARACTERS) {
     const signature = sets.map(has => (has(character) ? 1 : 0)).join('')
     const known = bySignature.get(signature)
-    // A visible character reads better in a report.
+    // A visible character is easier to read in a report.
     if (known === undefined || (known < '!' && character <= '~')) bySignature.set(signature, character)
   }
   return {
@@ -77,7 +77,7 @@ function sampleOf(node: Node, pick: (count: number) => number): string {
   }
 }
 
-/** Reads the source of a pattern into nodes. */
+/** Parses the source of a pattern into nodes. */
 class PatternReader {
   readonly #source: string
   readonly #flags: string
@@ -145,7 +145,7 @@ class PatternReader {
     if (look === undefined) this.#take('?:')
     if (this.#next === '?') throw new Error(`unknown group: ${this.#source.slice(this.#at)}`)
     const body = this.#choice()
-    if (!this.#take(')')) throw new Error('a group that does not end')
+    if (!this.#take(')')) throw new Error('a group has no end')
     return look === undefined ? body : { kind: 'look', body, negative: look === 'negative' }
   }
 
@@ -293,7 +293,7 @@ class Matcher {
 
 const isWord = (character: string | undefined): boolean => character !== undefined && /\w/.test(character)
 
-/** The engine tries such a pattern at the first character only. */
+/** True for a pattern that the engine tries at the first character only. */
 function startsAtBeginning(node: Node): boolean {
   switch (node.kind) {
     case 'edge':

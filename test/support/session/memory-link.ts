@@ -1,36 +1,36 @@
-// One direction of a connection in memory: the sender's queue, a wire of limited capacity and some latency, and
-// a receiver that may have paused. Messages keep their order whatever delays are drawn, as on a WebSocket.
-// A message is copied when it moves from the queue to the wire: only then may the sender touch its buffer.
+// One direction of a connection in memory: the queue of the sender, a wire with limited capacity and some latency, and a
+// receiver that may pause. Messages keep their order with any delays, as on a WebSocket. A message is copied when it moves
+// from the queue to the wire. Only after that may the sender change its buffer.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { TransportReceiver } from '@vera-stack/shared/protocol/transport.ts'
 import { type Random, randomInteger } from '../seeded-random.ts'
 
 export interface LinkFaults {
-  /** Bytes that fit between the two ends; beyond that they wait in the sender's `bufferedBytes`. */
+  /** Bytes that fit on the wire. Further bytes wait in the sender's `bufferedBytes`. */
   readonly wireCapacityBytes: number
-  /** Each message takes a time drawn from [min, max], in ms of the clock; [0, 0] is the next loop turn. */
+  /** Each message takes a random time in [min, max], ms. [0, 0] means the next turn of the event loop. */
   readonly delayMs: readonly [min: number, max: number]
-  /** Chance that a message vanishes. A WebSocket never does that; a broken peer looks like it. */
+  /** Probability that a message is lost. A WebSocket never loses one; a broken peer can look like it. */
   readonly dropRate: number
-  /** Chance that a message comes twice. */
+  /** Probability that a message is delivered twice. */
   readonly duplicateRate: number
-  /** The connection breaks on both sides when this many bytes were sent this way, mid-message or not. */
+  /** Both ends lose the connection after this many bytes in this direction, also in the middle of a message. */
   readonly cutAfterBytes: number
-  /** Overwrites a message once its `sent` may run, to catch a sender that still counts on the content. */
+  /** True to overwrite a message before its `sent` is called. A sender that still needs the content then fails. */
   readonly scribble: boolean
 }
 
 export interface LinkOwner {
   readonly clock: Clock
   readonly random: Random
-  /** `cutAfterBytes` is reached. */
+  /** Called when `cutAfterBytes` is reached. */
   onCut(): void
-  /** The close has reached the receiver. */
+  /** Called when the close has reached the receiver. */
   onClosed(end: { clean: boolean; detail: string }): void
 }
 
-/** What travels. `close` and `cut` are the last of their link; `cut` counts the bytes of half a message. */
+/** An item on the wire. `close` and `cut` are the last item of a link. `cut` has the byte count of an incomplete message. */
 type Parcel = { readonly dueMs: number } & (
   | { readonly kind: 'message'; readonly message: Buffer }
   | { readonly kind: 'close' }
@@ -39,9 +39,9 @@ type Parcel = { readonly dueMs: number } & (
 type Content = Parcel extends infer P ? (P extends Parcel ? Omit<P, 'dueMs'> : never) : never
 
 export class MemoryLink {
-  /** Sent and not yet on the wire. */
+  /** Bytes that were sent and are not on the wire yet. */
   queuedBytes = 0
-  /** Arrived, of whole and half messages. */
+  /** Bytes that have arrived, of complete and incomplete messages. */
   receivedBytes = 0
   readonly #faults: LinkFaults
   readonly #owner: LinkOwner
@@ -66,7 +66,7 @@ export class MemoryLink {
     this.#askTurn()
   }
 
-  /** `paused`: the receiver does not read. `blackholed`: the path swallows everything and nobody is told. */
+  /** `paused`: the receiver does not read. `blackholed`: the wire drops everything, and neither end is notified. */
   hold(change: { paused?: boolean; blackholed?: boolean }): void {
     this.#held = { ...this.#held, ...change }
     this.#askTurn()
@@ -82,7 +82,7 @@ export class MemoryLink {
     this.#askTurn()
   }
 
-  /** The sender closes: behind what it has queued when clean; otherwise its queue is lost. */
+  /** Closes the sending end. A clean close follows the queued messages. An unclean close drops them. */
   finish(end: { clean: boolean; detail: string }): void {
     if (this.#stopped || this.#close) return
     this.#close = { ...end, onWire: false }
@@ -90,7 +90,7 @@ export class MemoryLink {
     this.#askTurn()
   }
 
-  /** Nothing arrives any more; `sent` of what was queued still runs. */
+  /** Stops all deliveries. `sent` of the queued messages is still called. */
   stop(): void {
     if (this.#stopped) return
     this.#stopped = true
@@ -98,7 +98,7 @@ export class MemoryLink {
     this.#dropQueue()
   }
 
-  /** Puts a message on the wire that the sender never sent. */
+  /** Puts a message on the wire that the sender has not sent. */
   inject(message: Buffer): void {
     this.#putOnWire({ kind: 'message', message: Buffer.from(message) })
     this.#askTurn()

@@ -49,7 +49,7 @@ describe('memoryTransportPair', () => {
     expect(a.bufferedBytes).toBe(0)
   })
 
-  it('closes in order behind what was sent, once at each end', async () => {
+  it('closes after the messages that were sent, once at each end', async () => {
     const { a, b } = memoryTransportPair()
     const atA = record(a)
     const atB = record(b)
@@ -68,7 +68,7 @@ describe('memoryTransportPair', () => {
     expect(sent).toBe(true)
   })
 
-  it('terminates at once, unclean at both ends', async () => {
+  it('terminates at once, with an unclean close at both ends', async () => {
     const { a, b } = memoryTransportPair()
     const atA = record(a)
     const atB = record(b)
@@ -93,7 +93,7 @@ describe('memoryTransportPair', () => {
     expect([atA.closes[0]?.clean, atB.closes[0]?.clean]).toEqual([false, false])
   })
 
-  it('swallows silently when blackholed, the close too', async () => {
+  it('drops all messages and the close silently when blackholed', async () => {
     const pair = memoryTransportPair()
     const atA = record(pair.a)
     const atB = record(pair.b)
@@ -108,7 +108,7 @@ describe('memoryTransportPair', () => {
     expect(atB.closes).toEqual([{ clean: true, detail: 'bye' }])
   })
 
-  it('delays by the given clock and keeps the order', async () => {
+  it('delays messages by the given clock and keeps their order', async () => {
     const clock = new ManualClock()
     const { a, b } = memoryTransportPair({ clock, faults: { delayMs: [5, 50] }, seed: 7 })
     record(a)
@@ -122,7 +122,7 @@ describe('memoryTransportPair', () => {
     expect(atB.messages).toEqual(words)
   })
 
-  it('drops and duplicates the same way for the same seed', async () => {
+  it('drops and duplicates the same messages for the same seed', async () => {
     const run = async (seed: number) => {
       const { a, b } = memoryTransportPair({ seed, faults: { dropRate: 0.3, duplicateRate: 0.3 } })
       record(a)
@@ -137,7 +137,7 @@ describe('memoryTransportPair', () => {
     expect(first.length).toBeGreaterThan(new Set(first).size)
   })
 
-  it('hands an injected message to the named end', async () => {
+  it('delivers an injected message to the named end', async () => {
     const pair = memoryTransportPair()
     const atA = record(pair.a)
     pair.inject('a', Buffer.from('garbage'))

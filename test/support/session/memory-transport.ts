@@ -1,6 +1,6 @@
-// Two Transports joined in memory, for sessions without sockets: messages always arrive in a later loop turn
-// than they were sent in. Faults (drop, duplicate, delay, cut, blackhole, limited capacity) come from a seed.
-// It knows transports only: no frames, no sessions.
+// Two Transports joined in memory, for sessions without sockets. A message always arrives in a later turn of the event loop
+// than the one in which it was sent. Faults (drop, duplicate, delay, cut, blackhole, limited capacity) depend on a seed.
+// Independent of frames and sessions.
 
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import type { Transport, TransportReceiver } from '@vera-stack/shared/protocol/transport.ts'
@@ -8,12 +8,12 @@ import { seededRandom } from '../seeded-random.ts'
 import { type LinkFaults, MemoryLink } from './memory-link.ts'
 
 export interface MemoryTransportOptions {
-  /** Faults of both directions; `aToB` and `bToA` overrule them for one. */
+  /** Faults of both directions. `aToB` and `bToA` replace them for one direction. */
   readonly faults?: Partial<LinkFaults>
   readonly aToB?: Partial<LinkFaults>
   readonly bToA?: Partial<LinkFaults>
   readonly seed?: number
-  /** Measures delays. */
+  /** The clock for delays. */
   readonly clock?: Clock
 }
 
@@ -75,7 +75,7 @@ class MemoryTransport implements MemoryEnd {
     this.end({ clean: false, detail: 'terminated' })
   }
 
-  /** Both directions are over for this end. The first call counts. */
+  /** Ends both directions for this end. Only the first call has an effect. */
   end(end: End): void {
     if (this.#ended) return
     this.#ended = end
@@ -90,7 +90,7 @@ class MemoryTransport implements MemoryEnd {
 }
 
 export interface MemoryEnd extends Transport {
-  /** This end does not read what arrives; `resume` undoes it. */
+  /** Stops reading at this end until `resume`. */
   pause(): void
   resume(): void
 }
@@ -98,11 +98,11 @@ export interface MemoryEnd extends Transport {
 export interface MemoryTransportPair {
   readonly a: MemoryEnd
   readonly b: MemoryEnd
-  /** Breaks the connection now: both ends get an unclean close, what was on its way is lost. */
+  /** Breaks the connection now. Both ends get an unclean close, and messages on the wire are lost. */
   cut(): void
-  /** Swallows everything in the given directions without telling anyone; `false` lets it flow on. */
+  /** Drops everything in the given directions and notifies neither end. `false` ends this. */
   blackhole(on: boolean, direction?: 'a-to-b' | 'b-to-a'): void
-  /** Puts a message before an end as if the other one had sent it. */
+  /** Delivers a message to an end as if the other end had sent it. */
   inject(to: 'a' | 'b', message: Buffer): void
 }
 
@@ -113,7 +113,7 @@ export function memoryTransportPair(options: MemoryTransportOptions = {}): Memor
     for (const link of [aToB, bToA]) link.stop()
     for (const transport of [a, b]) transport.end({ clean: false, detail: 'connection reset' })
   }
-  /** A close has arrived: the receiving end is done and answers with its own, behind what it has queued. */
+  /** Handles a close that has arrived: the receiving end closes too, after the messages that it has queued. */
   const closed = (receiver: () => MemoryTransport) => (end: End) => {
     receiver().close(end.detail)
     receiver().end(end)

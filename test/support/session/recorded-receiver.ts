@@ -1,4 +1,4 @@
-// The receiver of a transport that writes down what comes, and can be waited for.
+// A receiver of a transport that records all events. Tests can wait for them.
 
 import type { Transport, TransportReceiver } from '@vera-stack/shared/protocol/transport.ts'
 
@@ -30,7 +30,7 @@ export class RecordedReceiver implements TransportReceiver {
     this.#resolveClosed(end)
   }
 
-  /** Waits until `bytes` have come, in whole messages. */
+  /** Resolves when `bytes` have arrived, in complete messages. */
   async received(bytes: number): Promise<void> {
     while (this.receivedBytes < bytes) await new Promise<void>(resolve => this.#watchers.push(resolve))
   }

@@ -1,5 +1,5 @@
-// The owner of one stream that writes down what it is told, and notices when it is told something out of order:
-// data after the end, two ends, anything after an abort (shared/protocol/streams/stream.ts has the rules).
+// An owner of one stream that records all its events, and detects events in a wrong order: data after the end, two ends, any
+// event after an abort (shared/protocol/streams/stream.ts has the rules).
 
 import type {
   Fields,
@@ -11,7 +11,7 @@ import type {
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 
 export class RecordedStream implements StreamEvents {
-  /** Set by whoever opens or accepts it. */
+  /** Set by the code that opens or accepts the stream. */
   stream!: Stream
   opening: Opening | undefined
   readonly heads: StreamResponseHead[] = []
@@ -21,7 +21,7 @@ export class RecordedStream implements StreamEvents {
   trailers: Fields | undefined
   aborted: TunnelError | undefined
   writableCalls = 0
-  /** Broken rules. */
+  /** Violated rules. */
   readonly violations: string[] = []
 
   get body(): Buffer {

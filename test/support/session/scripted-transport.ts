@@ -1,16 +1,17 @@
-// A Transport whose other side is the test itself: messages go in by `receive`, come out in `sent`, at once and in
-// order; nothing is timed. `hold` plays a peer that does not read. Knows transports only.
+// A Transport whose other side is the test itself. The test delivers messages with `receive` and finds the sent ones in
+// `sent`, at once and in order, without timers. `hold` simulates a peer that does not read. Independent of frames and
+// sessions.
 
 import type { Transport, TransportReceiver } from '@vera-stack/shared/protocol/transport.ts'
 
 export class ScriptedTransport implements Transport {
   bufferedBytes = 0
   receivedBytes = 0
-  /** Copies of the messages that left, in order. */
+  /** Copies of the messages that were sent, in order. */
   readonly sent: Buffer[] = []
-  /** How it was ended from this side. */
+  /** How this side has ended the connection. */
   ending: { by: 'close' | 'terminate'; detail: string } | undefined
-  /** True: `close` never completes, as when the peer does not answer it. */
+  /** True when `close` never completes, as with a peer that does not respond to it. */
   closeHangs = false
   #receiver: TransportReceiver | undefined
   #held: { message: Buffer; sent: () => void }[] | undefined
@@ -41,13 +42,13 @@ export class ScriptedTransport implements Transport {
     setImmediate(() => this.lose(false, 'terminated'))
   }
 
-  /** A message from the peer. The session gets a copy. */
+  /** Delivers a message from the peer. The session gets a copy. */
   receive(message: Buffer): void {
     this.receivedBytes += message.length
     if (!this.#over) this.#receiver?.onMessage(Buffer.from(message))
   }
 
-  /** The connection is over, whoever ended it. */
+  /** Ends the connection, for either side. */
   lose(clean = false, detail = 'connection reset'): void {
     if (this.#over) return
     this.#over = true
@@ -55,12 +56,12 @@ export class ScriptedTransport implements Transport {
     this.#receiver?.onClose({ clean, detail })
   }
 
-  /** From now on nothing leaves. */
+  /** Holds back all messages from now on. */
   hold(): void {
     this.#held ??= []
   }
 
-  /** Lets the first `count` held messages go; all of them ends the hold. */
+  /** Sends the first `count` held messages. By default it sends all of them and ends the hold. */
   release(count = Number.POSITIVE_INFINITY): void {
     const held = this.#held
     if (held === undefined) return
@@ -72,7 +73,7 @@ export class ScriptedTransport implements Transport {
     if (count === Number.POSITIVE_INFINITY) this.#held = undefined
   }
 
-  /** What a careless socket does to a buffer that is its own until `sent`. */
+  /** Overwrites a buffer, which belongs to the transport until `sent`. */
   #leave(message: Buffer, sent: () => void): void {
     this.sent.push(Buffer.from(message))
     message.fill(0xee)

@@ -1,5 +1,5 @@
-// Two real Sessions joined in memory, their clock in the test's hand. The acceptor's streams are recorded, and
-// answered by whatever the test gives as `onStream`.
+// Two real Sessions joined in memory. The test controls their clock. The streams of the acceptor are recorded, and `onStream`
+// of the test responds to them.
 
 import { Session, type SessionEvents, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import { HeldBytes } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
@@ -16,9 +16,9 @@ import { RecordedStream } from './recorded-stream.ts'
 
 export class SessionEnd {
   readonly session: Session
-  /** What the session holds. */
+  /** The bytes that the session holds. */
   readonly held: HeldBytes
-  /** Streams that the other end has opened, in order. */
+  /** The streams that the other end has opened, in order. */
   readonly accepted: RecordedStream[] = []
   readonly opened: RecordedStream[] = []
   readonly closes: TunnelError[] = []
@@ -71,16 +71,16 @@ export class SessionEnd {
 export interface SessionPairOptions {
   readonly link?: Omit<MemoryTransportOptions, 'clock'>
   readonly limits?: Partial<SessionLimits>
-  /** Limits of one end that differ. */
+  /** Limits of one end that differ from the other end. */
   readonly dialerLimits?: Partial<SessionLimits>
   readonly acceptorLimits?: Partial<SessionLimits>
-  /** Of held bytes, for each end. Default: more than any test holds. */
+  /** Budget of held bytes, for each end. Default: more than any test holds. */
   readonly budgetBytes?: number
   readonly onStream?: (stream: RecordedStream) => void
 }
 
 export class SessionPair {
-  /** Of both sessions; the link has its own, so that `clock.pendingTimers` counts the sessions' alone. */
+  /** The clock of both sessions. The link has another one, so that `clock.pendingTimers` counts only timers of the sessions. */
   readonly clock = new ManualClock()
   readonly linkClock = new ManualClock()
   readonly link: MemoryTransportPair
@@ -112,12 +112,12 @@ export class SessionPair {
     return [this.dialer, this.acceptor]
   }
 
-  /** Lets everything that is under way arrive. */
+  /** Waits until all messages on the wire have arrived. */
   async settle(turns = 20): Promise<void> {
     for (let turn = 0; turn < turns; turn += 1) await new Promise<void>(resolve => setImmediate(resolve))
   }
 
-  /** Moves both clocks in steps, letting what falls due arrive in between. */
+  /** Advances both clocks in steps. Messages that are due arrive between the steps. */
   async advance(byMs: number, stepMs = 100): Promise<void> {
     for (let left = byMs; left > 0; left -= stepMs) {
       this.linkClock.advance(Math.min(stepMs, left))
@@ -131,7 +131,7 @@ export class SessionPair {
   }
 }
 
-/** A pair whose ends have greeted each other. */
+/** Resolves with a pair whose ends have exchanged hello. */
 export async function openSessionPair(options: SessionPairOptions = {}): Promise<SessionPair> {
   const pair = new SessionPair(options)
   await pair.settle()

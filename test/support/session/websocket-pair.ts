@@ -1,5 +1,5 @@
-// A real WebSocket over loopback, both of its ends in this process, as the tunnel has it: the options of
-// shared/net/websocket-transport.ts on both sides. The raw sockets are there to be tortured.
+// A real WebSocket over loopback with both ends in this process. Both ends have the tunnel's options of
+// shared/net/websocket-transport.ts. Tests use the raw sockets to cause faults.
 
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -13,14 +13,14 @@ export interface WebSocketPair {
   readonly clientSocket: Socket
   readonly server: WebSocket
   readonly serverSocket: Socket
-  /** Headers of the upgrade request and of its answer. */
+  /** Header fields of the upgrade request and of its response. */
   readonly requestHeaders: NodeJS.Dict<string | string[]>
   readonly responseHeaders: NodeJS.Dict<string | string[]>
 }
 
 /**
- * A function that makes pairs, both ends open; they are gone after each test of the calling file or block.
- * Its argument: options of the client that differ.
+ * Returns a function that creates pairs with both ends open. They are closed after each test of the calling file or block. The
+ * argument of the function has options of the client that differ.
  */
 export function useWebSocketPairs(): (client?: ClientOptions) => Promise<WebSocketPair> {
   const closers: (() => Promise<void>)[] = []
@@ -56,7 +56,7 @@ async function openPair(client: ClientOptions, closers: (() => Promise<void>)[])
   return pair
 }
 
-/** The transports of both ends. */
+/** Returns the transports of both ends. */
 export function transportsOf(pair: WebSocketPair) {
   return {
     dialer: webSocketTransport(pair.client, pair.clientSocket),

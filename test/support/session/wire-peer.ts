@@ -1,5 +1,5 @@
-// One real Session, and the test as its peer, frame by frame: for what a well-behaved session would never send,
-// and for the exact bytes that ours sends. The clock stands still unless the test moves it.
+// One real Session, with the test as its peer. The test sends single frames, also frames that a correct session would never
+// send, and checks the exact bytes that our session sends. Only the test advances the clock.
 
 import type { ControlMessage, Hello } from '@vera-stack/shared/protocol/control/control.ts'
 import {
@@ -32,12 +32,12 @@ export const PEER_HELLO: Hello = {
 }
 
 export interface WirePeerOptions {
-  /** Of the session under test. */
+  /** Options of the session under test. */
   readonly role?: SessionOptions['role']
   readonly limits?: Partial<SessionLimits>
   readonly held?: HeldBytes
   readonly versions?: readonly [number, number]
-  /** What the session's owner does on top of writing down; `onStream` may return events of its own. */
+  /** Further actions of the session's owner, which records all events. `onStream` may return other event handlers. */
   readonly events?: Partial<Omit<SessionEvents, 'onStream'>> & {
     onStream?(stream: Stream, opening: Opening, recorded: RecordedStream): StreamEvents | undefined
   }
@@ -51,7 +51,7 @@ export class WirePeer {
   readonly controls: ControlMessage[] = []
   readonly peerDrains: number[] = []
   readonly closes: TunnelError[] = []
-  /** Streams that this peer has opened and the session has given to its owner, by id. */
+  /** Streams that this peer has opened and that the session has passed to its owner, by id. */
   readonly accepted = new Map<number, RecordedStream>()
   #read = 0
 
@@ -98,14 +98,14 @@ export class WirePeer {
     })
   }
 
-  /** Sends our hello, with `changes`, and takes the session's hello and first ping off the record. */
+  /** Sends our hello with `changes`, and removes the session's hello and first ping from the record. */
   async greet(changes: Record<string, unknown> = {}): Promise<this> {
     this.control({ ...PEER_HELLO, ...changes })
     await this.turn()
     return this
   }
 
-  /** One message with these frames. */
+  /** Delivers one message with these frames. */
   send(...frames: Frame[]): void {
     this.transport.receive(messageOf(...frames))
   }
@@ -114,32 +114,32 @@ export class WirePeer {
     this.send({ type: 'CONTROL', text: JSON.stringify(message) })
   }
 
-  /** Lets the session's batch go out; the frames that were sent since the last call. */
+  /** Waits until the session has sent its batch. Resolves with the frames since the last call. */
   async turn(): Promise<Frame[]> {
     await loopTurn()
     const frames = this.transport.sent.slice(this.#read).flatMap(message => {
       const { frames, broken } = readMessage(message, LARGEST_FRAME)
-      if (broken !== undefined) throw new Error(`the session sent a message that breaks ${broken}`)
+      if (broken !== undefined) throw new Error(`the session sent a message that violates ${broken}`)
       return frames
     })
     this.#read = this.transport.sent.length
     return frames
   }
 
-  /** As `turn`, the frames of one type only. */
+  /** Does the same as `turn`, and resolves with the frames of one type only. */
   async turnOf<Name extends FrameName>(name: Name): Promise<Extract<Frame, { type: Name }>[]> {
     const frames = await this.turn()
     return frames.filter((frame): frame is Extract<Frame, { type: Name }> => frame.type === name)
   }
 
-  /** Why the session has ended, with the BYE that it has sent, if any. Waits until its owner knows. */
+  /** Resolves with the reason of the session's end and its BYE, if any, when the owner has been notified. */
   async end(): Promise<{ reason: string | undefined; bye: number | undefined }> {
     const byes = await this.turnOf('BYE')
     await loopTurn()
     return { reason: this.closes[0]?.reason, bye: byes.at(-1)?.reason }
   }
 
-  /** The session opens a stream; the answer is recorded. */
+  /** Makes the session open a stream, and records the response. */
   open(opening: Partial<Opening> = {}, end = true): RecordedStream {
     const recorded = new RecordedStream()
     const whole: Opening = {
@@ -157,12 +157,12 @@ export class WirePeer {
   }
 }
 
-/** A session that is open and has nothing on record. */
+/** Resolves with an open session with an empty record. */
 export function greetedPeer(options: WirePeerOptions = {}, hello: Record<string, unknown> = {}) {
   return new WirePeer(options).greet(hello)
 }
 
-/** OPEN of a stream of kind http. */
+/** Returns OPEN of a stream of kind http. */
 export function openFrame(
   stream: number,
   changes: Partial<Extract<Frame, { type: 'OPEN' }>> = {},
@@ -171,7 +171,7 @@ export function openFrame(
   return { type: 'OPEN', stream, kind: 1, hops: 0, strings, body: '', end: false, ...changes }
 }
 
-/** HEAD 200 without fields. */
+/** Returns HEAD 200 without fields. */
 export function headFrame(
   stream: number,
   changes: Partial<Extract<Frame, { type: 'HEAD' }>> = {},
