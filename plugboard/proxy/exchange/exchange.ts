@@ -1,6 +1,7 @@
-// One HTTP exchange: the request goes into a stream, and the response comes out of it. The file has three parts: the request's
-// side, the stream's events, the end. In every case, the client gets either one complete response or a visibly broken
-// connection, never an incomplete response that looks complete (row R2).
+// One HTTP exchange: the request goes into a stream, and the response comes out of it. `Attempts` opens the stream, and another
+// one when an attempt fails. The file has three parts: the request's side, the stream's events, the end. In every case, the
+// client gets either one complete response or a visibly broken connection, never an incomplete response that looks complete
+// (row R2).
 //
 //   open ──response complete──▶ ending (its bytes are being sent) ──▶ gone (discarded-body.ts reads the rest)
 //     └──── fail, cut, client gone ──────────────────────────────▶ gone
@@ -10,17 +11,21 @@ import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import { relayedTrailers, removeFieldsWhere } from '@vera-stack/shared/http/headers.ts'
 import type { Fields, Stream, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
+import type { ServicePolicy } from '../../routes/service-policy.ts'
 import { CLIENT_CLOSED_REQUEST } from '../access-log.ts'
-import type { ClientConnection } from '../connections/client-connection.ts'
+import type { ClientConnection, InFlight } from '../connections/client-connection.ts'
 import { DiscardedBody, endsConnection } from '../connections/discarded-body.ts'
 import { countProblem } from '../counters.ts'
+import type { Deadlined } from '../deadlines.ts'
 import { hasBody, type RoutedRequest } from '../edge/routed-request.ts'
 import { BodyRate } from '../policy/body-rate.ts'
 import { problemOf } from '../policy/request-policy.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 import type { ClientResponse, ResponseOwner } from '../response/client-response.ts'
 import type { ProxyResponse } from '../response/local-responses.ts'
-import { Forwarding } from './forwarding.ts'
+import type { ResponseFields } from '../response/response-fields.ts'
+import { relayedFields } from '../response/route-response.ts'
+import { Attempts, type AttemptsOwner } from './attempts.ts'
 import { type BodyOwner, type BodySource, RequestBody } from './request-body.ts'
 import {
   clientStoppedFor,
@@ -30,7 +35,13 @@ import {
   uploadNotTakenWithin,
 } from './request-failure.ts'
 
-export class Exchange extends Forwarding implements ResponseOwner, BodyOwner {
+export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwner, BodyOwner {
+  readonly #context: ProxyContext
+  readonly #connection: ClientConnection
+  readonly #request: RoutedRequest
+  /** The policy of the service at the time when the request arrived. */
+  readonly #policy: ServicePolicy
+  readonly #attempts: Attempts
   readonly #response: ClientResponse
   readonly #source: BodySource
   /** Undefined when the request has no body, or has not started. */
@@ -38,6 +49,11 @@ export class Exchange extends Forwarding implements ResponseOwner, BodyOwner {
   /** Undefined without a lowest rate, or without a body. */
   #rate: BodyRate | undefined
   #state: 'open' | 'ending' | 'gone' = 'open'
+  deadlineSlot: number | undefined
+  /** The time of Deadlines at which a byte was sent or received last. */
+  #activeAtMs: number
+  /** Bytes of the request body that have arrived. */
+  #bytesIn = 0
   /** True once a head has arrived, even a 1xx. */
   #responded = false
   /** Bytes of the response whose credit was not yet returned to the stream. */
@@ -49,6 +65,7 @@ export class Exchange extends Forwarding implements ResponseOwner, BodyOwner {
   /** True while the client waits for a 100 that has not arrived. It may never send the announced body. */
   #withheld = false
 
+  /** `startedAtMs`: the value of `requestStart`. */
   constructor(
     context: ProxyContext,
     connection: ClientConnection,
@@ -57,7 +74,11 @@ export class Exchange extends Forwarding implements ResponseOwner, BodyOwner {
     source: BodySource,
     response: ClientResponse,
   ) {
-    super(context, connection, request, startedAtMs)
+    this.#context = context
+    this.#connection = connection
+    this.#request = request
+    this.#policy = request.route.service.policy
+    this.#attempts = new Attempts(context, connection, request, startedAtMs, this)
     this.#source = source
     // Node's parser drops the bytes behind an upgrade that was not granted; the bytes after that must not be read as requests.
     this.#closeAfter = request.upgrade !== ''
@@ -65,42 +86,45 @@ export class Exchange extends Forwarding implements ResponseOwner, BodyOwner {
     this.#withheld = request.expectsContinue
     this.#response = response
     response.attach(this)
+    connection.add(this)
+    context.deadlines.add(this)
+    this.#activeAtMs = context.deadlines.nowMs
   }
 
   start(): void {
     this.#readBody()
-    const { maxRequestBodyBytes } = this.policy
-    if (maxRequestBodyBytes !== null && this.request.contentLength > maxRequestBodyBytes) {
+    const { maxRequestBodyBytes } = this.#policy
+    if (maxRequestBodyBytes !== null && this.#request.contentLength > maxRequestBodyBytes) {
       this.#fail('payload_too_large')
       return
     }
-    this.begin()
+    this.#attempts.start()
   }
 
   /** Pauses the request body until `judged` is called. Chunks that still arrive are joined (see PausedBody). */
   suspend(): void {
-    if (hasBody(this.request)) this.#source.pause()
+    if (hasBody(this.#request)) this.#source.pause()
   }
 
   #readBody(): void {
-    if (!hasBody(this.request)) return
+    if (!hasBody(this.#request)) return
     this.#body = new RequestBody(this.#source, this)
-    const { minBodyRateBytes, clock } = this.context
+    const { minBodyRateBytes, clock } = this.#context
     if (minBodyRateBytes > 0) this.#rate = new BodyRate(minBodyRateBytes, clock.now())
   }
 
-  protected opened(): void {
-    if (this.stream !== undefined) this.#body?.sendTo(this.stream)
+  opened(stream: Stream): void {
+    this.#body?.sendTo(stream)
   }
 
-  protected hold(): void {
+  hold(): void {
     this.#body?.block()
   }
 
   /** Replaces `start` after an asynchronous decision. Forwards the request, or sends `response` if it is defined. */
   judged(response: ProxyResponse | undefined): void {
     if (this.#state !== 'open') return
-    this.active()
+    this.#active()
     if (response === undefined) {
       this.start()
       return
@@ -110,18 +134,18 @@ export class Exchange extends Forwarding implements ResponseOwner, BodyOwner {
   }
 
   get closeAfter(): boolean {
-    return this.#closeAfter || this.#withheld || this.context.draining
+    return this.#closeAfter || this.#withheld || this.#context.draining
   }
 
   // The request's side
 
   bodyMoved(bytes: number): boolean {
     if (this.#state !== 'open') return false
-    this.bytesIn += bytes
+    this.#bytesIn += bytes
     this.#rate?.moved(bytes)
-    this.active()
-    const { maxRequestBodyBytes } = this.policy
-    if (maxRequestBodyBytes !== null && this.bytesIn > maxRequestBodyBytes) {
+    this.#active()
+    const { maxRequestBodyBytes } = this.#policy
+    if (maxRequestBodyBytes !== null && this.#bytesIn > maxRequestBodyBytes) {
       this.#fail('payload_too_large')
       return false
     }
@@ -130,11 +154,11 @@ export class Exchange extends Forwarding implements ResponseOwner, BodyOwner {
 
   /** Returns undefined on a route with fields that only Plugboard may send, because a trailer could repeat them. */
   forwardedTrailers(raw: readonly string[]): string[] | undefined {
-    const { tenantHeader, rules } = this.request.route.options
+    const { tenantHeader, rules } = this.#request.route.options
     if (tenantHeader !== null || rules?.access !== undefined || rules?.requestHeaders !== undefined)
       return undefined
     const trailers = relayedTrailers(raw)
-    if (trailers === undefined || this.context.underscoreHeaders === 'pass') return trailers
+    if (trailers === undefined || this.#context.underscoreHeaders === 'pass') return trailers
     removeFieldsWhere(trailers, name => name.includes('_'))
     return trailers.length === 0 ? undefined : trailers
   }
@@ -144,17 +168,17 @@ export class Exchange extends Forwarding implements ResponseOwner, BodyOwner {
   }
 
   bodyEnded(): void {
-    this.active()
+    this.#active()
   }
 
   onWritable(): void {
-    this.active()
+    this.#active()
     this.#body?.unblock()
   }
 
   bodyBroke(error: NodeJS.ErrnoException): boolean {
     // After a complete body, the next request is malformed, not this one. The body can break before the exchange reads it.
-    if (!hasBody(this.request) || (this.#body ?? this.#source).complete) return false
+    if (!hasBody(this.#request) || (this.#body ?? this.#source).complete) return false
     this.#bodyBroken = true
     // The response is complete without the rest of the body. The connection sends the response to the broken framing.
     if (this.#state !== 'open') return false
@@ -165,21 +189,17 @@ export class Exchange extends Forwarding implements ResponseOwner, BodyOwner {
 
   // The stream's events
 
-  protected get endsWithHead(): boolean {
+  get endsWithHead(): boolean {
     return this.#body === undefined
   }
 
-  protected get canReplay(): boolean {
+  get canReplay(): boolean {
     return !this.#responded && (this.#body?.canReplay ?? true)
-  }
-
-  protected replay(): void {
-    if (this.stream !== undefined) this.#body?.sendTo(this.stream)
   }
 
   onHead(head: StreamResponseHead): void {
     if (this.#state !== 'open') return
-    this.active()
+    this.#active()
     this.#responded = true
     if (head.status < 200 && head.status !== 101) {
       if (head.status === 100) {
@@ -197,7 +217,7 @@ export class Exchange extends Forwarding implements ResponseOwner, BodyOwner {
 
   onData(chunk: Buffer): void {
     if (this.#state !== 'open') return
-    this.active()
+    this.#active()
     this.#owedBytes += chunk.length
     switch (this.#response.data(chunk)) {
       case 'written':
@@ -218,42 +238,50 @@ export class Exchange extends Forwarding implements ResponseOwner, BodyOwner {
       this.responseBroken()
       return
     }
+    const stream = this.#attempts.takeStream()
     // The received bytes still count for the stream until a slow client has read them, even though the stream has ended.
-    this.stream?.holdAfterEnd()
-    this.#respondedStream = this.stream
+    stream?.holdAfterEnd()
+    this.#respondedStream = stream
     // Row R3: the response is complete, so the backend does not need the rest of the upload.
-    if (this.stream?.open === true) this.stream.reset('cancelled')
-    this.stream = undefined
+    if (stream?.open === true) stream.reset('cancelled')
     this.#ending(this.#response.status, undefined)
   }
 
-  override onAbort(error: TunnelError): void {
+  failed(code: ErrorCode, detail?: string, error?: TunnelError): void {
     const { started } = this.#response
-    // In the other states, the response is complete, but the client does not read it.
-    if (this.#state === 'open') super.onAbort(error)
-    if (started && error.reason === 'over_budget' && !error.remote) this.#response.giveUpBytes()
+    this.#fail(code, detail)
+    if (started && error !== undefined) this.#dropUnread(error)
   }
 
-  protected failed(code: ErrorCode, detail?: string): void {
-    this.#fail(code, detail)
+  takenStreamAborted(error: TunnelError): void {
+    this.#dropUnread(error)
+  }
+
+  /** Drops the bytes that the client has not read, when they exceed the budget of held bytes of this process. */
+  #dropUnread(error: TunnelError): void {
+    if (error.reason === 'over_budget' && !error.remote) this.#response.giveUpBytes()
+  }
+
+  responseFields(head: StreamResponseHead): ResponseFields | undefined {
+    return relayedFields(head.fields, this.#request, this.#context.via.response)
   }
 
   responseBroken(): void {
-    this.explain('invalid_response', NOT_FORWARDABLE)
+    this.#attempts.explain('invalid_response', NOT_FORWARDABLE)
     this.#fail('backend_protocol_error')
   }
 
   drained(): void {
-    this.active()
+    this.#active()
     this.#payCredit()
   }
 
   // The end
 
   checkDeadline(nowMs: number): void {
-    if (this.stream !== undefined) this.noteUse(nowMs)
-    const idleMs = nowMs - this.activeAtMs
-    const { idleTimeoutMs, responseHeadTimeoutMs } = this.policy
+    this.#attempts.checkDeadline(nowMs)
+    const idleMs = nowMs - this.#activeAtMs
+    const { idleTimeoutMs, responseHeadTimeoutMs } = this.#policy
     const uploading = this.#body !== undefined && !this.#body.ended
     const reading = uploading && this.#body?.blocked === false && !this.#withheld
     if (this.#rate?.look(nowMs, reading) === true) {
@@ -264,7 +292,7 @@ export class Exchange extends Forwarding implements ResponseOwner, BodyOwner {
     if (this.#response.status !== 0) {
       if (idleMs >= idleTimeoutMs) this.#stalled(idleTimeoutMs)
     } else if (uploading && !this.#body?.blocked) {
-      if (idleMs >= this.context.bodyIdleTimeoutMs) {
+      if (idleMs >= this.#context.bodyIdleTimeoutMs) {
         this.#closeAfter = true
         this.#fail('request_timeout')
       }
@@ -281,23 +309,23 @@ export class Exchange extends Forwarding implements ResponseOwner, BodyOwner {
       this.#timeOut(responseStoppedFor(idleMs))
       return
     }
-    this.explain(undefined, clientStoppedFor(idleMs))
+    this.#attempts.explain(undefined, clientStoppedFor(idleMs))
     this.#fail('backend_timeout')
   }
 
   /** Ends the request because the backend is too slow. The Telephone receives the reason and the text. */
   #timeOut(detail: string): void {
-    this.explain('response_timeout', detail)
-    this.dropStream('backend_timeout', detail)
+    this.#attempts.explain('response_timeout', detail)
+    this.#attempts.drop('backend_timeout', detail)
     this.#fail('backend_timeout', BACKEND_CAUSES.response_timeout.meaning)
   }
 
   clientGone(): void {
     if (this.#state === 'gone') return
-    if (this.#state === 'open') this.context.counters.clientAborts += 1
+    if (this.#state === 'open') this.#context.counters.clientAborts += 1
     this.#body?.stop()
-    this.dropStream('cancelled')
-    this.finish(this.#response.status || CLIENT_CLOSED_REQUEST, this.#response.bytesOut, undefined)
+    this.#attempts.drop('cancelled')
+    this.#finish(this.#response.status || CLIENT_CLOSED_REQUEST, undefined)
     this.#leave()
   }
 
@@ -308,25 +336,25 @@ export class Exchange extends Forwarding implements ResponseOwner, BodyOwner {
       this.#response.destroy()
       return
     }
-    this.dropStream(code === 'payload_too_large' ? code : 'cancelled')
+    this.#attempts.drop(code === 'payload_too_large' ? code : 'cancelled')
     if (this.#response.started) {
       this.#cut(code)
       return
     }
-    this.#say(problemOf(this.request, code, detail))
+    this.#say(problemOf(this.#request, code, detail))
   }
 
   #say(response: ProxyResponse): void {
     const { status, code } = response
     this.#endConnection()
     this.#response.say(response)
-    if (code !== undefined) countProblem(this.context.counters, code)
+    if (code !== undefined) countProblem(this.#context.counters, code)
     this.#ending(status, code)
   }
 
   #cut(code: ErrorCode): void {
-    this.context.counters.truncated += 1
-    this.finish(this.#response.status, this.#response.bytesOut, code)
+    this.#context.counters.truncated += 1
+    this.#finish(this.#response.status, code)
     this.#response.cut()
     this.#body?.stop()
     this.#leave()
@@ -336,7 +364,7 @@ export class Exchange extends Forwarding implements ResponseOwner, BodyOwner {
   #ending(status: number, code: ErrorCode | undefined): void {
     this.#state = 'ending'
     this.#body?.stop()
-    this.finish(status, this.#response.bytesOut, code)
+    this.#finish(status, code)
     this.#response.whenSent()
   }
 
@@ -344,7 +372,7 @@ export class Exchange extends Forwarding implements ResponseOwner, BodyOwner {
     if (this.#state !== 'ending') return
     this.#respondedStream?.release()
     if (this.#uploading && !this.#bodyBroken && !this.#response.stopUpload()) {
-      new DiscardedBody(this.context.discardDeadlines, this.connection, this.#source)
+      new DiscardedBody(this.#context.discardDeadlines, this.#connection, this.#source)
     }
     this.#leave()
   }
@@ -357,19 +385,28 @@ export class Exchange extends Forwarding implements ResponseOwner, BodyOwner {
   /** Adds `Connection: close` to the response when a large part of the upload is missing. */
   #endConnection(): void {
     if (!this.#uploading) return
-    const { chunked, contentLength } = this.request
-    const bytesLeft = chunked ? Number.POSITIVE_INFINITY : contentLength - this.bytesIn
+    const { chunked, contentLength } = this.#request
+    const bytesLeft = chunked ? Number.POSITIVE_INFINITY : contentLength - this.#bytesIn
     if (endsConnection(bytesLeft)) this.#closeAfter = true
   }
 
   #leave(): void {
     this.#state = 'gone'
     this.#respondedStream?.release()
-    this.leave()
+    this.#context.deadlines.delete(this)
+    this.#connection.remove(this)
+  }
+
+  #finish(status: number, code: ErrorCode | undefined): void {
+    this.#attempts.finish(status, this.#bytesIn, this.#response.bytesOut, code)
+  }
+
+  #active(): void {
+    this.#activeAtMs = this.#context.deadlines.nowMs
   }
 
   #payCredit(): void {
-    const stream = this.stream ?? this.#respondedStream
+    const stream = this.#attempts.stream ?? this.#respondedStream
     stream?.consume(this.#owedBytes)
     this.#owedBytes = 0
   }

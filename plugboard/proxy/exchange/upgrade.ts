@@ -8,17 +8,20 @@
 import type { Duplex } from 'node:stream'
 import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
-import type { Fields, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { Fields, Stream, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { ServicePolicy } from '../../routes/service-policy.ts'
 import { CLIENT_CLOSED_REQUEST } from '../access-log.ts'
-import type { ClientConnection } from '../connections/client-connection.ts'
+import type { ClientConnection, InFlight } from '../connections/client-connection.ts'
 import { countProblem } from '../counters.ts'
+import type { Deadlined } from '../deadlines.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'
 import { problemOf } from '../policy/request-policy.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 import type { ClientResponse, ResponseOwner } from '../response/client-response.ts'
 import type { ProxyResponse } from '../response/local-responses.ts'
 import type { ResponseFields } from '../response/response-fields.ts'
-import { Forwarding } from './forwarding.ts'
+import { relayedFields } from '../response/route-response.ts'
+import { Attempts, type AttemptsOwner } from './attempts.ts'
 import { KeptChunks } from './kept-chunks.ts'
 import { NOT_FORWARDABLE, noResponseWithin } from './request-failure.ts'
 
@@ -45,19 +48,30 @@ export interface UpgradeSide {
   destroy(): void
 }
 
-export class Upgrade extends Forwarding implements ResponseOwner {
+export class Upgrade implements AttemptsOwner, InFlight, Deadlined, ResponseOwner {
+  readonly #context: ProxyContext
+  readonly #connection: ClientConnection
+  readonly #request: RoutedRequest
+  /** The policy of the service at the time when the request arrived. */
+  readonly #policy: ServicePolicy
+  readonly #attempts: Attempts
   readonly #side: UpgradeSide
   readonly #bytes: Duplex
   #state: 'asking' | 'answering' | 'relaying' | 'gone' = 'asking'
   /** Bytes of the client that arrived before the 101. */
   #early = new KeptChunks()
   #response: ClientResponse | undefined
+  deadlineSlot: number | undefined
+  /** The time of Deadlines at which a byte was sent or received last. */
+  #activeAtMs: number
   #owedBytes = 0
+  #bytesIn = 0
   #bytesOut = 0
   #code: ErrorCode | undefined
 
   readonly closeAfter = true
 
+  /** `startedAtMs`: the value of `requestStart`. */
   constructor(
     context: ProxyContext,
     connection: ClientConnection,
@@ -65,10 +79,17 @@ export class Upgrade extends Forwarding implements ResponseOwner {
     startedAtMs: number,
     side: UpgradeSide,
   ) {
-    super(context, connection, request, startedAtMs)
+    this.#context = context
+    this.#connection = connection
+    this.#request = request
+    this.#policy = request.route.service.policy
+    this.#attempts = new Attempts(context, connection, request, startedAtMs, this)
     this.#side = side
     this.#bytes = side.bytes
     side.onWaiting = () => this.#count()
+    connection.add(this)
+    context.deadlines.add(this)
+    this.#activeAtMs = context.deadlines.nowMs
   }
 
   /** Forwards the request. `early`: bytes that have already arrived behind the request. */
@@ -78,7 +99,7 @@ export class Upgrade extends Forwarding implements ResponseOwner {
     this.#bytes.on('end', () => this.#clientHalfClosed())
     this.#bytes.on('drain', () => this.#payCredit())
     if (this.#early.bytes < EARLY_BYTES) this.#side.resume()
-    this.begin()
+    this.#attempts.start()
   }
 
   /** Stops reading from the client until `judged` is called. */
@@ -86,12 +107,13 @@ export class Upgrade extends Forwarding implements ResponseOwner {
     this.#side.pause()
   }
 
-  /** Only the head is sent before the response. Early bytes of the client wait for it. */
-  protected opened(): void {
+  /** Sends no bytes, because early bytes of the client wait for the 101. A retry gets the whole time for its response. */
+  opened(_stream: Stream, isRetry: boolean): void {
+    if (isRetry) this.#active()
     this.#count()
   }
 
-  protected hold(): void {
+  hold(): void {
     // Early bytes are always held, up to a limit.
   }
 
@@ -110,9 +132,9 @@ export class Upgrade extends Forwarding implements ResponseOwner {
       return
     }
     if (this.#state !== 'relaying') return
-    this.active()
-    this.bytesIn += chunk.length
-    if (this.stream?.write(chunk) === false) this.#side.pause()
+    this.#active()
+    this.#bytesIn += chunk.length
+    if (this.#attempts.stream?.write(chunk) === false) this.#side.pause()
   }
 
   #hold(chunk: Buffer): void {
@@ -126,11 +148,11 @@ export class Upgrade extends Forwarding implements ResponseOwner {
     if (this.#bytes.closed) return
     // Before the 101, a client that ends its side has cancelled the request.
     if (this.#state !== 'relaying') this.#side.destroy()
-    else this.stream?.end()
+    else this.#attempts.stream?.end()
   }
 
   onWritable(): void {
-    this.active()
+    this.#active()
     this.#side.resume()
     this.#count()
   }
@@ -141,27 +163,21 @@ export class Upgrade extends Forwarding implements ResponseOwner {
 
   // The stream's events
 
-  protected readonly endsWithHead = false
+  readonly endsWithHead = false
 
-  protected get canReplay(): boolean {
+  get canReplay(): boolean {
     return this.#state === 'asking'
   }
 
-  /** Sends no bytes, because only the head must be repeated, and `openStream` has sent it. */
-  protected replay(): void {
-    this.active()
-    this.opened()
-  }
-
   onHead(head: StreamResponseHead): void {
-    this.active()
+    this.#active()
     if (this.#state !== 'asking') return
     if (head.status === 101) this.#switch(head)
     else if (head.status >= 200) this.#relayResponse(head)
   }
 
   onData(chunk: Buffer): void {
-    this.active()
+    this.#active()
     if (this.#state === 'relaying') {
       this.#bytesOut += chunk.length
       this.#owedBytes += chunk.length
@@ -175,9 +191,9 @@ export class Upgrade extends Forwarding implements ResponseOwner {
   }
 
   onEnd(trailers: Fields | undefined): void {
-    this.active()
+    this.#active()
     // The received bytes still count for the stream until a slow client has read them, even when both halves have ended.
-    this.stream?.holdAfterEnd()
+    this.#attempts.stream?.holdAfterEnd()
     if (this.#state === 'relaying') {
       this.#bytes.end()
     } else if (this.#state === 'answering' && this.#response !== undefined) {
@@ -186,12 +202,16 @@ export class Upgrade extends Forwarding implements ResponseOwner {
     }
   }
 
-  protected failed(code: ErrorCode, detail?: string): void {
+  failed(code: ErrorCode, detail?: string): void {
     this.#fail(code, detail)
   }
 
+  responseFields(head: StreamResponseHead): ResponseFields | undefined {
+    return relayedFields(head.fields, this.#request, this.#context.via.response)
+  }
+
   responseBroken(): void {
-    this.explain('invalid_response', NOT_FORWARDABLE)
+    this.#attempts.explain('invalid_response', NOT_FORWARDABLE)
     this.#fail('backend_protocol_error')
   }
 
@@ -207,19 +227,18 @@ export class Upgrade extends Forwarding implements ResponseOwner {
   // The end
 
   checkDeadline(nowMs: number): void {
-    if (this.stream !== undefined) this.noteUse(nowMs)
-    const idleMs = nowMs - this.activeAtMs
-    const { policy } = this
-    if (this.#state === 'asking' && idleMs >= policy.responseHeadTimeoutMs) {
-      const detail = noResponseWithin(policy.responseHeadTimeoutMs)
-      this.explain('response_timeout', detail)
-      this.dropStream('backend_timeout', detail)
+    this.#attempts.checkDeadline(nowMs)
+    const idleMs = nowMs - this.#activeAtMs
+    if (this.#state === 'asking' && idleMs >= this.#policy.responseHeadTimeoutMs) {
+      const detail = noResponseWithin(this.#policy.responseHeadTimeoutMs)
+      this.#attempts.explain('response_timeout', detail)
+      this.#attempts.drop('backend_timeout', detail)
       this.#fail('backend_timeout', BACKEND_CAUSES.response_timeout.meaning)
     }
-    if (this.#state === 'answering' && idleMs >= policy.idleTimeoutMs) this.#side.destroy()
-    if (this.#state === 'relaying' && idleMs >= policy.upgradeIdleTimeoutMs) {
+    if (this.#state === 'answering' && idleMs >= this.#policy.idleTimeoutMs) this.#side.destroy()
+    if (this.#state === 'relaying' && idleMs >= this.#policy.upgradeIdleTimeoutMs) {
       this.#code = 'backend_timeout'
-      this.dropStream('idle_timeout')
+      this.#attempts.drop('idle_timeout')
       this.#side.destroy()
     }
   }
@@ -228,7 +247,7 @@ export class Upgrade extends Forwarding implements ResponseOwner {
   clientGone(): void {
     if (this.#state === 'gone') return
     const status = this.#state === 'relaying' ? 101 : this.#response?.status || CLIENT_CLOSED_REQUEST
-    if (this.#state === 'asking') this.context.counters.clientAborts += 1
+    if (this.#state === 'asking') this.#context.counters.clientAborts += 1
     this.#leave(status)
   }
 
@@ -239,11 +258,11 @@ export class Upgrade extends Forwarding implements ResponseOwner {
       return
     }
     this.#state = 'relaying'
-    this.context.counters.upgrades += 1
+    this.#context.counters.upgrades += 1
     let room = true
     for (const chunk of this.#early.all()) {
-      this.bytesIn += chunk.length
-      room = this.stream?.write(chunk) ?? true
+      this.#bytesIn += chunk.length
+      room = this.#attempts.stream?.write(chunk) ?? true
     }
     this.#dropEarly()
     if (room) this.#side.resume()
@@ -254,7 +273,7 @@ export class Upgrade extends Forwarding implements ResponseOwner {
   #relayResponse(head: StreamResponseHead): void {
     const response = this.#begin()
     this.#state = 'answering'
-    this.stream?.end()
+    this.#attempts.stream?.end()
     if (!response.hold(head)) this.responseBroken()
   }
 
@@ -269,19 +288,19 @@ export class Upgrade extends Forwarding implements ResponseOwner {
 
   #fail(code: ErrorCode, detail?: string): void {
     this.#code = code
-    this.dropStream('cancelled')
+    this.#attempts.drop('cancelled')
     if (this.#state === 'relaying' || this.#response?.started === true) {
-      this.context.counters.truncated += 1
+      this.#context.counters.truncated += 1
       this.#side.cut()
       return
     }
     if (this.#state === 'gone') return
-    this.#say(problemOf(this.request, code, detail))
+    this.#say(problemOf(this.#request, code, detail))
   }
 
   #say(response: ProxyResponse): void {
     this.#code = response.code
-    if (response.code !== undefined) countProblem(this.context.counters, response.code)
+    if (response.code !== undefined) countProblem(this.#context.counters, response.code)
     this.#begin().say(response)
     this.#leave(response.status)
   }
@@ -289,9 +308,11 @@ export class Upgrade extends Forwarding implements ResponseOwner {
   #leave(status: number): void {
     this.#state = 'gone'
     this.#dropEarly()
-    this.dropStream('cancelled')
-    this.finish(status, this.#response?.bytesOut ?? this.#bytesOut, this.#code)
-    this.leave()
+    this.#attempts.drop('cancelled')
+    const bytesOut = this.#response?.bytesOut ?? this.#bytesOut
+    this.#attempts.finish(status, this.#bytesIn, bytesOut, this.#code)
+    this.#context.deadlines.delete(this)
+    this.#connection.remove(this)
   }
 
   #dropEarly(): void {
@@ -301,12 +322,16 @@ export class Upgrade extends Forwarding implements ResponseOwner {
 
   /** Counts the held bytes for the memory budget of the stream's Telephone, because it does not accept them. */
   #count(): void {
-    this.stream?.keep(this.#early.bytes + this.#side.waitingBytes)
+    this.#attempts.stream?.keep(this.#early.bytes + this.#side.waitingBytes)
+  }
+
+  #active(): void {
+    this.#activeAtMs = this.#context.deadlines.nowMs
   }
 
   #payCredit(): void {
-    this.active()
-    this.stream?.consume(this.#owedBytes)
+    this.#active()
+    this.#attempts.stream?.consume(this.#owedBytes)
     this.#owedBytes = 0
   }
 }

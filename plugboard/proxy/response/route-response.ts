@@ -3,12 +3,27 @@
 
 import type { AnswerEdits, ResponseSource } from '../../access/edits/response-edits.ts'
 import { addHsts } from '../policy/https-policy.ts'
+import { type ResponseFields, readResponseFields } from './response-fields.ts'
 
 export interface RouteResponseRules {
   /** Edits and CORS of the route; undefined for a route without them. */
   readonly edits: AnswerEdits | undefined
   /** The value of Strict-Transport-Security; empty: the field is not sent. */
   readonly hsts: string
+}
+
+/**
+ * Returns the fields of the backend's final response for the client: without hop-by-hop fields, and with the fields of the
+ * route. Undefined when they are not valid HTTP. `via`: the value of Via that this hop adds.
+ */
+export function relayedFields(
+  raw: readonly string[],
+  request: RouteResponseRules & { readonly requestId: string },
+  via: string,
+): ResponseFields | undefined {
+  const response = readResponseFields(raw, request.requestId, via)
+  if (response !== undefined) addRouteFields(response.fields, request, 'backend')
+  return response
 }
 
 /** Adds the fields of the route to the fields of a final response, in place. */

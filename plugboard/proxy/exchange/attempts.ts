@@ -1,0 +1,298 @@
+// The attempts of one request: picks a line of the route's service, opens a stream on it, and opens another stream on another
+// line when an attempt fails. An exchange or an upgrade owns it, sends the request into the stream, and handles the response.
+//
+//   start ──▶ #open ──▶ #started ──▶ onHead, onData, onEnd ──▶ finish
+//     ▲         ▲                          │ onAbort
+//     │         └── retry ◀── #aborted ◀───┘
+//     └─ wait for a line           └──▶ failed
+//
+// A failed attempt is retried when the application received no part of the request (`delivered: no`), or when there is no
+// response yet and the method is idempotent (RFC 9110 section 9.2.2). A request is retried at most `policy.retries` times, only
+// on lines that it has not used, and never after a timeout, because its time is used up.
+
+import type { ErrorCode } from '@vera-stack/shared/errors.ts'
+import { isIdempotent } from '@vera-stack/shared/http/idempotent.ts'
+import type {
+  Fields,
+  Opening,
+  Stream,
+  StreamEvents,
+  StreamResponseHead,
+} from '@vera-stack/shared/protocol/streams/stream.ts'
+import { type Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
+import type { ServicePolicy } from '../../routes/service-policy.ts'
+import { type Candidate, linesOfProcess, type StreamHolder } from '../../telephones/lines/line-pool.ts'
+import type { ClientConnection } from '../connections/client-connection.ts'
+import type { RoutedRequest } from '../edge/routed-request.ts'
+import type { ProxyContext } from '../proxy-context.ts'
+import { type FinishedRequest, reportFinished } from './finished-request.ts'
+import {
+  codeOf,
+  detailForClient,
+  failureOfStream,
+  hasNoLine,
+  type RequestFailure,
+} from './request-failure.ts'
+
+/** The exchange or upgrade that the attempts belong to. */
+export interface AttemptsOwner extends Omit<StreamEvents, 'onAbort'> {
+  /** True when the request has no body. */
+  readonly endsWithHead: boolean
+  /** True when the request can be sent again from its first byte, and no response has started. */
+  readonly canReplay: boolean
+  /** Stops reading from the client until `opened` is called, because no line takes the request yet. */
+  hold(): void
+  /** Sends the request from its first byte. The stream has sent the head. `isRetry`: false for the first stream. */
+  opened(stream: Stream, isRetry: boolean): void
+  /** Responds with the error, because no further attempt is possible. `error`: set when a stream failed. */
+  failed(code: ErrorCode, detail?: string, error?: TunnelError): void
+  /** Called when a stream that the owner took with `takeStream` is aborted. Absent when the owner never takes the stream. */
+  takenStreamAborted?(error: TunnelError): void
+}
+
+export class Attempts implements StreamEvents, StreamHolder, FinishedRequest {
+  readonly context: ProxyContext
+  readonly request: RoutedRequest
+  readonly startedAtMs: number
+  /** Name of the Telephone that received the last attempt. */
+  telephone: string | undefined
+  failure: RequestFailure | undefined
+  poolSlot = 0
+  readonly #owner: AttemptsOwner
+  readonly #connection: ClientConnection
+  /** The policy of the service at the time when the request arrived. */
+  readonly #policy: ServicePolicy
+  #stream: Stream | undefined
+  /** The line of the current attempt. */
+  #candidate: Candidate | undefined
+  /** The lines that are not used again for this request. */
+  #tried: Candidate[] | undefined
+  #retriesLeft: number
+  #finished = false
+
+  /** `startedAtMs`: the value of `requestStart`. */
+  constructor(
+    context: ProxyContext,
+    connection: ClientConnection,
+    request: RoutedRequest,
+    startedAtMs: number,
+    owner: AttemptsOwner,
+  ) {
+    this.context = context
+    this.request = request
+    this.startedAtMs = startedAtMs
+    this.#owner = owner
+    this.#connection = connection
+    this.#policy = request.route.service.policy
+    this.#retriesLeft = this.#policy.retries
+    if (request.authenticatesConnection) connection.authenticated()
+  }
+
+  /** The stream of the current attempt; undefined before `start`, and after the stream has ended. */
+  get stream(): Stream | undefined {
+    return this.#stream
+  }
+
+  /** The client's group, for limits per client. */
+  get client(): string {
+    return this.request.opening.client ?? ''
+  }
+
+  /** Starts the first attempt. While lines are recovered after a suspension of this process, the request waits for a line. */
+  start(): void {
+    const { recovery } = this.context
+    const code = recovery?.doubtful === true ? 'no_telephone' : this.#open()
+    if (code === undefined) {
+      this.#opened(false)
+    } else if (hasNoLine(code) && recovery?.underWay === true) {
+      this.#owner.hold()
+      recovery.onStep(() => {
+        if (!this.#finished) this.start()
+      })
+    } else {
+      this.#owner.failed(code)
+    }
+  }
+
+  /** Call at each check of the owner's deadline. An open stream counts as a use of the route. */
+  checkDeadline(nowMs: number): void {
+    if (this.#stream !== undefined) this.#noteUse(nowMs)
+  }
+
+  /** Records the cause of a failure for the access line. Later causes are ignored. */
+  explain(cause: string | undefined, detail: string): void {
+    this.failure ??= { cause, detail }
+  }
+
+  /** Resets the stream, unless both halves are complete, and releases its memory. `detail`: for the Telephone's log. */
+  drop(reason: Reason, detail?: string): void {
+    this.#stream?.reset(reason, detail)
+    this.#stream?.release()
+    this.#stream = undefined
+    this.#releaseLine()
+  }
+
+  /** Returns the stream of a complete response. The caller releases it; `drop` no longer does. */
+  takeStream(): Stream | undefined {
+    const stream = this.#stream
+    this.#stream = undefined
+    return stream
+  }
+
+  /** Ends the request and writes its access line, once. `status` is never 0. */
+  finish(status: number, bytesIn: number, bytesOut: number, code: ErrorCode | undefined): void {
+    if (this.#finished) return
+    this.#finished = true
+    this.#releaseLine()
+    reportFinished(this, status, bytesIn, bytesOut, code)
+  }
+
+  // The events of the stream
+
+  onHead(head: StreamResponseHead): void {
+    this.#owner.onHead(head)
+  }
+
+  onData(chunk: Buffer): void {
+    this.#owner.onData(chunk)
+  }
+
+  onEnd(trailers: Fields | undefined): void {
+    this.#owner.onEnd(trailers)
+  }
+
+  onWritable(): void {
+    this.#owner.onWritable()
+  }
+
+  onAbort(error: TunnelError): void {
+    this.#stream = undefined
+    const failedOn = this.#releaseLine()
+    if (this.#finished) this.#owner.takenStreamAborted?.(error)
+    else this.#aborted(failedOn, error)
+  }
+
+  // One attempt
+
+  /** Opens a stream on a line, or returns an error code. `exhausted`: the code when all lines were tried. */
+  #open(exhausted: ErrorCode = 'no_telephone'): ErrorCode | undefined {
+    const { picker } = this.context
+    const { service } = this.request.route
+    const { affinity } = this.#connection
+    const { opening: bare } = this.request
+    const opening = affinity === undefined ? bare : { ...bare, affinity: affinity.id }
+    let lastCode = exhausted
+    for (;;) {
+      const preferred = affinity?.lineOf(service.id)
+      const picked = picker.pick(service.name, this.#policy, this.#tried, preferred, this.client)
+      if (typeof picked === 'string') {
+        if (picked === 'exhausted') return lastCode
+        this.failure = picker.explain(service.name, picked)
+        return picked
+      }
+      try {
+        this.#stream = picked.upstream.open(openingFor(opening, picked), this, this.#owner.endsWithHead)
+        affinity?.keep(service.id, picked)
+        this.#started(picked)
+        return undefined
+      } catch (error) {
+        if (!(error instanceof TunnelError)) {
+          // HeadTextError: a string of Plugboard itself cannot be encoded, so the request fails on every line.
+          this.context.log.error('stream not opened', { requestId: this.request.requestId, err: error })
+          return 'internal_error'
+        }
+        if (error.reason === 'payload_too_large') return 'headers_too_large'
+        lastCode = codeOf(error)
+        this.failure = failureOfStream(lastCode, error)
+        this.#tried ??= []
+        this.#tried.push(picked)
+      }
+    }
+  }
+
+  /** Counts the attempt on its line. Its stream is open, and has sent the head. */
+  #started(candidate: Candidate): void {
+    const { telephone } = candidate.line
+    this.#candidate = candidate
+    this.telephone = telephone
+    this.request.route.activity.telephone = telephone
+    this.#noteUse(this.context.deadlines.nowMs)
+    this.context.picker.acquire(candidate, this)
+  }
+
+  #opened(isRetry: boolean): void {
+    if (this.#stream !== undefined) this.#owner.opened(this.#stream, isRetry)
+  }
+
+  /** Starts a further attempt after a failed one, or fails the request. `failedOn`: the line of the failed attempt. */
+  #aborted(failedOn: Candidate | undefined, error: TunnelError): void {
+    // No Telephone limits bodies. From a relay, this reason means that its tunnel cannot carry a head of that size.
+    const headTooLarge = error.reason === 'payload_too_large' && failedOn?.local === false
+    const code = headTooLarge ? 'headers_too_large' : codeOf(error)
+    if (failedOn === undefined || !this.#mayRetry(error)) {
+      this.#giveUp(code, error)
+      return
+    }
+    this.#tried ??= []
+    // A Telephone limits the share of a client over all its tunnels, so a retry on another tunnel of it would fail again.
+    if (error.reason === 'client_share' && failedOn.local) this.#tried.push(...linesOfProcess(failedOn))
+    else this.#tried.push(failedOn)
+    this.#retriesLeft -= 1
+    if (this.#open(code) !== undefined) {
+      this.#giveUp(code, error)
+      return
+    }
+    this.context.counters.retries += 1
+    this.#opened(true)
+  }
+
+  #mayRetry(error: TunnelError): boolean {
+    if (this.#retriesLeft === 0 || !this.#owner.canReplay) return false
+    return (
+      error.delivered === 'no' || (isRetryable(error.reason) && isIdempotent(this.request.opening.method))
+    )
+  }
+
+  /** Logs a fault of this process as an error. Every other fault is in the access line only. */
+  #giveUp(code: ErrorCode, error: TunnelError): void {
+    if (error.reason === 'internal_error' && !error.remote) {
+      this.context.log.error('stream failed', { requestId: this.request.requestId, err: error })
+    }
+    this.failure = failureOfStream(code, error)
+    this.#owner.failed(code, detailForClient(error), error)
+  }
+
+  /** Records the use of the route for `plugboard route list`. `nowMs`: time of the clock. */
+  #noteUse(nowMs: number): void {
+    this.request.route.activity.servedAtMs = nowMs
+  }
+
+  /** Ends the count of the attempt on its line, and returns the line. */
+  #releaseLine(): Candidate | undefined {
+    const candidate = this.#candidate
+    this.#candidate = undefined
+    if (candidate !== undefined) this.context.picker.release(candidate, this)
+    return candidate
+  }
+}
+
+/** Returns true when a second attempt of an idempotent request can avoid the failure. */
+function isRetryable(reason: Reason): boolean {
+  switch (reason) {
+    case 'session_lost':
+    case 'going_away':
+    case 'replaced':
+    case 'ping_timeout':
+    case 'internal_error':
+    case 'protocol_error':
+    case 'backend_closed':
+      return true
+    default:
+      return false
+  }
+}
+
+/** Returns the opening with the name of the service that the Telephone announced, because it may be a former name. */
+function openingFor(opening: Opening, { line }: Candidate): Opening {
+  return line.service === opening.service ? opening : { ...opening, service: line.service }
+}
