@@ -134,7 +134,7 @@ describe('a backend on h2', () => {
     await listen()
     const { error } = await call({ tlsCa: TEST_CERTIFICATE })
     expect(error).toMatchObject({ reason: 'backend_unreachable', delivered: 'no' })
-    expect(error?.message).toContain('the target should be https://')
+    expect(error?.message).toContain('write the target with https://')
   })
 })
 

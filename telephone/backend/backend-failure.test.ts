@@ -216,19 +216,19 @@ const BROKEN: [string, Broken, string, RegExp][] = [
     'sends a response that is not HTTP',
     { server: scripted(socket => socket.end('SSH-2.0-OpenSSH\r\n')) },
     'invalid_response',
-    /^The response breaks HTTP: not an HTTP\/1 status line\.$/,
+    /^The response breaks HTTP: the response does not start with an HTTP\/1 status line\.$/,
   ],
   [
     'sends lines that are not HTTP, such as HTTP/0.9',
     { server: scripted(socket => socket.end('hello\nworld\n')) },
     'invalid_response',
-    /^The response breaks HTTP: not an HTTP\/1 status line\.$/,
+    /^The response breaks HTTP: the response does not start with an HTTP\/1 status line\.$/,
   ],
   [
     'sends lines that are not HTTP, and an empty one',
     { server: scripted(socket => socket.end('+OK\nready\r\n\r\n')) },
     'invalid_response',
-    /^The response breaks HTTP: not an HTTP\/1 status line\.$/,
+    /^The response breaks HTTP: the response does not start with an HTTP\/1 status line\.$/,
   ],
   [
     'requires TLS',
@@ -247,7 +247,7 @@ const BROKEN: [string, Broken, string, RegExp][] = [
     'speaks HTTP/1 where the target has HTTP/2',
     { server: createHttpServer(), scheme: 'h2c' },
     'http2_missing',
-    /does not speak HTTP\/2/,
+    /did not respond with HTTP\/2 .*: write the target with http:\/\/\.$/,
   ],
   [
     'speaks HTTP/2 where the target has HTTP/1',

@@ -60,7 +60,7 @@ export class WaitQueue<Waiter extends Waiting> {
       return false
     }
     if (own !== undefined && client !== '' && own.size >= shareOf(maxWaiting, clientSharePercent)) {
-      const detail = 'the client has its share of the queue for a connection'
+      const detail = 'The client already holds its share of the queue for a connection.'
       waiter.onNoConnection(new TunnelError('client_share', { detail }))
       return false
     }

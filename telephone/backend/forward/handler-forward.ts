@@ -169,14 +169,17 @@ export class HandlerForward implements StreamEvents {
         const { done, value } = await reader.read()
         if (this.#state !== 'answering') return
         if (done) break
-        if (!(value instanceof Uint8Array)) throw new TypeError('a response body chunk that is not bytes')
+        if (!(value instanceof Uint8Array))
+          throw new TypeError('A chunk of the response body is not a Uint8Array.')
         sent += value.byteLength
-        if (length !== undefined && sent > length) throw new Error('a body longer than its Content-Length')
+        if (length !== undefined && sent > length)
+          throw new Error(`The body of the response is longer than its Content-Length of ${length} bytes.`)
         const room = this.#stream.write(Buffer.from(value.buffer, value.byteOffset, value.byteLength))
         if (!room) await this.#room()
         if (this.#state !== 'answering') return
       }
-      if (length !== undefined && sent < length) throw new Error('a body shorter than its Content-Length')
+      if (length !== undefined && sent < length)
+        throw new Error(`The body of the response is shorter than its Content-Length of ${length} bytes.`)
     } finally {
       this.#abort.signal.removeEventListener('abort', stop)
       stop()

@@ -141,7 +141,7 @@ describe('failures', () => {
     await strict.until(c => c.over)
     expect(strict.error).toMatchObject({
       reason: 'backend_protocol_error',
-      detail: 'a bare LF in the head (backendParsing: lenient accepts it)',
+      detail: 'a line of the head ends with a bare LF (set backendParsing to lenient to accept it)',
     })
     await tunnel.close()
     forwarder.close()

@@ -297,7 +297,7 @@ describe('connections', () => {
     const caller = new Caller(tunnel.plugboard, { method: 'POST' })
     await caller.until(c => c.over)
     expect(caller.error).toMatchObject({ reason: 'backend_unreachable', delivered: 'no' })
-    expect(caller.error?.detail).toContain('should perhaps be http://')
+    expect(caller.error?.detail).toContain('write the target with http://')
   })
 
   it.each<[string, number]>([

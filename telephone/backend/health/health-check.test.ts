@@ -63,7 +63,7 @@ describe('an HTTP/2 backend', () => {
     const connection = await other.connection()
     await connection.request()
     connection.say('HTTP/1.1 400 Bad Request\r\n\r\n')
-    expect(await problem).toContain('does not speak HTTP/2')
+    expect(await problem).toContain('did not respond with HTTP/2')
     await other.close()
     expect(await checkOnce(`h2c://127.0.0.1:${port}`, 'tcp')).toMatch(
       /refused the connection \(ECONNREFUSED\)\.$/,

@@ -182,7 +182,7 @@ export class Connection implements ResponseSink {
       default:
         this.#requestLeft -= chunk.length
         if (this.#requestLeft < 0) {
-          this.#refuse('request body longer than its Content-Length')
+          this.#refuse('The request body is longer than its Content-Length.')
           return true
         }
         this.#bodySent = true
@@ -205,13 +205,13 @@ export class Connection implements ResponseSink {
       return
     }
     if (this.#framing === 'length' && this.#requestLeft > 0) {
-      this.#refuse('request body shorter than its Content-Length')
+      this.#refuse('The request body is shorter than its Content-Length.')
       return
     }
     if (this.#framing === 'chunked') {
       const text = lastChunk(trailers)
       if (text === undefined) {
-        this.#refuse('a trailer that HTTP does not allow')
+        this.#refuse('A trailer of the request is not valid HTTP.')
         return
       }
       this.#cork()

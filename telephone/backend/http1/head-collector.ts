@@ -1,7 +1,7 @@
 // Finds the empty line that ends a head or a trailer section, for any split of the bytes into chunks. Keeps the earlier
 // text, at most `limit` bytes, and reads each byte only once.
 
-import { HttpError, LENIENT_HINT } from './http-error.ts'
+import { BARE_LF_IN_HEAD, HttpError } from './http-error.ts'
 
 const END = '\r\n\r\n'
 const END_BYTES = Buffer.from(END, 'latin1')
@@ -34,7 +34,7 @@ export class HeadCollector {
     if (this.#parts.length === 0 && this.#prefix === '') {
       const end = chunk.indexOf(END_BYTES, start)
       if (end !== -1) {
-        if (end - start > this.#limitBytes) throw tooLarge()
+        if (end - start > this.#limitBytes) throw this.#tooLarge()
         this.text = chunk.toString('latin1', start, end)
         return end + END.length
       }
@@ -49,10 +49,10 @@ export class HeadCollector {
     const at = probe.indexOf(END)
     if (at === -1) {
       this.#bytes += piece.length
-      if (this.#bytes >= this.#limitBytes + END.length) throw tooLarge()
+      if (this.#bytes >= this.#limitBytes + END.length) throw this.#tooLarge()
       this.#parts.push(piece)
       // Without this check, a head with bare LFs would never end.
-      if (BARE_LF.test(probe)) throw new HttpError(`a bare LF in the head${LENIENT_HINT}`)
+      if (BARE_LF.test(probe)) throw this.#bareLf()
       this.#tail = probe.slice(-TAIL)
       return -1
     }
@@ -79,8 +79,14 @@ export class HeadCollector {
   get pending(): boolean {
     return this.#parts.length > 0
   }
-}
 
-function tooLarge(): HttpError {
-  return new HttpError('a head larger than the limit')
+  #tooLarge(): HttpError {
+    const section = this.#prefix === '' ? 'head is' : 'trailers are'
+    return new HttpError(`the ${section} larger than ${this.#limitBytes} bytes`)
+  }
+
+  /** The lenient reader accepts a bare LF in a head only. */
+  #bareLf(): HttpError {
+    return new HttpError(this.#prefix === '' ? BARE_LF_IN_HEAD : 'a line of the trailers ends with a bare LF')
+  }
 }

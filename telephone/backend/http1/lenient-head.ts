@@ -31,13 +31,13 @@ export class LenientHeadCollector {
     this.#text += chunk.toString('latin1', start, stop)
     const end = END.exec(this.#text.slice(from))
     if (end === null) {
-      if (this.#text.length > this.#limitBytes) throw new HttpError('a head larger than the limit')
+      if (this.#text.length > this.#limitBytes) throw tooLarge(this.#limitBytes)
       return -1
     }
     const at = from + end.index
     const head = this.#text.slice(0, at)
     this.#text = ''
-    if (at > this.#limitBytes) throw new HttpError('a head larger than the limit')
+    if (at > this.#limitBytes) throw tooLarge(this.#limitBytes)
     this.text = strictHead(head.endsWith('\r') ? head.slice(0, -1) : head)
     return start + at + end[0].length - before
   }
@@ -48,12 +48,16 @@ export class LenientHeadCollector {
   }
 }
 
+function tooLarge(limitBytes: number): HttpError {
+  return new HttpError(`the head is larger than ${limitBytes} bytes`)
+}
+
 function strictHead(head: string): string {
   const lines: string[] = []
   let field = ''
   for (const line of head.split(/\r?\n/)) {
     if (/^[ \t]/.test(line)) {
-      if (lines.length < 2) throw new HttpError('a folded field line behind the status line')
+      if (lines.length < 2) throw new HttpError('a folded line follows the status line')
       lines[lines.length - 1] += ` ${foldOf(line, field)}`
     } else {
       field = lines.length === 0 ? line : line.replace(/^([^:\s]+)[ \t]+:/, '$1:')
@@ -70,10 +74,10 @@ function strictHead(head: string): string {
 function foldOf(line: string, field: string): string {
   const known = fieldOf(field.slice(0, Math.max(0, field.indexOf(':'))))
   if (known === FIELD.contentLength || known === FIELD.transferEncoding || known === FIELD.connection) {
-    throw new HttpError('a folded field line that frames the message')
+    throw new HttpError('a field that frames the message is folded')
   }
   const rest = trimBlanks(line, 0, line.length)
   // Some readers treat a line of blanks as the end of the head.
-  if (rest === '') throw new HttpError('a line of blanks in the head')
+  if (rest === '') throw new HttpError('the head contains a line of blanks')
   return rest
 }

@@ -80,7 +80,9 @@ export class Pool implements Http1ConnectionOwner {
     if (refusal !== undefined) {
       waiter.onNoConnection(refusal)
     } else if (this.#closed) {
-      waiter.onNoConnection(new TunnelError('draining', { detail: 'the pool is closed' }))
+      waiter.onNoConnection(
+        new TunnelError('draining', { detail: 'The connections to the backend are closing.' }),
+      )
     } else if (this.#turns.admit(waiter)) {
       this.#give(waiter, need)
     }

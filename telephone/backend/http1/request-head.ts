@@ -40,9 +40,11 @@ export function writeRequestHead(request: BackendRequest, hostRule: HostRule): H
     const value = fields[index + 1] as string
     switch (fieldOf(name)) {
       case FIELD.contentLength:
-        if (contentLength !== undefined) throw new RequestError('more than one Content-Length')
+        if (contentLength !== undefined)
+          throw new RequestError('The request has more than one Content-Length.')
         contentLength = parseContentLength(value)
-        if (contentLength === undefined) throw new RequestError('a Content-Length that is not a number')
+        if (contentLength === undefined)
+          throw new RequestError('The value of Content-Length in the request is not a number.')
         head += `${name}: ${contentLength}\r\n`
         continue
       case FIELD.transferEncoding:
@@ -51,7 +53,7 @@ export function writeRequestHead(request: BackendRequest, hostRule: HostRule): H
         continue
       case FIELD.host:
         hosts += 1
-        if (hosts > 1) throw new RequestError('more than one Host')
+        if (hosts > 1) throw new RequestError('The request has more than one Host field.')
         if (hostRule.kind === 'fixed') {
           head += `${name}: ${hostRule.host}\r\n`
           continue
@@ -70,9 +72,10 @@ export function writeRequestHead(request: BackendRequest, hostRule: HostRule): H
 
   let framing: RequestFraming = 'none'
   if (chunked && contentLength !== undefined) {
-    throw new RequestError('Transfer-Encoding and Content-Length together')
+    throw new RequestError('The request has both Transfer-Encoding and Content-Length.')
   } else if (request.upgrade) {
-    if (chunked || (contentLength ?? 0) > 0) throw new RequestError('an upgrade with a body')
+    if (chunked || (contentLength ?? 0) > 0)
+      throw new RequestError('The request asks for an upgrade and has a body.')
     framing = 'raw'
   } else if (contentLength !== undefined) {
     framing = contentLength === 0 ? 'none' : 'length'
@@ -86,7 +89,7 @@ export function writeRequestHead(request: BackendRequest, hostRule: HostRule): H
   }
   head += '\r\n'
   if (!HEAD.test(head) || countLines(head) !== lines)
-    throw new RequestError('a method, target or field that HTTP does not allow')
+    throw new RequestError('The method, the target or a field of the request is not valid HTTP.')
   return { text: head, framing, contentLength: contentLength ?? 0, authenticatesConnection: authenticates }
 }
 

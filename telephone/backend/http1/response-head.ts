@@ -12,7 +12,7 @@ import {
 } from '@vera-stack/shared/http/headers.ts'
 import type { Fields, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { FIELD_LINES, isToken, TEXT, trimBlanks } from './grammar.ts'
-import { HttpError, LENIENT_HINT } from './http-error.ts'
+import { BARE_LF_IN_HEAD, HttpError, LENIENT_HINT, NOT_HTTP } from './http-error.ts'
 
 /** The framing of the body. `none`: the response has no body, even when its fields announce one. */
 export type BodyFraming = 'none' | 'length' | 'chunked' | 'close'
@@ -74,16 +74,17 @@ export function parseResponseHead(text: string, request: RequestTraits, maxField
     if (lineEnd === -1) lineEnd = text.length
     const colon = text.indexOf(':', start)
     const name = text.slice(start, colon)
-    if (--left < 0) throw new HttpError('more fields than the limit')
+    if (--left < 0) throw new HttpError(`the head has more than ${maxFields} fields`)
     const value = trimBlanks(text, colon + 1, lineEnd)
     switch (fieldOf(name)) {
       case FIELD.contentLength:
-        if (contentLength !== undefined) throw new HttpError('more than one Content-Length')
+        if (contentLength !== undefined) throw new HttpError('the head has more than one Content-Length')
         contentLength = parseContentLength(value)
-        if (contentLength === undefined) throw new HttpError('a Content-Length that is not a number')
+        if (contentLength === undefined) throw new HttpError('the value of Content-Length is not a number')
         break
       case FIELD.transferEncoding:
-        if (transferEncoding !== undefined) throw new HttpError('more than one Transfer-Encoding')
+        if (transferEncoding !== undefined)
+          throw new HttpError('the head has more than one Transfer-Encoding')
         transferEncoding = value
         continue
       case FIELD.connection:
@@ -106,10 +107,11 @@ export function parseResponseHead(text: string, request: RequestTraits, maxField
   }
 
   if (transferEncoding !== undefined) {
-    if (contentLength !== undefined) throw new HttpError('Transfer-Encoding and Content-Length together')
-    if (minor === '0') throw new HttpError('Transfer-Encoding in HTTP/1.0')
+    if (contentLength !== undefined)
+      throw new HttpError('the head has both Transfer-Encoding and Content-Length')
+    if (minor === '0') throw new HttpError('an HTTP/1.0 response has a Transfer-Encoding')
     if (transferEncoding.toLowerCase() !== 'chunked')
-      throw new HttpError('a Transfer-Encoding other than chunked')
+      throw new HttpError('the value of Transfer-Encoding is other than chunked')
   }
   const announcesBody = transferEncoding !== undefined || (contentLength ?? 0) > 0
   if (status < 200) checkInterim(status, minor === '1', request, announcesBody)
@@ -141,9 +143,10 @@ function framingOf(
 }
 
 function checkInterim(status: number, http11: boolean, request: RequestTraits, announcesBody: boolean): void {
-  if (!http11) throw new HttpError('an interim answer in HTTP/1.0')
-  if (status === 101 && !request.upgrade) throw new HttpError('a 101 that nobody asked for')
-  if (status !== 101 && announcesBody) throw new HttpError('an interim answer that announces a body')
+  if (!http11) throw new HttpError('an HTTP/1.0 backend sent an interim response (1xx)')
+  if (status === 101 && !request.upgrade)
+    throw new HttpError('a 101 response arrived for a request without an upgrade')
+  if (status !== 101 && announcesBody) throw new HttpError('an interim response (1xx) announces a body')
 }
 
 /**
@@ -152,12 +155,13 @@ function checkInterim(status: number, http11: boolean, request: RequestTraits, a
  */
 export function parseTrailers(text: string, maxFields: number): Fields | undefined {
   if (text.length === 0) return undefined
-  if (!TRAILERS.test(`\r\n${text}`)) throw new HttpError('trailers that are not field lines')
+  if (!TRAILERS.test(`\r\n${text}`)) throw new HttpError('a line of the trailers is not a valid field')
   const fields: Fields = []
   for (const line of text.split('\r\n')) {
     const colon = line.indexOf(':')
     const name = line.slice(0, colon)
-    if (fields.length >= maxFields * 2) throw new HttpError('more trailers than the limit')
+    if (fields.length >= maxFields * 2)
+      throw new HttpError(`the response has more than ${maxFields} trailers`)
     fields.push(name, trimBlanks(line, colon + 1, line.length))
   }
   return relayedTrailers(fields)
@@ -166,19 +170,19 @@ export function parseTrailers(text: string, maxFields: number): Fields | undefin
 /** Returns the rule that a head breaks. Not on the hot path, so it may read the head again. */
 function faultOf(text: string): string {
   const [statusLine = '', ...lines] = text.split('\r\n')
-  if (!text.startsWith('HTTP/1.')) return 'not an HTTP/1 status line'
-  if (/[^\r]\n/.test(text)) return `a bare LF in the head${LENIENT_HINT}`
+  if (!text.startsWith('HTTP/1.')) return NOT_HTTP
+  if (/[^\r]\n/.test(text)) return BARE_LF_IN_HEAD
   // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for
   if (/[\0-\x08\n-\x1f\x7f]/.test(text.replaceAll('\r\n', ''))) {
-    return 'a control character or a bare CR in the head'
+    return 'the head contains a control character or a bare CR'
   }
-  if (!HEAD.test(statusLine)) return 'not an HTTP/1 status line'
+  if (!HEAD.test(statusLine)) return NOT_HTTP
   for (const line of lines) {
-    if (/^[ \t]/.test(line)) return `a folded field line${LENIENT_HINT}`
+    if (/^[ \t]/.test(line)) return `a field line of the head is folded${LENIENT_HINT}`
     const colon = line.indexOf(':')
-    if (colon === -1) return 'a field line without a colon'
-    if (/[ \t]$/.test(line.slice(0, colon))) return `a blank before the colon of a field${LENIENT_HINT}`
-    if (!isToken(line.slice(0, colon))) return 'a field name that is not a token'
+    if (colon === -1) return 'a field line has no colon'
+    if (/[ \t]$/.test(line.slice(0, colon))) return `a field line has a blank before the colon${LENIENT_HINT}`
+    if (!isToken(line.slice(0, colon))) return 'the name of a field is not a token'
   }
-  return 'a malformed head'
+  return 'the head is malformed'
 }

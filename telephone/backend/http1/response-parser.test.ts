@@ -235,7 +235,7 @@ describe('answers that break HTTP', () => {
     [
       'both framings',
       'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n',
-      /together/,
+      /both Transfer-Encoding and Content-Length/,
     ],
     ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n', /more than one/],
     [
@@ -268,7 +268,7 @@ describe('answers that break HTTP', () => {
     [
       'a size beyond numbers',
       'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffff\r\n',
-      /over the limit/,
+      /more than 11 hexadecimal digits/,
     ],
     ['a bare LF behind the size', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\nabc\r\n', /size/],
     [
@@ -293,6 +293,11 @@ describe('answers that break HTTP', () => {
       /trailers/,
     ],
     [
+      'a bare LF in the trailers',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\nC: d\r\n',
+      /^a line of the trailers ends with a bare LF$/,
+    ],
+    [
       'a folded trailer',
       'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\n c\r\n\r\n',
       /trailers/,
@@ -313,14 +318,18 @@ describe('limits', () => {
 
   it('of the head, in one piece, in many, and never ending', () => {
     for (const pieces of [[long], [...long], ['HTTP/1.1 200 OK\r\nA: ', 'x'.repeat(10_000)]]) {
-      expect(parse(pieces, GET, false, { maxHeadBytes: 200 }).message).toMatch(/larger than the limit/)
+      expect(parse(pieces, GET, false, { maxHeadBytes: 200 }).message).toMatch(
+        /head is larger than 200 bytes/,
+      )
     }
     expect(parse([long], GET, true, { maxHeadBytes: long.length }).result).toBe('complete')
   })
 
   it('of the trailers', () => {
     const text = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: '
-    expect(parse([text, 'x'.repeat(500)], GET, false, { maxHeadBytes: 200 }).message).toMatch(/larger/)
+    expect(parse([text, 'x'.repeat(500)], GET, false, { maxHeadBytes: 200 }).message).toMatch(
+      /trailers are larger than 200 bytes/,
+    )
   })
 
   it('of fields, extensions and interim answers', () => {

@@ -13,7 +13,7 @@
 
 import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { HeadCollector } from './head-collector.ts'
-import { HttpError } from './http-error.ts'
+import { HttpError, NOT_HTTP } from './http-error.ts'
 import { LenientHeadCollector } from './lenient-head.ts'
 import { parseResponseHead, parseTrailers, type RequestTraits, type ResponseHead } from './response-head.ts'
 
@@ -72,9 +72,11 @@ const HTTP2 = /^\0..\x04\0/s
 /** Type and major version of a TLS alert: the response of a TLS server to a request without TLS. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these bytes begin a TLS record
 const TLS_ALERT = /^\x15\x03/
-const NOT_HTTP = 'not an HTTP/1 status line'
-const NEEDS_HTTP2 = 'it speaks HTTP/2: the target should be h2c:// or h2://'
-const NEEDS_TLS = 'it requires TLS: the target should be https:// or h2://'
+const CHUNK_TOO_LONG = 'a chunk is longer than its stated size'
+const BAD_CHUNK_SIZE = 'the size of a chunk is not a hexadecimal number'
+const CHUNK_SIZE_TOO_LONG = `the size of a chunk has more than ${MAX_SIZE_DIGITS} hexadecimal digits`
+const NEEDS_HTTP2 = 'the port uses HTTP/2: write the target with h2c://, or h2:// with TLS'
+const NEEDS_TLS = 'the port requires TLS: write the target with https://, or h2:// for HTTP/2'
 
 export class ResponseParser {
   readonly #sink: ResponseSink
@@ -176,7 +178,7 @@ export class ResponseParser {
     const head = parseResponseHead(this.#head.text, this.#request, this.#limits.maxFields)
     if (head.status < 200 && head.status !== 101) {
       this.#interim += 1
-      if (this.#interim > this.#limits.maxInterim) throw new HttpError('more interim answers than the limit')
+      if (this.#interim > this.#limits.maxInterim) throw tooManyInterim(this.#limits.maxInterim)
       this.#sink.onHead(head)
       return next
     }
@@ -213,16 +215,16 @@ export class ResponseParser {
       at += 1
       switch (this.#state) {
         case DATA_CR:
-          if (byte !== CR) throw new HttpError('a chunk longer than its size')
+          if (byte !== CR) throw new HttpError(CHUNK_TOO_LONG)
           this.#state = DATA_LF
           break
         case DATA_LF:
-          if (byte !== LF) throw new HttpError('a chunk longer than its size')
+          if (byte !== LF) throw new HttpError(CHUNK_TOO_LONG)
           this.#state = SIZE_FIRST
           break
         case SIZE_FIRST:
           this.#remaining = hexDigit(byte)
-          if (this.#remaining === -1) throw new HttpError('a chunk size that is not a number')
+          if (this.#remaining === -1) throw new HttpError(BAD_CHUNK_SIZE)
           this.#digits = 1
           this.#state = SIZE
           break
@@ -234,7 +236,7 @@ export class ResponseParser {
           else this.#extensionByte(byte)
           break
         default: // SIZE_LF
-          if (byte !== LF) throw new HttpError('a bare CR after a chunk size')
+          if (byte !== LF) throw new HttpError('a bare CR follows the size of a chunk')
           this.#state = this.#remaining === 0 ? TRAILERS : DATA
           return at
       }
@@ -250,18 +252,18 @@ export class ResponseParser {
     } else {
       const digit = hexDigit(byte)
       this.#digits += 1
-      if (digit === -1) throw new HttpError('a chunk size that is not a number')
-      if (this.#digits > MAX_SIZE_DIGITS) throw new HttpError('a chunk size over the limit')
+      if (digit === -1) throw new HttpError(BAD_CHUNK_SIZE)
+      if (this.#digits > MAX_SIZE_DIGITS) throw new HttpError(CHUNK_SIZE_TOO_LONG)
       this.#remaining = this.#remaining * 16 + digit
     }
   }
 
   #extensionByte(byte: number): void {
     if (byte < 0x20 ? byte !== 0x09 : byte === 0x7f)
-      throw new HttpError('a control character in a chunk extension')
+      throw new HttpError('a chunk extension contains a control character')
     this.#extensionBytes += 1
     if (this.#extensionBytes > this.#limits.maxExtensionBytes) {
-      throw new HttpError('more chunk extensions than the limit')
+      throw new HttpError(`the chunk extensions exceed ${this.#limits.maxExtensionBytes} bytes`)
     }
   }
 
@@ -282,6 +284,10 @@ export class ResponseParser {
     this.#state = IDLE
     this.#sink.onComplete(trailers)
   }
+}
+
+function tooManyInterim(limit: number): HttpError {
+  return new HttpError(`more than ${limit} interim responses (1xx) precede the final response`)
 }
 
 /** `start`: the first characters of a response that is not HTTP/1. */

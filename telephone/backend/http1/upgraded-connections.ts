@@ -22,7 +22,9 @@ export class UpgradedConnections {
       return exhausted('All upgraded connections that the backend may have are in use.')
     }
     if (this.#shares.allows(client, this.#max)) return undefined
-    return new TunnelError('client_share', { detail: 'the client has its share of the upgraded connections' })
+    return new TunnelError('client_share', {
+      detail: 'The client already holds its share of the upgraded connections.',
+    })
   }
 
   /** Counts a connection. Returns false when there is no room, because several upgrades were in progress. */

@@ -18,7 +18,7 @@ import { invalidResponse } from '../backend-failure.ts'
 import { Http2RequestBody } from './request-body.ts'
 import { type Http2RequestHead, writeRequestFields } from './request-fields.ts'
 import { ResponseBody, type ResponseBodyEvents } from './response-body.ts'
-import { isTooLarge, readResponseHead, readTrailers } from './response-fields.ts'
+import { isTooLarge, MAX_LIST_BYTES, readResponseHead, readTrailers } from './response-fields.ts'
 import type { BackendSession } from './session.ts'
 import type { SessionPool, SessionWaiter } from './session-pool.ts'
 import { isWebSocket, readUpgradeHead, respondDeclined } from './upgrade.ts'
@@ -149,7 +149,11 @@ export class Http2Exchange implements BackendExchange, SessionWaiter, ResponseBo
     if (!this.#takes(list)) return
     this.#interim += 1
     if (this.#interim <= MAX_INTERIM) this.#events.onResponseHead(readResponseHead(list))
-    else this.#refuse('backend_protocol_error', 'more interim answers than the limit')
+    else
+      this.#refuse(
+        'backend_protocol_error',
+        `more than ${MAX_INTERIM} interim responses (1xx) precede the final response`,
+      )
   }
 
   #onHead(list: readonly string[]): void {
@@ -176,7 +180,10 @@ export class Http2Exchange implements BackendExchange, SessionWaiter, ResponseBo
     if (this.#phase !== 'active') return false
     this.#session?.noteResponse()
     if (!isTooLarge(list)) return true
-    this.#refuse('backend_protocol_error', 'fields larger than the limit')
+    this.#refuse(
+      'backend_protocol_error',
+      `the fields of the response are larger than ${MAX_LIST_BYTES} bytes`,
+    )
     return false
   }
 
@@ -224,7 +231,7 @@ export class Http2Exchange implements BackendExchange, SessionWaiter, ResponseBo
       return
     }
     if (trailers === undefined) {
-      this.#refuse('protocol_error', 'a trailer that HTTP does not allow')
+      this.#refuse('protocol_error', 'A trailer of the request is not valid HTTP.')
       return
     }
     try {

@@ -45,7 +45,7 @@ export class Http2RequestBody {
     if (this.#leftBytes !== undefined) {
       this.#leftBytes -= chunk.length
       if (this.#leftBytes < 0) {
-        this.#fault = 'request body longer than its Content-Length'
+        this.#fault = 'The request body is longer than its Content-Length.'
         return true
       }
     }
@@ -93,7 +93,7 @@ export class Http2RequestBody {
 
   #checkEnd(): void {
     if (this.#leftBytes !== undefined && this.#leftBytes > 0) {
-      this.#fault = 'request body shorter than its Content-Length'
+      this.#fault = 'The request body is shorter than its Content-Length.'
     }
   }
 }

@@ -37,8 +37,8 @@ export function writeRequestFields(
 ): Http2RequestHead {
   const { method, target, fields, upgrade } = request
   if (!isToken(method) || !PATH.test(target))
-    throw new RequestError('a method or target that HTTP does not allow')
-  if (method === 'CONNECT') throw new RequestError('a CONNECT, which is no request to a backend')
+    throw new RequestError('The method or the target of the request is not valid HTTP.')
+  if (method === 'CONNECT') throw new RequestError('The method CONNECT cannot be forwarded to a backend.')
   const list = [':method', upgrade ? 'CONNECT' : method, ':scheme', scheme, ':authority', '', ':path', target]
   const authorityAt = 5
   if (upgrade) list.push(':protocol', 'websocket')
@@ -53,17 +53,20 @@ export function writeRequestFields(
     const raw = fields[index + 1] as string
     // Blanks around a value are a malformed message here (RFC 9113 section 8.2.1).
     const value = trimBlanks(raw, 0, raw.length)
-    if (!isToken(name) || !VALUE.test(value)) throw new RequestError('a field that HTTP does not allow')
+    if (!isToken(name) || !VALUE.test(value))
+      throw new RequestError('A field of the request is not valid HTTP.')
     switch (fieldOf(name)) {
       case FIELD.host:
         hosts += 1
-        if (hosts > 1) throw new RequestError('more than one Host')
+        if (hosts > 1) throw new RequestError('The request has more than one Host field.')
         list[authorityAt] = value
         continue
       case FIELD.contentLength:
-        if (contentLength !== undefined) throw new RequestError('more than one Content-Length')
+        if (contentLength !== undefined)
+          throw new RequestError('The request has more than one Content-Length.')
         contentLength = parseContentLength(value)
-        if (contentLength === undefined) throw new RequestError('a Content-Length that is not a number')
+        if (contentLength === undefined)
+          throw new RequestError('The value of Content-Length in the request is not a number.')
         list.push('content-length', String(contentLength))
         continue
       case FIELD.transferEncoding:
@@ -87,9 +90,10 @@ export function writeRequestFields(
     list.push(name.toLowerCase(), value)
   }
   if (chunked && contentLength !== undefined) {
-    throw new RequestError('Transfer-Encoding and Content-Length together')
+    throw new RequestError('The request has both Transfer-Encoding and Content-Length.')
   }
-  if (upgrade && (chunked || (contentLength ?? 0) > 0)) throw new RequestError('an upgrade with a body')
+  if (upgrade && (chunked || (contentLength ?? 0) > 0))
+    throw new RequestError('The request asks for an upgrade and has a body.')
   if (hostRule.kind === 'fixed') list[authorityAt] = hostRule.host
   else if (hosts === 0) list[authorityAt] = hostRule.fallback
   return { list, contentLength, webSocketKey, authenticatesConnection: authenticates }

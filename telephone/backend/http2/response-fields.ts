@@ -7,7 +7,7 @@ import { statusText } from '@vera-stack/shared/http/status-text.ts'
 import type { Fields, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
 
 /** Bytes of one field list, counted as RFC 9113 section 10.5.1 does. nghttp2 bounds what it takes to read one. */
-const MAX_LIST_BYTES = 65_536
+export const MAX_LIST_BYTES = 65_536
 const FIELD_OVERHEAD_BYTES = 32
 
 export function isTooLarge(list: readonly string[]): boolean {

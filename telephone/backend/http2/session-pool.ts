@@ -110,7 +110,9 @@ export class SessionPool implements SessionOwner {
       waiter.onSession(session)
       this.#watch()
     } else if (this.#closed) {
-      waiter.onNoConnection(new TunnelError('draining', { detail: 'the pool is closed' }))
+      waiter.onNoConnection(
+        new TunnelError('draining', { detail: 'The connections to the backend are closing.' }),
+      )
     } else if (this.#queue.add(waiter)) {
       this.#connectForQueue()
     }
@@ -134,7 +136,7 @@ export class SessionPool implements SessionOwner {
     this.#watchTimer = undefined
     for (const session of this.#connecting) session.destroy()
     this.#connecting.clear()
-    const draining = new TunnelError('draining', { detail: 'the pool is closed' })
+    const draining = new TunnelError('draining', { detail: 'The connections to the backend are closing.' })
     for (const [session, waiter] of [...this.#connectingOwn]) {
       this.#connectingOwn.delete(session)
       session.destroy()
@@ -262,9 +264,12 @@ export class SessionPool implements SessionOwner {
   /** Opens a connection for one request only. The connection closes with the request. */
   #connectOwn(waiter: SessionWaiter): void {
     if (this.#closed) {
-      waiter.onNoConnection(new TunnelError('draining', { detail: 'the pool is closed' }))
+      waiter.onNoConnection(
+        new TunnelError('draining', { detail: 'The connections to the backend are closing.' }),
+      )
     } else if (!this.#mayHaveOwn(waiter.client)) {
-      const detail = 'the client has its share of the connections, of which each of its requests needs one'
+      const detail =
+        'The client already holds its share of the connections to the backend, and each of its requests needs one.'
       waiter.onNoConnection(new TunnelError('client_share', { detail }))
     } else if (this.#mayConnect) {
       this.#connectingOwn.set(this.#newSession(), waiter)

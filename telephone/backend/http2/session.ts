@@ -21,7 +21,7 @@ import {
   watchStage,
 } from '../backend-failure.ts'
 import type { Connector } from '../connector.ts'
-import { Liveness } from './liveness.ts'
+import { Liveness, PONG_TIMEOUT_MS } from './liveness.ts'
 import { explainEnd, type Goaway, type StreamEnd } from './stream-end.ts'
 
 /** The part of the pool that a session uses. */
@@ -215,7 +215,7 @@ export class BackendSession {
         break
       case 'dead':
         this.#fault = new TunnelError('backend_timeout', {
-          detail: `Backend ${this.#connector.backend} does not respond to an HTTP/2 PING.`,
+          detail: `Backend ${this.#connector.backend} did not respond to an HTTP/2 PING within ${PONG_TIMEOUT_MS / 1000} s.`,
           causeCode: 'response_timeout',
         })
         this.destroy()
@@ -310,7 +310,7 @@ export class BackendSession {
   #closedEarly(): void {
     if (this.#phase !== 'connecting') return
     const { backend, secure } = this.#connector
-    const detail = `Backend ${backend} closed the connection before its HTTP/2 SETTINGS frame.`
+    const detail = `Backend ${backend} closed the connection before it sent an HTTP/2 SETTINGS frame.`
     const begun = this.#session !== undefined
     this.#connectFailed(begun ? unreachable('http2_missing', detail) : closedBeforeReady(backend, secure))
   }
@@ -331,7 +331,7 @@ export class BackendSession {
 }
 
 function noAlpn(backend: string, cause?: unknown): TunnelError {
-  const detail = `Backend ${backend} does not speak HTTP/2 over TLS (ALPN): the target should be https://.`
+  const detail = `Backend ${backend} did not select HTTP/2 in the TLS handshake (ALPN): write the target with https://.`
   return unreachable('http2_missing', detail, cause)
 }
 
@@ -340,6 +340,6 @@ function notConnected(error: NodeJS.ErrnoException, { backend, secure }: Connect
   if (error.code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL') return noAlpn(backend, error)
   if (error.code?.startsWith('ERR_HTTP2_') !== true) return connectFailure(error, backend, secure)
   const instead = secure ? 'https://' : 'http://'
-  const detail = `Backend ${backend} does not speak HTTP/2 (${error.message}): the target should perhaps be ${instead}.`
+  const detail = `Backend ${backend} did not respond with HTTP/2 (${error.message}): write the target with ${instead}.`
   return unreachable('http2_missing', detail, error)
 }

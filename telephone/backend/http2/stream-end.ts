@@ -95,7 +95,7 @@ export function explainEnd(closed: ClosedStream): StreamEnd {
 
 /** Creates the error for a stream that the backend or this end reset. */
 function resetFailure({ backend, resetCode }: ClosedStream): TunnelError {
-  const text = `reset with ${resetName(resetCode)}${hint(resetCode)}`
+  const text = `the stream was reset with ${resetName(resetCode)}${hint(resetCode)}`
   if (isProtocolFault(resetCode)) return invalidResponse(text)
   return closedFailure(`Backend ${backend} ended the request: ${text}.`)
 }
@@ -122,9 +122,9 @@ function isProtocolFault(code: number): boolean {
 function hint(code: number): string {
   switch (code) {
     case constants.NGHTTP2_ENHANCE_YOUR_CALM:
-      return ' (more fields than the limit, or more requests than the backend likes)'
+      return ' (the response has too many fields, or the backend limits the rate of requests)'
     case constants.NGHTTP2_HTTP_1_1_REQUIRED:
-      return ' (the target should be http:// or https://)'
+      return ' (write the target with http:// or https://)'
     default:
       return ''
   }
