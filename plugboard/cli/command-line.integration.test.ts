@@ -276,12 +276,52 @@ describe('routes and services', () => {
     )
   })
 
-  test('a conflict names the other route', async () => {
+  test('a conflict names the other route, and the command that deletes it', async () => {
     await ok('route add app.localhost --service shop --create-service')
     const { code, err } = await run('route add app.localhost/api --service shop')
     expect(code).toBe(1)
     expect(err).toContain('app.localhost')
     expect(err.trim().split('\n')).toHaveLength(1)
+    const [, id] =
+      /Choose another mount, or delete the other route: plugboard route rm (\S+)\n$/.exec(err) ?? []
+    expect(await ok(`route rm ${id}`)).toBe('route app.localhost deleted\n')
+    await ok('route add app.localhost/api --service shop')
+  })
+
+  test('route rm names the connected telephones that claim the mount again', async () => {
+    const connect = (name: string, tunnel: string, mounts: string[]) =>
+      api.telephones.push({
+        ...{ id: tunnel, name, instance: name, agent: 'telephone/0.1.0', remoteAddress: '10.0.0.1' },
+        ...{ connectedAt: new Date().toISOString(), tokenId: 't', streams: 0, rttMs: null, replicaId: 'r1' },
+        services: [
+          { service: 'shop', mounts, health: 'up', weight: 1, version: '', labels: {}, outage: null },
+        ],
+      })
+    const add = () => ok('route add app.localhost --service shop')
+    await ok('service add shop')
+    connect('other', 'tunnel-0', ['other.localhost'])
+    await add()
+    await ok('route rm app.localhost')
+
+    connect('laptop', 'tunnel-1', ['app.localhost'])
+    connect('laptop', 'tunnel-2', ['app.localhost'])
+    await add()
+    expect(await run('route rm app.localhost')).toEqual({
+      code: 0,
+      out: 'route app.localhost deleted\n',
+      err:
+        'note: telephone laptop is connected with app.localhost and claims it again when it reconnects; ' +
+        'to keep the mount free, stop the telephone or revoke its token\n',
+    })
+    for (const name of ['a', 'b', 'c']) connect(name, `tunnel-${name}`, ['app.localhost'])
+    await add()
+    expect((await run('route rm app.localhost')).err).toContain(
+      'note: telephones a, b, c and 1 more are connected with app.localhost and claim it again',
+    )
+
+    await add()
+    const { key } = await api.key(['routes:*'])
+    expect(await run(`route rm app.localhost --api-key ${key}`)).toMatchObject({ code: 0, err: '' })
   })
 
   test('long lists are read page by page', async () => {

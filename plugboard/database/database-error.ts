@@ -19,9 +19,15 @@ interface ServerError extends Error {
 /** The error of a violated rule of the schema, by the name of the constraint that the server or a trigger reports. */
 const CONSTRAINTS: Readonly<Record<string, (error: ServerError) => VeraError>> = {
   routes_terminal_mounts: error =>
-    new VeraError('mount_conflict', sentences(error), { field: 'mount', cause: error }),
+    new VeraError('mount_conflict', `${sentences(error)} ${mountRemedy(error)}`, {
+      field: 'mount',
+      cause: error,
+    }),
   routes_mount_living: error =>
-    new VeraError('mount_conflict', 'This mount is taken.', { field: 'mount', cause: error }),
+    new VeraError('mount_conflict', `Another route has this mount. ${mountRemedy(error)}`, {
+      field: 'mount',
+      cause: error,
+    }),
   routes_service_living: error =>
     new VeraError('conflict', error.message, { field: 'service', cause: error }),
   routes_service_id_services_id_fk: error =>
@@ -57,6 +63,14 @@ const CONSTRAINTS: Readonly<Record<string, (error: ServerError) => VeraError>> =
 }
 
 const sentences = (error: ServerError) => (error.detail ? `${error.message} ${error.detail}` : error.message)
+
+/** The trigger of mounts names the other route first in its detail (migrations/0005_route_rules.sql). */
+const OTHER_ROUTE = /^Route ([0-9a-f-]{36}) /
+
+function mountRemedy({ detail = '' }: ServerError): string {
+  const id = OTHER_ROUTE.exec(detail)?.[1] ?? '<mount or id>'
+  return `Choose another mount, or delete the other route: plugboard route rm ${id}`
+}
 
 /** Postgres classes and codes of a database that cannot be used now: the same statement may succeed later. */
 const UNAVAILABLE = /^(08|28|53|57P|57014|58|25006|3D000|40001|40P01|42501|55P03)/

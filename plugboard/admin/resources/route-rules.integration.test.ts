@@ -140,7 +140,11 @@ test('a route that responds by itself needs no service; others do', async () => 
   })
   const beneath = await add({ mount: 'old.test/x', service: 'shop' })
   expect(beneath).toMatchObject({ status: 409, body: { code: 'mount_conflict' } })
-  expect(beneath.body.detail).toMatch(/mounts old\.test\.$/)
+  expect(beneath.body.detail).toMatch(
+    new RegExp(
+      String.raw`mounts old\.test\. Choose another mount, .*: plugboard route rm ${created.body.id}$`,
+    ),
+  )
 
   expect(await change('old.test', { options: { redirect: null } })).toMatchObject({
     status: 400,

@@ -150,7 +150,7 @@ describe('routes', () => {
     await store.services.remove('routed-2', by)
   })
 
-  test('a mount that lies on, above or beneath another one names it', async () => {
+  test('names the other route and the remedy when a mount lies on, above or beneath another one', async () => {
     await store.services.create({ name: 'terminal' }, by)
     const { id } = await store.routes.create({ mount: 't.test/a/b', service: 'terminal' }, by)
     for (const [mount, how] of [
@@ -161,7 +161,9 @@ describe('routes', () => {
       expect(await failure(store.routes.create({ mount: mount!, service: 'terminal' }, by))).toMatchObject({
         code: 'mount_conflict',
         field: 'mount',
-        message: `${mount} ${how}. Route ${id} mounts t.test/a/b for service "terminal".`,
+        message:
+          `${mount} ${how}. Route ${id} mounts t.test/a/b for service "terminal". ` +
+          `Choose another mount, or delete the other route: plugboard route rm ${id}`,
       })
     }
   })

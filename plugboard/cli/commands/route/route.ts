@@ -1,4 +1,4 @@
-// `plugboard route …`
+// `plugboard route`: adds, lists, shows, changes and deletes routes. `route test` and `route prune` have files of their own.
 
 import { ownCommand } from '@vera-stack/shared/process/own-command.ts'
 import type { Command } from 'commander'
@@ -12,6 +12,7 @@ import { CliError, usageError } from '../../cli-error.ts'
 import { type Column, durationText } from '../../output/output.ts'
 import { useOf } from '../../words.ts'
 import { keyValuesText } from '../key-values.ts'
+import { noteClaimants } from './route-claimants.ts'
 import { addRouteFlags, optionsPatch, type RouteFlags } from './route-flags.ts'
 import { defineRoutePrune } from './route-prune.ts'
 import { defineRouteTest } from './route-test.ts'
@@ -115,6 +116,7 @@ export function defineRoute(route: Command, context: CliContext): void {
     for (const id of ids) {
       const row = await removeRow<RouteBody>(call, `/v1/routes/${segment(id)}`)
       await call.output.done(maskedPasswords(row), `route ${row.mount} deleted`)
+      await noteClaimants(call, row)
     }
   })
   defineRoutePrune(route.command('prune'), context)
