@@ -27,18 +27,18 @@ const MAX_BODY_BYTES = 256 * 1024
 
 /** Topics of the document. */
 const TAGS: readonly (readonly [name: string, description: string])[] = [
-  ['routes', 'Host and path: which service they lead to, and the rules on the way.'],
+  ['routes', 'Routes from a host and a path to a service, with rules for the requests.'],
   ['services', 'Named pools of backends, with the policy for their traffic.'],
-  ['tokens', 'Credentials of telephones: which services and mounts each may serve.'],
-  ['keys', 'Credentials of this API.'],
+  ['tokens', 'Credentials of telephones, with the services and mounts that each may serve.'],
+  ['keys', 'API keys: the credentials of this API.'],
   ['signing keys', 'The keys that sign tokens.'],
   ['changes', 'The audit log: each change and its author, as a list and as an event stream.'],
   ['status', 'Telephones, replicas and traffic at this moment.'],
-  ['health', 'Probes of supervisors and load balancers. No credential.'],
+  ['health', 'Probes of supervisors and load balancers. They need no credential.'],
 ]
 
 export interface AdminApp {
-  /** A request and, from a listener, its connection. Never rejects. */
+  /** Resolves with the response. `env`: the connection, when a listener received the request. Never rejects. */
   fetch(request: Request, env?: AdminEnv['Bindings']): Promise<Response>
   /** The OpenAPI 3.1 document. */
   document(): object
@@ -60,7 +60,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   addFrontPage(app, deps)
   addHealth(app, deps)
   addJwks(app, deps)
-  // The document is public, like the source it is made from.
+  // The document is public, because the source code is public too.
   app.get('/openapi.json', c => c.json(document()))
   // Only the routes below require a credential.
   app.use('/v1/*', authenticate(deps))
@@ -92,7 +92,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
         title: 'Plugboard admin API',
         version: deps.version,
         description:
-          'Routes, services, tokens and keys of a Plugboard. Rows carry an ETag; changing or deleting one needs ' +
+          'Routes, services, tokens and keys of a Plugboard. Rows have an ETag; a change or deletion of a row needs ' +
           'If-Match. Errors are problem details (RFC 9457) with a `code`.',
         license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
       },
@@ -109,7 +109,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   }
 }
 
-/** Adds to an outage of the database that requests are served, once the public port is open. */
+/** Adds to the error of an unavailable database that requests are still served, once the public port is open. */
 function withEffect(error: unknown, phase: Phase): unknown {
   if (!(error instanceof VeraError) || error.code !== 'database_unavailable' || phase === 'loading')
     return error

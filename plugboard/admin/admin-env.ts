@@ -17,15 +17,15 @@ import type { MissingReplicas, ReplicaBody, ServiceLinesBody } from './bodies/re
 import type { TrafficBody } from './bodies/traffic.ts'
 import type { ClusterView } from './live/cluster-view.ts'
 
-/** Makes and withdraws the JWTs of telephones. */
+/** Issues and revokes the JWTs of telephones. */
 export interface TokenIssuer {
-  /** Only this response contains the token itself. */
+  /** Resolves with the new token. No other call returns the token itself. */
   issue(
     input: {
       readonly name: string
       readonly services: readonly string[]
       readonly mounts: readonly string[]
-      /** Absent, and null: the default of the settings. */
+      /** Absent or null: the default of the settings. */
       readonly limits?:
         | {
             readonly tunnels?: number | null | undefined
@@ -43,16 +43,16 @@ export interface TokenIssuer {
 /** The tunnels of this replica. */
 export interface TelephoneDirectory {
   list(): readonly ListedTelephone[]
-  /** Open tunnels of one of our own tokens, on all replicas. */
+  /** Returns the number of open tunnels of one of our own tokens, on all replicas. */
   tunnelsOfToken(id: string): number
-  /** Of this replica, since its start. */
+  /** Returns the refusals of this replica since its start. */
   tokenRefusals(): TokenRefusals
 }
 
 /** The replicas of the cluster, as this one sees them. */
 export interface ReplicaDirectory {
   list(): ReplicaBody[]
-  /** `enabled`: this replica rebalances its tunnels. `asked`: the number of tunnels that were asked to move since the start. */
+  /** `enabled`: this replica rebalances its tunnels. `asked`: the number of tunnels that it asked to move since the start. */
   rebalance(): { readonly enabled: boolean; readonly asked: number }
   /** Returns the lines of each service on each replica that this replica has received. */
   lines(): ServiceLinesBody[]
@@ -88,7 +88,7 @@ export interface AdminDependencies {
   readonly cluster: ClusterView
   /** The lines of services, on all replicas. */
   readonly lines: Pick<ServiceLines, 'linesOf' | 'statesOf' | 'isServed' | 'lastLineOf'>
-  /** What the public port would do with a request. Resolves with undefined while that port is not open yet. */
+  /** Resolves with the decision of the public port about a request; with undefined while that port is not open yet. */
   readonly dryRun: (request: DryRequest) => Promise<DryResult | undefined>
   /** Undefined while the public port is not open yet. */
   readonly traffic: () => TrafficBody | undefined
@@ -96,7 +96,7 @@ export interface AdminDependencies {
   readonly lastErrors: (limit: number) => readonly (readonly [serviceId: ServiceId, error: ServiceError])[]
   /** The networks that URLs in routes may lead to. */
   readonly outbound: OutboundNetworks
-  /** Where telephones reach this Plugboard. */
+  /** The URL at which telephones reach this Plugboard. */
   readonly plugboardUrl: () => string
   /** Absolute paths for commands that a person on this machine copies: the data folder, and the file of the admin key. */
   readonly files: { readonly data: string; readonly adminKey: string }
@@ -104,12 +104,12 @@ export interface AdminDependencies {
   readonly generateSigningKey: () => Promise<NewSigningKey>
   readonly log: Logger
   readonly clock: Clock
-  /** Of the software. */
+  /** The version of the software. */
   readonly version: string
   readonly phase: () => Phase
-  /** Hosts (without port) that a request may name; undefined: any. See `allowedHosts`. */
+  /** Hosts (without port) that a request may name; undefined: any host. See `allowedHosts` in access/request-guard.ts. */
   readonly allowedHosts?: ReadonlySet<string> | undefined
-  /** Event streams open at once. Default 100. */
+  /** Event streams that may be open at once. Default 100. */
   readonly maxEventStreams?: number | undefined
 }
 

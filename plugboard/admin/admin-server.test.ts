@@ -6,9 +6,9 @@ import { type AdminServer, startAdminServer } from './admin-server.ts'
 
 let server: AdminServer
 const clients: Socket[] = []
-/** Requests to `/wait` that have reached the application. */
+/** The number of requests to `/wait` that have reached the application. */
 let arrived = 0
-/** Released when the test is over: requests to `/wait` get their response. */
+/** Called at the end of a test. Then requests to `/wait` get their response. */
 let release: () => void = () => undefined
 
 afterEach(async () => {
@@ -74,7 +74,7 @@ class Client {
   }
 }
 
-it('at its limit closes the connection that has waited longest for a request', async () => {
+it('closes the connection that has been idle longest when the limit is reached', async () => {
   await start({ maxConnections: 3 })
   const busy = await Client.open()
   busy.get('/wait')
@@ -95,7 +95,7 @@ it('at its limit closes the connection that has waited longest for a request', a
   await busy.responded()
 })
 
-it('at its limit refuses a connection while all others have a request in progress', async () => {
+it('refuses a connection at the limit while all others have a request in progress', async () => {
   await start({ maxConnections: 2 })
   const busy = [await Client.open(), await Client.open()]
   for (const client of busy) client.get('/wait')
@@ -114,7 +114,7 @@ it.each([
     431,
     'headers_too_large',
   ],
-])('responds with a problem and its id: %s', async (_, bytes, status, code) => {
+])('responds to %s with a problem and a request id', async (_, bytes, status, code) => {
   await start({})
   const client = await Client.open()
   client.socket.write(bytes)
@@ -126,7 +126,7 @@ it.each([
   expect(JSON.parse(body)).toMatchObject({ status, code, requestId })
 })
 
-it('closes a connection whose request head does not come in time', async () => {
+it('closes a connection whose request head does not arrive in time', async () => {
   await start({ headTimeoutMs: 100 })
   const client = await Client.open()
   client.socket.write('GET / HTTP/1.1\r\n')

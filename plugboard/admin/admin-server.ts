@@ -1,5 +1,6 @@
-// The admin listener: the application behind Node's HTTP server, with limits against slow and endless requests and
-// against too many connections. At the limit, the connection that has been idle longest is closed, so that health probes and operators can connect even when a client opens many idle connections.
+// The admin listener: Node's HTTP server in front of the application, with limits against slow and endless requests and against
+// too many connections. At the limit, the listener closes the connection that has been idle longest. So health probes and
+// operators can connect even when a client opens many idle connections.
 
 import { once } from 'node:events'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
@@ -14,9 +15,9 @@ export interface AdminServerOptions {
   readonly app: AdminApp
   /** `host` undefined: all interfaces. */
   readonly listen: { readonly host?: string | undefined; readonly port: number }
-  /** Connections open at once. Default 1000. */
+  /** Connections that may be open at once. Default 1000. */
   readonly maxConnections?: number | undefined
-  /** For a whole request head. Default 10 s. */
+  /** Time for a whole request head. Default 10 s. */
   readonly headTimeoutMs?: number | undefined
   readonly log: Logger
 }
@@ -24,15 +25,15 @@ export interface AdminServerOptions {
 export interface AdminServer {
   /** The address with the real port. Port 0 selects a free port. */
   readonly address: AddressInfo
-  /** Takes no more requests, ends event streams, waits up to `graceMs` for open requests, then closes all connections. */
+  /** Accepts no more requests, ends event streams, waits up to `graceMs` for open requests, then closes all connections. */
   stop(graceMs: number): Promise<void>
 }
 
 const HEAD_TIMEOUT_MS = 10_000
-/** For head and body. */
+/** Time for the head and the body of a request. */
 const REQUEST_TIMEOUT_MS = 30_000
 
-/** Rejects with the system's error: EADDRINUSE, EACCES. */
+/** Opens the listener. Rejects with the error of the system: EADDRINUSE, EACCES. */
 export async function startAdminServer(options: AdminServerOptions): Promise<AdminServer> {
   const { app, listen, maxConnections = 1000, headTimeoutMs = HEAD_TIMEOUT_MS, log } = options
   const server = createAdaptorServer({
@@ -70,7 +71,7 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
   }
 }
 
-/** A connection is idle while it has no request in progress. */
+/** Limits the number of connections. A connection is idle while it has no request in progress. */
 function limitConnections(server: Server, max: number): IdleConnections {
   const connections = new IdleConnections({ max })
   server.on('connection', (socket: Socket) => connections.add(socket))

@@ -3,7 +3,7 @@ import { stripTypeScriptTypes } from 'node:module'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 
-it('has types alone, so that the command line loads no code of the admin API', async () => {
+it('exports only types, so that the command line loads no code of the admin API', async () => {
   const source = await readFile(join(import.meta.dirname, 'api-types.ts'), 'utf8')
   expect(source).toContain('export type {')
   const code = stripTypeScriptTypes(source).replaceAll(/^\/\/.*$/gm, '')

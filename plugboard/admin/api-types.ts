@@ -1,5 +1,5 @@
-// The shapes of the admin API, for its clients: the command line imports these types, and no code of the API. Each type is
-// derived from a zod schema in bodies/, which is also what the server checks and the OpenAPI document shows.
+// The shapes of the admin API for its clients: the command line imports these types, and no code of the API. Each type is derived
+// from a zod schema in bodies/. The server checks with the same schema, and the OpenAPI document shows it.
 
 export type { ListedTelephone } from '../telephones/listed-telephone.ts'
 export type { ChangeBody } from './bodies/change.ts'

@@ -7,7 +7,7 @@ import { escapeHtml } from '../common/http/escape-html.ts'
 export interface FrontPageContent {
   readonly version: string
   readonly state: string
-  /** Name and value; undefined: this client may not see them. */
+  /** Name and value; undefined: this client may not see the figures. */
   readonly figures: readonly (readonly [name: string, value: string])[] | undefined
   readonly links: readonly (readonly [href: string, text: string])[]
   /** The purpose of a command, and the command. */

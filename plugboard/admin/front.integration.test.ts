@@ -59,7 +59,7 @@ describe('the front page', () => {
     expect(elsewhere).toContain('Bearer $PLUGBOARD_API_KEY')
   })
 
-  test('shows no figures to other machines, and none behind a public name', async () => {
+  test('shows no figures to other machines or to requests with a public name', async () => {
     for (const { text } of [
       await page({}, '192.0.2.1'),
       await page({ host: 'plugboard.example.com' }),
@@ -72,12 +72,12 @@ describe('the front page', () => {
     expect((await page({ host: '[::1]:4001' }, '::ffff:127.0.0.1')).text).toContain('Services without a line')
   })
 
-  test('writes the host of the request as text', async () => {
+  test('escapes the host of the request', async () => {
     const { text } = await page({ host: 'a"><b>.test' })
     expect(text).not.toContain('<b>')
   })
 
-  test('opens from a link on another web site; everything else there is refused', async () => {
+  test('opens from a link on another web site, and rejects all other requests from there', async () => {
     const link = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }
     expect((await page(link)).status).toBe(200)
     expect((await page({ ...link, 'sec-fetch-mode': 'no-cors' })).status).toBe(403)

@@ -1,5 +1,5 @@
-// `/` of the admin port: a page for people, a small index for programs, by Accept. It needs no credential, so figures are
-// shown only to a browser on the same machine that names it by a loopback address. The page changes nothing.
+// `/` of the admin port: a page for people or a small index for programs, selected by Accept. It needs no credential. So it shows
+// figures only to a browser on the same machine that uses a loopback address. The page changes no state.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { ownCommand, shellQuoted } from '@vera-stack/shared/process/own-command.ts'
@@ -15,7 +15,7 @@ import { unservedServices } from './live/outages.ts'
 /** The default of the command line's `--url`. */
 const DEFAULT_ADMIN_URL = 'http://127.0.0.1:4001'
 const STATUS_TEXT = 'Show the state of this Plugboard, and the services without a backend'
-const TEST_TEXT = 'Show which route takes a URL, and why a request would fail'
+const TEST_TEXT = 'Show the route for a URL, and why a request would fail'
 
 const LINKS = {
   openapi: '/openapi.json',
@@ -103,7 +103,7 @@ function localCommands({ files, plugboardUrl }: AdminDependencies, url: string):
   ]
 }
 
-/** Without paths and addresses of this machine, which other machines do not see. */
+/** Returns commands without paths and addresses of this machine, because other machines must not see these. */
 function remoteCommands(url: string): Commands {
   const flag = `--url ${shellQuoted(url)}`
   return [

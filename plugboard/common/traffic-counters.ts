@@ -3,12 +3,12 @@
 
 /** Counted by the proxy since the start. */
 export const TRAFFIC_COUNTERS = {
-  connections: 'Since the start, like all other counters.',
-  connectionsRefused: 'Over maxConnections or maxConnectionsPerAddress.',
-  http2Connections: 'Of the connections, the ones that use HTTP/2.',
-  requests: 'All requests, including refused ones.',
+  connections: 'All connections of clients, including refused connections.',
+  connectionsRefused: 'Connections over maxConnections or maxConnectionsPerAddress.',
+  http2Connections: 'Connections that use HTTP/2.',
+  requests: 'All requests, including refused requests.',
   upgrades: 'Upgrades that succeeded.',
-  retries: 'Attempts on other lines after the first.',
+  retries: 'Attempts on other lines after the first attempt.',
   clientAborts: 'Clients that closed the connection before their response was complete.',
   truncated: 'Responses that ended after their head and before their end.',
 } as const
@@ -17,9 +17,9 @@ export type TrafficCounters = Counters<typeof TRAFFIC_COUNTERS>
 /** Counted by the TLS listener since the start. */
 export const TLS_COUNTERS = {
   handshakes: 'Complete handshakes.',
-  resumed: 'Of the complete handshakes, the ones that resumed a session.',
-  handshakesFailed: 'Aborted, too slow, or without a common version or cipher.',
-  handshakesRefused: 'Over the limit of connections or of handshakes at once.',
+  resumed: 'Complete handshakes that resumed a session.',
+  handshakesFailed: 'Handshakes that were aborted, were too slow, or had no common version or cipher.',
+  handshakesRefused: 'Handshakes over the limit of connections or of concurrent handshakes.',
 } as const
 export type TlsCounters = Counters<typeof TLS_COUNTERS>
 

@@ -10,11 +10,13 @@ const outageSchema = z
   .object({
     since: timestamp.meta({ description: 'When the health check first failed.' }),
     cause: z.string().nullable().meta({ example: 'connection_refused' }),
-    detail: z.string().meta({ example: '/healthz returned 500', description: 'The last result.' }),
+    detail: z
+      .string()
+      .meta({ example: '/healthz returned 500', description: 'The last result of the health check.' }),
   })
   .nullable()
   .meta({
-    description: 'Why the health is `down`; null: it is `up`, or the telephone did not announce the cause.',
+    description: 'Why the health is `down`. null: the health is `up`, or the telephone announced no cause.',
   })
 
 /** A service of a tunnel that the telephone announced and Plugboard accepted. */
@@ -31,14 +33,14 @@ export type ListedService = z.infer<typeof listedServiceSchema>
 
 /** One tunnel. A telephone with two tunnels is listed twice, with the same instance. */
 export const listedTelephoneSchema = z.strictObject({
-  id: z.string().meta({ description: 'Of the tunnel; a telephone holds several.' }),
+  id: z.string().meta({ description: 'The id of the tunnel. A telephone has several tunnels.' }),
   name: z.string(),
-  instance: z.string().meta({ description: 'Of the process; new at each start.' }),
+  instance: z.string().meta({ description: 'The id of the process. Each start has a new one.' }),
   agent: z.string().meta({ example: 'telephone/0.1.0' }),
   remoteAddress: z.string(),
   connectedAt: timestamp,
   tokenId: z.string().meta({
-    description: 'The id of one of our tokens, or `<issuer>#jti:<jti>` of an outside issuer.',
+    description: 'The id of one of our tokens, or `<issuer>#jti:<jti>` for a token of an outside issuer.',
   }),
   streams: z.int(),
   rttMs: z.number().nullable(),

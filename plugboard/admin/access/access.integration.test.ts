@@ -76,7 +76,7 @@ describe('keys', () => {
     [['status:read'], 'GET', '/v1/changes/stream', 403],
     [['changes:read'], 'GET', '/v1/changes', 200],
     [['route'], 'GET', '/v1/routes', 403],
-  ])('the scopes %j at %s %s: %i', async (scopes, method, path, status) => {
+  ])('responds to a key with the scopes %j at %s %s with %i', async (scopes, method, path, status) => {
     const { key } = await api.key(scopes)
     const body = method === 'POST' ? { mount: 'a.test', service: 'x' } : undefined
     expect((await api.call(method, path, { key, body })).status).toBe(status)
@@ -87,7 +87,7 @@ describe('keys', () => {
     [['keys:*', 'tokens:*'], 'DELETE', '/v1/signing-keys/k1', 403],
     [['admin'], 'DELETE', '/v1/signing-keys/k1', 404],
     [['keys:write'], 'POST', '/v1/signing-keys/rotate', 201],
-  ])('the scopes %j remove no signing key without admin: %s %s: %i', async (scopes, method, path, status) => {
+  ])('requires admin to remove a signing key: %j at %s %s gets %i', async (scopes, method, path, status) => {
     const { key } = await api.key(scopes)
     expect((await api.call(method, path, { key })).status).toBe(status)
   })
@@ -120,7 +120,7 @@ describe('keys', () => {
       activeHashes: counting(activeHashes),
     }
     api = await AdminApiHarness.create({ ...store, adminKeys }, { clock })
-    // Attempts of an address that waits share a query a second.
+    // Attempts of a delayed address share one query a second.
     const passing = <Result>(work: Promise<Result>): Promise<Result> =>
       Promise.race([work, clock.advanceAsync(1000, 100).then(() => work)])
     const attempt = (key: string, remoteAddress = '10.0.0.1') =>
@@ -138,7 +138,7 @@ describe('keys', () => {
     for (const key of [known, (await api.key(['admin'])).key, (await api.key(['routes:read'])).key]) {
       expect((await attempt(key)).status).toBe(200)
     }
-    // Time has passed meanwhile, which the address has regained some attempts in.
+    // Time has passed meanwhile, so the address has some attempts again.
     for (let i = 0; i < 3; i += 1)
       await api.call('GET', '/v1/routes', { key: 'x', remoteAddress: '10.0.0.1' })
     const forged = known.slice(0, -1) + (known.endsWith('a') ? 'b' : 'a')
@@ -187,14 +187,14 @@ describe('while the database is unavailable', () => {
 })
 
 describe('requests from browsers', () => {
-  test('that no library would send: two keys at once, and HTTP/1.0 without a Host', async () => {
+  test('rejects two Authorization fields, and accepts HTTP/1.0 without a Host', async () => {
     api = await AdminApiHarness.create(store, { allowedHosts: allowedHosts('10.0.0.1', ['admin.test']) })
     const listen = { host: '127.0.0.1', port: 0 }
     const server = await startAdminServer({ app: api.app, listen, log: silentLogger })
     try {
       const ask = (lines: string[]) => rawExchange(server.address.port, [...lines, '', ''].join('\r\n'))
       const key = `Authorization: Bearer ${api.adminKey}`
-      // The default probe of HAProxy.
+      // The default probe of HAProxy has no Host.
       expect((await ask(['GET /readyz HTTP/1.0'])).status).toBe(200)
       expect((await ask(['GET /readyz HTTP/1.0', 'Host: evil.test'])).status).toBe(403)
       expect((await ask(['GET /readyz HTTP/1.1'])).status).toBe(400)
@@ -209,7 +209,7 @@ describe('requests from browsers', () => {
     }
   })
 
-  test('with another Host are refused on loopback', async () => {
+  test('rejects another Host on loopback', async () => {
     api = await AdminApiHarness.create(store, { allowedHosts: allowedHosts('127.0.0.1', ['admin.test']) })
     for (const host of ['localhost:4001', '127.0.0.1', '[::1]:4001', 'LOCALHOST', 'admin.test:1']) {
       expect((await read(api.adminKey, { host })).status).toBe(200)
@@ -226,18 +226,18 @@ describe('requests from browsers', () => {
     [{ 'sec-fetch-site': 'cross-site' }, 403],
     [{ origin: 'http://127.0.0.1:4001', host: '127.0.0.1:4001' }, 200],
     [{ 'sec-fetch-site': 'same-origin' }, 200],
-  ])('with %o: %i', async (headers, status) => {
+  ])('responds to the fields %o with %i', async (headers, status) => {
     expect((await read(api.adminKey, headers as Record<string, string>)).status).toBe(status)
   })
 
-  test('the allowed hosts follow the listen address', () => {
+  test('derives the allowed hosts from the listen address', () => {
     expect(allowedHosts('0.0.0.0', [])).toBeUndefined()
     expect(allowedHosts(undefined, [])).toBeUndefined()
     expect(allowedHosts('10.0.0.1', ['admin.test'])).toEqual(new Set(['10.0.0.1', 'admin.test']))
     expect(allowedHosts('::1', [])).toEqual(new Set(['localhost', '127.0.0.1', '::1']))
   })
 
-  test('each response has the security headers and a request id', async () => {
+  test('sets the security headers and a request id on each response', async () => {
     for (const path of ['/v1/routes', '/nothing', '/livez', '/openapi.json']) {
       const { headers } = await api.call('GET', path, { headers: { 'x-request-id': 'mine' } })
       expect(headers.get('content-security-policy')).toContain("default-src 'none'")
@@ -260,11 +260,11 @@ describe('bad requests', () => {
     ['[]', 400, 'invalid_request'],
     ['null', 400, 'invalid_request'],
     [`{"mount":"a.test","service":"${'x'.repeat(300_000)}"}`, 413, 'payload_too_large'],
-  ])('the body %.20j: %i', async (body, status, code) => {
+  ])('responds to the body %.20j with %i', async (body, status, code) => {
     expect((await post(body)).body).toMatchObject({ status, code })
   })
 
-  test('another media type is 415, with or without a name', async () => {
+  test('responds with 415 to another media type, and accepts parameters of the media type', async () => {
     expect((await post('mount=a', { 'content-type': 'application/x-www-form-urlencoded' })).status).toBe(415)
     expect((await post('{}', { 'content-type': 'text/plain' })).status).toBe(415)
     expect(
@@ -272,7 +272,7 @@ describe('bad requests', () => {
     ).toBe(400)
   })
 
-  test('one error names all wrong fields', async () => {
+  test('names all wrong fields in one error', async () => {
     const { body } = await post({ mount: 3, colour: 'red', options: { 'a/b': 1 } })
     expect(body.errors).toEqual([
       { pointer: '/mount', detail: 'expected string, received number' },

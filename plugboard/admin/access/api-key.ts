@@ -1,5 +1,5 @@
-// API keys: `vsk_` + 10 characters that find the row + 43 that are the secret (256 bits, base 62). Only the SHA-256
-// of the whole is stored. A fast hash is sufficient, because nobody can guess 256 random bits.
+// API keys: `vsk_`, 10 characters that find the row, and 43 characters of the secret (256 bits, base 62). Only the SHA-256 hash
+// of the whole key is stored. A fast hash is sufficient, because 256 random bits cannot be guessed.
 
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 

@@ -25,7 +25,7 @@ interface Remembered {
   readonly at: number
 }
 
-/** Sets `key` and `by`, or throws `unauthorized`, `rate_limited`, `database_unavailable`. */
+/** Returns a middleware that sets `key` and `by`, or throws `unauthorized`, `rate_limited` or `database_unavailable`. */
 export function authenticate(deps: Pick<AdminDependencies, 'store' | 'clock'>): MiddlewareHandler<AdminEnv> {
   const { store, clock } = deps
   const failures = new FailedAttempts({ clock })
@@ -72,11 +72,12 @@ export function authenticate(deps: Pick<AdminDependencies, 'store' | 'clock'>): 
       remembered.delete(hash)
       return new VeraError('unauthorized', detail)
     }
-    if (!isKey) throw reject('The credential is not an API key (vsk_…).')
+    if (!isKey)
+      throw reject('The credential is not an API key: a key begins with vsk_ and has 57 characters.')
     let key: AdminKey
     try {
       const found = await store.adminKeys.findByPrefix(prefixOf(credential))
-      if (!hashMatches(hash, found?.hash) || found === undefined) throw reject('The API key is not known.')
+      if (!hashMatches(hash, found?.hash) || found === undefined) throw reject('The API key does not exist.')
       if (found.revokedAt !== null) throw reject('The API key has been revoked.')
       const { hash: _, ...row } = found
       key = row

@@ -1,4 +1,4 @@
-// The state of a credential (active, expired, revoked): one rule for API keys and for the tokens of telephones.
+// The state of a credential (active, expired, revoked). API keys and the tokens of telephones use the same rule.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 
@@ -6,7 +6,7 @@ export const CREDENTIAL_STATES = ['active', 'expired', 'revoked'] as const
 export type CredentialState = (typeof CREDENTIAL_STATES)[number]
 
 interface Expiring {
-  /** Null: never. */
+  /** Null: the credential never expires. */
   readonly expiresAt: Date | null
 }
 

@@ -1,16 +1,16 @@
-// The first admin key of a database, without which no other key could be made, and the key that replaces a lost one.
-// Only a database that has never had an admin key gets a key at a start. So a restart never replaces a revoked last key or a
-// lost file.
+// Creates the first admin key of a database, and the key that replaces a lost one. Without a first key, no other key could be
+// created. A start creates a key only in a database that has never had an admin key. So a restart never replaces a revoked last
+// key or a lost file.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { AdminKey, AdminKeyStore } from '../../database/store/store.ts'
 import { createApiKey, hashMatches, hashOf, looksLikeApiKey, prefixOf } from './api-key.ts'
 import { type CredentialState, credentialState } from './credential-state.ts'
 
-/** The file in which a person finds the key. */
+/** The file that contains the key, for a person. */
 export interface KeyFile {
   read(): Promise<string | undefined>
-  /** Keeps the key safe while `store` runs; `store` returns undefined when it has not stored the key. */
+  /** Writes the key so that a crash during `store` does not lose it. `store` returns undefined when it has not stored the key. */
   replace<Row>(key: string, store: () => Promise<Row | undefined>): Promise<Row | undefined>
   recover(isStored: (key: string) => Promise<boolean>): Promise<boolean>
 }
@@ -20,7 +20,10 @@ export type FirstKeyOutcome =
   | { readonly kind: 'created' }
   | { readonly kind: 'present'; readonly fileKey: CredentialState | 'unknown' | 'absent' }
 
-/** Rejects with VeraError `database_unavailable`, or StartupError when the file cannot be written. */
+/**
+ * Creates the first admin key when the database has never had one. Rejects with VeraError `database_unavailable`, or with
+ * StartupError when the file cannot be written.
+ */
 export async function ensureFirstAdminKey(options: {
   readonly adminKeys: AdminKeyStore
   readonly file: KeyFile
@@ -43,8 +46,8 @@ export async function ensureFirstAdminKey(options: {
 }
 
 /**
- * Makes a new admin key and writes it to the file. `revokeOthers`: every other key with the scope `admin` is revoked in
- * the same transaction.
+ * Creates a new admin key and writes it to the file. `revokeOthers`: the same transaction revokes every other key with the
+ * scope `admin`.
  */
 export async function resetAdminKey(options: {
   readonly adminKeys: AdminKeyStore

@@ -1,5 +1,5 @@
-// The limits of an admin key: the services and mounts that it may hand out in tokens, and change. They hold for every
-// write that could lead the traffic of another service or mount elsewhere; reading is not limited.
+// The limits of an admin key: the services and mounts for which the key may issue tokens, and which it may change. The limits
+// apply to every write that could redirect the traffic of another service or mount. Reads are not limited.
 
 import { parseMount } from '@vera-stack/shared/mounts.ts'
 import { ScopeIndex } from '../../common/ids/scope-index.ts'
@@ -12,11 +12,11 @@ type Limited = Pick<AdminKey, 'limits'>
 interface Asked {
   readonly services?: readonly string[] | undefined
   readonly mounts?: readonly string[] | undefined
-  /** JSON pointer to the lists; default: the names of the lists. Undefined: they belong to a row that the request names by its id. */
+  /** Returns the JSON pointer to an entry. Undefined: the lists belong to a row that the request names by its id. */
   readonly pointer?: ((list: 'services' | 'mounts', index: number) => string) | undefined
 }
 
-/** Throws `forbidden`, with each culprit, for services and mounts (or patterns of them) beyond the limits of the key. */
+/** Throws `forbidden`, with each culprit, for services and mounts (or patterns of these) beyond the limits of the key. */
 export function refuseBeyondLimits(
   { limits }: Limited,
   { services = [], mounts = [], pointer }: Asked,
@@ -40,7 +40,7 @@ export function refuseBeyondLimits(
   }
 }
 
-/** True when a holder of the limits may delete the route. */
+/** True when a key with the limits may delete the route. */
 export function isWithinLimits(limits: Scope, route: Pick<Route, 'mount' | 'serviceName'>): boolean {
   const own = new ScopeIndex(limits)
   return (route.serviceName === null || own.coversService(route.serviceName)) && coversMount(own, route.mount)
@@ -53,7 +53,7 @@ export function refuseLimitedKey({ limits }: Limited, what: string): void {
   }
 }
 
-/** True when a holder of the limits `own` may make or revoke a key with the limits `other`. */
+/** True when a key with the limits `own` may create or revoke a key with the limits `other`. */
 export function includesLimits(own: Scope | null, other: Scope | null): boolean {
   if (own === null) return true
   if (other === null) return false
@@ -64,10 +64,10 @@ export function includesLimits(own: Scope | null, other: Scope | null): boolean 
   )
 }
 
-/** For rows of a token or a key, whose lists have the names of the fields. */
+/** Returns the JSON pointer for a request whose fields have the names of the lists. */
 export const atField = (list: string, index: number): string => `/${list}/${index}`
 
-/** Ignores a text that is not a mount: the check of mounts names that problem. */
+/** True when the limits cover the mount. Also true for a text that is not a mount, because the check of mounts reports that. */
 function coversMount(limits: ScopeIndex, mount: string): boolean {
   const parsed = parseMount(mount)
   return !parsed.ok || limits.coversMount(parsed.value)

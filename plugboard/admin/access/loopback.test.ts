@@ -11,6 +11,6 @@ it.each([
   ['10.0.0.1', false],
   ['::2', false],
   ['', false],
-])('%s is loopback: %s', (address, loopback) => {
+])('isLoopback of %s returns %s', (address, loopback) => {
   expect(isLoopback(address)).toBe(loopback)
 })

@@ -30,18 +30,21 @@ export function requestGuard(options: {
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) c.header(name, value)
 
     const host = c.req.header('host') ?? new URL(c.req.url).host
-    // Only a client of HTTP/1.0 sends no Host: a probe of a load balancer, never a browser.
+    // Only a client of HTTP/1.0, such as a probe of a load balancer, sends no Host. A browser always sends it.
     const { headers } = c.env?.incoming ?? {}
     const named = headers === undefined || headers.host !== undefined
     if (named && options.allowedHosts !== undefined && !options.allowedHosts.has(hostnameOf(host))) {
       // DNS rebinding: a page of evil.example, whose name now resolves to 127.0.0.1, still sends evil.example in Host.
-      const detail = 'This Host is not allowed; the setting adminHosts allows it.'
+      const detail = 'This Host is not allowed. Add it to the setting adminHosts.'
       throw new VeraError('forbidden', detail)
     }
     const origin = c.req.header('origin')
     const crossSite = c.req.header('sec-fetch-site') === 'cross-site' && !opensFrontPage(c)
     if (crossSite || (origin !== undefined && !sameHost(origin, host))) {
-      throw new VeraError('forbidden', 'Requests from other web sites are refused.')
+      throw new VeraError(
+        'forbidden',
+        'Requests from other web sites are refused. Send the request from a program, without Origin.',
+      )
     }
     await next()
   }

@@ -1,12 +1,12 @@
-// The scopes of an admin key. A scope is `area:read`, `area:write` or `area:*`; `admin` includes all of them. Writing does not
-// include reading. A key without scopes has no rights.
+// The scopes of an admin key. A scope is `area:read`, `area:write` or `area:*`; `admin` includes all scopes. `write` does not
+// include `read`. A key without scopes has no rights.
 
 const SCOPE_AREAS = ['routes', 'services', 'tokens', 'keys', 'changes', 'status'] as const
 export type ScopeArea = (typeof SCOPE_AREAS)[number]
 /** The permission that a handler requires. */
 export type Permission = 'admin' | `${ScopeArea}:${'read' | 'write'}`
 
-/** The scopes that a key can have. Status cannot be written. */
+/** The scopes that a key can have. The areas `status` and `changes` cannot be written. */
 export const SCOPES = [
   'admin',
   ...SCOPE_AREAS.flatMap(area =>
@@ -16,6 +16,7 @@ export const SCOPES = [
   ),
 ] as const
 
+/** True when the scopes include the permission. */
 export function allows(scopes: readonly string[], permission: Permission): boolean {
   if (permission === 'admin') return scopes.includes('admin')
   const area = permission.slice(0, permission.indexOf(':'))
@@ -23,8 +24,8 @@ export function allows(scopes: readonly string[], permission: Permission): boole
 }
 
 /**
- * True when `scopes` include everything that `scope` permits, so that their holder may make or revoke a key with it. A
- * scope that this version does not know is included only in itself and in `admin`.
+ * True when `scopes` include everything that `scope` permits. Then a key with `scopes` may create or revoke a key with `scope`.
+ * Only the scope itself and `admin` include a scope of a newer version.
  */
 export function includes(scopes: readonly string[], scope: string): boolean {
   if (scopes.includes('admin') || scopes.includes(scope)) return true

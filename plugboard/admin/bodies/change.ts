@@ -1,5 +1,5 @@
-// A change as the API shows it, in lists and in event streams. Rows of routes get their mount and the name of their
-// service, which the stored row has as parts and as an id.
+// A change as the API shows it, in lists and in event streams. A row of a route gets its mount and the name of its service. The
+// stored row has only the host, the path and the id of the service.
 
 import { z } from '@hono/zod-openapi'
 import { formatMount } from '@vera-stack/shared/mounts.ts'
@@ -9,12 +9,12 @@ import { CHANGE_ENTITIES, type NamedChange } from '../../database/store/store.ts
 import { jsonObjectOrNull, timestamp } from '../http/formats.ts'
 
 const ROW =
-  'The stored row, without secrets. A route also has `mount`, and `service`: the name that its service has now; ' +
-  'null where it has none.'
+  'The stored row, without secrets. A route also has `mount`, and `service`: the current name of its service; ' +
+  'null: the route has no service.'
 
 export const changeSchema = z
   .strictObject({
-    sequence: z.int().openapi({ description: 'Without gaps.' }),
+    sequence: z.int().openapi({ description: 'The number of the change. Sequences have no gaps.' }),
     id: z.string(),
     at: timestamp,
     actor: z.string().openapi({ example: 'admin-key:0199…' }),

@@ -1,4 +1,4 @@
-// An API key as the API shows it, and as a request for a new one states its parts.
+// An API key as the API shows it, and the body of a request for a new key.
 
 import { z } from '@hono/zod-openapi'
 import type { Clock } from '@vera-stack/shared/clock.ts'
@@ -19,7 +19,7 @@ const limits = z
       .array(serviceScopeText)
       .max(1000)
       .openapi({
-        description: 'Names, `shop-*`, or `*`. Empty: none.',
+        description: 'Names of services, prefixes such as `shop-*`, or `*`. Empty: no service.',
         example: ['shop-*'],
       }),
     mounts: z
@@ -27,7 +27,7 @@ const limits = z
       .max(1000)
       .openapi({
         description:
-          'Mounts with all beneath them: `shop.example.com`, `*.example.com`, or `*`. Empty: none.',
+          'Mounts, including all mounts beneath them: `shop.example.com`, `*.example.com`, or `*`. Empty: no mount.',
         example: ['shop.example.com'],
       }),
   })
@@ -35,18 +35,18 @@ const limits = z
 const keyFields = {
   id,
   name,
-  prefix: z.string().openapi({ description: 'First characters of the key, to distinguish keys.' }),
+  prefix: z.string().openapi({ description: 'The first characters of the key, to distinguish keys.' }),
   scopes: z.array(z.string()),
   limits: limits.nullable().openapi({
     description:
-      'The key may issue and revoke tokens, and change routes and services, within these alone. Null: no limits.',
+      'The key may issue and revoke tokens, and change routes and services, only within these limits. null: no limits.',
   }),
   state: z.enum(CREDENTIAL_STATES),
   version: z.int(),
   createdAt: timestamp,
   expiresAt: timestamp.nullable(),
   revokedAt: timestamp.nullable(),
-  lastUsedAt: timestamp.nullable().openapi({ description: 'To the minute.' }),
+  lastUsedAt: timestamp.nullable().openapi({ description: 'Late by up to one minute. null: never used.' }),
 } as const
 export const keySchema = z.strictObject(keyFields).openapi('AdminKey')
 export type KeyBody = z.infer<typeof keySchema>
@@ -66,11 +66,12 @@ export const newKeySchema = z
       .max(SCOPES.length)
       .openapi({
         description:
-          'Empty: the key may do nothing. `tokens:write` and `routes:write` without limits give power over all ' +
-          'traffic; `admin` over everything.',
+          'Empty: the key has no rights. `tokens:write` or `routes:write` without limits gives control over all ' +
+          'traffic; `admin` gives control over everything.',
       }),
     limits: limits.nullable().optional().openapi({
-      description: 'Absent: the limits of the key of the request. Not together with the scope `admin`.',
+      description:
+        'Absent: the limits of the key of the request. A key with the scope `admin` cannot have limits.',
     }),
     ttl: optionalLifetimeSchema,
   })

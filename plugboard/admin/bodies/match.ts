@@ -1,4 +1,4 @@
-// The route, the service and the lines that would take a request. live/match.ts makes it.
+// The route, the service and the lines that would take a request. live/match.ts creates this body.
 
 import { z } from '@hono/zod-openapi'
 import { id, timestamp } from '../http/formats.ts'
@@ -13,16 +13,18 @@ const matchLineSchema = z.strictObject({
   instance: z.string(),
   replicaId: z.string(),
   tunnelId: z.string(),
-  health: z.enum(['up', 'down']).openapi({ description: 'As the telephone has announced it.' }),
+  health: z.enum(['up', 'down']).openapi({ description: 'The health that the telephone has announced.' }),
   healthCheck: z.boolean().openapi({
     description:
-      'False: the telephone checks no health, or its version does not announce it. `up` then means only that the tunnel is open.',
+      'false: the telephone checks no health, or its version does not announce the check. Then `up` means only that the ' +
+      'tunnel is open.',
   }),
   weight: z.number(),
   version: z.string(),
   state: z.enum(['serving', 'down', 'no_weight', 'unreachable', 'full']).openapi({
     description:
-      'Whether the line can take a request now; `unreachable`: no link leads to its replica. The backend is not probed.',
+      '`serving`: the line can take a request now; `down`: its health is `down`; `no_weight`: its weight is 0; ' +
+      '`unreachable`: no link leads to its replica; `full`: it has no free stream. The backend is not probed.',
   }),
 })
 
@@ -30,11 +32,14 @@ export type MatchLineBody = z.infer<typeof matchLineSchema>
 
 export const matchSchema = z
   .strictObject({
-    host: z.string().openapi({ description: 'As routes are matched: in normal form, without port.' }),
+    host: z
+      .string()
+      .openapi({ description: 'The host in normal form and without port, as routes are matched.' }),
     path: z.string(),
     outcome: z.enum(['forwarded', 'responded']).openapi({
       description:
-        '`forwarded`: the request goes to a line of the service, whose backend may fail; `responded`: Plugboard itself responds.',
+        '`forwarded`: Plugboard forwards the request to a line of the service, and the backend may still fail; ' +
+        '`responded`: Plugboard itself responds.',
     }),
     response: z
       .strictObject({
@@ -56,7 +61,7 @@ export const matchSchema = z
       .strictObject({ reason: z.string(), since: timestamp, observed: z.boolean(), detail: z.string() })
       .nullable()
       .openapi({
-        description: 'Why no line takes requests; null: at least one does, or there is no service.',
+        description: 'Why no line takes requests. null: a line takes requests, or the route has no service.',
       }),
     lastError: z
       .strictObject({
@@ -64,7 +69,10 @@ export const matchSchema = z
         replicaId: z.string(),
       })
       .nullable()
-      .openapi({ description: 'The newest failed request of the service, since the replicas started.' }),
+      .openapi({
+        description:
+          'The newest failed request of the service. null: no request has failed since the replicas started.',
+      }),
     missingReplicas: missingReplicasSchema,
   })
   .openapi('Match')

@@ -1,4 +1,4 @@
-// A service that has routes but no line that takes requests, with the reason. live/outages.ts makes the rows.
+// A service that has routes but no line that takes requests, with the reason. live/outages.ts creates the rows.
 
 import { z } from '@hono/zod-openapi'
 import { timestamp } from '../http/formats.ts'
@@ -6,7 +6,7 @@ import { missingReplicasSchema } from './replica.ts'
 
 /** Outages in one response. */
 export const MAX_OUTAGES = 100
-/** Mounts of one service that are named. */
+/** Mounts in the row of one service. */
 export const MAX_OUTAGE_MOUNTS = 3
 
 const REASONS = [
@@ -26,13 +26,17 @@ export const outageSchema = z
     lines: z.int().openapi({ description: 'Open lines that take no requests.' }),
     reason: z.enum(REASONS).openapi({
       description:
-        '`never_connected`: no telephone has served it since the replicas started; `disconnected`: the last ' +
-        'telephone has gone; `replica_lost`: so has the replica that held its tunnel; `unhealthy`: all lines are ' +
-        'down; `no_weight`: all lines have weight 0; `refused`: a telephone is connected, but its announcement was refused.',
+        '`never_connected`: no telephone has served the service since the replicas started; `disconnected`: the last ' +
+        'telephone has disconnected; `replica_lost`: the replica that held the last tunnel cannot be reached; ' +
+        '`unhealthy`: all lines are down; `no_weight`: all lines have weight 0; `refused`: a telephone is connected, but ' +
+        'Plugboard refused its announcement.',
     }),
     since: timestamp,
-    observed: z.boolean().openapi({ description: 'false: the service was not served at `since` already.' }),
-    detail: z.string().openapi({ description: 'One sentence for people.' }),
+    observed: z.boolean().openapi({
+      description:
+        'true: the last line ended at `since`. false: no replica has seen a line; `since` is the start of the oldest replica.',
+    }),
+    detail: z.string().openapi({ description: 'The reason as one sentence, for people.' }),
   })
   .openapi('Outage')
 export type OutageBody = z.infer<typeof outageSchema>
@@ -40,7 +44,9 @@ export type OutageBody = z.infer<typeof outageSchema>
 export const outagesSchema = z
   .strictObject({
     items: z.array(outageSchema),
-    total: z.int().openapi({ description: `Of all; \`items\` has the first ${MAX_OUTAGES}.` }),
+    total: z
+      .int()
+      .openapi({ description: `The number of all outages; \`items\` has the first ${MAX_OUTAGES}.` }),
     missingReplicas: missingReplicasSchema,
   })
   .openapi('Outages')

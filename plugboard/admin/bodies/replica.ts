@@ -1,18 +1,19 @@
-// A replica as the replica that responds sees it, the lines of services by replica, and the replicas that gave no response.
-// replica/cluster/replica-status.ts makes the rows.
+// A replica in the view of the replica that responds, the lines of services by replica, and the replicas that sent no response.
+// replica/cluster/replica-status.ts creates the rows.
 
 import { z } from '@hono/zod-openapi'
 import { timestamp } from '../http/formats.ts'
 
 export const replicaSchema = z
   .strictObject({
-    id: z.string().openapi({ description: 'Its name, unique in the cluster.' }),
+    id: z.string().openapi({ description: 'The name of the replica, unique in the cluster.' }),
     name: z.string(),
-    address: z.string().openapi({ description: 'For other replicas; empty for one by itself.' }),
-    publicUrl: z
+    address: z
       .string()
-      .nullable()
-      .openapi({ description: 'For telephones; null: telephones do not receive it.' }),
+      .openapi({ description: 'The address for other replicas; empty when there is only one replica.' }),
+    publicUrl: z.string().nullable().openapi({
+      description: 'The URL for telephones. null: telephones do not receive a URL of this replica.',
+    }),
     state: z.enum(['ready', 'leaving', 'lost']),
     version: z.string(),
     startedAt: timestamp.nullable(),
@@ -20,16 +21,22 @@ export const replicaSchema = z
     tunnels: z.int(),
     streams: z.int(),
     self: z.boolean(),
-    link: z.enum(['open', 'accepted', 'none']).nullable().openapi({
-      description:
-        'open: dialled from here; accepted: only its own dial came through; null: this replica itself.',
-    }),
+    link: z
+      .enum(['open', 'accepted', 'none'])
+      .nullable()
+      .openapi({
+        description:
+          'open: this replica dialled the link; accepted: only the other replica could dial the link; none: there is no link; ' +
+          'null: the row is this replica itself.',
+      }),
     rttMs: z.number().nullable(),
-    forwardedStreams: z.int().openapi({ description: 'On the links between the two, both ways.' }),
+    forwardedStreams: z
+      .int()
+      .openapi({ description: 'Open streams on the links between the two replicas, in both directions.' }),
     leaseMs: z
       .int()
       .nullable()
-      .openapi({ description: 'The rest of its lease; at 0 its lines do not count.' }),
+      .openapi({ description: 'The remaining time of its lease. At 0, its lines take no requests.' }),
     lines: z.int(),
     disagreements: z.array(z.string()),
   })
@@ -44,7 +51,9 @@ export type ServiceLinesBody = z.infer<typeof serviceLinesSchema>
 export const missingReplicasSchema = z
   .array(
     z.strictObject({
-      id: z.string().openapi({ description: 'Its name; its address when it was never reached.' }),
+      id: z
+        .string()
+        .openapi({ description: 'The name of the replica; its address when it was never reached.' }),
       reason: z.string().openapi({ example: 'there is no link to it' }),
     }),
   )
@@ -57,10 +66,12 @@ export type MissingReplicas = z.infer<typeof missingReplicasSchema>
 export const replicasSchema = z
   .strictObject({
     items: z.array(replicaSchema),
-    lines: z.array(serviceLinesSchema).openapi({ description: 'On all replicas.' }),
+    lines: z.array(serviceLinesSchema).openapi({ description: 'The lines of each service, by replica.' }),
     missingReplicas: missingReplicasSchema,
     rebalance: z.strictObject({ enabled: z.boolean(), asked: z.int() }).openapi({
-      description: 'Tunnels of this replica that were asked to move to one with fewer.',
+      description:
+        '`enabled`: this replica rebalances its tunnels. `asked`: the number of tunnels that it asked to move to a replica ' +
+        'with fewer tunnels, since its start.',
     }),
   })
   .openapi('Replicas')

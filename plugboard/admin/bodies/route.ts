@@ -1,4 +1,4 @@
-// A route as the API shows it.
+// A route as the API shows it, and the bodies of requests that create, change and prune routes.
 
 import { z } from '@hono/zod-openapi'
 import type { Route } from '../../database/store/store.ts'
@@ -15,38 +15,39 @@ export const routeSchema = z
     host: z.string().openapi({ example: 'app.example.com' }),
     mountPath: z.string().openapi({ example: '/api' }),
     service: z.string().nullable().openapi({
-      description: 'Name of the service; null: the route responds by itself.',
+      description: 'Name of the service. null: the route has no service, and Plugboard itself responds.',
       example: 'shop',
     }),
     serviceId: id.nullable(),
     options: jsonObject.openapi({
       description:
-        'As written, but for passwords, of which there are hashes; what is absent has its default.',
+        'The options as they were written, with hashes in the place of passwords. An absent option has its default.',
     }),
     claimedBy: z
       .string()
       .nullable()
       .openapi({
         description:
-          'Token whose telephone claimed this mount: the id of one of our tokens, or `<issuer>#sub:<subject>` of ' +
-          'an outside issuer. null: the route was made through this API.',
+          'Token whose telephone claimed this mount: the id of one of our tokens, or `<issuer>#sub:<subject>` for a token of ' +
+          'an outside issuer. null: the route was created through this API.',
       }),
     lifetimeSeconds: z
       .number()
       .nullable()
       .openapi({
         description:
-          'How long the route outlives the last line of its telephones; then it is deleted. null: until somebody deletes ' +
-          'it.',
+          'The time from the end of the last line of its telephones to the deletion of the route. null: the route stays ' +
+          'until it is deleted through this API.',
       }),
     lastRequestAt: timestamp.nullable().openapi({
       description:
-        'Late by up to two minutes; the ETag does not depend on it. null: no request since replicas record requests.',
+        'Late by up to two minutes; the ETag does not depend on this field. null: no request was recorded.',
     }),
     lastTelephone: z.string().nullable().openapi({
-      description: 'Name of the telephone that received the last request; null: there is none.',
+      description:
+        'Name of the telephone that received the last request. null: no telephone received a request.',
     }),
-    version: z.int().openapi({ description: 'Grows with each change; the ETag.' }),
+    version: z.int().openapi({ description: 'The number in the ETag. Each change increases it.' }),
     createdAt: timestamp,
     updatedAt: timestamp,
     deletedAt: timestamp.nullable(),
@@ -60,16 +61,22 @@ export const routePruningSchema = z
     claimedOnly: z.boolean().default(false).openapi({
       description: 'Only routes that telephones have claimed.',
     }),
-    dryRun: z.boolean().default(false).openapi({ description: 'Delete nothing.' }),
+    dryRun: z
+      .boolean()
+      .default(false)
+      .openapi({ description: 'true: list the routes, and delete no route.' }),
   })
   .openapi('RoutePruning')
 
 export const prunedRoutesSchema = z
   .strictObject({
     items: z.array(routeSchema).openapi({
-      description: 'At most 500 routes that were deleted, or with `dryRun` would be, as they were before.',
+      description:
+        'At most 500 routes, as they were before the deletion. With `dryRun`, the routes that would be deleted.',
     }),
-    more: z.boolean().openapi({ description: 'Further routes fit: send the request again.' }),
+    more: z.boolean().openapi({
+      description: 'true: there are further routes without requests. Send the request again.',
+    }),
     recordedSeconds: z.number().openapi({
       description: 'The total time during which replicas have recorded requests.',
     }),
@@ -88,7 +95,7 @@ export const newRouteSchema = z
     mount: mountText,
     service: serviceRef.nullable().optional().openapi({
       description:
-        'Name or id of a service. Null or absent: the route has the option `redirect` or `respond`.',
+        'Name or id of a service. null or absent: the route needs the option `redirect` or `respond`.',
     }),
     options: routeOptionsInputSchema.optional(),
   })
@@ -97,9 +104,10 @@ export const routeChangeSchema = z
   .strictObject({
     mount: mountText.optional(),
     service: serviceRef.nullable().optional(),
-    options: mergePatchOf(routeOptionsInputSchema)
-      .optional()
-      .openapi({ description: 'Named keys change, null goes back to the default, the rest stays.' }),
+    options: mergePatchOf(routeOptionsInputSchema).optional().openapi({
+      description:
+        'Keys in this object change; null sets the default again. Other keys stay (RFC 7396, one level deep).',
+    }),
   })
   .openapi('RouteChange')
 

@@ -1,4 +1,4 @@
-// A service as the API shows it.
+// A service as the API shows it, and the bodies of requests that create and change services.
 
 import { z } from '@hono/zod-openapi'
 import type { Service } from '../../database/store/store.ts'
@@ -10,8 +10,8 @@ export const serviceSchema = z
   .strictObject({
     id,
     name: z.string().openapi({ example: 'shop' }),
-    policy: jsonObject.openapi({ description: 'As stored; absent keys have their defaults.' }),
-    version: z.int().openapi({ description: 'Grows with each change; the ETag.' }),
+    policy: jsonObject.openapi({ description: 'The stored policy. Absent keys have their defaults.' }),
+    version: z.int().openapi({ description: 'The number in the ETag. Each change increases it.' }),
     createdAt: timestamp,
     updatedAt: timestamp,
     deletedAt: timestamp.nullable(),
@@ -25,9 +25,10 @@ export const newServiceSchema = z
 export const serviceChangeSchema = z
   .strictObject({
     name: serviceNameText.optional(),
-    policy: mergePatchOf(servicePolicyInputSchema)
-      .optional()
-      .openapi({ description: 'Named keys change, null goes back to the default, the rest stays.' }),
+    policy: mergePatchOf(servicePolicyInputSchema).optional().openapi({
+      description:
+        'Keys in this object change; null sets the default again. Other keys stay (RFC 7396, one level deep).',
+    }),
   })
   .openapi('ServiceChange')
 

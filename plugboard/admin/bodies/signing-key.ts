@@ -1,4 +1,4 @@
-// A key that signs the tokens of telephones, as the API shows it: without its private half.
+// A key that signs the tokens of telephones, as the API shows it: without the private key.
 
 import { z } from '@hono/zod-openapi'
 import type { SigningKey } from '../../database/store/store.ts'
@@ -11,7 +11,9 @@ export const signingKeySchema = z
     state: z.enum(['signing', 'retired']),
     publicJwk: jsonObject,
     createdAt: timestamp,
-    retiredAt: timestamp.nullable().openapi({ description: 'Since then it only verifies.' }),
+    retiredAt: timestamp.nullable().openapi({
+      description: 'Since this time, the key only verifies tokens. null: the key signs tokens.',
+    }),
   })
   .openapi('SigningKey')
 export type SigningKeyBody = z.infer<typeof signingKeySchema>

@@ -1,4 +1,4 @@
-// The state of the replica that responds, with the counts of everything that it holds, and the replicas of the cluster.
+// The state of the replica that responds, with the counts of its routes, tunnels and streams, and the replicas of the cluster.
 
 import { z } from '@hono/zod-openapi'
 import { tokenRefusalsSchema } from '../../telephones/tokens/token-refusals.ts'
@@ -21,7 +21,9 @@ const failedServiceSchema = z
       description: 'A code of the error table.',
       example: 'backend_unreachable',
     }),
-    telephone: failureFields.telephone.openapi({ description: 'null: no telephone had the request.' }),
+    telephone: failureFields.telephone.openapi({
+      description: 'The telephone that received the request. null: no telephone received it.',
+    }),
   })
   .openapi('FailedService')
 export type FailedServiceBody = z.infer<typeof failedServiceSchema>
@@ -34,28 +36,35 @@ export const statusSchema = z
     database: z.enum(['reachable', 'unreachable']),
     notifications: z.enum(['received', 'lost']).openapi({
       description:
-        'lost: a connection pooler in transaction mode, for example, drops them; changes are found by polling.',
+        'lost: notifications of changes do not arrive, for example because a connection pooler in transaction mode drops ' +
+        'them. Then this replica finds changes by polling.',
     }),
     tableSource: z.enum(['database', 'snapshot']).nullable(),
-    appliedSequence: z.int().openapi({ description: 'Of the last change that this replica has applied.' }),
+    appliedSequence: z
+      .int()
+      .openapi({ description: 'The sequence of the last change that this replica has applied.' }),
     latestSequence: z
       .int()
       .nullable()
-      .openapi({ description: 'Of the last change there is; null: unknown.' }),
+      .openapi({ description: 'The sequence of the last change in the database. null: unknown.' }),
     routes: z.int(),
     services: z.int(),
-    telephones: z.int().openapi({ description: 'Processes; each may hold several tunnels.' }),
+    telephones: z.int().openapi({
+      description: 'Processes that are connected to this replica. Each may have several tunnels.',
+    }),
     tunnels: z.int(),
     streams: z.int(),
     tokenRefusals: z.strictObject(tokenRefusalsSchema.shape).openapi({
-      description: 'Refused for the limits of a token, on this replica, since its start.',
+      description: 'Refusals because of the limits of tokens, on this replica since its start.',
     }),
-    traffic: trafficSchema.nullable().openapi({ description: 'Of this replica; null: it serves none yet.' }),
+    traffic: trafficSchema.nullable().openapi({
+      description: 'The traffic of this replica. null: the public port is not open yet.',
+    }),
     lastErrors: z.array(failedServiceSchema).openapi({
-      description: `The last failed request of each service on this replica, since its start: the newest ${MAX_LAST_ERRORS}.`,
+      description: `The last failed request of each service on this replica since its start, for at most ${MAX_LAST_ERRORS} services; the newest first.`,
     }),
     replicas: z.array(replicaSchema),
-    lines: z.array(serviceLinesSchema).openapi({ description: 'Of each service, by replica.' }),
+    lines: z.array(serviceLinesSchema).openapi({ description: 'The lines of each service, by replica.' }),
   })
   .openapi('Status')
 export type StatusBody = z.infer<typeof statusSchema>

@@ -12,15 +12,17 @@ const { shape: serviceShape } = listedServiceSchema
 export const telephonePageSchema = z
   .strictObject({
     items: z.array(z.strictObject(shape).openapi('Telephone')),
-    next: cursorText.nullable().openapi({ description: 'Cursor of the next page; null on the last one.' }),
+    next: cursorText
+      .nullable()
+      .openapi({ description: 'Cursor of the next page. null: this is the last page.' }),
     missingReplicas: missingReplicasSchema,
   })
   .openapi('TelephonePage')
 export type TelephonePageBody = z.infer<typeof telephonePageSchema>
 
 /**
- * A tunnel from another replica. A newer version may send further keys, which are removed. A version without
- * `outage` gets null.
+ * A tunnel in the response of another replica. Further keys of a newer version are removed. A missing `outage` of an older
+ * version becomes null.
  */
 export const remoteTelephoneSchema = z.object({
   ...shape,

@@ -1,4 +1,4 @@
-// A token of a telephone as the API shows it, and as a request for a new one states its parts.
+// A token of a telephone as the API shows it, and the body of a request for a new token.
 
 import { z } from '@hono/zod-openapi'
 import { MAX_TOKEN_LIMIT } from '@vera-stack/shared/claims.ts'
@@ -13,7 +13,8 @@ const services = z
   .array(serviceScopeText)
   .max(1000)
   .openapi({
-    description: 'Services that it may serve: names, `shop-*`, or `*`. Empty: none.',
+    description:
+      'Services that the telephone may serve: names, prefixes such as `shop-*`, or `*`. Empty: no service.',
     example: ['shop'],
   })
 const mounts = z
@@ -21,23 +22,23 @@ const mounts = z
   .max(1000)
   .openapi({
     description:
-      'Mounts that it may claim, with all beneath them: `app.example.com/api`, or `*`. Empty: none.',
+      'Mounts that the telephone may claim, including all mounts beneath them: `app.example.com/api`, or `*`. Empty: no mount.',
     example: ['app.example.com/api'],
   })
-const name = storedText(1, 255).openapi({ description: 'Of the telephone.', example: 'shop-1' })
+const name = storedText(1, 255).openapi({ description: 'The name of the telephone.', example: 'shop-1' })
 
 const limit = (min: number, description: string) =>
   z.int().min(min).max(MAX_TOKEN_LIMIT).nullable().openapi({ description, example: 10 })
 const limitFields = {
   tunnels: limit(
     1,
-    'Tunnels open at once, over all replicas; null: `tokenMaxTunnels`. A telephone dials a replacement before it ' +
-      'closes a tunnel, so allow one more than the telephones hold.',
+    'Tunnels that may be open at once, on all replicas. null: the setting `tokenMaxTunnels`. A telephone dials a ' +
+      'replacement before it closes a tunnel, so allow one tunnel more than its telephones hold.',
   ),
-  claims: limit(0, 'Routes that its telephones may have claimed; null: `tokenMaxClaims`.'),
+  claims: limit(0, 'Routes that its telephones may claim. null: the setting `tokenMaxClaims`.'),
   announcementsPerMinute: limit(
     1,
-    'Announcements and renewals within a minute, on one replica; null: `tokenMaxAnnouncements`.',
+    'Announcements and renewals within a minute, on one replica. null: the setting `tokenMaxAnnouncements`.',
   ),
 } as const
 const limits = z.strictObject(limitFields).openapi('TokenLimits')
@@ -46,13 +47,13 @@ const usage = z
   .strictObject({
     tunnels: z
       .int()
-      .openapi({ description: 'Open tunnels in the view of this replica; late by up to a second.' }),
-    claims: z.int().openapi({ description: 'Routes that its telephones have claimed and that exist.' }),
+      .openapi({ description: 'Open tunnels in the view of this replica. Late by up to one second.' }),
+    claims: z.int().openapi({ description: 'Existing routes that its telephones have claimed.' }),
   })
   .openapi('TokenUsage')
 
 const tokenFields = {
-  id: id.openapi({ description: '`jti` of the JWT.' }),
+  id: id.openapi({ description: 'The claim `jti` of the JWT.' }),
   name,
   services: z.array(z.string()),
   mounts: z.array(z.string()),
@@ -74,7 +75,7 @@ export const issuedTokenSchema = z
     token: z.string().openapi({ description: 'The JWT. Only this response contains it.' }),
     plugboardUrl: z.string().openapi({
       description:
-        'The URL for telephones: the setting `publicUrl`, or an address of `localhost` without this setting.',
+        'The URL for telephones: the setting `publicUrl`, or a URL of `localhost` when the setting is absent.',
       example: 'https://proxy.example.com',
     }),
   })

@@ -1,5 +1,5 @@
-// The counters of the public ports since the start (common/traffic-counters.ts), and two gauges.
-// replica/ports/public-ports.ts makes it.
+// The counters of the public ports since the start (common/traffic-counters.ts), and two gauges. replica/ports/public-ports.ts
+// creates this body.
 
 import { z } from '@hono/zod-openapi'
 import { TLS_COUNTERS, TRAFFIC_COUNTERS } from '../../common/traffic-counters.ts'
@@ -14,8 +14,8 @@ function countersOf<Table extends Readonly<Record<string, string>>>(table: Table
 
 export const trafficSchema = z
   .strictObject({
-    openConnections: count('Of clients, now.'),
-    inFlight: count('Requests, WebSockets and other upgraded connections, now.'),
+    openConnections: count('Connections of clients that are open now.'),
+    inFlight: count('Requests, WebSockets and other upgraded connections that are in progress now.'),
     ...countersOf(TRAFFIC_COUNTERS),
     problems: z
       .record(z.string(), z.int())
@@ -23,7 +23,7 @@ export const trafficSchema = z
     tls: z
       .strictObject(countersOf(TLS_COUNTERS))
       .nullable()
-      .openapi({ description: 'null: there is no HTTPS.' }),
+      .openapi({ description: 'TLS handshakes. null: there is no HTTPS port.' }),
   })
   .openapi('Traffic')
 export type TrafficBody = z.infer<typeof trafficSchema>

@@ -1,13 +1,14 @@
-// Reads the body of a request, up to a limit, before other code uses it. The code after it works on bytes that
-// are all there. (hono's own middleware for this rebuilds the listener's Request, which Node refuses.)
+// Reads the whole body of a request, up to a limit, before other code uses it. hono's own middleware for this does not work
+// here: it builds a new Request from the listener's Request, which Node rejects.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { MiddlewareHandler } from 'hono'
 import type { AdminEnv } from '../admin-env.ts'
 
+/** Returns a middleware that throws `payload_too_large` for a body over the limit. */
 export function boundedBody(maxBytes: number): MiddlewareHandler<AdminEnv> {
   const tooLarge = (): VeraError =>
-    new VeraError('payload_too_large', `A body has at most ${maxBytes} bytes.`)
+    new VeraError('payload_too_large', `The body is larger than ${maxBytes} bytes. Send a smaller body.`)
   return async (c, next) => {
     const { raw, method, url } = c.req
     if (method !== 'GET' && method !== 'HEAD' && raw.body !== null) {

@@ -1,5 +1,5 @@
-// Versions of rows as ETags (RFC 9110, section 13): a change states which version it was made from, so that two
-// people who edit one row cannot undo each other without noticing.
+// Versions of rows as ETags (RFC 9110, section 13). A change states the version that it was made from. So two people who edit
+// the same row cannot overwrite each other's changes without an error.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Context } from 'hono'
@@ -12,8 +12,8 @@ export const etagOf = (row: { readonly version: number }): string => `"${row.ver
 export const IF_MATCH = /^(?:\*|(?:W\/)?"[^"\s]*"(?:\s*,\s*(?:W\/)?"[^"\s]*")*)$/
 
 /**
- * Returns the version that If-Match requires; undefined for `*`, any version. `current` reads the row's version: needed
- * only when the header lists several.
+ * Returns the version that If-Match requires; undefined for `*`, which means any version. `current` reads the row. It is called
+ * only when the header lists several versions.
  * @throws VeraError precondition_required, precondition_failed; RequestError for a malformed header.
  */
 export async function ifMatchVersion(
@@ -27,7 +27,7 @@ export async function ifMatchVersion(
     const detail = 'Write the ETag with its quotes: If-Match: "3".'
     throw new RequestError('invalid_request', detail, [{ header: 'if-match', detail }])
   }
-  // Weak tags never match here (section 13.1.1), nor do tags that this API does not make.
+  // Weak tags never match (section 13.1.1). Tags that this API did not create never match either.
   const versions = header.split(',').flatMap(tag => {
     const match = /^"([1-9]\d{0,14})"$/.exec(tag.trim())
     return match === null ? [] : [Number(match[1])]

@@ -1,6 +1,6 @@
-// The formats of the values that bodies are made of: mounts, names and patterns of services, ids, times, JSON objects. The server parses them; the document has a
-// pattern for each, which every accepted text matches. Where a pattern says less than the parser, the description adds the
-// rest.
+// The formats of values in bodies: mounts, names and patterns of services, ids, times, JSON objects. The server parses each value.
+// The document has a pattern for each format, and every accepted text matches it. When the parser has a rule that a pattern
+// cannot express, the description states the rule.
 
 import { z } from '@hono/zod-openapi'
 import { type ParsedMount, parseMount, parseServiceName } from '@vera-stack/shared/mounts.ts'
@@ -22,7 +22,7 @@ function problemOf(parse: (text: string) => ParsedMount<unknown>) {
   }
 }
 
-/** A mount that a route has, or a pattern that covers mounts: the form is the same. */
+/** The mount of a route, or a pattern that covers mounts. Both have the same form. */
 export const mountText = z
   .string()
   .min(1)
@@ -31,8 +31,8 @@ export const mountText = z
   .openapi({
     pattern: MOUNT,
     description:
-      'Host pattern and path prefix. The host may be `*.example.com` or `*`; names may have letters of other scripts ' +
-      '(IDNA). The path has no empty and no dot segments.',
+      'Host pattern and path prefix. The host may be `*.example.com` or `*`, and may contain letters of other scripts ' +
+      '(IDNA). The path has no empty segments and no dot segments.',
     example: 'app.example.com/api',
   })
 
@@ -43,11 +43,12 @@ export const serviceNameText = z
   .superRefine(problemOf(parseServiceName))
   .openapi({
     pattern: `^(?!${UUID}$)${NAME}$`,
-    description: 'Lower-case letters, digits, `-` and `.`; unique; not the form of an id.',
+    description:
+      'A unique name of lower-case letters, digits, `-` and `.`. It must not have the form of an id.',
     example: 'shop',
   })
 
-/** A service that a token or a key covers: a name, a prefix of names, or all. */
+/** The services that a token or a key covers: one name, a prefix of names, or all. */
 export const serviceScopeText = z
   .string()
   .min(1)
@@ -62,7 +63,7 @@ export const serviceScopeText = z
 export const cursorText = z
   .string()
   .max(4096)
-  .regex(/^[A-Za-z0-9_-]+$/, 'is not one of ours: it has other characters')
+  .regex(/^[A-Za-z0-9_-]+$/, 'is not a cursor of this API: send `next` of the page before')
   .openapi({ example: 'WyJzaG9wIl0' })
 
 export const timestamp = z.iso.datetime().openapi({ example: '2026-11-20T12:00:00.000Z' })

@@ -1,4 +1,4 @@
-// How long a credential is good for, as people write it: `90d`.
+// Durations as people write them, such as `90d`: the lifetime of a credential, and the time without requests for `prune`.
 
 import { z } from '@hono/zod-openapi'
 import { parseDuration } from '@vera-stack/shared/settings/kind.ts'
@@ -25,7 +25,7 @@ const secondsFrom =
   }
 const parse = secondsFrom(MIN_MS, 'from 10s to 3650d')
 
-/** Seconds; `otherwise` when it is absent. */
+/** Parses a lifetime to seconds. `otherwise`: the text for an absent one. */
 export const lifetimeSchema = (otherwise: string) =>
   lifetime.default(otherwise).transform(parse).openapi({
     type: 'string',
@@ -36,19 +36,20 @@ export const lifetimeSchema = (otherwise: string) =>
     default: otherwise,
   })
 
-/** Seconds. Not less than an hour: replicas write once a minute, and later while the database is down. */
+/** Parses to seconds, at least an hour: replicas record requests once a minute, and later while the database is unavailable. */
 export const unusedForSchema = lifetime.transform(secondsFrom(MIN_UNUSED_MS, 'from 1h to 3650d')).openapi({
   type: 'string',
   pattern: LIFETIME.source,
-  description: 'How long a route had no request, from 1h to 3650d.',
+  description: 'The time in which the route had no request, from 1h to 3650d.',
   example: '30d',
 })
 
-/** Seconds; absent: the lifetime of the key of the request. */
+/** Parses a lifetime to seconds; undefined when it is absent. */
 export const optionalLifetimeSchema = lifetime.transform(parse).optional().openapi({
   type: 'string',
   pattern: LIFETIME.source,
   maxLength: MAX_LENGTH,
-  description: 'Lifetime, from 10s to 3650d; absent: until the asking key expires, or until revoked.',
+  description:
+    'Lifetime, from 10s to 3650d. Absent: the new key expires with the key of the request; if that key never expires, never.',
   example: '90d',
 })

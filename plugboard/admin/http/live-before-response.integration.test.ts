@@ -43,7 +43,7 @@ test('responds to a change after this replica has applied it', async () => {
   expect(clock.pendingTimers).toBe(0)
 })
 
-test('responds to a change that is not applied in time after a time-out', async () => {
+test('responds after a timeout when the change is not applied in time', async () => {
   const response = add()
   await waiting.promise
   clock.advance(1000)

@@ -1,5 +1,5 @@
-// A client that has changed something uses it next. So the response to a change waits until this replica applies the change.
-// Other replicas follow within milliseconds of their own.
+// A client often uses a change in its next request. So the response to a change waits until this replica has applied the change.
+// Other replicas apply it within milliseconds too, but the response does not wait for them.
 
 import type { MiddlewareHandler } from 'hono'
 import { waitUntilApplied } from '../../routes/applied-changes.ts'

@@ -1,11 +1,11 @@
-// Part of an object as a change: keys that are named change, null removes (back to the default), the rest stays.
-// That is JSON merge patch (RFC 7396), one level deep: values of policies and options are replaced as a whole.
+// Merges a part of an object into the stored object: keys in the patch change, null removes a key (the default applies again),
+// other keys stay. This is JSON merge patch (RFC 7396), one level deep: a value of a policy or an option is replaced as a whole.
 
 import { z } from '@hono/zod-openapi'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { JsonObject } from '../../common/json.ts'
 
-/** The schema of a patch for what `schema` describes: its keys and no others, each may be null. */
+/** Returns the schema of a patch for objects of `schema`: it allows only the same keys, and null for each. */
 export function mergePatchOf(schema: z.ZodObject): z.ZodType<JsonObject> {
   const shape = Object.entries(schema.shape).map(
     ([key, field]) => [key, z.optional(z.nullable(field))] as const,
@@ -13,7 +13,7 @@ export function mergePatchOf(schema: z.ZodObject): z.ZodType<JsonObject> {
   return z.strictObject(Object.fromEntries(shape)) as unknown as z.ZodType<JsonObject>
 }
 
-/** Keys of `stored` that are unknown to this version stay unchanged. */
+/** Returns the merged object. Keys of `stored` that only a newer version uses stay unchanged. */
 export function mergePatch(stored: JsonObject, patch: JsonObject): JsonObject {
   const merged = Object.entries({ ...stored, ...patch })
   return Object.fromEntries(merged.filter(([, value]) => value !== null && value !== undefined))
@@ -22,8 +22,8 @@ export function mergePatch(stored: JsonObject, patch: JsonObject): JsonObject {
 const MAX_ATTEMPTS = 10
 
 /**
- * Reads a row, merges into it, and writes it only if it is still what was read. With `ifVersion` that happens
- * once; without (If-Match: *) it starts again when someone else was faster.
+ * Reads a row, merges a change into it, and writes it only when its version is still the same. Without `ifVersion`
+ * (If-Match: *), starts again after a concurrent change. With `ifVersion`, rejects with `precondition_failed`.
  */
 export async function changeMerged<Row extends { readonly version: number }>(
   ifVersion: number | undefined,

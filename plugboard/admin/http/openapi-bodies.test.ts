@@ -1,5 +1,5 @@
-// A request body that the OpenAPI document allows is not refused for its form, and one that it does not allow is. Bodies are
-// made from good ones, one value changed at a time.
+// Tests that the server accepts the form of each request body that the OpenAPI document allows, and rejects each other body. The
+// bodies are copies of valid bodies with one changed value.
 
 import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
@@ -13,11 +13,11 @@ import {
 import { runSeed } from '../../../test/support/seeded-random.ts'
 import { hashPassword } from '../../common/passwords/password-hash.ts'
 
-/** Cases for each value: few in each run of the tests; `OPENAPI_CASES=500 SEED=7` looks longer, elsewhere. */
+/** Cases for each value. The default is small; `OPENAPI_CASES=500 SEED=7` runs more cases with another seed. */
 const CASES = Number(process.env.OPENAPI_CASES ?? 10)
 const SEED = process.env.SEED === undefined ? 1 : runSeed()
 
-// Requests that are good, with every field that a body may have. A field without a sample is a fault of this test.
+// Valid requests with every field that a body may have. A field without a sample is a fault of this test.
 
 const options = {
   stripMount: true,
@@ -51,7 +51,7 @@ const options = {
   requestHeaders: { remove: ['Cookie'], set: { 'X-From': 'by {host}' }, add: { 'X-More': ['1', '2'] } },
   responseHeaders: { remove: ['Server'], set: { Server: 'ours' }, add: { 'X-More': '1' } },
 }
-/** Hashing a password takes a moment: in one small body. */
+/** The only body with a password, and a small one, because the hash of a password is slow. */
 const withPassword = { access: { basic: { users: [{ name: 'ada', password: 'analytical engine' }] } } }
 const redirect = { to: 'https://new.test/base', status: 308, keepPath: true, keepQuery: true }
 const respond = {
@@ -121,7 +121,7 @@ const SAMPLES: Record<string, unknown[]> = {
     },
   ],
 }
-/** Where the server knows more than a schema can say. It refuses some values that the document allows, never the reverse. */
+/** Places where the server has rules that a schema cannot express. There it rejects some values that the document allows. */
 const KNOWN_BETTER: readonly [place: RegExp, reason: string][] = [
   [/^\/mount$|\/mounts\/\d$/, 'labels of a host, letters of other scripts, empty segments and dot segments'],
   [/^\/(?:service|options)?$/, 'a route has a service or responds by itself; a token grants something'],
@@ -140,7 +140,7 @@ const KNOWN_BETTER: readonly [place: RegExp, reason: string][] = [
   [/^\/ttl$/, 'from 10s to 3650d'],
 ]
 
-/** Other values for one in its place: of other types, beyond its bounds, and for text with a character more or less. */
+/** Returns other values for a place: of other types, beyond its bounds, and texts with one character more or less. */
 function changesOf(value: unknown): fc.Arbitrary<unknown> {
   const others = fc.constantFrom<unknown>(null, true, 7, -1, 0.5, 1e21, 'x', [], {}, ['x'], { x: 1 })
   if (typeof value === 'string') {
@@ -168,7 +168,7 @@ function changesOf(value: unknown): fc.Arbitrary<unknown> {
   return others
 }
 
-/** The places of all values in a body: `['options', 'cors', 'origins', 0]`. */
+/** Returns the places of all values in a body, such as `['options', 'cors', 'origins', 0]`. */
 function placesOf(value: unknown, place: (string | number)[] = []): (string | number)[][] {
   if (typeof value !== 'object' || value === null) return [place]
   const entries = Array.isArray(value)
@@ -181,7 +181,7 @@ function at(value: unknown, place: readonly (string | number)[]): unknown {
   return place.reduce<unknown>((each, key) => (each as Record<string | number, unknown>)[key], value)
 }
 
-/** A copy with the value changed by `edit`, in the object or array that holds it. */
+/** Returns a copy in which `edit` has changed the object or array that contains the value. */
 function edited(
   body: unknown,
   place: readonly (string | number)[],
@@ -193,7 +193,7 @@ function edited(
   return copy.body
 }
 
-/** The fields of the schema that no sample has. */
+/** Returns the fields of the schema that are missing in all samples. */
 function missingIn(written: JsonSchema, samples: readonly unknown[], place = ''): string[] {
   const schema = reader.resolve(written)
   const branches = (schema.anyOf ?? []) as JsonSchema[]
@@ -248,7 +248,7 @@ test.each(withBody)(
     const { schema } = requestBody!.content['application/json']
     const disagreements: string[] = []
     const compare = async (body: unknown, place: readonly (string | number)[]): Promise<void> => {
-      // What JSON cannot carry is no body.
+      // JSON cannot express some values, for example undefined.
       const sent = JSON.parse(JSON.stringify(body)) as unknown
       const allowed = reader.accepts(schema, sent)
       const accepted = await serverAccepts(method, path.replace('{id}', 'shop'), sent, { 'if-match': '*' })
@@ -260,7 +260,7 @@ test.each(withBody)(
       )
     }
     for (const sample of SAMPLES[operationId] ?? []) {
-      // Each accepted password costs a hash.
+      // Each accepted password causes a hash, which is slow.
       const cases = JSON.stringify(sample).includes('"password"') ? Math.ceil(CASES / 5) : CASES
       for (const place of placesOf(sample)) {
         for (const value of fc.sample(changesOf(at(sample, place)), { numRuns: cases, seed: SEED }))

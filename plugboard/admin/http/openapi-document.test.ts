@@ -1,5 +1,5 @@
-// The OpenAPI document says what the server does: patterns, examples, tags, required headers, parameters, methods. Bodies are
-// in openapi-bodies.test.ts, the outside validator in test/e2e/openapi-lint.test.ts.
+// Tests that the OpenAPI document describes the behaviour of the server: patterns, examples, tags, required headers, parameters,
+// methods. openapi-bodies.test.ts tests the bodies; test/e2e/openapi-lint.test.ts runs an external validator.
 
 import { describe, expect, test } from 'vitest'
 import type { JsonSchema } from '../../../test/support/admin-api/json-schema.ts'
@@ -13,7 +13,7 @@ import {
   TEXT_PIECES,
 } from '../../../test/support/admin-api/stub-admin-api.ts'
 
-/** Every schema of the document, with the place where it stands. */
+/** Yields every schema of the document, with its place. */
 function* schemasIn(value: unknown, place = '#'): Generator<[string, JsonSchema]> {
   if (typeof value !== 'object' || value === null) return
   const schema = value as JsonSchema
@@ -108,7 +108,7 @@ describe('parameters', () => {
         .map(other => [other.name, String(other.schema.example)])
       const long = [63, 64, 255, 256, 1000, 1300, 1301, 4096, 4097].map(length => 'a'.repeat(length))
       for (const text of [...TEXTS, ...TEXT_PIECES, ...long]) {
-        // A path has no empty segment, and a header no such bytes.
+        // A path has no empty segment, and a header field cannot contain such bytes.
         if (parameter.in === 'path' && /^\.{0,2}$/.test(text)) continue
         if (parameter.in === 'header' && !/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text)) continue
         if (text === '\ud800') continue
@@ -130,7 +130,7 @@ describe('parameters', () => {
     },
   )
 
-  /** A parameter is text; its schema says what it stands for. */
+  /** Returns the value of a parameter. A parameter is text; its schema has the type of the value. */
   function typedValue({ type }: JsonSchema, text: string): unknown {
     if (type === 'array') return [text]
     if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : text

@@ -1,5 +1,5 @@
-// What all operations of the API have in common in its OpenAPI document: the credential, the problems, the shape
-// of headers. Each operation states its permission once; the check and the documentation both come from that.
+// The common parts of all operations in the OpenAPI document: the credential, the problems, the headers. Each operation states
+// its permission once. The check of the permission and its documentation are both derived from this place.
 
 import { createRoute, type RouteConfig, z } from '@hono/zod-openapi'
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
@@ -9,7 +9,10 @@ import { IF_MATCH } from './etag.ts'
 import { problemSchema } from './problem.ts'
 
 const RETRY_AFTER = {
-  'Retry-After': { description: 'Seconds to wait, where that is known.', schema: { type: 'integer' } },
+  'Retry-After': {
+    description: 'Seconds until a retry can succeed. Absent: the time is unknown.',
+    schema: { type: 'integer' },
+  },
 } as const
 
 type ProblemResponses = Record<
@@ -21,7 +24,7 @@ type ProblemResponses = Record<
   }
 >
 
-/** The problems that an operation may answer with; several codes of one status share an entry. */
+/** Returns the error responses of an operation. Several codes with the same status share an entry. */
 export function problems(...codes: readonly ErrorCode[]): ProblemResponses {
   const responses: ProblemResponses = {}
   for (const code of codes) {
@@ -48,11 +51,11 @@ const ALWAYS: readonly ErrorCode[] = [
 
 interface Operation {
   readonly permission: Permission
-  /** Beyond those that every operation may meet. */
+  /** Error codes of this operation in addition to the codes of every operation. */
   readonly fails?: readonly ErrorCode[]
 }
 
-/** A route of the API behind a permission. `fails` are documented with the others. */
+/** Returns an operation that requires the permission. The document lists `fails` together with the common error codes. */
 export function operation<const Config extends Omit<RouteConfig, 'security' | 'middleware'>>(
   { permission, fails = [] }: Operation,
   config: Config,
@@ -76,7 +79,7 @@ export const body = <Schema extends z.ZodType>(schema: Schema) => ({
   content: { 'application/json': { schema } },
 })
 
-/** Optional to the parser, so that a request without it gets 428 and not 400; required in the document. */
+/** The parser accepts a request without this header, so that the response is 428 and not 400. The document requires it. */
 export const ifMatchHeader = z.looseObject({
   'if-match': z
     .string()
@@ -84,7 +87,8 @@ export const ifMatchHeader = z.looseObject({
     .openapi({
       param: { required: true },
       pattern: IF_MATCH.source,
-      description: 'The ETag of the row as you read it, or `*` for any. Without it: 428.',
+      description:
+        'The ETag of the row that you have read, or `*` for any version. A request without this header gets 428.',
       example: '"3"',
     }),
 })
@@ -93,15 +97,15 @@ export const ifNoneMatchHeader = z.looseObject({
   'if-none-match': z
     .string()
     .optional()
-    .openapi({ description: 'Answers 304 when the row still has this ETag.' }),
+    .openapi({ description: 'The response is 304 when the row still has this ETag.' }),
 })
 
 export const NOT_MODIFIED = { 304: { description: 'The row has not changed.' } } as const
 
 export const ETAG_HEADER = {
-  ETag: { description: 'The version.', required: true, schema: { type: 'string' } },
+  ETag: { description: 'The version of the row.', required: true, schema: { type: 'string' } },
 } as const
-/** Of a response to a request that made something. */
+/** Headers of a response to a request that created a row. */
 export const CREATED_HEADERS = {
   ...ETAG_HEADER,
   Location: {
@@ -110,10 +114,10 @@ export const CREATED_HEADERS = {
     schema: { type: 'string', format: 'uri-reference' },
   },
 } as const
-/** Of a page. */
+/** Headers of a page. */
 export const LINK_HEADER = {
   Link: {
-    description: 'The next page (RFC 8288, `rel="next"`), if there is one.',
+    description: 'The URL of the next page (RFC 8288, `rel="next"`). Absent: this is the last page.',
     schema: { type: 'string' },
   },
 } as const

@@ -1,5 +1,5 @@
-// Lists in pages: `limit` and `cursor` in, `items` and `next` out, and a Link header (RFC 8288) for those who
-// prefer to follow that.
+// Lists in pages: a request has `limit` and `cursor`, a response has `items` and `next`. A Link header (RFC 8288) also leads to
+// the next page.
 
 import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
@@ -11,15 +11,15 @@ import { json, LINK_HEADER } from './openapi.ts'
 export const pageQuery = {
   limit: z
     .string()
-    .regex(/^\d{1,3}$/, 'a number from 1 to 500')
+    .regex(/^\d{1,3}$/, 'is not a number from 1 to 500')
     .transform(Number)
-    .pipe(z.int().min(1, 'at least 1').max(500, 'at most 500'))
+    .pipe(z.int().min(1, 'must be at least 1').max(500, 'must be at most 500'))
     .optional()
     .openapi({ type: 'integer', minimum: 1, maximum: 500, default: 100, description: 'Rows in a page.' }),
-  cursor: cursorText.optional().openapi({ description: '`next` of the page before.' }),
+  cursor: cursorText.optional().openapi({ description: 'The value of `next` in the page before.' }),
 } as const
 
-/** `true` or `false` in a query. */
+/** Returns the schema of a parameter with the values `true` and `false`. */
 export const flagQuery = (description: string) =>
   z
     .enum(['true', 'false'])
@@ -31,17 +31,19 @@ const pageOf = <Item extends z.ZodType>(item: Item, name: string) =>
   z
     .strictObject({
       items: z.array(item),
-      next: cursorText.nullable().openapi({ description: 'Cursor of the next page; null on the last one.' }),
+      next: cursorText
+        .nullable()
+        .openapi({ description: 'Cursor of the next page. null: this is the last page.' }),
     })
     .openapi(`${name}Page`)
 
-/** A page of `item`, with its Link header. */
+/** Returns the response with a page of `item`, and its Link header. */
 export const pageResponse = <Item extends z.ZodType>(item: Item, name: string, description: string) => ({
   ...json(pageOf(item, name), description),
   headers: LINK_HEADER,
 })
 
-/** The page as its schema says, with the Link header set. */
+/** Returns the body of a page, and sets the Link header. */
 export function pageBody<Row, Item>(c: Context<AdminEnv>, page: Page<Row>, show: (row: Row) => Item) {
   if (page.nextCursor !== undefined) {
     const url = new URL(c.req.url)

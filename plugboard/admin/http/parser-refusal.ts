@@ -1,5 +1,5 @@
-// The response to bytes that never became a request, for the admin port: problem details with an id, as for every other
-// error of the API. Node's own response lacks both.
+// The response of the admin port to bytes that are not a request: problem details with a request id, as for every other error of
+// the API. Node's own response has neither problem details nor an id.
 
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'

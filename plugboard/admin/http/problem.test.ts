@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { validationError } from './problem.ts'
 
-test('a problem quotes a bounded number of names, and a bounded part of each', () => {
+test('a problem contains a bounded number of names, and a bounded part of each name', () => {
   const keys = Array.from({ length: 1_000 }, (_, index) => `${index}${'x'.repeat(10_000)}`)
   const { message, culprits } = validationError('json', [
     { code: 'unrecognized_keys', path: ['options'], message: '', keys },

@@ -1,5 +1,5 @@
-// Errors as the API tells them: problem details (RFC 9457), one shape for every status, each field named. The only
-// place where an error becomes an answer.
+// Errors as responses of the API: problem details (RFC 9457) with the same shape for every status. Each wrong field is named. All
+// error responses of the API are created here.
 
 import { STATUS_CODES } from 'node:http'
 import { z } from '@hono/zod-openapi'
@@ -13,22 +13,25 @@ import type { AdminEnv } from '../admin-env.ts'
 export const problemSchema = z
   .strictObject({
     type: z.literal('about:blank'),
-    title: z.string().openapi({ description: 'The name of the status.', example: 'Conflict' }),
+    title: z.string().openapi({ description: 'The name of the status code.', example: 'Conflict' }),
     status: z.int().openapi({ example: 409 }),
     code: z.string().openapi({ description: 'A code of the error table.', example: 'mount_conflict' }),
-    detail: z.string().openapi({ description: 'What is wrong, and what to do.' }),
+    detail: z.string().openapi({ description: 'The cause of the error, and the remedy.' }),
     requestId: z.string(),
     errors: z
       .array(
         z.strictObject({
           pointer: z.string().optional().openapi({ description: 'JSON pointer into the body (RFC 6901).' }),
-          parameter: z.string().optional().openapi({ description: 'Name of a parameter of path or query.' }),
-          header: z.string().optional().openapi({ description: 'Name of a header.' }),
+          parameter: z
+            .string()
+            .optional()
+            .openapi({ description: 'Name of a parameter in the path or the query.' }),
+          header: z.string().optional().openapi({ description: 'Name of a header field.' }),
           detail: z.string(),
         }),
       )
       .optional()
-      .openapi({ description: 'Each culprit by itself.' }),
+      .openapi({ description: 'The wrong fields of the request, each with its own text.' }),
   })
   .openapi('Problem')
 export type Problem = z.infer<typeof problemSchema>
@@ -48,7 +51,7 @@ export class RequestError extends VeraError {
   }
 }
 
-/** Any error as an answer. Foreign ones are told apart from nothing: they are `internal_error`, and logged. */
+/** Returns the response for any error. An unexpected error is logged, and becomes `internal_error` without details. */
 export function problemResponse(error: unknown, c: Context<AdminEnv>): Response {
   const { code, detail, culprits } = translate(error, c)
   const { status } = ERRORS[code]
@@ -69,7 +72,7 @@ export function problemResponse(error: unknown, c: Context<AdminEnv>): Response 
     c.header('Retry-After', String(retryAfterSeconds))
   }
   if (code === 'unauthorized') c.header('WWW-Authenticate', 'Bearer realm="plugboard"')
-  // The rest of the body is still under way: this connection is of no more use to the client.
+  // The client still sends the rest of the body, so it cannot use this connection for another request.
   if (code === 'payload_too_large') c.header('Connection', 'close')
   c.header('Plugboard-Error', code)
   c.header('Content-Type', 'application/problem+json')
@@ -88,17 +91,17 @@ function translate(error: unknown, c: Context<AdminEnv>): Translated {
   if (error instanceof VeraError)
     return { code: error.code, detail: error.message, culprits: culpritOf(error, c) }
   if (error instanceof HTTPException) {
-    // Thrown by hono itself: a body that is not JSON, or one of another media type.
+    // hono itself throws this error, for a body that is not JSON or has another media type.
     if (error.status === 415) return of('unsupported_media_type', 'Send Content-Type: application/json.')
-    if (error.status === 400) return of('invalid_request', 'The body is not valid JSON.')
-    if (error.status === 413) return of('payload_too_large', 'The body is too large.')
+    if (error.status === 400) return of('invalid_request', 'The body is not valid JSON. Send a JSON object.')
+    if (error.status === 413) return of('payload_too_large', 'The body is too large. Send a smaller body.')
   }
   return of('internal_error', ERRORS.internal_error.meaning)
 }
 
 const of = (code: ErrorCode, detail: string): Translated => ({ code, detail, culprits: [] })
 
-/** The store names a field by its name; where that field came in depends on the request. */
+/** Returns the place of the field that the store names. The place depends on the method: the body, or a parameter. */
 function culpritOf(error: VeraError, c: Context<AdminEnv>): readonly Culprit[] {
   if (error.field === undefined) return []
   const inBody = c.req.method !== 'GET' && c.req.method !== 'HEAD' && c.req.method !== 'DELETE'
@@ -111,11 +114,11 @@ interface Issue {
   readonly path: readonly PropertyKey[]
   readonly message: string
   readonly keys?: readonly string[]
-  /** Of a value that may be one of several things: what each of them did not like. */
+  /** For a value with several allowed types: the issues of each type. */
   readonly errors?: readonly (readonly Issue[])[]
 }
 
-/** What a schema did not like, as one error with all culprits. `target`: which part of the request it is. */
+/** Returns the issues of a schema as one error with all culprits. `target`: the part of the request, such as `json` or `query`. */
 export function validationError(target: string, issues: readonly Issue[]): RequestError {
   const culprits = issues
     .flatMap(withinUnion)
@@ -135,7 +138,7 @@ function unknownField(path: readonly PropertyKey[], key: string): string {
   return (path.at(-1) === 'options' ? renamedOptionProblem(key) : undefined) ?? 'unknown field'
 }
 
-/** The problems of the one thing that was meant, when all others are of another type altogether. */
+/** Returns the issues of the only type that fits the value. When several types fit, returns the issue of the union. */
 function withinUnion(issue: Issue): readonly Issue[] {
   const meant = (issue.errors ?? []).filter(
     branch => !branch.some(({ path, code }) => path.length === 0 && /^invalid_(type|value)$/.test(code)),
@@ -145,13 +148,13 @@ function withinUnion(issue: Issue): readonly Issue[] {
   return only.map(each => ({ ...each, path: [...issue.path, ...each.path] })).flatMap(withinUnion)
 }
 
-/** The schema library's words, in ours. */
+/** Rewrites a message of the schema library in the style of this API. */
 function wording(message: string): string {
   if (message.endsWith('received undefined')) return 'is required'
   return message.replace(/^Invalid (input|option): /, '')
 }
 
-/** The path may hold keys that the client has chosen. */
+/** Cuts the texts, because the path may contain keys that the client has chosen. */
 function culprit(target: string, path: readonly PropertyKey[], text: string): Culprit {
   const detail = cutText(text)
   if (target === 'json') {

@@ -1,6 +1,6 @@
-// What the admin API shows of the whole cluster, whichever replica is asked. Lines are in the registry of each replica;
-// telephones and failures are known on one replica alone, so the others are asked over their links. Each replica responds
-// here too, with the same functions. A replica without a response is named, and never holds up the result for long.
+// The view of the whole cluster for the admin API, the same on each replica. The registry of each replica has all lines. But only
+// one replica has the data of a telephone or a failure, so this replica asks the others over their links. The functions that
+// respond to other replicas are here too. The result names replicas that sent no response, and waits for them only briefly.
 //
 //   telephones()  ┐                      ┌ own tunnels, failures, ends of lines
 //   facts()       ├─▶ own facts + ask ──▶ respond() of each other replica
@@ -47,7 +47,7 @@ export interface TelephoneRequest {
   readonly cursor?: string | undefined
 }
 
-/** What one replica knows about one service. */
+/** The facts of one replica about one service. */
 const factsSchema = z.object({
   id: z.string(),
   lastError: z.object(failureFields).nullable(),
@@ -76,15 +76,15 @@ export interface ReplicaFacts {
 /** The first tunnels of one replica after a cursor. */
 interface TelephoneList {
   readonly items: readonly ListedTelephone[]
-  /** True when the replica has further ones. */
+  /** True when the replica has further tunnels. */
   readonly more: boolean
 }
 
 const TELEPHONES = 'telephones'
 const SERVICES = 'services'
-/** Characters of JSON in one response about telephones, whose services and labels may be many. */
+/** Characters of JSON in one response about telephones. A telephone may have many services and labels. */
 const MAX_TELEPHONE_CHARACTERS = 1024 * 1024
-/** Services in one question: their ids fit in it. */
+/** Services in one request to a replica, so that the request stays small. */
 const MAX_SERVICES = 300
 
 const cursorKey = z.tuple([z.string(), z.string()])
@@ -94,7 +94,7 @@ const telephonesParams = z.object({
   after: cursorKey.optional(),
   limit: z.int().min(1).max(500),
 })
-/** `more`: there are tunnels after the last one. */
+/** `more`: the replica has further tunnels after the last item. */
 const telephonesResponse = z.object({ items: z.array(remoteTelephoneSchema).max(500), more: z.boolean() })
 const servicesParams = z.object({ ids: z.array(serviceIdSchema).max(MAX_SERVICES) })
 const servicesResponse = z.object({
@@ -109,7 +109,7 @@ export class ClusterView {
     this.#options = options
   }
 
-  /** Responds to another replica. Throws for params that it cannot read. */
+  /** Returns the response to another replica; undefined for an unknown name. Throws for params that it cannot read. */
   respond(name: string, params: unknown): object | undefined {
     if (name === TELEPHONES) return this.#ownTelephones(telephonesParams.parse(params))
     if (name !== SERVICES) return undefined
@@ -117,7 +117,7 @@ export class ClusterView {
     return { startedAt: this.#options.startedAt.toISOString(), services: this.#ownFacts(ids) }
   }
 
-  /** Tunnels of all replicas by name, in pages. Each replica sends no more than a page. */
+  /** Resolves with a page of the tunnels of all replicas, by name. Each replica sends at most one page. */
   async telephones(
     request: TelephoneRequest,
   ): Promise<{ readonly page: Page<ListedTelephone>; readonly missing: MissingReplicas }> {
@@ -130,7 +130,7 @@ export class ClusterView {
     return { page: merged(lists, limit), missing }
   }
 
-  /** What each replica knows about the services, this one first. `ids`: only the first `MAX_SERVICES` are asked for. */
+  /** Resolves with the facts of each replica about the services, this replica first. Ignores ids after the first `MAX_SERVICES`. */
   async facts(
     ids: readonly ServiceId[],
   ): Promise<{ readonly replicas: readonly ReplicaFacts[]; readonly missing: MissingReplicas }> {
@@ -181,7 +181,7 @@ export class ClusterView {
     let characters = 0
     for (const item of all.slice(0, limit)) {
       characters += JSON.stringify(item).length
-      // A page has at least one row, so that readers get on.
+      // A page has at least one row, so that its reader reaches the end of the list.
       if (items.length > 0 && characters > MAX_TELEPHONE_CHARACTERS) break
       items.push(item)
     }
@@ -230,7 +230,7 @@ const inOrder = (
   right: { readonly name: string; readonly id: string },
 ): number => compare(keyOf(left), keyOf(right))
 
-/** Merges the lists of replicas into one page. Rows beyond the end of a list that goes on wait for a later page. */
+/** Merges the lists of replicas into one page. Rows after the end of an incomplete list are part of a later page. */
 function merged(lists: readonly TelephoneList[], limit: number): Page<ListedTelephone> {
   const ends = lists.flatMap(({ items, more }) => {
     const last = items.at(-1)

@@ -1,7 +1,7 @@
-// For supervisors and load balancers: /livez says that the event loop turns, /readyz that requests are welcome.
-// Ready means that the first table is loaded, from wherever, and that the process does not just come back from being away;
-// a database that goes away later changes nothing.
-// No credential, no details.
+// Probes of supervisors and load balancers: /livez shows that the event loop runs, /readyz shows that the replica accepts
+// requests. Ready means that the first routing table is loaded, from the database or a snapshot, and that the process does not
+// recover from a suspension. A database that becomes unavailable later does not change the state. Probes need no credential
+// and reveal no details.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
@@ -17,20 +17,20 @@ export function addHealth(app: OpenAPIHono<AdminEnv>, { phase }: AdminDependenci
     path: '/livez',
     operationId: 'live',
     tags,
-    summary: 'Does the process run?',
+    summary: 'Check that the process runs',
     security: [],
-    responses: { 200: json(live, 'It does.'), ...problems('forbidden') },
+    responses: { 200: json(live, 'The process runs.'), ...problems('forbidden') },
   })
   app.openAPIRegistry.registerPath({
     method: 'get',
     path: '/readyz',
     operationId: 'ready',
     tags,
-    summary: 'Does it want traffic?',
+    summary: 'Check that this replica accepts requests',
     security: [],
     responses: {
-      200: json(ready, 'It does.'),
-      503: json(ready, 'Not yet, or not any more.'),
+      200: json(ready, 'The replica accepts requests.'),
+      503: json(ready, 'The replica is starting, recovering from a suspension, or draining.'),
       ...problems('forbidden'),
     },
   })

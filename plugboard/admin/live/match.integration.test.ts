@@ -60,7 +60,7 @@ test('names the route, the service, its lines and the last error on any replica'
   })
 })
 
-test('passes method, address, scheme and header fields on, and takes the address of the caller else', async () => {
+test('forwards method, scheme, header fields and address; the default is the address of the caller', async () => {
   const fields = ['Origin: https://a.test', 'X-Two: b: c'].map(encodeURIComponent)
   await match(
     `&path=${encodeURIComponent('/a?b=c')}&method=OPTIONS&scheme=https&address=2001:db8::1` +
@@ -87,7 +87,7 @@ test('passes method, address, scheme and header fields on, and takes the address
   ])
 })
 
-test('shows what Plugboard itself responds', async () => {
+test('shows the response of Plugboard itself', async () => {
   const response = { status: 401, code: 'unauthorized' as const, detail: 'A password is needed.' }
   api.dryRun = () =>
     Promise.resolve({ host: 'app.test', path: '/', route, response: { ...response, location: undefined } })
@@ -109,7 +109,7 @@ test('shows what Plugboard itself responds', async () => {
   })
 })
 
-test('a key that reads routes alone sees neither lines nor errors', async () => {
+test('shows no lines and no errors to a key that may only read routes', async () => {
   api.lineStates.push({ line: makeLine('r1', 't1', 'shop'), state: 'serving' })
   const { key } = await api.key(['routes:read'])
   expect(await match('', { key })).toMatchObject({
@@ -129,13 +129,13 @@ test.each([
   ['&header=Authorization:%20Basic%20YTpi', 'header'],
   ['&header=Host:%20b.test', 'header'],
   ['&header=nothing', 'header'],
-])('refuses %s', async (query, parameter) => {
+])('rejects %s', async (query, parameter) => {
   const { code, errors } = await match(query)
   expect(code).toBe('invalid_request')
   expect(errors[0].parameter).toContain(parameter)
 })
 
-test('while the public port is not open yet, the response asks to try again', async () => {
+test('responds with overloaded while the public port is not open yet', async () => {
   api.dryRun = () => Promise.resolve(undefined)
   const { status, body } = await api.call('GET', '/v1/match?host=app.test')
   expect([status, body.code]).toEqual([503, 'overloaded'])

@@ -1,6 +1,5 @@
-// Which route and service take a URL, what Plugboard itself would respond, which lines could take the request, and the last
-// failure of the service. The public port decides by a dry run, so this is no second copy of its rules. Works without the
-// database.
+// Finds the route and the service for a URL, the response of Plugboard itself, the lines that could take the request, and the
+// last failure of the service. A dry run of the public port decides, so its rules exist only once. Works without the database.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { VeraError } from '@vera-stack/shared/errors.ts'
@@ -16,7 +15,7 @@ import { outageOf } from './outages.ts'
 const MAX_FIELDS = 50
 /** Characters of one field. */
 const MAX_FIELD = 8192
-/** A credential in a URL ends up in logs and histories. */
+/** A credential must not be in a URL, because logs and histories store URLs. */
 const CREDENTIALS: ReadonlySet<string> = new Set(['authorization', 'proxy-authorization', 'cookie'])
 
 const anyCase = (name: string): string =>
@@ -47,13 +46,14 @@ const headerFields = z
     },
     maxItems: MAX_FIELDS,
     description:
-      'A header field of the request, as `Name: value`; once for each field. Neither Host nor a credential.',
+      'A header field of the request, as `Name: value`. Repeat the parameter for further fields. Host and credentials are ' +
+      'not allowed.',
   })
 
 /** An IPv4 or IPv6 address. */
 const addressText = z
   .string()
-  .regex(new RegExp(`${z.core.regexes.ipv4.source}|${z.core.regexes.ipv6.source}`), 'is no IP address')
+  .regex(new RegExp(`${z.core.regexes.ipv4.source}|${z.core.regexes.ipv6.source}`), 'is not an IP address')
 
 const matchOperation = operation(
   { permission: 'routes:read', fails: ['overloaded'] },
@@ -62,32 +62,33 @@ const matchOperation = operation(
     path: '/v1/match',
     operationId: 'matchRequest',
     tags: ['routes'],
-    summary: 'Find out which route and service take a URL, and why it would fail',
+    summary: 'Find the route and the service for a URL, and the reason of a failure',
     description:
-      'No request is sent. With a key that lacks `status:read`, the lines, the outage and the last error are left out.',
+      'Plugboard sends no request. For a key without the scope `status:read`, the response has no lines, no outage and no ' +
+      'last error.',
     request: {
       query: z.strictObject({
         host: z.string().min(1).max(300).openapi({ example: 'app.example.com' }),
         path: z
           .string()
-          .regex(/^\/[\x21-\x7e]*$/, 'begins with /, and has no blanks and no letters beyond ASCII')
+          .regex(/^\/[\x21-\x7e]*$/, 'must begin with /, and must have ASCII characters only and no blanks')
           .max(8192)
           .default('/')
           .openapi({ example: '/api/orders?page=2', description: 'Path and query, as a client sends them.' }),
         scheme: z.enum(['http', 'https']).default('http'),
         method: z
           .string()
-          .regex(/^[A-Z]{1,20}$/, 'capital letters')
+          .regex(/^[A-Z]{1,20}$/, 'must have capital letters only')
           .default('GET')
           .openapi({ example: 'POST' }),
         address: addressText.optional().openapi({
           example: '203.0.113.7',
-          description: 'Of the client. Default: the address that this request comes from.',
+          description: 'The address of the client. Default: the address that sends this request.',
         }),
         header: headerFields,
       }),
     },
-    responses: { 200: json(matchSchema, 'What would happen.') },
+    responses: { 200: json(matchSchema, 'The decision about such a request.') },
   },
 )
 
@@ -97,8 +98,7 @@ export function addMatchOperation(app: OpenAPIHono<AdminEnv>, deps: AdminDepende
     const clientAddress = address ?? c.env?.incoming?.socket.remoteAddress ?? '127.0.0.1'
     const request = { host, target: path, scheme, method, clientAddress, fields: fieldsOf(header ?? []) }
     const result = await deps.dryRun(request)
-    if (result === undefined)
-      throw new VeraError('overloaded', 'The public port does not listen yet. Try again.')
+    if (result === undefined) throw new VeraError('overloaded', 'The public port is not open yet. Try again.')
     const { route, response } = result
     const service = route === undefined || route.service.id === '' ? undefined : route.service
     const mayReadStatus = allows(c.get('key').scopes, 'status:read')
@@ -179,10 +179,10 @@ const fieldsOf = (lines: readonly string[]): string[] =>
     return [line.slice(0, colon), line.slice(colon + 1).trim()]
   })
 
-/** Undefined for a header field that may be tested. */
+/** Returns the problem of a header field; undefined for a field that may be tested. */
 function fieldProblem(line: string): string | undefined {
-  if (!FIELD_LINE.test(line)) return 'is no header field: write it as `Name: value`'
+  if (!FIELD_LINE.test(line)) return 'is not a header field: write it as `Name: value`'
   const name = line.slice(0, line.indexOf(':')).toLowerCase()
-  if (name === 'host') return 'Host is the parameter `host`'
-  return CREDENTIALS.has(name) ? `leave ${name} out: a URL is no place for a credential` : undefined
+  if (name === 'host') return 'Host is not allowed here: use the parameter `host`'
+  return CREDENTIALS.has(name) ? `leave ${name} out: a URL must not contain a credential` : undefined
 }

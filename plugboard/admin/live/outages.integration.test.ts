@@ -26,14 +26,14 @@ function addService(name: string): void {
 const outages = async () => (await api.call('GET', '/v1/outages')).body
 const NONE: Omit<ServiceFacts, 'id'> = { lastError: null, lastLine: null, refusal: null }
 
-test('a service with a usable line, or without a route, is no outage', async () => {
+test('lists no service that has a usable line or no route', async () => {
   addService('web')
   api.services.push(harnessRoute({ host: 'x', service: 'unused' }).service)
   api.lineStates.push({ line: makeLine('r1', 't1', 'web'), state: 'serving' })
   expect(await outages()).toEqual({ items: [], total: 0, missingReplicas: [] })
 })
 
-test('a service that no telephone has served counts from the start of the oldest replica', async () => {
+test('an outage of a service without any line begins at the start of the oldest replica', async () => {
   addService('web')
   const startedAt = '1969-12-31T00:00:00.000Z'
   api.remote.push({
@@ -49,12 +49,12 @@ test('a service that no telephone has served counts from the start of the oldest
       reason: 'never_connected',
       since: startedAt,
       observed: false,
-      detail: 'No telephone has served it since the replicas started.',
+      detail: 'No telephone has served the service since the replicas started.',
     },
   ])
 })
 
-test('the replica that held the tunnel explains why it ended', async () => {
+test('has the reason of a disconnection from the replica that held the tunnel', async () => {
   addService('web')
   const last = {
     cause: 'disconnected' as const,
@@ -87,7 +87,7 @@ test('the replica that held the tunnel explains why it ended', async () => {
   ])
 })
 
-test('lines that are down or have weight 0 are named', async () => {
+test('names lines that are down or have weight 0', async () => {
   addService('web')
   addService('shop')
   const outage = { sinceMs: 0, detail: '/healthz returned 500' }
@@ -108,19 +108,19 @@ test('lines that are down or have weight 0 are named', async () => {
   ])
 })
 
-test('a telephone whose announcement was refused is the reason', async () => {
+test('names the telephone whose announcement was refused', async () => {
   addService('web')
   const detail = 'The token does not cover service "web".'
   api.serviceRefusals.set('id-web', { atMs: 9000, telephone: 'shop-1', code: 'forbidden', detail })
   expect((await outages()).items).toMatchObject([
     {
       reason: 'refused',
-      detail: `Telephone "shop-1" announced it and was refused (forbidden): ${detail}`,
+      detail: `Telephone "shop-1" announced the service, and Plugboard refused it (forbidden): ${detail}`,
     },
   ])
 })
 
-test('the latest outage comes first, and the list is bounded', async () => {
+test('lists the latest outage first, and a bounded number of them', async () => {
   for (let index = 0; index < 120; index += 1) addService(`s${String(index).padStart(3, '0')}`)
   const last = {
     cause: 'disconnected' as const,
@@ -140,7 +140,7 @@ test('the latest outage comes first, and the list is bounded', async () => {
   ])
 })
 
-test('a key needs the scope status:read', async () => {
+test('rejects a key without the scope status:read', async () => {
   const { key } = await api.key(['routes:read'])
   expect((await api.call('GET', '/v1/outages', { key })).status).toBe(403)
 })

@@ -1,6 +1,6 @@
-// Services that have routes but no line that takes requests: which, why, and since when. The registry of this replica has
-// the lines of all; why a line ended is known to the replica that held it, so the others are asked. Works without the
-// database.
+// Lists services that have routes but no line that takes requests, with the reason and the time. The registry of this replica has
+// the lines of all replicas. But only the replica that held a line has the reason of its end, so this replica asks the others.
+// Works without the database.
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { formatMount } from '@vera-stack/shared/mounts.ts'
@@ -39,7 +39,7 @@ export function addOutageOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepen
   app.openapi(outagesOperation, async c => c.json(await outages(deps), 200))
 }
 
-/** The services of this replica's table that have routes but no usable line. */
+/** Yields the services in the table of this replica that have routes but no usable line. */
 export function* unservedServices({ directory, lines }: Omit<Parts, 'cluster'>): Generator<DirectoryService> {
   for (const service of directory.services()) {
     if (lines.isServed(service)) continue
@@ -59,7 +59,7 @@ async function outages(parts: Parts): Promise<OutagesBody> {
   return { items, total: all.length, missingReplicas: missing }
 }
 
-/** `replicas`: what each of them knows about the service. */
+/** Returns the outage of a service. `replicas`: the facts of each replica about the service. */
 export function outageOf(
   service: DirectoryService,
   { directory, lines }: Omit<Parts, 'cluster'>,
@@ -92,19 +92,19 @@ function explanation(
   const since = { since: lastLine?.at ?? startedAt, observed: lastLine !== undefined }
   if (present.length > 0) return { ...since, ...ofPresentLines(present) }
   if (refusal !== undefined && (lastLine === undefined || refusal.at > lastLine.at)) {
-    const detail = `Telephone "${refusal.telephone}" announced it and was refused (${refusal.code}): ${refusal.detail}`
+    const detail = `Telephone "${refusal.telephone}" announced the service, and Plugboard refused it (${refusal.code}): ${refusal.detail}`
     return { ...since, reason: 'refused', detail }
   }
   if (lastLine === undefined) {
     return {
       ...since,
       reason: 'never_connected',
-      detail: 'No telephone has served it since the replicas started.',
+      detail: 'No telephone has served the service since the replicas started.',
     }
   }
   const { telephone, replicaId, end } = lastLine
   if (missing.some(({ id }) => id === replicaId)) {
-    const detail = `Replica ${replicaId} held the tunnel of telephone "${telephone}", and cannot be reached.`
+    const detail = `Replica ${replicaId}, which held the tunnel of telephone "${telephone}", cannot be reached.`
     return { ...since, reason: 'replica_lost', detail }
   }
   const why = end === null ? '' : `: ${end.detail === '' ? end.reason : end.detail}`
@@ -123,11 +123,11 @@ function ofPresentLines(lines: readonly Line[]): Pick<OutageBody, 'reason' | 'de
       detail: `${all} down (telephone ${telephones}): ${outageText(lines)}.`,
     }
   }
-  const detail = `${all} at weight 0, which takes no requests: telephone ${telephones}.`
+  const detail = `${all} at weight 0 and take no requests: telephone ${telephones}.`
   return { reason: 'no_weight', detail }
 }
 
-/** The replica that held the tunnel has the reason of its end, so its word comes first. */
+/** Returns the last line. Prefers a line with a reason for its end, which only the replica that held the tunnel has. */
 function lastOf(facts: readonly ServiceFacts[]): NonNullable<ServiceFacts['lastLine']> | undefined {
   const all = facts.flatMap(({ lastLine }) => lastLine ?? [])
   return latest(all.filter(({ end }) => end !== null)) ?? latest(all)

@@ -1,4 +1,4 @@
-// Status, telephones, health, and the OpenAPI document itself.
+// Tests the status, the probes, and the list of operations in the OpenAPI document.
 
 import { ERRORS } from '@vera-stack/shared/errors.ts'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -69,7 +69,7 @@ test('the status counts telephones by process, tunnels and streams', async () =>
   expect(body.tokenRefusals).toEqual({ tunnels: 0, claims: 0, announcements: 0 })
   api.tokenRefusals = { tunnels: 1, claims: 2, announcements: 3 }
   expect((await api.call('GET', '/v1/status')).body.tokenRefusals).toEqual(api.tokenRefusals)
-  // What is not open yet has seen nothing.
+  // The public port is not open yet, so it has no counters.
   expect(body.traffic).toBeNull()
   const counted = { ...createProxyCounters(), openConnections: 3, inFlight: 2 }
   api.traffic = { ...counted, problems: { no_telephone: 4 }, tls: null }
@@ -83,7 +83,7 @@ test('the status counts telephones by process, tunnels and streams', async () =>
   expect((await api.call('GET', '/v1/replicas')).body.items).toMatchObject([{ name: 'one', self: true }])
 })
 
-test('readiness: loading, ready, recovering, draining; liveness: always', async () => {
+test('readiness depends on the phase, liveness does not', async () => {
   let phase: Phase = 'loading'
   api = await AdminApiHarness.create(database.open().store, { phase: () => phase })
   const ready = async () => {
@@ -100,7 +100,7 @@ test('readiness: loading, ready, recovering, draining; liveness: always', async 
   expect((await api.call('GET', '/livez', { key: null })).body).toEqual({ status: 'live' })
 })
 
-test('the document describes every operation, and every path that the API has', async () => {
+test('the document describes every operation and every path of the API', async () => {
   const { body } = await api.call('GET', '/openapi.json', { key: null })
   expect(body.openapi).toBe('3.1.0')
   const operations = Object.values(body.paths as Record<string, Record<string, Record<string, unknown>>>)

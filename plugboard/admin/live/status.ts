@@ -1,4 +1,4 @@
-// This replica and the replicas of the cluster at this moment, from memory. Works without the database.
+// The current state of this replica and of the replicas of the cluster, from memory. Works without the database.
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { formatMount } from '@vera-stack/shared/mounts.ts'
@@ -17,9 +17,9 @@ const replicasOperation = operation(
     path: '/v1/replicas',
     operationId: 'listReplicas',
     tags,
-    summary: 'The replicas of this Plugboard',
+    summary: 'List the replicas of this Plugboard',
     responses: {
-      200: json(replicasSchema, 'All known, and the lines of each service by replica.'),
+      200: json(replicasSchema, 'All replicas, and the lines of each service by replica.'),
     },
   },
 )
@@ -30,7 +30,7 @@ const statusOperation = operation(
     path: '/v1/status',
     operationId: 'getStatus',
     tags,
-    summary: 'How this Plugboard is',
+    summary: 'Read the state of this Plugboard',
     responses: { 200: json(statusSchema, 'Counts and states.') },
   },
 )
@@ -78,7 +78,7 @@ export function addStatusOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepen
     const names = new Map([...directory.services()].map(({ id, name }) => [id, name]))
     return errors.flatMap(([id, error]) => {
       const service = names.get(id)
-      if (service === undefined) return [] // deleted since
+      if (service === undefined) return [] // The service has been deleted.
       const route = directory.routesOfService(id).next().value
       const mount = route === undefined ? null : formatMount({ host: route.host, path: route.mountPath })
       return [{ service, mount, ...failureBody(error) }]

@@ -40,7 +40,7 @@ const row = (fields: Partial<ListedTelephone>) => ({ ...telephone, ...fields })
 const list = async (query = '') => (await api.call('GET', `/v1/telephones${query}`)).body
 const ids = (items: { id: string }[]) => items.map(({ id }) => id)
 
-test('telephones are listed by name, with their services, and filtered by service and name', async () => {
+test('lists telephones by name with their services, and filters by service and name', async () => {
   api.telephones.push(telephone, { ...telephone, id: 'tunnel-2', name: 'other', services: [], rttMs: 1.5 })
   const { items, next, missingReplicas } = await list()
   expect(items).toMatchObject([
@@ -58,7 +58,7 @@ test('telephones are listed by name, with their services, and filtered by servic
 })
 
 describe('with other replicas', () => {
-  test('their tunnels are in the list, and a replica without a response is named', async () => {
+  test('lists their tunnels, and names a replica that sent no response', async () => {
     api.telephones.push(telephone)
     const asked: unknown[] = []
     api.remote.push({
@@ -83,7 +83,7 @@ describe('with other replicas', () => {
     expect(asked).toEqual([['telephones', { service: 'shop', limit: 10 }]])
   })
 
-  test('pages follow each other without a gap, also when one replica cuts its list', async () => {
+  test('pages have no gap, also when one replica cuts its list', async () => {
     const own = ['a', 'c', 'e', 'g']
     api.telephones.push(...own.map(name => ({ ...telephone, id: `own-${name}`, name })))
     const others = ['b', 'd', 'f', 'h'].map(name => row({ id: `other-${name}`, name, replicaId: 'r2' }))
@@ -118,12 +118,12 @@ describe('with other replicas', () => {
   })
 })
 
-test('a cursor of another list is refused', async () => {
+test('rejects a cursor of another list', async () => {
   const { status, body } = await api.call('GET', '/v1/telephones?cursor=WzFd')
   expect([status, body.code]).toEqual([400, 'invalid_request'])
 })
 
-test('a replica responds to others with a page of its own, and cuts it where it grows too large', () => {
+test('a replica responds to others with a page of its own tunnels, and bounds its size', () => {
   const labels = Object.fromEntries(
     Array.from({ length: 64 }, (_, index) => [`label-${index}`, 'x'.repeat(200)]),
   )

@@ -1,4 +1,4 @@
-// The connected telephones of the whole cluster, tunnel by tunnel. Works without the database.
+// The list of connected telephones in the whole cluster, with one row for each tunnel. Works without the database.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { storedText } from '../../database/store/stored-text.ts'
@@ -18,8 +18,10 @@ const telephonesOperation = operation(
     request: {
       query: z.strictObject({
         ...pageQuery,
-        service: storedText(0, 63, 'shop').optional().openapi({ description: 'Only those that serve it.' }),
-        name: storedText(0, 255).optional(),
+        service: storedText(0, 63, 'shop')
+          .optional()
+          .openapi({ description: 'Only telephones that serve this service.' }),
+        name: storedText(0, 255).optional().openapi({ description: 'Only the telephone with this name.' }),
       }),
     },
     responses: {

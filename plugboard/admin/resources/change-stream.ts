@@ -1,5 +1,5 @@
-// One event stream of changes. The directory tells when there is something new; what it is comes from the change
-// log, in order and without gaps, whatever was missed meanwhile. A slow reader slows only itself.
+// One event stream of changes. The directory reports that new changes exist. The stream then reads them from the change log, in
+// order and without gaps, also after it missed reports. A slow reader does not slow other readers.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Context } from 'hono'
@@ -10,7 +10,7 @@ import { isExpired } from '../access/credential-state.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
 import { changeBody } from '../bodies/change.ts'
 
-/** Between comments that keep proxies from cutting an idle stream. */
+/** Time between comments. The comments prevent proxies from closing an idle stream. */
 const KEEP_ALIVE_MS = 15_000
 const BATCH = 100
 
@@ -29,7 +29,7 @@ export function streamChanges(
 
   const withdrawn = (change: NamedChange): boolean =>
     change.entity === 'admin_key' && change.entityId === key.id && change.action === 'revoked'
-  /** What comes next; nothing while the database is away. */
+  /** Resolves with the next changes; with an empty list while the database is unavailable. */
   const read = async (after: number): Promise<readonly NamedChange[]> => {
     try {
       return await store.changes.after(after, BATCH)

@@ -1,4 +1,4 @@
-// The change log over HTTP and as an event stream, and the listener that carries it.
+// Tests the change log over HTTP and as an event stream, and the listener of the admin API.
 
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -26,7 +26,7 @@ interface Event {
   readonly data: { readonly entity: string; readonly action: string; readonly sequence: number }
 }
 
-/** Reads events until `count` have come or the stream ends. */
+/** Reads events until `count` have arrived or the stream ends. */
 async function events(response: Response, count: number): Promise<Event[]> {
   const found: Event[] = []
   let text = ''
@@ -60,7 +60,7 @@ test('a change of a route has its mount and the names of its services', async ()
   expect(later.body.items[0]).toEqual(moved)
 })
 
-test('the log says who changed what, with filters and pages', async () => {
+test('the log lists changes with their authors, and has filters and pages', async () => {
   await addService('a')
   await addService('b')
   const { body } = await api.call('GET', '/v1/changes?entity=service')
@@ -74,7 +74,7 @@ test('the log says who changed what, with filters and pages', async () => {
   expect(page.body.next).not.toBeNull()
 })
 
-test('what came after a sequence is listed oldest first', async () => {
+test('changes after a sequence are listed oldest first', async () => {
   const before = await store.changes.latest()
   await addService('a')
   await addService('b')
@@ -86,7 +86,7 @@ test('what came after a sequence is listed oldest first', async () => {
 })
 
 describe('the stream', () => {
-  test('begins where it is asked to, and goes on as changes are applied', async () => {
+  test('begins after the given sequence, and continues as changes are applied', async () => {
     await addService('a')
     const after = (await store.changes.latest()) - 1
     const response = await open(`/v1/changes/stream?after=${after}`)
@@ -102,7 +102,7 @@ describe('the stream', () => {
     await expect.poll(() => api.listeners.size).toBe(0)
   })
 
-  test('goes on after Last-Event-ID', async () => {
+  test('continues after Last-Event-ID', async () => {
     await addService('a')
     await addService('b')
     const latest = await store.changes.latest()
@@ -124,7 +124,7 @@ describe('the stream', () => {
     expect(api.listeners.size).toBe(0)
   })
 
-  test('of one key leaves room for those of others', async () => {
+  test('of one key cannot use the whole limit of streams', async () => {
     api = await AdminApiHarness.create(store, { maxEventStreams: 4 })
     const { key } = await api.key(['changes:read'])
     const streams = [1, 2, 3].map(() => open('/v1/changes/stream', { key }))
@@ -135,7 +135,7 @@ describe('the stream', () => {
     api.app.stop()
   })
 
-  test('is one of a limited number', async () => {
+  test('is rejected over the limit of streams', async () => {
     api = await AdminApiHarness.create(store, { maxEventStreams: 1 })
     const first = await open('/v1/changes/stream')
     expect((await open('/v1/changes/stream')).status).toBe(503)
@@ -194,7 +194,7 @@ describe('the listener', () => {
     expect(await reading).toContain(': changes follow')
   })
 
-  test('cuts what does not end in time', async () => {
+  test('closes requests that do not end in time', async () => {
     const socket = connect(server.address.port, '127.0.0.1')
     socket.on('error', () => undefined)
     await once(socket, 'connect')
@@ -204,7 +204,7 @@ describe('the listener', () => {
     await server.stop(10)
   })
 
-  test('says when its port is taken', async () => {
+  test('rejects with EADDRINUSE when its port is in use', async () => {
     const { port } = server.address
     const listen = { host: '127.0.0.1', port }
     await expect(startAdminServer({ app: api.app, listen, log: silentLogger })).rejects.toMatchObject({

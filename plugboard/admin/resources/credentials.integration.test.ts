@@ -1,4 +1,4 @@
-// Tokens, admin keys, signing keys over HTTP, and the first admin key of all.
+// Tests tokens, admin keys and signing keys over HTTP, and the creation of the first admin key.
 
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -49,7 +49,7 @@ describe('tokens', () => {
     expect((await api.call('GET', '/v1/tokens?active=true')).body.items).toHaveLength(0)
   })
 
-  test('have the limits that they were issued with, and show how much is used', async () => {
+  test('have the limits that they were issued with, and show their usage', async () => {
     const limits = { tunnels: 3, claims: 2, announcementsPerMinute: 60 }
     const body = { name: 'limited', services: ['*'], mounts: ['*'], limits }
     const issued = await api.call('POST', '/v1/tokens', { body })
@@ -95,7 +95,7 @@ describe('tokens', () => {
     ['claims', -1],
     ['announcementsPerMinute', 1.5],
     ['streams', 1],
-  ])('the limit %s %d is refused', async (name, value) => {
+  ])('rejects the limit %s %d', async (name, value) => {
     const { body } = await api.call('POST', '/v1/tokens', {
       body: { name: 'x', limits: { [name]: value } },
     })
@@ -103,24 +103,24 @@ describe('tokens', () => {
     expect(body).toMatchObject({ status: 400, errors: [{ pointer: expect.stringContaining(pointer) }] })
   })
 
-  test('without services and mounts grant nothing, and live thirty days', async () => {
+  test('without services and mounts give no rights, and live thirty days', async () => {
     const { body } = await api.call('POST', '/v1/tokens', { body: { name: 'x' } })
     expect(body).toMatchObject({ services: [], mounts: [], ttlSeconds: 30 * 86_400 })
   })
 
-  test.each(['5s', '4000d', '30', 'soon'])('the lifetime %s is refused', async ttl => {
+  test.each(['5s', '4000d', '30', 'soon'])('rejects the lifetime %s', async ttl => {
     const { body } = await api.call('POST', '/v1/tokens', { body: { name: 'x', ttl } })
     expect(body).toMatchObject({ status: 400, errors: [{ pointer: '/ttl' }] })
   })
 
-  test('that are not there are 404', async () => {
+  test('responds with 404 to an unknown token', async () => {
     expect((await api.call('GET', '/v1/tokens/nope')).status).toBe(404)
     expect((await api.call('POST', '/v1/tokens/nope/revoke')).status).toBe(404)
   })
 })
 
 describe('admin keys', () => {
-  test('are shown once and work', async () => {
+  test('are shown once, and are accepted', async () => {
     const made = await api.call('POST', '/v1/keys', {
       body: { name: 'ci', scopes: ['routes:read'], ttl: '1h' },
     })
@@ -132,7 +132,7 @@ describe('admin keys', () => {
     expect(listed.body.items[0]).toMatchObject({ id: row.id, prefix: String(key).slice(0, 14) })
   })
 
-  test('live no longer than the key that makes them', async () => {
+  test('do not expire later than the key that created them', async () => {
     const { key } = await api.key(['keys:*'], new Date(Date.now() + 3_600_000))
     const make = (ttl?: string) =>
       api.call('POST', '/v1/keys', { key, body: { name: 'child', scopes: ['keys:read'], ttl } })
@@ -148,12 +148,12 @@ describe('admin keys', () => {
     expect(child.body.expiresAt).toBe(parent?.expiresAt)
   })
 
-  test('with an unknown scope are refused', async () => {
+  test('rejects an unknown scope', async () => {
     const { body } = await api.call('POST', '/v1/keys', { body: { name: 'x', scopes: ['routes:rea'] } })
     expect(body).toMatchObject({ status: 400, errors: [{ pointer: '/scopes/0' }] })
   })
 
-  test('are 256 random bits, stored as a hash, compared in constant time', () => {
+  test('have 256 random bits, are stored as a hash, and are compared in constant time', () => {
     const keys = Array.from({ length: 100 }, () => createApiKey())
     expect(new Set(keys.map(({ prefix }) => prefix)).size).toBe(100)
     for (const { key, hash } of keys) {
@@ -174,7 +174,7 @@ describe('revoking keys', () => {
     api.call('POST', `/v1/keys/${id}/revoke${query}`, key === undefined ? {} : { key })
   const ownId = async () => (await store.adminKeys.findByPrefix(api.adminKey.slice(0, 14)))!.id
 
-  test('a key revokes only keys whose scopes it holds itself, itself included', async () => {
+  test('a key revokes only keys whose scopes it has too, and itself', async () => {
     const small = await api.key(['keys:write', 'routes:read'])
     const admin = await api.key(['admin'])
     const wider = await api.key(['routes:*'])
@@ -191,7 +191,7 @@ describe('revoking keys', () => {
     expect((await revoke('nope', admin.key)).status).toBe(404)
   })
 
-  test('the last admin key is revoked with force alone; expired and revoked ones do not count', async () => {
+  test('the last admin key needs force; expired and revoked keys do not count', async () => {
     await api.key(['admin'], new Date(Date.now() - 1000))
     const second = await api.key(['admin'])
     await api.key(['routes:*', 'keys:*'])
@@ -216,13 +216,13 @@ describe('revoking keys', () => {
         const responses = await Promise.all([revoke(one.id, two.key, query), revoke(two.id, one.key, query)])
         expect(await store.adminKeys.countActiveAdmins()).toBe(1)
         const refused = responses.filter(({ status }) => status !== 200)
-        // Behind the other one: its own key is revoked by then.
+        // This request runs after the other one, which has revoked its key.
         expect(refused.map(({ body }) => body.code as string)).toEqual(['unauthorized'])
       }
     },
   )
 
-  test('a key that is revoked during its request changes nothing', async () => {
+  test('a request whose key is revoked meanwhile changes no row', async () => {
     const { key, id } = await api.key(['admin'])
     const release = Promise.withResolvers<void>()
     const slow: Store = {
@@ -269,7 +269,7 @@ describe('keys with limits', () => {
     expect(rows.map(row => row.limits)).toEqual([limits, null])
   })
 
-  test('issue tokens within these alone', async () => {
+  test('issue tokens only within their limits', async () => {
     const issue = (services: string[], mounts: string[]) =>
       call('POST', '/v1/tokens', { name: 'x', services, mounts })
     expect(
@@ -287,14 +287,14 @@ describe('keys with limits', () => {
     expect(refusal(await issue([], ['*.shops.test']))).toEqual(['/mounts/0'])
   })
 
-  test('revoke tokens within these alone', async () => {
+  test('revoke tokens only within their limits', async () => {
     const foreign = await api.call('POST', '/v1/tokens', { body: { name: 'x', services: ['bank'] } })
     const own = await api.call('POST', '/v1/tokens', { body: { name: 'x', services: ['shop-eu'] } })
     refusal(await call('POST', `/v1/tokens/${foreign.body.id}/revoke`))
     expect((await call('POST', `/v1/tokens/${own.body.id}/revoke`)).status).toBe(200)
   })
 
-  test('change routes within these alone, before and after', async () => {
+  test('change routes only if the route is within their limits before and after the change', async () => {
     const bank = await store.routes.create({ mount: 'bank.test', service: 'bank' }, { actor: 'test' })
     const bankId = (await store.services.get('bank')).id
     const create = (mount: string, service: string | null, options = {}) =>
@@ -317,7 +317,7 @@ describe('keys with limits', () => {
     expect((await call('DELETE', path)).status).toBe(204)
   })
 
-  test('change services within these alone, before and after', async () => {
+  test('change services only if the service is within their limits before and after the change', async () => {
     expect((await call('POST', '/v1/services', { name: 'shop-us' })).status).toBe(201)
     expect(refusal(await call('POST', '/v1/services', { name: 'shops' }))).toEqual(['/name'])
     expect(refusal(await call('PATCH', '/v1/services/shop-us', { name: 'bank-2' }))).toEqual(['/name'])
@@ -328,7 +328,7 @@ describe('keys with limits', () => {
     expect((await call('DELETE', '/v1/services/shop-jp')).status).toBe(204)
   })
 
-  test('make and revoke keys within these alone, and rotate no signing key', async () => {
+  test('create and revoke keys only within their limits, and cannot rotate signing keys', async () => {
     const make = (limits?: object | null) =>
       call('POST', '/v1/keys', {
         name: 'x',
@@ -351,13 +351,13 @@ describe('keys with limits', () => {
     [['tokens:write'], { services: ['a', 'A*'], mounts: [] }, '/limits/services/1'],
     [['tokens:write'], { services: [], mounts: ['a.test/..'] }, '/limits/mounts/0'],
     [['tokens:write'], { services: [] }, '/limits/mounts'],
-  ])('%j with %j are refused', async (scopes, limits, pointer) => {
+  ])('rejects the scopes %j with the limits %j', async (scopes, limits, pointer) => {
     const { body } = await api.call('POST', '/v1/keys', { body: { name: 'x', scopes, limits } })
     expect(body).toMatchObject({ status: 400, errors: [{ pointer }] })
   })
 })
 
-test('signing keys rotate: the newest signs, all are listed, none shows its private half', async () => {
+test('signing keys rotate: the newest one signs, all are listed, and private keys are not shown', async () => {
   const first = await api.call('POST', '/v1/signing-keys/rotate')
   const second = await api.call('POST', '/v1/signing-keys/rotate')
   expect([first.status, second.body.state]).toEqual([201, 'signing'])
@@ -381,7 +381,7 @@ describe('the first admin key', () => {
   const works = async (key: string | undefined) => (await api.call('GET', '/v1/keys', { key: key! })).status
   const keyCount = async () => (await store.adminKeys.list()).items.length
   beforeEach(async () => {
-    // A database without the key of the harness.
+    // This database does not have the key of the harness.
     await database.drop()
     database = await createTestDatabase()
     store = database.open().store
@@ -393,7 +393,7 @@ describe('the first admin key', () => {
     api = await AdminApiHarness.create(store)
   }
 
-  test('is made for a database that never had one, and kept', async () => {
+  test('is created in a database that never had a key, and stays', async () => {
     expect(await ensure()).toEqual({ kind: 'created' })
     const key = await file.read()
     expect(await ensure()).toEqual({ kind: 'present', fileKey: 'active' })
@@ -402,7 +402,7 @@ describe('the first admin key', () => {
     expect(await works(key)).toBe(200)
   })
 
-  test('is not made anew after it was revoked, has expired or was deleted, with or without its file', async () => {
+  test('is not created again after it was revoked, expired or deleted, with or without its file', async () => {
     await ensure()
     const key = (await file.read())!
     const { id } = (await store.adminKeys.findByPrefix(key.slice(0, 14)))!
@@ -415,7 +415,7 @@ describe('the first admin key', () => {
     expect(await keyCount()).toBe(0)
   })
 
-  test('is never the key of a file: neither in a new database nor in one that has keys', async () => {
+  test('is never taken from a file, in a new database or in one that has keys', async () => {
     const stale = createApiKey().key
     await mkdir(join(folder, 'secrets'))
     await writeFile(file.path, `${stale}\n`, { mode: 0o644 })
@@ -428,7 +428,7 @@ describe('the first admin key', () => {
     expect(await works(stale)).toBe(401)
   })
 
-  test('of several replicas that start at once is one key', async () => {
+  test('is a single key when several replicas start at once', async () => {
     const folders = ['a', 'b', 'c', 'd'].map(name => new AdminKeyFile(join(folder, name)))
     const outcomes = await Promise.all(
       folders.map(each =>
@@ -458,7 +458,7 @@ describe('the first admin key', () => {
     expect(await readdir(join(folder, 'secrets'))).toEqual(['admin.key'])
   })
 
-  test('is forgotten when the process ends before the database has it', async () => {
+  test('is discarded when the process ends before the database has it', async () => {
     const killed = new Error('killed')
     const dying = { ...store.adminKeys, createFirst: () => Promise.reject(killed) }
     await expect(ensureFirstAdminKey({ adminKeys: dying, file, clock: systemClock })).rejects.toBe(killed)
@@ -467,7 +467,7 @@ describe('the first admin key', () => {
     expect(await readdir(join(folder, 'secrets'))).toEqual(['admin.key'])
   })
 
-  test('that was lost is followed by a reset one, which can revoke all others', async () => {
+  test('is replaced by a reset, which can revoke all other keys', async () => {
     await ensure()
     const first = await file.read()
     await withApi()

@@ -17,7 +17,7 @@ function setUp() {
   return { clock, keys, loads, list }
 }
 
-test('knows the whole key, not its prefix', async () => {
+test('compares the whole key, not only its prefix', async () => {
   const { list, clock } = setUp()
   const responses = [
     list.has('a', hashOf('key a')),
@@ -28,7 +28,7 @@ test('knows the whole key, not its prefix', async () => {
   expect(await Promise.all(responses)).toEqual([true, false, false])
 })
 
-test('any number of attempts cost one load a second, and each sees a load that began after it', async () => {
+test('loads at most once a second for all attempts, and after the start of each attempt', async () => {
   const { list, clock, keys, loads } = setUp()
   expect(await list.has('a', hashOf('key a'))).toBe(true)
   for (let second = 1; second <= 3; second += 1) {
@@ -41,7 +41,7 @@ test('any number of attempts cost one load a second, and each sees a load that b
   expect(loads).toEqual([1000, 2000, 3000, 4000])
 })
 
-test('a load that fails rejects those who wait for it, and the next one is tried', async () => {
+test('rejects the waiting attempts when a load fails, and loads again for the next one', async () => {
   const { clock } = setUp()
   const outcomes = [Promise.reject(new Error('away')), Promise.resolve(new Map([['a', hashOf('key a')]]))]
   const list = new KeyList({ clock, load: () => outcomes.shift()! })

@@ -1,6 +1,5 @@
-// Whether a key is right, for addresses with many failed log-ins. All of their attempts share one list of the active
-// keys, which is loaded once a second at most. So a right key always gets in, and a flood of wrong ones costs one query a
-// second.
+// Checks keys from addresses with many failed attempts. All of these attempts share one list of the active keys, which is loaded
+// at most once a second. So a valid key is always accepted, and a flood of wrong keys causes only one query a second.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { hashMatches } from '../access/api-key.ts'
@@ -8,7 +7,7 @@ import { hashMatches } from '../access/api-key.ts'
 const INTERVAL_MS = 1000
 
 export interface KeyListOptions {
-  /** Hashes of all active keys, by prefix. */
+  /** Resolves with the hashes of all active keys, by prefix. */
   readonly load: () => Promise<ReadonlyMap<string, string>>
   readonly clock: Clock
 }
@@ -23,7 +22,10 @@ export class KeyList {
     this.#options = options
   }
 
-  /** Resolves within one second plus the time of a query. Rejects when the list cannot be loaded. */
+  /**
+   * Resolves with true when the key is active, within one second plus the time of a query. Rejects when the list cannot be
+   * loaded.
+   */
   async has(prefix: string, hash: string): Promise<boolean> {
     this.#next ??= this.#loadLater()
     return hashMatches(hash, (await this.#next).get(prefix))

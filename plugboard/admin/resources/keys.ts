@@ -1,4 +1,4 @@
-// Admin keys over HTTP. The key is shown once. A key can make, and revoke, only keys that may do no more than itself.
+// Admin keys over HTTP. A key is shown once. A key can create and revoke only keys that have no more rights than itself.
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { VeraError } from '@vera-stack/shared/errors.ts'
@@ -29,12 +29,15 @@ export function addKeyOperations(app: OpenAPIHono<AdminEnv>, { store, clock }: A
     body: keySchema,
     store: store.adminKeys,
     show: rows => rows.map(row => keyBody(row, clock)),
-    list: { order: 'newest first', filters: { active: flagQuery('Neither revoked nor expired.') } },
+    list: {
+      order: 'newest first',
+      filters: { active: flagQuery('true: only keys that are neither revoked nor expired.') },
+    },
     create: {
-      summary: 'Make an API key',
+      summary: 'Create an API key',
       description:
-        'Only with scopes that the asking key holds itself, within its limits, and until it expires.',
-      result: 'The row, with the key itself.',
+        'The new key has only scopes that the key of the request has too, is within its limits, and does not expire later.',
+      result: 'The new key. Only this response contains the key itself.',
       input: newKeySchema,
       body: createdKeySchema,
       run: async (input, { key: own, by }) => {
@@ -46,17 +49,17 @@ export function addKeyOperations(app: OpenAPIHono<AdminEnv>, { store, clock }: A
           const names = missing.map(({ scope }) => scope).join(', ')
           throw new RequestError(
             'forbidden',
-            `Your key cannot hand out what it does not hold: ${names}.`,
+            `Your key cannot create a key with scopes that it does not have: ${names}. Remove these scopes, or use a key that has them.`,
             missing.map(({ index }) => ({
               pointer: `/scopes/${index}`,
-              detail: 'Your key does not hold it.',
+              detail: 'Your key does not have this scope.',
             })),
           )
         }
         if (!includesLimits(own.limits, limits)) {
-          throw new RequestError('forbidden', 'Your key cannot hand out more than its own limits.', [
-            { pointer: '/limits', detail: 'These are beyond the limits of your key.' },
-          ])
+          const detail =
+            'The limits are beyond the limits of your key. Choose services and mounts within them.'
+          throw new RequestError('forbidden', detail, [{ pointer: '/limits', detail }])
         }
         if (limits !== null) refuseUselessLimits(scopes, limits)
         const expiresAt = ttl === undefined ? own.expiresAt : new Date(clock.wallTime() + ttl * 1000)
@@ -64,7 +67,7 @@ export function addKeyOperations(app: OpenAPIHono<AdminEnv>, { store, clock }: A
           const until = own.expiresAt.toISOString()
           throw new RequestError(
             'forbidden',
-            `Your key expires at ${until}, and can make no key that lives longer.`,
+            `Your key expires at ${until}, so a key that it creates cannot expire later. Choose a shorter ttl.`,
             [{ pointer: '/ttl', detail: `This is later than ${until}.` }],
           )
         }
@@ -78,10 +81,12 @@ export function addKeyOperations(app: OpenAPIHono<AdminEnv>, { store, clock }: A
     },
     revoke: {
       description:
-        'It is refused from this moment on. Revoking it twice is no error. The asking key must hold all scopes of the key, ' +
-        'and its limits. The last active key with the scope `admin` needs `force`.',
+        'Plugboard refuses the key from this moment on. A second revocation is not an error. The key of the request must have ' +
+        'all scopes of the key, and must cover its limits. The last active key with the scope `admin` needs `force`.',
       fails: ['conflict'],
-      query: { force: flagQuery('Revoke even the last active key with the scope `admin`.') },
+      query: {
+        force: flagQuery('true: revoke the key even if it is the last active key with the scope `admin`.'),
+      },
       run: async (id, { force }, { key: own, by }) => {
         // Scopes and limits of a key never change.
         const { scopes, limits } = await store.adminKeys.get(id)
@@ -89,13 +94,13 @@ export function addKeyOperations(app: OpenAPIHono<AdminEnv>, { store, clock }: A
         if (missing.length > 0) {
           throw new VeraError(
             'forbidden',
-            `Your key cannot revoke a key that may do more than itself: it lacks ${missing.join(', ')}.`,
+            `Your key cannot revoke a key with more scopes: it lacks ${missing.join(', ')}. Use a key that has them.`,
           )
         }
         if (!includesLimits(own.limits, limits)) {
           throw new VeraError(
             'forbidden',
-            'Your key cannot revoke a key whose limits are wider than its own.',
+            'Your key cannot revoke a key whose limits are wider than its own. Use a key with wider limits.',
           )
         }
         return await store.adminKeys.revoke(id, by, { force })
@@ -110,7 +115,8 @@ function refuseUselessLimits(scopes: readonly string[], limits: KeyLimits): void
     throw new RequestError('invalid_request', 'A key with the scope admin cannot have limits.', [
       {
         pointer: '/limits',
-        detail: 'A key with the scope admin cannot have limits: it could make a key without limits.',
+        detail:
+          'A key with the scope admin cannot have limits, because it could create a key without limits.',
       },
     ])
   }

@@ -19,28 +19,29 @@ export interface ResourceNames {
   readonly path: `/v1/${string}`
   /** The tag of the operations, and the area of their scopes. */
   readonly tag: 'routes' | 'services' | 'tokens' | 'keys'
-  /** Name of the schema in the document. */
+  /** The name of the schema in the document. */
   readonly component: string
   /** Singular and plural in the names of operations: `getRoute`, `listRoutes`. */
   readonly operationId: readonly [one: string, many: string]
   readonly one: string
   readonly many: string
-  /** With article, and plural, in summaries. Default: `a` with `one`, and `many`. */
+  /** The singular with its article, and the plural, for summaries. Default: `a` with `one`, and `many`. */
   readonly title?: readonly [one: string, many: string]
 }
 
 interface Texts {
   readonly summary?: string
   readonly description?: string
-  /** Beyond those that the operation has on every resource. */
+  /** Error codes in addition to the codes that the operation has on every resource. */
   readonly fails?: readonly ErrorCode[]
 }
 
-/** Of every operation with a body. */
+/** Error codes of every operation with a body. */
 const BODY_FAILS = ['payload_too_large', 'unsupported_media_type'] as const
-/** Of every operation with If-Match. */
+/** Error codes of every operation with If-Match. */
 const PRECONDITION_FAILS = ['precondition_failed', 'precondition_required'] as const
 
+/** Returns the operations of a resource, each as a function of its own texts. */
 export function resourceOperations<Body extends z.ZodType>(
   names: ResourceNames,
   id: z.ZodType<string>,
@@ -120,7 +121,7 @@ export function resourceOperations<Body extends z.ZodType>(
           summary: change.summary ?? `Change ${title}`,
           ...described(change),
           request: { params, headers: ifMatchHeader, body: body(change.input) },
-          responses: { 200: { ...json(schema, `The ${one} as it is now.`), headers: ETAG_HEADER } },
+          responses: { 200: { ...json(schema, `The ${one} after the change.`), headers: ETAG_HEADER } },
         },
       ),
 
@@ -135,7 +136,7 @@ export function resourceOperations<Body extends z.ZodType>(
           summary: remove.summary ?? `Delete ${title}`,
           ...described(remove),
           request: { params, headers: ifMatchHeader },
-          responses: { 204: { description: 'It is gone.' } },
+          responses: { 204: { description: `The ${one} is deleted.` } },
         },
       ),
 
@@ -150,7 +151,7 @@ export function resourceOperations<Body extends z.ZodType>(
           summary: revoke.summary ?? `Revoke ${title}`,
           ...described(revoke),
           request: { params, ...queryOf(revoke.query) },
-          responses: { 200: { ...json(schema, `The ${one}, revoked.`), headers: ETAG_HEADER } },
+          responses: { 200: { ...json(schema, `The revoked ${one}.`), headers: ETAG_HEADER } },
         },
       ),
   }

@@ -1,4 +1,4 @@
-// A resource that exists in this test alone: its table gives it all common operations.
+// Tests the common operations with a resource that exists only in this test.
 
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import { VeraError } from '@vera-stack/shared/errors.ts'
@@ -103,13 +103,13 @@ async function call(method: string, path: string, headers: Record<string, string
 
 const add = (name: string) => call('POST', '/v1/things', {}, { name })
 
-test('create: the response has the URL and the ETag', async () => {
+test('the response to a creation has the URL and the ETag', async () => {
   const { status, headers, body } = await add('one')
   expect([status, body]).toEqual([201, { id: '1', name: 'one' }])
   expect([headers.get('location'), headers.get('etag')]).toEqual(['/v1/things/1', '"1"'])
 })
 
-test('list: a page, with a link to the next one', async () => {
+test('a list is a page with a link to the next page', async () => {
   for (const name of ['one', 'two', 'three']) await add(name)
   const first = await call('GET', '/v1/things?limit=2')
   expect(first.body).toMatchObject({ items: [{ name: 'one' }, { name: 'two' }], next: 'next' })
@@ -118,7 +118,7 @@ test('list: a page, with a link to the next one', async () => {
   expect([all.body, all.headers.get('link')]).toMatchObject([{ next: null }, null])
 })
 
-test('read: 304 while the row has the ETag of the client', async () => {
+test('responds to a read with 304 while the row has the ETag of the client', async () => {
   await add('one')
   const { headers } = await call('GET', '/v1/things/1')
   const etag = headers.get('etag') ?? ''
@@ -127,7 +127,7 @@ test('read: 304 while the row has the ETag of the client', async () => {
   expect((await call('GET', '/v1/things/1', { 'if-none-match': etag })).body).toMatchObject({ name: 'uno' })
 })
 
-test('change and delete: only with If-Match, and only the version that it names', async () => {
+test('changes and deletes a row only with an If-Match of its version', async () => {
   await add('one')
   const changed = await call('PATCH', '/v1/things/1', { 'if-match': '"1"' }, { name: 'uno' })
   expect([changed.status, changed.headers.get('etag')]).toEqual([200, '"2"'])
@@ -138,7 +138,7 @@ test('change and delete: only with If-Match, and only the version that it names'
   expect((await call('DELETE', '/v1/things/1', { 'if-match': '"2"' })).status).toBe(204)
 })
 
-test('a deleted row is not found, except with includeDeleted', async () => {
+test('finds a deleted row only with includeDeleted', async () => {
   await add('one')
   await call('DELETE', '/v1/things/1', { 'if-match': '*' })
   expect((await call('GET', '/v1/things/1')).body).toMatchObject({

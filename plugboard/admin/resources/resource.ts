@@ -1,6 +1,6 @@
-// The operations that all stored resources have in common: create, list by pages, read with an ETag, change and delete with
-// If-Match, revoke. A resource is a table: its names, its schemas, its store, and the functions that differ. From the table come
-// the routes of the application and their entries in the OpenAPI document.
+// The common operations of all stored resources: create, list by pages, read with an ETag, change and delete with If-Match,
+// revoke. A resource is a table of its names, its schemas, its store, and the functions that differ. The routes of the
+// application and their entries in the OpenAPI document are derived from this table.
 
 import type { OpenAPIHono, z } from '@hono/zod-openapi'
 import { type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
@@ -11,7 +11,7 @@ import { etagOf, ifMatchVersion, notModified } from '../http/etag.ts'
 import { flagQuery, pageBody } from '../http/page.ts'
 import { type ResourceNames, resourceOperations } from './resource-operations.ts'
 
-/** A row with a version. `deletedAt`: of a resource whose deleted rows can be read. */
+/** A row with a version. `deletedAt`: present when deleted rows of the resource can be read. */
 interface StoredRow {
   readonly id: string
   readonly version: number
@@ -26,15 +26,15 @@ export interface Caller {
 
 /** A row to change or to delete. */
 export interface Target<Row> {
-  /** As the path has it: an id, or another unique name. */
+  /** The id in the path, or another unique name. */
   readonly id: string
-  /** The version that If-Match asks for; undefined: any. */
+  /** The version that If-Match requires; undefined: any version. */
   readonly ifVersion: number | undefined
   /** Reads the row. Rejects with `not_found` when it has been deleted. */
   readonly read: () => Promise<Row>
 }
 
-/** The texts and error codes of an operation in the OpenAPI document, beyond those that follow from the names. */
+/** Texts and error codes of an operation in the OpenAPI document, in addition to those that are derived from the names. */
 interface OperationTexts {
   readonly summary?: string
   readonly description?: string
@@ -62,7 +62,7 @@ export interface Resource<
   }
   /** Returns the bodies of rows, in their order. */
   readonly show: (rows: readonly Row[]) => z.output<Body>[] | Promise<z.output<Body>[]>
-  /** `order`: how the list is sorted, for its summary. */
+  /** `order`: the order of the list, for its summary. */
   readonly list: { readonly order: string; readonly filters: Filters }
   readonly create: OperationTexts & {
     readonly operationId?: string
@@ -79,7 +79,7 @@ export interface Resource<
     readonly input: Change
     run(target: Target<Row>, input: z.output<Change>, caller: Caller): Promise<Row>
   }
-  /** Deleted rows can then be read with `includeDeleted`. */
+  /** When present, deleted rows can be read with `includeDeleted`. */
   readonly remove?: OperationTexts & {
     run(target: Target<Row>, caller: Caller): Promise<unknown>
   }
@@ -107,7 +107,7 @@ export function addResource<
 
   const show = async (row: Row): Promise<z.output<Body>> => {
     const [body] = await resource.show([row])
-    if (body === undefined) throw new Error(`no body was made of ${names.one} ${row.id}`)
+    if (body === undefined) throw new Error(`${names.one} ${row.id} has no body`)
     return body
   }
   const living = async (id: string): Promise<Row> => {
@@ -130,7 +130,7 @@ export function addResource<
 
   const listQuery = {
     ...resource.list.filters,
-    ...(keepsDeleted && { includeDeleted: flagQuery(`Deleted ${names.many} too.`) }),
+    ...(keepsDeleted && { includeDeleted: flagQuery(`true: include deleted ${names.many}.`) }),
   }
   add(app, operations.list(resource.list.order, listQuery), async c => {
     const { items, nextCursor } = await store.list(validOf(c, 'query'))
@@ -141,7 +141,9 @@ export function addResource<
     )
   })
 
-  const readQuery = keepsDeleted ? { includeDeleted: flagQuery('Also when it is deleted.') } : undefined
+  const readQuery = keepsDeleted
+    ? { includeDeleted: flagQuery(`true: read the ${names.one} even if it is deleted.`) }
+    : undefined
   add(app, operations.read(readQuery), async c => {
     const id = idOf(c)
     const { includeDeleted = false } = keepsDeleted ? validOf<{ includeDeleted?: boolean }>(c, 'query') : {}
@@ -174,7 +176,7 @@ export function addResource<
   }
 }
 
-/** The schemas of a table are type parameters here, from which hono cannot infer the type of a handler. */
+/** Adds an operation. The cast is needed because hono cannot infer the type of a handler from type parameters. */
 function add(
   app: OpenAPIHono<AdminEnv>,
   operation: Parameters<OpenAPIHono<AdminEnv>['openapi']>[0],

@@ -1,4 +1,4 @@
-// The rules of routes over HTTP, on a real database: what may be written, what is kept of it, what is shown.
+// Tests the rules of routes over HTTP, on a real database: the accepted options, the stored options, the shown options.
 
 import pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -29,7 +29,7 @@ const add = (body: object) => api.call('POST', '/v1/routes', { body })
 const change = (mount: string, body: object) =>
   api.call('PATCH', `/v1/routes/${encodeURIComponent(mount)}`, { body, headers: { 'if-match': '*' } })
 
-test('every problem is told at once, with its place', async () => {
+test('one error reports every problem with its place', async () => {
   const { status, body } = await add({
     mount: 'a.test',
     service: 'shop',
@@ -52,7 +52,7 @@ test('every problem is told at once, with its place', async () => {
   expect(body.detail).toContain('give "password" instead')
 })
 
-test('a rule that could not be enforced is refused, in new routes and in changes', async () => {
+test('rejects a rule that could not be enforced, in new routes and in changes', async () => {
   const jwt = '"issuer":"https://i.test","audience":"a","jwksUrl":"https://i.test/jwks"'
   const rules = [
     [`{"access":{"jwt":{${jwt},"claims":{"__proto__":"admin"}}}}`, '/options/access/jwt/claims/__proto__'],
@@ -72,7 +72,7 @@ test('a rule that could not be enforced is refused, in new routes and in changes
   }
 })
 
-test('a jwksUrl that leads to this machine or to a private network is refused, unless it is allowed', async () => {
+test('rejects a jwksUrl that leads to this machine or to a private network, unless it is allowed', async () => {
   const pointer = '/options/access/jwt/jwksUrl'
   const options = (jwksUrl: string) => ({ access: { jwt: { issuer: 'i', audience: 'a', jwksUrl } } })
   for (const url of [
@@ -100,12 +100,12 @@ test('a jwksUrl that leads to this machine or to a private network is refused, u
   expect((await change('a.test', { options: options('http://localhost:1/') })).status).toBe(200)
   expect((await change('a.test', { options: options('https://10.0.0.1/') })).status).toBe(200)
   expect((await change('a.test', { options: options('https://10.0.0.1/') })).status).toBe(200)
-  // What the rule refuses is no reason to refuse a change of something else.
+  // The stored URL violates the rule, but changes of other options are still accepted.
   api = await AdminApiHarness.create(database.open().store)
   expect((await change('a.test', { options: { stripMount: true } })).status).toBe(200)
 })
 
-test('a password is kept as a hash alone, and readers of changes do not see even that', async () => {
+test('stores only the hash of a password, and does not show the hash in changes', async () => {
   const users = [{ name: 'ada', password: 'correct horse' }]
   const created = await add({ mount: 'a.test', service: 'shop', options: { access: { basic: { users } } } })
   expect(created.status).toBe(201)
@@ -123,7 +123,7 @@ test('a password is kept as a hash alone, and readers of changes do not see even
   expect(JSON.stringify(changes.body)).toContain('***')
 })
 
-test('a route that responds by itself needs no service; others do', async () => {
+test('only a route with a response of Plugboard itself needs no service', async () => {
   const redirect = { to: 'https://new.test' }
   const created = await add({ mount: 'old.test', options: { redirect } })
   expect(created).toMatchObject({
@@ -172,18 +172,18 @@ test('the old name of an option is rejected with its new name, in new routes and
   )
   await add({ mount: 'a.test', service: 'shop' })
   expect(await change('a.test', { options: { answer: response } })).toMatchObject(renamed)
-  // Only a route has options with former names.
+  // Only options of routes have former names.
   const elsewhere = await add({ mount: 'b.test', service: 'shop', answer: response })
   expect(elsewhere.body.detail).toBe('/answer: unknown field')
 })
 
-test('the database says so too, whoever writes', async () => {
+test('the database itself rejects a route without a service and without a response', async () => {
   await add({ mount: 'old.test', options: { redirect: { to: 'https://new.test' } } })
   const write = query(`UPDATE plugboard.routes SET options = '{}'`)
   await expect(write).rejects.toMatchObject({ constraint: 'routes_service_or_response' })
 })
 
-test('an option of a newer version stays when another option changes, and its requirement is not shown', async () => {
+test('keeps an option of a newer version when another option changes, and does not show its requirement', async () => {
   await add({ mount: 'a.test', service: 'shop' })
   await query(`UPDATE plugboard.routes SET options = '{"geo": ["NZ"], "requires": {"geo": "0.3.0"}}'`)
   const changed = await change('a.test', { options: { stripMount: true } })
@@ -193,7 +193,7 @@ test('an option of a newer version stays when another option changes, and its re
   expect(rows).toEqual([{ options: { geo: ['NZ'], stripMount: true, requires: { geo: '0.3.0' } } }])
 })
 
-test('a redirect that leads back is refused, also when it is the mount that moves', async () => {
+test('rejects a redirect to its own mount, also when the mount moves', async () => {
   const options = { redirect: { to: 'https://www.a.test/' } }
   expect((await add({ mount: 'www.a.test', options })).body.errors).toMatchObject([
     { pointer: '/options/redirect/to', detail: expect.stringContaining('leads back') },

@@ -60,7 +60,7 @@ describe('routes', () => {
     expect(deleted.body.deletedAt).toMatch(/^\d{4}-/)
   })
 
-  test('without requests are listed, and deleted within the limits of the key', async () => {
+  test('without requests are listed, and are deleted only within the limits of the key', async () => {
     await store.routeActivity.record([])
     const used = (await addRoute('used.shop.test')).body
     await addRoute('unused.shop.test')
@@ -90,25 +90,28 @@ describe('routes', () => {
     expect((await prune({ unusedFor: '59m' })).errors).toMatchObject([{ pointer: '/unusedFor' }])
   })
 
-  test('a mount conflict names the other route and the field', async () => {
+  test('a mount conflict names the other route, the field and the remedy', async () => {
     await addRoute('app.example.com/api')
     const { status, body } = await addRoute('app.example.com/api/v1')
     expect(status).toBe(409)
     expect(body).toMatchObject({ code: 'mount_conflict', errors: [{ pointer: '/mount' }] })
     expect(body.detail).toContain('app.example.com/api')
+    expect(body.detail).toMatch(
+      /Choose another mount, or delete the other route: plugboard route rm [0-9a-f-]{36}$/,
+    )
   })
 
   test.each([
     ['app.example.com/_plugboard/x', 'mount'],
     ['not a host', 'mount'],
     ['http://app.example.com', 'mount'],
-  ])('the mount %j is refused with its field', async (mount, field) => {
+  ])('rejects the mount %j and names its field', async (mount, field) => {
     const { status, body } = await addRoute(mount)
     expect(status).toBe(400)
     expect(body).toMatchObject({ code: 'invalid_request', errors: [{ pointer: `/${field}` }] })
   })
 
-  test('an unknown service is named', async () => {
+  test('an error names an unknown service', async () => {
     const { body } = await api.call('POST', '/v1/routes', { body: { mount: 'a.test', service: 'nope' } })
     expect(body).toMatchObject({ status: 400, code: 'invalid_request', errors: [{ pointer: '/service' }] })
   })
@@ -136,7 +139,7 @@ describe('routes', () => {
     ['cursor=made-up', 'cursor'],
     ['includeDeleted=yes', 'includeDeleted'],
     ['colour=red', 'colour'],
-  ])('the query ?%s is refused with its parameter', async (query, parameter) => {
+  ])('rejects the query ?%s and names its parameter', async (query, parameter) => {
     const { status, body } = await api.call('GET', `/v1/routes?${query}`)
     expect(status).toBe(400)
     expect(body.errors).toMatchObject([{ parameter }])
@@ -144,7 +147,7 @@ describe('routes', () => {
 })
 
 describe('services', () => {
-  test('a policy is merged: named keys change, null removes, the rest stays', async () => {
+  test('a policy is merged: keys of the patch change, null removes a key, other keys stay', async () => {
     const policy = { retries: 1, idleTimeoutMs: 5000, hostHeader: { fixed: 'inner.test' } }
     const { etag } = await api.call('POST', '/v1/services', { body: { name: 'web', policy } })
     const { body } = await api.call('PATCH', '/v1/services/web', {
@@ -154,14 +157,14 @@ describe('services', () => {
     expect(body.policy).toEqual({ retries: 3, hostHeader: { fixed: 'inner.test' } })
   })
 
-  test('each wrong part of a policy is named', async () => {
+  test('an error names each wrong part of a policy', async () => {
     const policy = { retries: 99, balancing: 'best', colour: 'red' }
     const { body } = await api.call('POST', '/v1/services', { body: { name: 'web', policy } })
     const pointers = (body.errors as { pointer: string }[]).map(({ pointer }) => pointer)
     expect(pointers.sort()).toEqual(['/policy/balancing', '/policy/colour', '/policy/retries'])
   })
 
-  test('a name is unique, and a service with routes stays', async () => {
+  test('rejects a used name, and the deletion of a service with routes', async () => {
     const twice = await api.call('POST', '/v1/services', { body: { name: 'shop' } })
     expect(twice.body).toMatchObject({ status: 409, code: 'conflict', errors: [{ pointer: '/name' }] })
     await addRoute('a.test')
@@ -170,7 +173,7 @@ describe('services', () => {
     expect(removed.body.detail).toContain('a.test')
   })
 
-  test('search finds parts of names', async () => {
+  test('a search finds parts of names', async () => {
     await api.call('POST', '/v1/services', { body: { name: 'shop-eu' } })
     const { body } = await api.call('GET', '/v1/services?search=eu')
     expect((body.items as { name: string }[]).map(({ name }) => name)).toEqual(['shop-eu'])
@@ -178,7 +181,7 @@ describe('services', () => {
 })
 
 describe('preconditions', () => {
-  test('If-None-Match answers 304 without a body', async () => {
+  test('responds to a matching If-None-Match with 304 and no body', async () => {
     const { etag } = await api.call('GET', '/v1/services/shop')
     for (const tag of [etag, `W/${etag}`, `"9", ${etag}`, '*']) {
       const same = await api.call('GET', '/v1/services/shop', { headers: { 'if-none-match': tag } })
@@ -194,7 +197,7 @@ describe('preconditions', () => {
     ['W/"1"', 412, 'precondition_failed'],
     ['"7", "8"', 412, 'precondition_failed'],
     ['1', 400, 'invalid_request'],
-  ])('If-Match %j is answered with %i', async (tag, status, code) => {
+  ])('responds to If-Match %j with %i', async (tag, status, code) => {
     const headers: Record<string, string> = tag === undefined ? {} : { 'if-match': tag }
     const patch = await api.call('PATCH', '/v1/services/shop', { headers, body: { name: 'other' } })
     expect(patch.body).toMatchObject({ status, code })
@@ -203,7 +206,7 @@ describe('preconditions', () => {
     expect((await api.call('GET', '/v1/services/shop')).body.version).toBe(1)
   })
 
-  test.each(['"1"', '*', '"9", "1"'])('If-Match %s lets a change through', async tag => {
+  test.each(['"1"', '*', '"9", "1"'])('accepts a change with If-Match %s', async tag => {
     const headers = { 'if-match': tag }
     const { status } = await api.call('PATCH', '/v1/services/shop', {
       headers,
@@ -212,7 +215,7 @@ describe('preconditions', () => {
     expect(status).toBe(200)
   })
 
-  test('of many changes from one version, one wins', async () => {
+  test('accepts only one of many changes from the same version', async () => {
     const headers = { 'if-match': '"1"' }
     const responses = await Promise.all(
       Array.from({ length: 20 }, (_, retries) =>
@@ -225,7 +228,7 @@ describe('preconditions', () => {
     expect((await api.call('GET', '/v1/services/shop')).body.version).toBe(2)
   })
 
-  test('patches of one policy under If-Match * are all merged', async () => {
+  test('merges all concurrent patches of a policy with If-Match *', async () => {
     const keys = ['idleTimeoutMs', 'upgradeIdleTimeoutMs', 'responseHeadTimeoutMs', 'maxStreams']
     const headers = { 'if-match': '*' }
     const responses = await Promise.all(

@@ -1,4 +1,4 @@
-// Routes over HTTP: host and path → service.
+// Routes over HTTP: each leads from a host and a path to a service, or has a response of Plugboard itself.
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { parseMount } from '@vera-stack/shared/mounts.ts'
@@ -26,23 +26,23 @@ import { body, json, operation } from '../http/openapi.ts'
 import { validationError } from '../http/problem.ts'
 import { addResource } from './resource.ts'
 
-/** The parameter of paths. */
+/** The parameter `id` of paths. */
 const idOrMount = storedText(1, 1300)
   .superRefine((text, context) => {
     const parsed = parseMount(text)
     if (!isId(text) && !parsed.ok) context.addIssue({ code: 'custom', message: parsed.problem })
   })
   .openapi({
-    description: 'Id, or the mount, whose `/` are sent as `%2F`.',
+    description: 'The id or the mount of the route. Send each `/` of the mount as `%2F`.',
     example: 'app.example.com/api',
   })
 
-/** What only shows in the whole of a route. */
+/** Throws for problems that depend on several fields of the route. */
 function refuseProblems(route: Parameters<typeof routeProblems>[0]): void {
   refuse(routeProblems(route))
 }
 
-/** Finds a URL whose text shows that Plugboard would not connect to its address. */
+/** Throws for a `jwksUrl` whose text shows that Plugboard would not connect to its address. */
 function refuseInnerAddress(outbound: OutboundNetworks, access: AccessInput | null | undefined): void {
   const url = access?.jwt?.jwksUrl
   const message = url === undefined ? undefined : outbound.problemOfHost(new URL(url).hostname)
@@ -67,20 +67,20 @@ const pruneOperation = operation(
     tags: ['routes'],
     summary: 'Delete routes without requests',
     description:
-      'Deletes routes that had no request for the given time. Only time counts during which at least one replica recorded ' +
-      'requests. A key with limits deletes routes within its limits. Routes with a lifetime stay, because they end by ' +
-      'themselves.',
+      'Deletes routes that had no request for the given time. Time counts only while at least one replica recorded ' +
+      'requests. A key with limits deletes only routes within its limits. Routes with a lifetime stay, because Plugboard ' +
+      'deletes them at the end of their lifetime.',
     request: {
       body: body(routePruningSchema),
     },
     responses: {
-      200: json(prunedRoutesSchema, 'The routes.'),
+      200: json(prunedRoutesSchema, 'The deleted routes.'),
     },
   },
 )
 
 export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store, outbound }: AdminDependencies): void {
-  /** `service`: a name or an id, as the request has it. */
+  /** `service`: the name or the id in the request. */
   const refuseBeyond = async (key: AdminKey, mount: string, service: string | null, inBody = true) => {
     if (key.limits === null) return
     const found = service === null ? undefined : await store.services.find(service)
@@ -117,8 +117,10 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store, outbound
       filters: {
         host: storedText(0, 255, 'app.example.com')
           .optional()
-          .openapi({ description: 'Exactly this host pattern.' }),
-        service: serviceRef.optional(),
+          .openapi({ description: 'Only routes with exactly this host pattern.' }),
+        service: serviceRef
+          .optional()
+          .openapi({ description: 'Only routes to this service, by name or id.' }),
       },
     },
     create: {
@@ -145,7 +147,7 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store, outbound
           const { mount = before.mount, service = before.serviceName } = fields
           await refuseBeyond(key, before.mount, before.serviceName, false)
           await refuseBeyond(key, mount, service)
-          // Only the options that this version can read are checked: a newer version may have stored others.
+          // Checks only the options that this version can read. A newer version may have stored others.
           const { tenantHeader, rules } = resolveRouteOptions(options)
           refuseProblems({ mount, service, options: { ...rules, tenantHeader: tenantHeader ?? undefined } })
           return store.routes.update(
@@ -157,7 +159,7 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store, outbound
       },
     },
     remove: {
-      description: 'Open requests and WebSockets on it go on.',
+      description: 'Open requests and WebSockets on the route continue.',
       run: async ({ id, ifVersion, read }, { key, by }) => {
         if (key.limits !== null) {
           const { mount, serviceName } = await read()

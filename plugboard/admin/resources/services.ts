@@ -1,4 +1,4 @@
-// Services over HTTP: a named pool of backends and the policy for its traffic.
+// Services over HTTP. A service is a named pool of backends, with a policy for its traffic.
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { AdminKey, Service } from '../../database/store/store.ts'
@@ -9,7 +9,7 @@ import { newServiceSchema, serviceBody, serviceChangeSchema, serviceSchema } fro
 import { changeMerged, mergePatch } from '../http/merge-patch.ts'
 import { addResource, type Caller, type Target } from './resource.ts'
 
-/** An alias takes over the lines of telephones that announce it, as a name does. */
+/** Throws for aliases beyond the limits of the key. An alias gets the lines of telephones that announce it, as a name does. */
 function refuseAliasesBeyondLimits(
   key: AdminKey,
   policy: { readonly aliases?: readonly string[] | null | undefined } | undefined,
@@ -33,14 +33,19 @@ export function addServiceOperations(app: OpenAPIHono<AdminEnv>, { store }: Admi
       one: 'service',
       many: 'services',
     },
-    id: storedText(1, 63, 'shop').openapi({ description: 'Name or id.', example: 'shop' }),
+    id: storedText(1, 63, 'shop').openapi({
+      description: 'The name or the id of the service.',
+      example: 'shop',
+    }),
     body: serviceSchema,
     store: store.services,
     show: rows => rows.map(serviceBody),
     list: {
       order: 'by name',
       filters: {
-        search: storedText(1, 63, 'shop').optional().openapi({ description: 'The name contains this.' }),
+        search: storedText(1, 63, 'shop')
+          .optional()
+          .openapi({ description: 'Only services whose name contains this text.' }),
       },
     },
     create: {
@@ -56,8 +61,8 @@ export function addServiceOperations(app: OpenAPIHono<AdminEnv>, { store }: Admi
     },
     change: {
       description:
-        'A new name keeps the traffic: the old name becomes an alias in the policy, so telephones that announce it still ' +
-        'serve the service. Give `policy.aliases` too to decide about the aliases yourself.',
+        'A new name does not interrupt traffic: the old name becomes an alias in the policy, so telephones that announce the ' +
+        'old name still serve the service. Send `policy.aliases` too to set the aliases yourself.',
       input: serviceChangeSchema,
       fails: ['conflict'],
       run: async (target, { policy: patch, ...fields }, caller) => {
@@ -77,7 +82,7 @@ export function addServiceOperations(app: OpenAPIHono<AdminEnv>, { store }: Admi
       },
     },
     remove: {
-      description: 'Its routes must be gone already.',
+      description: 'Delete the routes of the service first.',
       fails: ['conflict'],
       run: async (target, caller) => {
         await refuseBeyond(caller, target)

@@ -1,5 +1,5 @@
-// The keys that sign the tokens of telephones: list, rotate, remove over HTTP, and the public halves as a JWKS
-// (RFC 7517) for whoever wants to verify tokens. The JWKS comes from memory: it works without the database.
+// The keys that sign the tokens of telephones: list, rotate and remove over HTTP. Other programs verify tokens with the public
+// keys, which are available as a JWKS (RFC 7517). The JWKS is served from memory, so it works without the database.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { storedText } from '../../database/store/stored-text.ts'
@@ -20,7 +20,10 @@ const listOperation = operation(
     tags,
     summary: 'List signing keys, newest first',
     responses: {
-      200: json(z.strictObject({ items: z.array(signingKeySchema) }).openapi('SigningKeys'), 'All of them.'),
+      200: json(
+        z.strictObject({ items: z.array(signingKeySchema) }).openapi('SigningKeys'),
+        'All signing keys.',
+      ),
     },
   },
 )
@@ -31,8 +34,8 @@ const rotateOperation = operation(
     path: '/v1/signing-keys/rotate',
     operationId: 'rotateSigningKey',
     tags,
-    summary: 'Make a new signing key',
-    description: 'The ones before sign no more; the tokens they signed stay good.',
+    summary: 'Create a new signing key',
+    description: 'Earlier keys no longer sign tokens. Tokens that they have signed stay valid.',
     responses: { 201: json(signingKeySchema, 'The new key.') },
   },
 )
@@ -44,9 +47,12 @@ const removeOperation = operation(
     operationId: 'removeSigningKey',
     tags,
     summary: 'Remove a signing key',
-    description: 'Every token that it signed is refused from now on, and its tunnels close.',
-    request: { params: z.object({ kid: storedText(1, 255).openapi({ description: 'Its id.' }) }) },
-    responses: { 204: { description: 'It is gone.' } },
+    description:
+      'Plugboard then refuses each token that the key has signed, and closes the tunnels with these tokens.',
+    request: {
+      params: z.object({ kid: storedText(1, 255).openapi({ description: 'The id of the signing key.' }) }),
+    },
+    responses: { 204: { description: 'The signing key is removed.' } },
   },
 )
 
@@ -67,14 +73,14 @@ export function addSigningKeyOperations(app: OpenAPIHono<AdminEnv>, deps: AdminD
   })
 }
 
-/** Public: no credential. */
+/** Adds the operation for the JWKS. It is public and needs no credential. */
 export function addJwks(app: OpenAPIHono<AdminEnv>, { directory }: AdminDependencies): void {
   app.openAPIRegistry.registerPath({
     method: 'get',
     path: '/.well-known/jwks.json',
     operationId: 'getJwks',
     tags,
-    summary: 'Public keys that tokens are verified with',
+    summary: 'Read the public keys for the verification of tokens',
     security: [],
     responses: {
       200: json(z.strictObject({ keys: z.array(jsonObject) }).openapi('Jwks'), 'A JWK set.'),

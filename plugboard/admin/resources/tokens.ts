@@ -1,4 +1,4 @@
-// Tokens of telephones over HTTP. The JWT is shown once, when it is issued; what is listed is who may do what.
+// Tokens of telephones over HTTP. Only the response to the issue of a token has the JWT. Lists show the rights of each token.
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { asTokenId } from '../../common/ids/row-ids.ts'
@@ -29,14 +29,17 @@ export function addTokenOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepend
     body: tokenSchema,
     store: store.tokens,
     show,
-    list: { order: 'newest first', filters: { active: flagQuery('Neither revoked nor expired.') } },
+    list: {
+      order: 'newest first',
+      filters: { active: flagQuery('true: only tokens that are neither revoked nor expired.') },
+    },
     create: {
       operationId: 'issueToken',
       summary: 'Issue a token for a telephone',
       description:
-        'A telephone with a token for a service receives traffic of this service: a key with this scope and without limits ' +
-        'can give away all traffic.',
-      result: 'The token, with its JWT.',
+        'A telephone with a token for a service receives traffic of this service. So a key with this scope and without limits ' +
+        'can redirect all traffic.',
+      result: 'The new token. Only this response contains the JWT.',
       input: newTokenSchema,
       body: issuedTokenSchema,
       run: async ({ name, services = [], mounts = [], limits, ttl }, { key, by }) => {
@@ -48,7 +51,8 @@ export function addTokenOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepend
       },
     },
     revoke: {
-      description: 'Its tunnels close on every replica at once. Doing it twice is no error.',
+      description:
+        'Plugboard closes the tunnels with this token on every replica at once. A second revocation is not an error.',
       run: async (id, _query, { key, by }) => {
         const tokenId = asTokenId(id)
         if (key.limits !== null) refuseBeyondLimits(key, await store.tokens.get(tokenId))

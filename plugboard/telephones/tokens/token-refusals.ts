@@ -4,10 +4,12 @@
 import { z } from 'zod'
 
 export const tokenRefusalsSchema = z.strictObject({
-  tunnels: z.int().meta({ description: 'Dials over the limit of tunnels.' }),
-  claims: z.int().meta({ description: 'Mounts over the limit of claims.' }),
+  tunnels: z
+    .int()
+    .meta({ description: 'Connections that Plugboard refused because of the limit of tunnels.' }),
+  claims: z.int().meta({ description: 'Mounts that Plugboard refused because of the limit of claims.' }),
   announcements: z.int().meta({
-    description: 'Announcements and renewals over the rate, and announcements of too much memory.',
+    description: 'Announcements and renewals over the rate, and announcements that need too much memory.',
   }),
 })
 export type TokenRefusals = z.infer<typeof tokenRefusalsSchema>
