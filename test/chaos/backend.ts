@@ -1,7 +1,7 @@
-// The web server beside one Telephone. Each answer says whose it is (service, telephone), what it answers (nonce,
-// method, Host and target as they came, digest of the body), and carries the bytes that its nonce stands for.
+// The web server beside one Telephone. Each response names its sender (service, Telephone) and its request (nonce, method,
+// Host and target as received, digest of the body). Its body has the bytes that belong to the nonce.
 //
-//   /<nonce>?bytes=&pieces=&everyMs=&length=1     `length`: with a Content-Length, else in chunks
+//   /<nonce>?bytes=&pieces=&everyMs=&length=1     `length`: with Content-Length, else in chunks
 
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
@@ -37,7 +37,7 @@ export class ChaosBackend {
 
   async #respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await readBody(request)
-    // Whoever asked has gone away: there is nobody to answer.
+    // The connection has ended, so a response is not possible.
     if (body === undefined) return
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://backend')
     const nonce = pathname.slice(1)
@@ -62,7 +62,7 @@ async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   try {
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk)
   } catch {
-    // The Telephone was killed, or gave the request up; the client sees that for itself.
+    // The Telephone was killed, or has cancelled the request. The client notices it itself.
     return undefined
   }
   return Buffer.concat(chunks)

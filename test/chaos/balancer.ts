@@ -1,13 +1,13 @@
-// A dumb load balancer: a connection goes to the next replica in turn whose `/readyz` says 200. It looks at no byte
-// and retries nothing; what breaks behind it breaks for the client. It remembers which connection went where, so
-// that a failure can be laid at the right door.
+// A simple load balancer: it sends each connection to the next replica in turn whose `/readyz` responds with 200. It does not
+// parse the bytes and retries no request, so the client sees each failure. It stores the replica of each connection, so that
+// a failure can be assigned to that replica.
 
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { resetSocket } from '../../shared/net/reset-socket.ts'
 import { send } from '../support/http/http-client.ts'
 
-/** Between two looks at a replica, and for its answer, ms. */
+/** The time between two checks of a replica, and the time limit of its response, ms. */
 export const CHECK_INTERVAL_MS = 500
 export const CHECK_TIMEOUT_MS = 1000
 
@@ -51,14 +51,16 @@ export class Balancer {
     return this.#targets.some(target => target.name === name && target.healthy)
   }
 
-  /** Where the connection of a client's port went; asked once. Undefined: nowhere. */
+  /**
+   * Returns the replica for the connection from a client's port, and removes the entry. Undefined: no replica was available.
+   */
   takeReplicaOf(clientPort: number): string | undefined {
     const name = this.#chosen.get(clientPort)
     this.#chosen.delete(clientPort)
     return name
   }
 
-  /** Resolves at the next look that finds the replica as wanted; at once when it is so. */
+  /** Resolves when a check finds the replica in this state; at once when it is already in it. */
   untilHealth(name: string, healthy: boolean): Promise<void> {
     return new Promise(resolve => {
       const look = (): void => {
@@ -130,12 +132,12 @@ async function isReady({ adminPort: port }: Target): Promise<boolean> {
   try {
     return (await send({ port, path: '/readyz', timeoutMs: CHECK_TIMEOUT_MS })).status === 200
   } catch {
-    // Nobody there, or silent: that is what is asked.
+    // The replica refuses the connection or does not respond, so it is not ready.
     return false
   }
 }
 
-/** `ms`, or less when the signal comes. */
+/** Resolves after `ms`, or earlier when the signal is aborted. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise(resolve => {
     if (signal.aborted) return resolve()

@@ -1,5 +1,5 @@
-// Each kind of incident once, against the bundles: two minutes. CHAOS_SEED repeats the schedule of an earlier run,
-// CHAOS_LOG names a file for what all processes have printed. README.md says what the table at the end means.
+// Runs each kind of incident once against the bundles, in two minutes. CHAOS_SEED repeats the schedule of an earlier run.
+// CHAOS_LOG names a file for the output of all processes. README.md explains the table at the end.
 
 import { join } from 'node:path'
 import { expect, it } from 'vitest'

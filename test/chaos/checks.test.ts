@@ -1,4 +1,4 @@
-// The checks of a chaos run, each with something that it must catch: a check that cannot fail says nothing.
+// Proves that each check of a chaos run can fail: each one gets a fault that it must report.
 
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
@@ -23,7 +23,7 @@ const PLAN: Plan = {
   withLength: false,
 }
 
-describe('an answer', () => {
+describe('a response', () => {
   let server: Server | undefined
 
   afterEach(async () => {
@@ -56,18 +56,18 @@ describe('an answer', () => {
   })
 
   it.each([
-    ['cut and whole to look at', { ...right }, payload('n1', 999)],
+    ['that is cut and looks complete', { ...right }, payload('n1', 999)],
     ['with another body', { ...right }, payload('n2', 1000)],
     ['to another request', { ...right, 'x-nonce': 'n2' }, payload('n1', 1000)],
     ['to another host', { ...right, 'x-seen': `GET b.test ${targetOf(PLAN)}` }, payload('n1', 1000)],
     ['to another upload', { ...right, 'x-body': `1 ${digest(Buffer.from('x'))}` }, payload('n1', 1000)],
-    ['of nobody', {}, payload('n1', 1000)],
+    ['without the name of a sender', {}, payload('n1', 1000)],
   ])('%s is wrong', async (_name, fields, body) => {
     const outcome = await from((_request, response) => response.writeHead(200, fields).end(body))
     expect(outcome.kind).toBe('wrong')
   })
 
-  it('that breaks off is cut, or broken before its head', async () => {
+  it('whose connection closes early is cut, or broken before its head', async () => {
     const cut = await from((_request, response) => {
       response.writeHead(200, right).write('half', () => response.destroy())
     })
@@ -89,7 +89,7 @@ describe('an answer', () => {
   })
 })
 
-describe('a judgement', () => {
+describe('the judgement of results', () => {
   const moved = (): RouteHistory => {
     const routes = new RouteHistory()
     routes.begin('a.test', 'old')
@@ -105,7 +105,7 @@ describe('a judgement', () => {
   })
   const by = (service: string): Outcome => ({ kind: 'answered', service })
 
-  it('knows the old route from the new, and the time in between', () => {
+  it('distinguishes the old route, the new route, and the time in between', () => {
     const complaintsAbout = (service: string, sentAtMs: number): number => {
       const judgement = new Judgement(moved())
       judgement.take(asked(by(service), sentAtMs))
@@ -119,7 +119,7 @@ describe('a judgement', () => {
     expect(complaintsAbout('other', 1050)).toBe(1)
   })
 
-  it('takes both routes while nobody knows what became of an edit', () => {
+  it('accepts both routes while the result of an edit is unknown', () => {
     const routes = moved()
     routes.edit('a.test', null, 3000)(undefined)
     expect(routes.possible('a.test', 9000, 9001, 0)).toEqual(new Set(['new', null]))
@@ -127,7 +127,7 @@ describe('a judgement', () => {
     expect(routes.possible('a.test', 9600, 9601, 0)).toEqual(new Set([null]))
   })
 
-  it('excuses what an incident excuses, and nothing else', () => {
+  it('excuses only the failures that an incident excuses', () => {
     const incident: Incident = {
       name: 'something',
       fromMs: 0,
@@ -144,7 +144,7 @@ describe('a judgement', () => {
     expect(complaints).toHaveLength(1)
   })
 
-  it('wants 404 where there is no route, and nowhere else', () => {
+  it('requires 404 for a host without a route, and rejects it for a host with one', () => {
     const routes = moved()
     routes.edit('a.test', null, 5000)(5000)
     const judgement = new Judgement(routes)
@@ -158,7 +158,7 @@ describe('a judgement', () => {
 })
 
 describe('the clock of a run', () => {
-  it('leaves out the time in which this process stood still, and counts it', () => {
+  it('excludes the time in which this process was stopped, and counts it', () => {
     let timeMs = 1000
     const clock = new RunClock(() => timeMs)
     const later = (ms: number): number => {
@@ -168,7 +168,7 @@ describe('the clock of a run', () => {
     expect(later(20)).toBe(1020)
     expect(later(200)).toBe(1220)
     expect(clock.stalls).toEqual({ count: 0, ms: 0 })
-    // The usual distance of two looks stays in.
+    // The usual distance between two checks is not excluded.
     expect(later(2020)).toBe(1240)
     expect(later(20)).toBe(1260)
     expect(clock.stalls).toEqual({ count: 1, ms: 2000 })
@@ -184,7 +184,7 @@ describe('the clock of a run', () => {
     expect(clock.stalls).toEqual({ count: 0, ms: 0 })
   })
 
-  it('looks at the time by itself', async () => {
+  it('checks the time by itself', async () => {
     let looks = 0
     const seen = Promise.withResolvers<void>()
     const clock = new RunClock(() => {

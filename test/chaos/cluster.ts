@@ -1,5 +1,5 @@
-// Everything that is broken on purpose: Postgres, three replicas, ten Telephones with their backends. It starts,
-// stops and observes; what happens when is the schedule's.
+// The tested cluster: Postgres, three replicas, and ten Telephones with their backends. This file starts, stops and observes
+// them. The schedule decides when each incident happens.
 
 import { join } from 'node:path'
 import { silentLogger } from '@vera-stack/shared/log.ts'
@@ -11,7 +11,7 @@ import { ChaosBackend } from './backend.ts'
 import { Replica } from './replica.ts'
 import { TelephonePlace } from './telephone-place.ts'
 
-/** Telephones of each service: the loss of one is no loss where there are others. */
+/** The number of Telephones of each service. A service with several Telephones stays available without one of them. */
 export const SERVICES: Readonly<Record<string, number>> = { solo: 1, lone: 1, pair: 2, trio: 3, three: 3 }
 const REPLICAS = 3
 /** Each Telephone holds two tunnels. */
@@ -19,10 +19,10 @@ const TUNNELS = 2
 /** A Telephone that has met a dead replica avoids it for a minute. */
 const SETTLE_MS = 120_000
 
-/** What takes longer than this is worth a line, ms. */
+/** A wait that is longer than this is printed, ms. */
 const LONG_MS = 15_000
 
-/** Bundles to run instead of the sources. */
+/** The bundles that run instead of the sources. */
 export interface Programs {
   readonly plugboard?: string
   readonly telephone?: string
@@ -38,19 +38,19 @@ export class ChaosCluster {
   #token = ''
   #postgres: EmbeddedPostgres | undefined
 
-  /** A run that breaks off leaves nobody behind. */
+  /** Kills all processes of the run when this process exits early. */
   readonly #killAll = (): void => {
     for (const { pid } of processesIn(this.#folder)) {
       try {
         process.kill(pid, 'SIGKILL')
       } catch (error) {
-        // One that ended with another that was killed just now.
+        // The process has ended together with one that was killed before it.
         if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
       }
     }
   }
 
-  /** `say` is told what keeps the cluster from being whole, when that takes long. */
+  /** `say` prints the reason why the cluster is not complete, when the wait for it is long. */
   constructor(programs: Programs, say: (text: string) => void) {
     this.#programs = programs
     this.#say = say
@@ -86,7 +86,7 @@ export class ChaosCluster {
 
   replica(name: string): Replica {
     const found = this.replicas.find(replica => replica.name === name)
-    if (found === undefined) throw new Error(`no replica ${name}`)
+    if (found === undefined) throw new Error(`unknown replica ${name}`)
     return found
   }
 
@@ -94,13 +94,13 @@ export class ChaosCluster {
     return this.replicas.filter(other => other !== replica)
   }
 
-  /** Lines of a service as a replica knows them: how many in all. */
+  /** Resolves with the number of lines of a service in the registry of a replica. */
   async linesOf(replica: Replica, service: string): Promise<number> {
     const lines = (await replica.view()).lines.find(row => row.service === service)
     return Object.values(lines?.replicas ?? {}).reduce((sum, count) => sum + count, 0)
   }
 
-  /** The processes of a telephone that have a line anywhere, once for each tunnel. */
+  /** Resolves with the processes of a Telephone that have a line on any replica, once for each tunnel. */
   async instancesOf(telephone: TelephonePlace): Promise<string[]> {
     const rows = await Promise.all(this.replicas.map(replica => replica.telephones()))
     return rows
@@ -109,12 +109,12 @@ export class ChaosCluster {
       .map(({ instance }) => instance)
   }
 
-  /** All is well: replicas linked and in step, each Telephone with its tunnels on different replicas. */
+  /** Resolves when replicas are linked and agree, and each Telephone has its tunnels on different replicas. */
   settled(): Promise<true> {
     const sinceMs = performance.now()
     let told = ''
     return eventually(
-      'the cluster is whole',
+      'the cluster is complete',
       async () => {
         const missing = await this.#missing()
         if (missing === '') return true as const
@@ -128,7 +128,7 @@ export class ChaosCluster {
     )
   }
 
-  /** What each process has printed, by its name. */
+  /** Returns the output of each process, with its name. */
   outputs(): string {
     return this.processes.all.map(({ name, pid, output }) => `==== ${name} ${pid}\n${output}\n`).join('')
   }
@@ -151,10 +151,10 @@ export class ChaosCluster {
     for (const replica of this.replicas) {
       const { items, lines } = await replica.view()
       const known = items.filter(({ self }) => !self)
-      if (known.length !== REPLICAS - 1) return `${replica.name} knows ${known.length} others`
+      if (known.length !== REPLICAS - 1) return `${replica.name} lists ${known.length} other replicas`
       for (const { id, link, disagreements } of known) {
         if (link !== 'open') return `${replica.name} has no link to ${id}`
-        // With edits all the time somebody is always a change ahead of what was told a second ago.
+        // Routes are edited all the time, so a replica is often a few changes ahead of the last report.
         const [first] = disagreements.filter(text => !/ changes? /.test(text))
         if (first !== undefined) return `${replica.name} and ${id}: ${first}`
       }

@@ -1,5 +1,5 @@
-// Something that goes wrong on purpose, as the judge sees it: from when, until when, and which failures of requests
-// are its doing and allowed by the table of failures. Everything that no incident excuses is a fault of the product.
+// A deliberate fault, for the judgement of results: its start, its end, and the failed requests that it may cause according
+// to the table of failures. A failure that no incident excuses is a fault of the product.
 
 import type { Destination } from './route-history.ts'
 import type { Asked } from './traffic.ts'
@@ -7,18 +7,18 @@ import type { Asked } from './traffic.ts'
 /** A request that failed. */
 export interface Judged {
   readonly asked: Asked
-  /** Where its host may have led to. */
+  /** The possible destinations of its host at that time. */
   readonly destinations: ReadonlySet<Destination>
 }
 
 export interface Incident {
   readonly name: string
   readonly fromMs: number
-  /** Why this failure is allowed; undefined: it is not. Asked once everything is over. */
+  /** Returns the reason why this failure is allowed, or undefined. Called after the end of all incidents. */
   excuse(failure: Judged): string | undefined
-  /** The replica may not have heard of route edits at that time. */
+  /** True when the replica may have missed route edits at that time. */
   mayBeStale(replica: string | undefined, fromMs: number, untilMs: number): boolean
-  /** All failures have been told. */
+  /** Called after `excuse` was called for all failures. */
   concluded?(): void
 }
 
@@ -28,18 +28,18 @@ export function isIdempotent({ asked }: Judged): boolean {
   return asked.plan.method !== 'POST'
 }
 
-/** It was under way at some time between the two. */
+/** True when the request was in progress at any time between the two. */
 export function overlaps({ asked }: Judged, fromMs: number, untilMs: number): boolean {
   return asked.sentAtMs <= untilMs && asked.endedAtMs >= fromMs
 }
 
-/** An answer of which the client had a part when it happened, and that broke off visibly within `withinMs`. */
+/** True when the client had received a part of the response at `atMs`, and saw the response end early within `withinMs`. */
 export function wasCutBy(failure: Judged, atMs: number, withinMs: number): boolean {
   const { outcome, sentAtMs, endedAtMs } = failure.asked
   return outcome.kind === 'cut' && sentAtMs <= atMs && endedAtMs >= atMs && endedAtMs <= atMs + withinMs
 }
 
-/** A request that may not be repeated, whose fate nobody knows: the proxy says so instead of guessing. */
+/** True for a request that may not be repeated and whose result is unknown. The proxy reports this to the client. */
 export function wasLeftUncertain(failure: Judged, fromMs: number, untilMs: number): boolean {
   const { outcome } = failure.asked
   const told = outcome.kind === 'cut' || (outcome.kind === 'problem' && outcome.code === 'telephone_lost')

@@ -1,15 +1,15 @@
-// Judges what the client was answered. A wrong answer is wrong whatever is going on; a failure is one unless an
-// incident excuses it (incident.ts); so is the answer of a route that had been moved away longer ago than a replica
-// needs to hear of it. Counts what was right, keeps what was not.
+// Evaluates the responses that the client received. A wrong response is always a fault. A failed request is a fault unless an
+// incident excuses it (incident.ts). A response of the old route is a fault when the replica had enough time to receive the
+// edit. Counts the correct responses and keeps the faults.
 
 import type { Incident, Judged } from './incident.ts'
 import { describeOutcome } from './request.ts'
 import type { RouteHistory } from './route-history.ts'
 import type { Asked } from './traffic.ts'
 
-/** An edit reaches a replica that nothing is wrong with in this time, even on a busy machine, ms. */
+/** Within this time an edit reaches each healthy replica, even on a busy machine, ms. */
 const ROUTE_LAG_MS = 1000
-/** As many complaints are kept word for word; the others are only counted. */
+/** This number of complaints is kept as text. Further ones are only counted. */
 const KEPT = 50
 
 export class Judgement {
@@ -30,11 +30,11 @@ export class Judgement {
     this.#incidents.push(incident)
   }
 
-  /** Called as each request ends: its host's history is asked now, its excuse when all incidents are known. */
+  /** Takes a request that has ended. The history of its host is checked now, its excuse in `conclude`. */
   take(asked: Asked): void {
     const { outcome, plan, sentAtMs, endedAtMs, replica } = asked
     if (outcome.kind === 'wrong') {
-      this.#complain(`wrong answer: ${describe(asked)}`)
+      this.#complain(`wrong response: ${describe(asked)}`)
       return
     }
     const lagMs = this.mayBeStale(replica, sentAtMs, endedAtMs) ? Number.POSITIVE_INFINITY : ROUTE_LAG_MS
@@ -55,19 +55,19 @@ export class Judgement {
     this.#failures.push({ asked, destinations })
   }
 
-  /** An incident keeps the replica from hearing of route edits. */
+  /** True when an incident may keep the replica from receiving route edits. */
   mayBeStale(replica: string | undefined, fromMs: number, untilMs: number): boolean {
     return this.#incidents.some(incident => incident.mayBeStale(replica, fromMs, untilMs))
   }
 
-  /** The slowest right answer since the last call, those left out that are slow by themselves. */
+  /** Returns the longest time of a correct response since the last call, without responses that are slow on purpose. */
   takeSlowestMs(): number {
     const slowestMs = this.#slowestMs
     this.#slowestMs = 0
     return slowestMs
   }
 
-  /** When all requests have ended and all incidents are over. */
+  /** Returns the result. Call it after the end of all requests and incidents. */
   conclude(): { readonly complaints: readonly string[]; readonly excused: ReadonlyMap<string, number> } {
     for (const failure of this.#failures) {
       let reason: string | undefined
@@ -83,7 +83,7 @@ export class Judgement {
     }
   }
 
-  /** The last incident that had begun, for whoever has to find out. */
+  /** Returns a text with the last incident before the failure, which helps to find the cause. */
   #around({ asked: { sentAtMs, endedAtMs } }: Judged): string {
     const incident = this.#incidents.findLast(({ fromMs }) => fromMs <= endedAtMs)
     if (incident === undefined) return ''

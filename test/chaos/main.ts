@@ -1,5 +1,5 @@
-// `npm run chaos`: incidents in rounds for some minutes, against the bundles that users run. Prints what happens, the
-// table of windows, and what was not as promised; exit code 1 if anything was not.
+// `npm run chaos`: runs rounds of incidents for some minutes, against the bundles that users run. Prints the incidents, the
+// table of windows, and the complaints. The exit code is 1 when there is a complaint.
 
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -8,16 +8,16 @@ import { INCIDENTS } from './schedule.ts'
 
 const HELP = `Usage: npm run chaos -- [options]
 
-  --minutes n   how long (default 10); 0: each kind of incident once
-  --seed n      to repeat a schedule (default: by lot, printed)
+  --minutes n   duration (default 10); 0: each kind of incident once
+  --seed n      repeat the schedule of this seed (default: a random seed, which is printed)
   --only kind   one of ${Object.keys(INCIDENTS).join(', ')}
   --rate n      requests a second (default 60)
-  --source      run the sources, not the bundles (they need 100 MB more each)
-  --log file    write there what all processes have printed
+  --source      run the sources, not the bundles (each process needs 100 MB more)
+  --log file    write the output of all processes to this file
   --help
 `
 
-/** For what a run has opened to be closed, ms. */
+/** Time for the resources of a run to close, ms. */
 const LEFT_OPEN_MS = 5000
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -36,7 +36,7 @@ function readOptions(): ChaosOptions | undefined {
   })
   if (values.help) return undefined
   const { only } = values
-  if (only !== undefined && !(only in INCIDENTS)) throw new Error(`no incident ${only}; see --help`)
+  if (only !== undefined && !(only in INCIDENTS)) throw new Error(`unknown incident ${only}: see --help`)
   const [plugboard, telephone] = ['plugboard', 'telephone'].map(name => join(ROOT, name, 'dist/main.js')) as [
     string,
     string,
@@ -55,7 +55,7 @@ function readOptions(): ChaosOptions | undefined {
 
 function positive(name: string, text: string): number {
   const value = Number(text)
-  if (!(value > 0)) throw new Error(`${name} is a number above 0, not ${text}`)
+  if (!(value > 0)) throw new Error(`${name} must be a number above 0, not ${text}`)
   return value
 }
 
@@ -67,7 +67,7 @@ if (options === undefined) {
 } else {
   const { complaints } = await runChaos(options)
   process.exitCode = complaints.length === 0 ? 0 : 1
-  // Does nothing when nothing is left open.
+  // This timer does not keep the process alive, so it fires only when a resource is left open.
   setTimeout(() => {
     process.stdout.write(`left open: ${process.getActiveResourcesInfo().join(', ')}\n`)
     process.exit(1)

@@ -1,5 +1,5 @@
-// The bytes that a request's nonce stands for: backend and client make them apart from each other, so that an
-// answer that is cut, shifted, or somebody else's shows as wrong bytes.
+// The bytes that belong to the nonce of a request. Backend and client compute them independently, so that a response that is
+// cut, shifted, or belongs to another request has wrong bytes.
 
 import { createHash } from 'node:crypto'
 import { patternBytes } from '../support/pattern.ts'

@@ -1,5 +1,5 @@
-// One Plugboard process of the cluster, on ports of its own that it keeps over restarts, with a relay on the way to
-// its peer port and one on its way to Postgres: so that it can be cut off without a word.
+// One Plugboard process of the cluster. It keeps its ports over restarts. A relay is before its peer port and another one
+// before Postgres, so that a test can cut it off silently.
 
 import { copyFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -9,24 +9,24 @@ import type { Processes } from '../support/process/processes.ts'
 import { PlugboardProcess } from '../support/programs/plugboard-process.ts'
 
 const SECRET = 'a secret of the cluster of chaos'
-/** Three looks of the load balancer. */
+/** The time of three checks of the load balancer. */
 const STOP_DELAY = '1600ms'
 
 export interface ReplicaOptions {
   readonly name: string
   readonly processes: Processes
-  /** Of the whole run. */
+  /** The folder of the whole run. */
   readonly folder: string
-  /** The socket of Postgres, as long as it is there. */
+  /** The path of the socket of Postgres, which exists while Postgres runs. */
   readonly databaseSocket: string
   readonly databasePassword: string
-  /** The file to run; undefined: the source. */
+  /** The file to run. Undefined: the source. */
   readonly program: string | undefined
-  /** Where the admin key lies that the first replica has made; undefined: this is the first. */
+  /** The file with the admin key that the first replica has created. Undefined: this is the first replica. */
   readonly adminKeyFile: string | undefined
 }
 
-/** What `GET /v1/replicas` says. */
+/** The response to `GET /v1/replicas`. */
 export interface ReplicasView {
   readonly items: readonly {
     readonly id: string
@@ -44,9 +44,9 @@ export class Replica {
   readonly name: string
   readonly port: number
   readonly adminPort: number
-  /** In front of its peer port. */
+  /** The relay before its peer port. */
   readonly peers: Relay
-  /** In front of Postgres. */
+  /** The relay before Postgres. */
   readonly database: Relay
   readonly #options: ReplicaOptions
   readonly #peerPort: number
@@ -85,7 +85,7 @@ export class Replica {
     return join(this.folder, 'data/secrets/admin.key')
   }
 
-  /** Resolves when it is ready. */
+  /** Starts the process, and resolves when it is ready. */
   async start(): Promise<void> {
     const { processes, program, adminKeyFile, databasePassword } = this.#options
     await mkdir(join(this.folder, 'data/secrets'), { recursive: true, mode: 0o700 })
@@ -119,7 +119,7 @@ export class Replica {
     return this.process.call<ReplicasView>('GET', '/v1/replicas')
   }
 
-  /** Whose tunnels end here, once for each tunnel that has a line. */
+  /** Resolves with the Telephones whose tunnels end at this replica, once for each tunnel that has a line. */
   async telephones(): Promise<{ readonly name: string; readonly instance: string }[]> {
     const rows = await this.process.telephones()
     return (rows as { name: string; instance: string; services: unknown[]; replicaId: string }[]).filter(
@@ -137,7 +137,7 @@ export class Replica {
   }
 }
 
-/** Which replica dials, by the token in its request's head. Whether the token is good is for the far end to say. */
+/** Returns the replica that dials, from the token in its request head. The other replica verifies the token. */
 function callerOf(first: Buffer): string {
   const payload = /^authorization: bearer [\w-]+\.([\w-]+)\./im.exec(first.toString('latin1'))?.[1] ?? ''
   const claims: unknown = payload === '' ? {} : JSON.parse(Buffer.from(payload, 'base64url').toString())

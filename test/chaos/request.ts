@@ -1,10 +1,10 @@
-// One request through the load balancer, and what came of it: the answer is held against everything that is known
-// of what it had to be. It never decides whether a failure is allowed.
+// Sends one request through the load balancer, and compares the response with the expected one. Other code decides whether a
+// failure is allowed.
 
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { digest, payload } from './payload.ts'
 
-/** Longer than anything that may be waited for: a silent tunnel is found in 10 s, a frozen replica thaws after 15 s. */
+/** Longer than every possible wait: a silent tunnel is detected in 10 s, and a frozen replica continues after 15 s. */
 const TIMEOUT_MS = 25_000
 
 export interface Plan {
@@ -13,27 +13,27 @@ export interface Plan {
   readonly nonce: string
   readonly bytes: number
   readonly upload: Buffer
-  /** The answer comes in this many pieces, one each so many ms. */
+  /** The response is sent in this many pieces, one every `everyMs`. */
   readonly pieces: number
   readonly everyMs: number
-  /** The answer says its length. */
+  /** True when the response has Content-Length. */
   readonly withLength: boolean
 }
 
 export type Outcome =
-  /** Complete, and right in itself; `service`: who says that it answered. */
+  /** Complete, with the expected content. `service`: the service that the response names as its sender. */
   | { readonly kind: 'answered'; readonly service: string }
   | { readonly kind: 'problem'; readonly status: number; readonly code: string }
-  /** A head came, and then the body broke off visibly. */
+  /** The head has arrived, and then the connection closed in the body. */
   | { readonly kind: 'cut'; readonly detail: string }
-  /** The connection broke before there was a head. */
+  /** The connection closed before a head arrived. */
   | { readonly kind: 'broken'; readonly detail: string }
   | { readonly kind: 'silent' }
   | { readonly kind: 'wrong'; readonly detail: string }
 
 export interface Sent {
   readonly outcome: Outcome
-  /** Our end of the connection, by which the balancer knows it. */
+  /** The port of our end, with which the balancer identifies the connection. */
   readonly localPort: number | undefined
 }
 
@@ -87,7 +87,7 @@ export function sendPlanned(plan: Plan, port: number, timeoutMs = TIMEOUT_MS): P
   })
 }
 
-/** A whole answer: either one of the proxy's own, or exactly what the backend gives to this request. */
+/** Checks a complete response: it must be a response of the proxy itself, or exactly the backend's response to this request. */
 function judge(plan: Plan, { statusCode = 0, headers }: IncomingMessage, body: Buffer): Outcome {
   const code = headers['plugboard-error']
   if (typeof code === 'string') {

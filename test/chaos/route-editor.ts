@@ -1,6 +1,6 @@
-// Edits routes through the admin API of whichever replica is well, one edit at a time for each host: add, move, delete.
-// After each acknowledgement it asks every replica directly until the edit is live there. What became of an edit that
-// was not answered is read back before that host is edited again.
+// Edits routes through the admin API of a healthy replica, one edit at a time for each host: add, move, delete. After each
+// acknowledgement it polls every replica until the edit is live there. When an edit has no response, its result is read back
+// before the next edit of that host.
 
 import type { Random } from '../support/seeded-random.ts'
 import { randomInteger } from '../support/seeded-random.ts'
@@ -14,9 +14,9 @@ import type { Windows } from './windows.ts'
 
 const EVERY_MS = 400
 const HOSTS = 8
-/** How long a replica is asked whether an edit has arrived, ms. */
+/** The time limit for an edit to become live on a replica, ms. */
 const LIVE_PATIENCE_MS = 15_000
-/** A probe that is longer on its way has met a telephone that is silent: that says nothing of routes, ms. */
+/** The time limit of a probe. A slower probe has reached a silent Telephone, and does not show the state of the route, ms. */
 const PROBE_MS = 1000
 
 export interface RouteEditorOptions {
@@ -25,9 +25,9 @@ export interface RouteEditorOptions {
   readonly windows: Windows
   readonly random: Random
   readonly clock: RunClock
-  /** Replicas that can be asked now, and where an edit must arrive in time. */
+  /** Returns the healthy replicas: they accept edits, and each edit must become live on them in time. */
   readonly well: () => readonly Replica[]
-  /** Replicas that may have been unable to hear of edits since then. */
+  /** True when the replica may have missed edits since then. */
   readonly mayBeStale: (replica: string, sinceMs: number, nowMs: number) => boolean
 }
 
@@ -60,17 +60,17 @@ export class RouteEditor {
     return { acknowledged, unavailable, unanswered }
   }
 
-  /** Answers of the admin API that nothing explains. */
+  /** Unexpected responses of the admin API. */
   get problems(): readonly string[] {
     return this.#problems
   }
 
-  /** When an edit was last refused for want of a database. */
+  /** The time of the last edit that was rejected because the database was unavailable. */
   get lastUnavailableAtMs(): number {
     return this.#lastUnavailableAtMs
   }
 
-  /** Makes the routes that are there from the beginning; `fixed` ones are never edited. */
+  /** Creates the first routes. The `fixed` ones are never edited. */
   async begin(fixed: Readonly<Record<string, string>>): Promise<void> {
     const { cluster, routes } = this.#options
     const first = cluster.replicas[0]!
@@ -94,7 +94,9 @@ export class RouteEditor {
     await Promise.all(this.#work)
   }
 
-  /** One edit now, whose way to all replicas that are well is awaited. Undefined: it was not acknowledged. */
+  /**
+   * Makes one edit and waits until it is live on all healthy replicas. Resolves with undefined when it was not acknowledged.
+   */
   async editNow(): Promise<number | undefined> {
     const { random } = this.#options
     const free = [...this.#ids.keys()].filter(host => !this.#busy.has(host))
@@ -140,7 +142,7 @@ export class RouteEditor {
       return undefined
     }
     if (response.status === 503) {
-      // Refused, or the database went away in the middle: then nobody knows.
+      // The edit was rejected, or the database stopped during the edit. In the second case the result is unknown.
       this.#unavailable += 1
       this.#lastUnavailableAtMs = this.#options.clock.now()
       settle(undefined)
@@ -178,7 +180,7 @@ export class RouteEditor {
     routes.edit(host, row?.service ?? null, nowMs)(nowMs)
   }
 
-  /** Asks the replica itself, until it answers by the new route or the host has been edited again. */
+  /** Polls the replica until it responds by the new route, or the host was edited again. */
   async #untilLive(replica: Replica, host: string, to: Destination, sinceMs: number): Promise<void> {
     const { routes, windows, well, mayBeStale } = this.#options
     while (this.#options.clock.now() - sinceMs < LIVE_PATIENCE_MS) {
@@ -199,7 +201,7 @@ export class RouteEditor {
         outcome.kind === 'answered'
           ? outcome.service === to
           : outcome.kind === 'problem' && (outcome.code === 'route_not_found') === (to === null)
-      // What happens to a replica meanwhile is another matter, and so is a later edit.
+      // An incident at the replica, or a later edit, ends the check.
       if (!well().includes(replica) || routes.current(host) !== to || outcome.kind === 'silent') return
       if (mayBeStale(replica.name, sinceMs, this.#options.clock.now())) {
         if (live) return

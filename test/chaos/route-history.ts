@@ -1,14 +1,14 @@
-// Which service each edited host led to, and when: what an answer is held against. An edit counts as possible from
-// the moment it was sent; what it replaced stops being possible once it was acknowledged, plus the time that a
-// replica may need to hear of it.
+// The history of edited hosts: the service of each host at each time, for the check of responses. The new destination of an
+// edit is possible from the time when the edit was sent. The old destination is possible until the acknowledgement, plus the
+// time that a replica may need to receive the edit.
 
-/** A service's name, or null for no route. */
+/** The name of a service; null: no route. */
 export type Destination = string | null
 
 interface Edit {
   readonly to: Destination
   readonly sentAtMs: number
-  /** Infinity while it is under way; undefined: nobody knows what became of it. */
+  /** Infinity while the edit is in progress. Undefined: its result is unknown. */
   acknowledgedAtMs: number | undefined
 }
 
@@ -19,12 +19,12 @@ export class RouteHistory {
     return [...this.#edits.keys()]
   }
 
-  /** How the host is at the beginning. */
+  /** Sets the first destination of a host. */
   begin(host: string, to: Destination): void {
     this.#edits.set(host, [{ to, sentAtMs: 0, acknowledgedAtMs: 0 }])
   }
 
-  /** An edit is on its way. Call the answer's function once: acknowledged now, or with what nobody knows. */
+  /** Records an edit that is sent now. Call the returned function once: with the time of the acknowledgement, or undefined. */
   edit(host: string, to: Destination, nowMs: number): (acknowledgedAtMs: number | undefined) => void {
     const edit: Edit = { to, sentAtMs: nowMs, acknowledgedAtMs: Number.POSITIVE_INFINITY }
     this.#of(host).push(edit)
@@ -33,18 +33,18 @@ export class RouteHistory {
     }
   }
 
-  /** An edit that was refused never was. */
+  /** Removes the last edit, because it was rejected. */
   undo(host: string): void {
     this.#of(host).pop()
   }
 
-  /** Where the last edit led; undefined while nobody knows. */
+  /** Returns the destination after the last edit. Undefined while it is unknown. */
   current(host: string): Destination | undefined {
     const last = this.#of(host).at(-1)
     return last !== undefined && Number.isFinite(last.acknowledgedAtMs) ? last.to : undefined
   }
 
-  /** What may be answered to a request of that time by a replica that hears of edits within `lagMs`. */
+  /** Returns the possible destinations of a request of that time, at a replica that receives edits within `lagMs`. */
   possible(host: string, fromMs: number, untilMs: number, lagMs: number): Set<Destination> {
     return new Set(
       this.#of(host)
@@ -53,7 +53,7 @@ export class RouteHistory {
     )
   }
 
-  /** How long ago, at `atMs`, the destination was replaced for good; undefined: it was not. */
+  /** Returns the time between the replacement of the destination and `atMs`. Undefined: it was not replaced. */
   staleMs(host: string, to: Destination, atMs: number): number | undefined {
     const edits = this.#of(host)
     const index = edits.findLastIndex(edit => edit.to === to && edit.sentAtMs <= atMs)
@@ -70,7 +70,7 @@ export class RouteHistory {
 
   #of(host: string): Edit[] {
     const edits = this.#edits.get(host)
-    if (edits === undefined) throw new Error(`no history of ${host}`)
+    if (edits === undefined) throw new Error(`the host ${host} has no history`)
     return edits
   }
 }

@@ -3,9 +3,9 @@
 // a killed one later, and its lease ends later. A virtual machine that is suspended for two seconds looks the same. The
 // bounds of the product count from events that this process causes and observes, so such time is left out of each window.
 
-/** Between two looks at the time, ms. */
+/** The time between two checks of the clock, ms. */
 const TICK_MS = 20
-/** A look that is later than this was stalled; a busy machine alone is later by less, ms. */
+/** A check that is later than this counts as a stall. On a busy machine, checks are late by less, ms. */
 const STALL_MS = 250
 
 export class RunClock {
@@ -15,13 +15,13 @@ export class RunClock {
   #stalledMs = 0
   #stalls = 0
 
-  /** `timeMs`: a time that only goes forward, ms. */
+  /** `timeMs`: a monotonic time, ms. */
   constructor(timeMs: () => number = () => performance.now()) {
     this.#timeMs = timeMs
     this.#lastMs = timeMs()
   }
 
-  /** Looks at the time from now on. Before, and without it, a pause between two calls of `now` counts as a stall. */
+  /** Checks the clock regularly from now on. Without these checks, a pause between two calls of `now` counts as a stall. */
   start(): void {
     this.#lastMs = this.#timeMs()
     this.#timer = setInterval(() => this.now(), TICK_MS)
@@ -42,7 +42,7 @@ export class RunClock {
     return timeMs - this.#stalledMs
   }
 
-  /** How often this process stood still, and for how long in all. */
+  /** The number of stalls of this process, and their total time. */
   get stalls(): { readonly count: number; readonly ms: number } {
     return { count: this.#stalls, ms: this.#stalledMs }
   }

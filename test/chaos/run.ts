@@ -1,5 +1,5 @@
-// One run: builds the cluster and what watches it, lets the schedule happen under traffic and edits, and says what
-// came of it. Used by the test and by the command line.
+// One run: builds the cluster and its observers, performs the schedule under traffic and edits, and prints the result. The
+// test and the command line use it.
 
 import { writeFile } from 'node:fs/promises'
 import { seededRandom } from '../support/seeded-random.ts'
@@ -19,18 +19,18 @@ export interface ChaosOptions extends Schedule {
   readonly seed: number
   readonly perSecond?: number
   readonly programs?: Programs
-  /** A file for what all processes have printed. */
+  /** A file for the output of all processes. */
   readonly logFile?: string
   readonly say: (text: string) => void
 }
 
 export interface ChaosReport {
-  /** Everything that must not be; empty when all promises were kept. */
+  /** All violated promises. Empty when all were kept. */
   readonly complaints: readonly string[]
 }
 
 const PER_SECOND = 60
-/** After the last incident, for what it may have left behind, ms. */
+/** The time after the last incident in which late effects can occur, ms. */
 const CALM_MS = 3000
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
@@ -76,11 +76,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     })
     watchers.push(traffic)
     const scene = new Scene({ cluster, balancer, judgement, windows, editor, random, clock, say }, unwell)
-    say('the cluster is whole')
+    say('the cluster is complete')
     await scene.pause(1000, 1000)
     await happen(scene, options).catch((error: unknown) => {
       const cause = error instanceof Error && error.cause !== undefined ? `: ${error.cause}` : ''
-      complaints.push(`the schedule broke off: ${error}${cause}`)
+      complaints.push(`the schedule failed: ${error}${cause}`)
     })
     say('calm')
     await scene.pause(CALM_MS, CALM_MS)
@@ -89,12 +89,12 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     const { complaints: judged, excused } = judgement.conclude()
     complaints.push(...judged, ...windows.broken(), ...editor.problems)
     const { acknowledged, unavailable, unanswered } = editor.report
-    say(`${traffic.sent} requests, ${judgement.responded} right answers; ${traffic.skipped} not sent`)
-    say(`${acknowledged} edits acknowledged, ${unavailable} refused, ${unanswered} without an answer`)
-    for (const [reason, count] of excused) say(`${count} failed as they may: ${reason}`)
+    say(`${traffic.sent} requests, ${judgement.responded} correct responses; ${traffic.skipped} not sent`)
+    say(`${acknowledged} edits acknowledged, ${unavailable} rejected, ${unanswered} without a response`)
+    for (const [reason, count] of excused) say(`${count} excused failures: ${reason}`)
     const { count, ms } = clock.stalls
     if (count > 0)
-      say(`this process stood still ${count} times, ${Math.round(ms)} ms in all: left out of the windows`)
+      say(`this process stalled ${count} times, ${Math.round(ms)} ms in all; the windows exclude this time`)
     options.say(`\n${windows.table()}\n`)
   } finally {
     clock.stop()
@@ -102,7 +102,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     for (const watcher of watchers.reverse()) await watcher.stop()
     await cluster.stop()
   }
-  say(complaints.length === 0 ? 'nothing to complain of' : `${complaints.length} complaints, seed ${seed}`)
+  say(complaints.length === 0 ? 'no complaints' : `${complaints.length} complaints, seed ${seed}`)
   for (const complaint of complaints) options.say(`  ${complaint}`)
   return { complaints }
 }

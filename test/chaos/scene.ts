@@ -1,4 +1,4 @@
-// What an incident works with: the cluster, the client's balancer, the judge, the clock and the dice.
+// The tools of an incident: the cluster, the balancer of the client, the judgement, the clock and the random numbers.
 
 import { type Random, randomInteger } from '../support/seeded-random.ts'
 import type { Balancer } from './balancer.ts'
@@ -33,7 +33,7 @@ export class Scene implements SceneParts {
   readonly say: (text: string) => void
   readonly #unwell: Set<Replica>
 
-  /** `unwell`: replicas that no edit should be sent to, nor be expected at. */
+  /** `unwell`: replicas that get no edits, and at which edits need not become live. */
   constructor(parts: SceneParts, unwell: Set<Replica>) {
     this.cluster = parts.cluster
     this.balancer = parts.balancer
@@ -73,7 +73,7 @@ export class Scene implements SceneParts {
     else this.#unwell.add(replica)
   }
 
-  /** Things stay as they are for a while, ms: the length is part of the schedule. */
+  /** Waits for a random time, ms. The time is a part of the schedule. */
   pause(minMs: number, maxMs: number): Promise<void> {
     return new Promise(resolve => setTimeout(resolve, randomInteger(this.random, minMs, maxMs)))
   }

@@ -1,4 +1,4 @@
-// Which incidents happen, in which order: all of them once in an order by lot, and again for as long as there is time.
+// Chooses the incidents and their order: all kinds once in a random order, or rounds of them until the time is over.
 
 import { linkSilent, partitioned } from './incidents/network-broken.ts'
 import { postgresAway, replicaKilledWithoutPostgres } from './incidents/postgres-away.ts'
@@ -20,7 +20,7 @@ const ONCE = {
   postgresAway,
   rollingRestart,
 } satisfies Record<string, Happen>
-/** As much more often as they are shorter, and what is too long for the short run. */
+/** Incidents that take too long for the short run. `AGAIN` has short kinds several times, because they take less time. */
 const MORE = { replicaKilledWithoutPostgres } satisfies Record<string, Happen>
 const AGAIN: readonly Happen[] = [
   ...Object.values(ONCE),
@@ -33,9 +33,9 @@ const AGAIN: readonly Happen[] = [
 export const INCIDENTS: Readonly<Record<string, Happen>> = { ...ONCE, ...MORE }
 
 export interface Schedule {
-  /** Rounds of all kinds and more for so long; undefined: each of the first kinds once. */
+  /** The time for rounds of all kinds. Undefined: each kind of `ONCE` once. */
   readonly minutes?: number
-  /** This kind alone, a key of `INCIDENTS`. */
+  /** Run only this kind, a key of `INCIDENTS`. */
   readonly only?: string
 }
 

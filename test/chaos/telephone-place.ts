@@ -1,4 +1,4 @@
-// A Telephone of the cluster with its backend. It keeps its name over restarts; the backend never goes away.
+// A Telephone of the cluster with its backend. It keeps its name over restarts. The backend runs all the time.
 
 import type { Processes } from '../support/process/processes.ts'
 import { TelephoneProcess } from '../support/programs/telephone-process.ts'
@@ -20,7 +20,7 @@ export class TelephonePlace {
     readonly backend: ChaosBackend
     readonly processes: Processes
     readonly program: string | undefined
-    /** To work in, so that what is left of a broken run is found. */
+    /** The working directory, by which the remaining processes of a failed run are found. */
     readonly folder: string
   }) {
     this.name = options.name
@@ -36,7 +36,7 @@ export class TelephonePlace {
     return this.#process
   }
 
-  /** Starts a process of it, also beside an older one; does not wait. */
+  /** Starts a process of the Telephone, also beside an older one, and does not wait for it. */
   launch(replicas: readonly Replica[], token: string): void {
     this.#process = TelephoneProcess.launch({
       processes: this.#processes,

@@ -1,5 +1,5 @@
-// The client: requests at a steady rate, whether earlier ones were answered or not, over everything there is to ask
-// for. It hands each one, with its times and its replica, to whoever judges it.
+// The client: sends requests to all hosts at a steady rate, without waiting for earlier responses. It passes each result,
+// with its times and its replica, to `onAsked`.
 
 import { type Random, randomInteger } from '../support/seeded-random.ts'
 import type { Balancer } from './balancer.ts'
@@ -11,12 +11,12 @@ export interface Asked {
   readonly plan: Plan
   readonly sentAtMs: number
   readonly endedAtMs: number
-  /** That the balancer chose; undefined: it had none. */
+  /** The replica that the balancer chose. Undefined: no replica was available. */
   readonly replica: string | undefined
   readonly outcome: Outcome
 }
 
-/** Some 5 s of all requests unanswered at the same time: beyond that the machine, not the cluster, is tested. */
+/** The requests of about 8 s. With more open requests, the machine would be tested, not the cluster. */
 const MOST_OPEN = 500
 const NOTHING = Buffer.alloc(0)
 
@@ -50,7 +50,7 @@ export class Traffic {
     return this.#skipped
   }
 
-  /** No new ones; resolves when the last one has ended. */
+  /** Sends no new requests. Resolves when the last request has ended. */
   async stop(): Promise<void> {
     clearInterval(this.#timer)
     await Promise.all(this.#open)
@@ -72,7 +72,9 @@ export class Traffic {
     this.#open.add(asking)
   }
 
-  /** Mostly small ones; some bodies each way, some that take two seconds, a few that may not be repeated. */
+  /**
+   * Returns a random request: mostly small ones, some with large bodies, some of two seconds, a few that may not be repeated.
+   */
   #plan(): Plan {
     const { random, hosts } = this.#options
     this.#sent += 1
@@ -94,7 +96,7 @@ export class Traffic {
     if (lot < 0.82)
       return { ...small, bytes: randomInteger(random, 20_000, 40_000), pieces: 20, everyMs: 100 }
     const method = lot < 0.94 ? 'PUT' : 'POST'
-    // Of what is longer than Plugboard keeps, no PUT can be repeated once it has been taken: nobody promises that.
+    // Plugboard cannot repeat a PUT whose body is longer than the part that it keeps, so such a PUT is not sent.
     const most = method === 'PUT' ? 60_000 : 300_000
     return { ...small, method, upload: payload(`${nonce}-up`, randomInteger(random, 1, most)) }
   }

@@ -1,16 +1,16 @@
-// What was measured: samples under a name, beside the bound that DESIGN.md promises. Printed as a table at the end; a
-// sample beyond a bound fails the run.
+// The measured times: samples under a name, with the bound that DESIGN.md promises. The run prints them as a table at its
+// end. A sample above a bound fails the run.
 
-/** Our own polling and two busy cores are in every sample, ms. */
+/** Tolerance: each sample contains the polls of the test and the delays of two busy cores, ms. */
 const MEASUREMENT_MS = 300
 
 export interface WindowKind {
   readonly name: string
-  /** Undefined: told, not promised. */
+  /** Undefined: the time is printed and has no bound. */
   readonly boundMs?: number
-  /** How many of the samples must be within the bound; default: all. */
+  /** The share of samples that must be within the bound. Default: all samples. */
   readonly quantile?: number
-  /** `quantile` is only told: on a busy machine it is a matter of luck. */
+  /** True when the bound is only printed, because on a busy machine the scheduler decides the quantile. */
   readonly soft?: boolean
 }
 
@@ -28,7 +28,7 @@ export const WINDOWS = {
   lineAppeared: { name: 'telephone started → its lines everywhere (process start included)' },
   onlyTelephoneAway: { name: 'only telephone lost → last failed request of its service' },
   linkSilent: { name: 'link silent → both ends know', boundMs: 10_000 },
-  linkSlowest: { name: 'link silent: slowest answer meanwhile', boundMs: 10_000 },
+  linkSlowest: { name: 'link silent: slowest response meanwhile', boundMs: 10_000 },
   linkHealed: { name: 'link or partition healed → linked and in step' },
   partitionCurrent: { name: 'partition healed → missed route changes live', boundMs: 5000 },
   postgresBack: { name: 'Postgres back → first edit live everywhere', boundMs: 5000 },
@@ -48,7 +48,7 @@ export class Windows {
     else samples.push(ms)
   }
 
-  /** Which bounds were broken, in words. */
+  /** Returns one sentence for each exceeded bound. */
   broken(): string[] {
     return [...this.#samples].flatMap(([name, samples]) => {
       const { boundMs, soft = false }: WindowKind = WINDOWS[name]

@@ -1,12 +1,13 @@
-// Paths that go silent without a FIN: one link between two replicas, and a replica that is cut off from the others and
-// from Postgres while the balancer and its telephones still reach it. Each side serves with the lines it reaches.
+// Connections that become silent without a FIN: one link between two replicas; and a replica that cannot reach the other
+// replicas and Postgres, while the balancer and its Telephones still reach it. Each side serves requests with the lines that
+// it reaches.
 
 import { eventually } from '../../support/deadline.ts'
 import { neverStale, overlaps, wasCutBy, wasLeftUncertain } from '../incident.ts'
 import type { Replica } from '../replica.ts'
 import type { Scene } from '../scene.ts'
 
-/** "Noticed by both ends within 10 s", and a little for the look at it, ms. */
+/** "Noticed by both ends within 10 s", and some time for the poll, ms. */
 const NOTICED_MS = 10_500
 
 export async function linkSilent(scene: Scene): Promise<void> {
@@ -19,10 +20,9 @@ export async function linkSilent(scene: Scene): Promise<void> {
     mayBeStale: neverStale,
     excuse: failure => {
       const through = [one.name, other.name].includes(failure.asked.replica ?? '')
-      if (through && wasCutBy(failure, fromMs, NOTICED_MS))
-        return 'half an answer over the link that went silent'
+      if (through && wasCutBy(failure, fromMs, NOTICED_MS)) return 'a partial response over the silent link'
       return through && wasLeftUncertain(failure, fromMs, fromMs + NOTICED_MS)
-        ? 'not repeatable, over the link that went silent'
+        ? 'not repeatable, over the silent link'
         : undefined
     },
   })
@@ -48,7 +48,7 @@ export async function partitioned(scene: Scene): Promise<void> {
     const homes = new Set((await alone.telephones()).map(({ name }) => name))
     return new Set(cluster.telephones.filter(({ name }) => homes.has(name)).map(({ service }) => service))
   }
-  // A tunnel may be on its way to another replica just now: what counts is there all the time.
+  // A tunnel may be moving to another replica now, so only services that are present in both checks count.
   const reached = await servicesHere()
   const lookAgain = async (): Promise<void> => {
     const here = await servicesHere()
@@ -74,7 +74,7 @@ export async function partitioned(scene: Scene): Promise<void> {
       ) {
         return 'no line of the service on this side of the partition'
       }
-      if (wasCutBy(failure, fromMs, NOTICED_MS)) return 'half an answer across the partition'
+      if (wasCutBy(failure, fromMs, NOTICED_MS)) return 'a partial response across the partition'
       return wasLeftUncertain(failure, fromMs, fromMs + NOTICED_MS)
         ? 'not repeatable, across the partition'
         : undefined
@@ -86,7 +86,7 @@ export async function partitioned(scene: Scene): Promise<void> {
     alone.database.blackhole(on)
   }
   cutOff(true)
-  // Asked of the others alone: the admin API of a replica whose database says nothing takes its time.
+  // Only the other replicas are asked: the admin API is slow on a replica whose database does not respond.
   await Promise.all(others.map(other => untilUnlinked(other, [alone])))
   await lookAgain()
   await scene.pause(2000, 5000)
@@ -102,11 +102,11 @@ export async function partitioned(scene: Scene): Promise<void> {
   wholeAtMs = scene.now()
   scene.setWell(alone, true)
   windows.add('linkHealed', wholeAtMs - healedAtMs)
-  scene.say(`  by itself it reached ${[...reached].join(', ')}`)
+  scene.say(`  in the partition it reached ${[...reached].join(', ')}`)
 }
 
 async function untilUnlinked(replica: Replica, others: readonly Replica[]): Promise<void> {
-  await eventually(`${replica.name} has found out`, async () => {
+  await eventually(`${replica.name} has closed its links`, async () => {
     const { items } = await replica.view()
     const linked = items.filter(({ id, link }) => link !== 'none' && others.some(({ name }) => name === id))
     return linked.length === 0 ? true : undefined

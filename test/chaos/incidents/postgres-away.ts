@@ -1,6 +1,5 @@
-// Postgres is stopped and started again. Requests do not notice; edits are refused with 503, and the first one that is
-// acknowledged afterwards is live everywhere soon. In the second form a replica is killed meanwhile and has to start
-// from its snapshot.
+// Stops Postgres and starts it again. Requests continue, and edits are rejected with 503. The first edit that is acknowledged
+// afterwards is soon live on all replicas. In the second form, a replica is killed meanwhile and must start from its snapshot.
 
 import { eventually } from '../../support/deadline.ts'
 import type { Incident } from '../incident.ts'
@@ -23,7 +22,7 @@ async function withoutPostgres(scene: Scene, meanwhile: () => Promise<void>): Pr
     name: 'Postgres away',
     fromMs,
     excuse: () => undefined,
-    // What was acknowledged in its last moment may not have been told to all.
+    // Some replicas may have missed an edit that was acknowledged just before the stop.
     mayBeStale: (_replica, sentAtMs, endedAtMs) => endedAtMs >= fromMs && sentAtMs <= currentAtMs,
   }
   scene.begins(incident)

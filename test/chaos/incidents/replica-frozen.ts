@@ -1,13 +1,13 @@
-// SIGSTOP to a replica for 15 s: its sockets stay open and say nothing. The others find out by their pings and go on;
-// what the balancer had given to it waits. Thawed, it finds its tunnels and links dead and its routes old, has to come
-// back by itself, and must not say that it is ready before it has lines again.
+// Sends SIGSTOP to a replica for 15 s: its sockets stay open and are silent. The other replicas detect this by their pings and
+// continue. Requests that the balancer gave to this replica wait. After SIGCONT, its tunnels and links are closed and its
+// routes are old. It must recover by itself, and must not report that it is ready before it has lines again.
 
 import { isIdempotent, overlaps, wasCutBy, wasLeftUncertain } from '../incident.ts'
 import type { Scene } from '../scene.ts'
 import { untilLinesGone } from './until-lines-gone.ts'
 
 const FROZEN_MS = 15_000
-/** "Noticed by both ends within 10 s", and a little for the look at it, ms. */
+/** "Noticed by both ends within 10 s", and some time for the poll, ms. */
 const NOTICED_MS = 10_500
 
 export async function replicaFrozen(scene: Scene): Promise<void> {
@@ -30,7 +30,7 @@ export async function replicaFrozen(scene: Scene): Promise<void> {
       }
       if (wasCutBy(failure, fromMs, NOTICED_MS)) {
         windows.add('replicaFrozenStreams', asked.endedAtMs - fromMs)
-        return 'half an answer through the replica that was frozen'
+        return 'a partial response through the replica that was frozen'
       }
       const uncertain = !isIdempotent(failure) && wasLeftUncertain(failure, fromMs, fromMs + NOTICED_MS)
       return uncertain ? 'not repeatable, through the replica that was frozen' : undefined

@@ -1,14 +1,14 @@
-// SIGKILL to a replica, and a new start after a moment. Requests that the balancer had given to it, or still gives until
-// its next look, are lost; those at other replicas are not, but for answers that were half told.
+// Sends SIGKILL to a replica and starts it again after a short time. Requests that the balancer has given to it are lost, and
+// also those that it gives to it until its next check. Requests at other replicas succeed, except partly sent responses.
 
 import { neverStale, overlaps, wasCutBy, wasLeftUncertain } from '../incident.ts'
 import type { Scene } from '../scene.ts'
 import { untilLinesGone } from './until-lines-gone.ts'
 
-/** Longer than the promise: whether that was kept is for the windows to say. */
+/** Longer than the promised time: the windows check whether the promise was kept. */
 const AFTERMATH_MS = 3000
 
-/** `whole`: wait until the cluster is whole again, which it cannot be without Postgres. */
+/** `whole`: true to wait until the cluster is complete again, which is not possible without Postgres. */
 export async function replicaKilled(scene: Scene, { whole = true } = {}): Promise<void> {
   const { balancer, windows } = scene
   const replica = scene.anyReplica()
@@ -27,7 +27,7 @@ export async function replicaKilled(scene: Scene, { whole = true } = {}): Promis
       }
       if (wasCutBy(failure, fromMs, AFTERMATH_MS)) {
         windows.add('replicaKilledStreams', asked.endedAtMs - fromMs)
-        return 'half an answer through the replica that was killed'
+        return 'a partial response through the replica that was killed'
       }
       return wasLeftUncertain(failure, fromMs, fromMs + AFTERMATH_MS)
         ? 'not repeatable, through the replica that was killed'

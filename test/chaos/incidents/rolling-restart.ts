@@ -1,5 +1,5 @@
-// Everything is restarted politely, one after the other: replicas by SIGTERM, telephones by SIGTERM or by a newer
-// process that takes over. No request fails.
+// Restarts all processes in an orderly way, one after the other: replicas by SIGTERM, Telephones by SIGTERM or by a newer
+// process that replaces the old one. No request fails.
 
 import { eventually } from '../../support/deadline.ts'
 import { SERVICES } from '../cluster.ts'
@@ -43,7 +43,7 @@ export async function rollingRestart(scene: Scene): Promise<void> {
   await cluster.settled()
 }
 
-/** A process that is none of `before` has all tunnels. */
+/** Resolves when a process that is not in `before` has all tunnels. */
 async function untilServedBy(
   { cluster }: Scene,
   telephone: TelephonePlace,

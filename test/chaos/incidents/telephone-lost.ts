@@ -1,5 +1,5 @@
-// A Telephone that is killed and started anew, and one that is frozen for 15 s. Where its service has others they take
-// over, but for answers that were half told; where it was the only one the service is away until it is back.
+// Kills a Telephone and starts it again; and stops a Telephone for 15 s. When its service has other Telephones, they serve all
+// requests, except partly sent responses. When it is the only Telephone, the service is unavailable until it returns.
 
 import { SERVICES } from '../cluster.ts'
 import { type Incident, type Judged, neverStale, overlaps, wasCutBy, wasLeftUncertain } from '../incident.ts'
@@ -9,12 +9,12 @@ import type { WindowName } from '../windows.ts'
 import { untilLines } from './until-lines-gone.ts'
 
 const FROZEN_MS = 15_000
-/** How long a stream may take to find out; whether that was soon enough is for the windows to say. */
+/** The time after which each stream must have ended. The windows check the promised time. */
 const KILLED_AFTERMATH_MS = 3000
 const FROZEN_AFTERMATH_MS = 10_500
 const TUNNELS = 2
 
-/** Both kinds, as the judge sees them. */
+/** The incident of both kinds. */
 class TelephoneLost implements Incident {
   readonly name: string
   readonly fromMs: number
@@ -35,7 +35,7 @@ class TelephoneLost implements Incident {
     this.#streams = what === 'SIGKILL' ? 'telephoneKilledStreams' : 'telephoneFrozenStreams'
   }
 
-  /** It is everywhere again. */
+  /** Ends the incident: all replicas list the lines of the Telephone again. */
   over(): void {
     this.#untilMs = this.#scene.now()
   }
@@ -45,14 +45,14 @@ class TelephoneLost implements Incident {
     if (!failure.destinations.has(service)) return undefined
     if (wasCutBy(failure, this.fromMs, this.#aftermathMs)) {
       this.#scene.windows.add(this.#streams, failure.asked.endedAtMs - this.fromMs)
-      return 'half an answer of a telephone that was lost'
+      return 'a partial response of a Telephone that was lost'
     }
     if (SERVICES[service] === 1 && overlaps(failure, this.fromMs, this.#untilMs)) {
       this.#lastFailureMs = Math.max(this.#lastFailureMs, failure.asked.endedAtMs - this.fromMs)
-      return 'the only telephone of the service was away'
+      return 'the only Telephone of the service was stopped'
     }
     return wasLeftUncertain(failure, this.fromMs, this.fromMs + this.#aftermathMs)
-      ? 'not repeatable, at a telephone that was lost'
+      ? 'not repeatable, at a Telephone that was lost'
       : undefined
   }
 

@@ -1,10 +1,10 @@
-// Looks at what the other replicas know, until a replica's or a telephone's lines are no longer among it.
+// Polls the registries of the replicas until they no longer list the lines of a replica or a Telephone.
 
 import { eventually } from '../../support/deadline.ts'
 import type { Replica } from '../replica.ts'
 import type { Scene } from '../scene.ts'
 
-/** All other replicas have dropped the lines of this one. */
+/** Resolves when all other replicas have dropped the lines of this one. */
 export async function untilLinesGone({ cluster }: Scene, replica: Replica): Promise<void> {
   const gone = async (witness: Replica): Promise<true | undefined> => {
     const { lines } = await witness.view()
@@ -17,7 +17,7 @@ export async function untilLinesGone({ cluster }: Scene, replica: Replica): Prom
   )
 }
 
-/** All replicas know this many lines of the service. */
+/** Resolves when all replicas list this number of lines of the service. */
 export async function untilLines({ cluster }: Scene, service: string, count: number): Promise<void> {
   await Promise.all(
     cluster.replicas.map(witness =>
