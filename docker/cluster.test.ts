@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { allowedHosts } from '../plugboard/admin/access/request-guard.ts'
 import { loadPlugboardConfig, type PlugboardConfig } from '../plugboard/config.ts'
 import { LEAVE_MS } from '../plugboard/replica/cluster/cluster.ts'
-import { DEFAULT_SERVICE_POLICY } from '../plugboard/routes/service-policy.ts'
+import { DEFAULT_SERVICE_POLICY } from '../plugboard/routes/options/service-policy.ts'
 import { loadTelephoneConfig } from '../telephone/config.ts'
 import { type Compose, readCompose, withDefaults } from './compose-file.ts'
 

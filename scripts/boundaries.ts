@@ -64,7 +64,7 @@ export const ROOMS: readonly Room[] = [
     folder: 'telephone',
     imports: [],
     libraries: [...NODE, '@vera-stack/shared/**', 'commander', 'ws'],
-    depth: 2,
+    depth: 3,
     message: 'telephone/ builds on shared/, Node, commander and ws alone.',
   },
   // A folder without a row of its own: it may import no library and no other room.

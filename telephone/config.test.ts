@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { SettingsError } from '@vera-stack/shared/settings.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loadTelephoneConfig, telephoneOptions, telephoneSettings } from './config.ts'
-import { inspectService, type ServiceOptions } from './service-options.ts'
+import { inspectService, type ServiceOptions } from './options/service-options.ts'
 
 let folder: string
 beforeEach(() => {

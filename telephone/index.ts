@@ -4,7 +4,7 @@
 //   const telephone = await connect({ plugboard: 'https://proxy.example.com', token, service: 'web', target: app.fetch })
 
 import type { VeraError } from '@vera-stack/shared/errors.ts'
-import { type ConnectOptions, readConnectOptions } from './connect-options.ts'
+import { type ConnectOptions, readConnectOptions } from './options/connect-options.ts'
 import { sentence } from './sentence.ts'
 import { Telephone } from './telephone.ts'
 import type { TelephoneHandle } from './telephone-handle.ts'
@@ -14,7 +14,6 @@ export { type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
 export { collectBodyMemory } from '@vera-stack/shared/process/body-memory.ts'
 export { resolveTenant } from '@vera-stack/shared/tenant.ts'
 export type { FetchHandler } from './backend/forward/handler-forward.ts'
-export type { ConnectOptions, ConnectSettings, HandlerFailure } from './connect-options.ts'
 export type {
   AnnouncedService,
   BackendCauseCode,
@@ -27,9 +26,10 @@ export type {
   TelephoneEvent,
   TelephoneListener,
 } from './events.ts'
-export type { ServiceOptions } from './service-options.ts'
+export type { ConnectOptions, ConnectSettings, HandlerFailure } from './options/connect-options.ts'
+export type { ServiceOptions } from './options/service-options.ts'
+export type { TelephoneSettings } from './options/telephone-settings.ts'
 export type { TelephoneHandle, TunnelStatus } from './telephone-handle.ts'
-export type { TelephoneSettings } from './telephone-settings.ts'
 
 /**
  * Resolves when the first tunnel is ready and Plugboard has accepted at least one of the services. Waits for a Plugboard

@@ -2,7 +2,7 @@
 // and kept until its row changes. The cached results of credential checks are dropped with them.
 
 import type { Jwks } from '../jwks/jwks.ts'
-import type { RouteRules } from '../routes/route-options.ts'
+import type { RouteRules } from '../routes/options/route-options.ts'
 import { hstsOf } from '../routes/rules/hsts-rules.ts'
 import type { RouteResponse } from './access-decision.ts'
 import { AddressRules } from './address-rules.ts'

@@ -19,7 +19,7 @@ export interface CommandToken {
 
 /** `telephone http` without `--plugboard`. */
 const DEFAULT_PLUGBOARD = 'http://localhost:4000'
-/** A service that `telephone http` generates (telephone/generated-name.ts). */
+/** A service that `telephone http` generates (telephone/options/generated-name.ts). */
 const GENERATED_SERVICE = 'tunnel-x'
 
 /** Returns the command. `target`: a port, or another target of `telephone http`. */

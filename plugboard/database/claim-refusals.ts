@@ -6,7 +6,7 @@ import { VeraError } from '@vera-stack/shared/errors.ts'
 import { formatMount, type Mount, mountScopeCovers, serviceScopeCovers } from '@vera-stack/shared/mounts.ts'
 import { coverageText, scopeRemedy, type TokenScope } from '@vera-stack/shared/scope-remedy.ts'
 import type { Route, Scope } from './store/store.ts'
-import type { TokenReference } from './store/token-reference.ts'
+import type { TokenReference } from './store/values/token-reference.ts'
 
 /** The token of a claim. `subject`: the name of the telephone in the token, when the caller has it. */
 export interface ClaimingToken extends Scope {

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { OutboundNetworks } from '../routes/outbound-networks.ts'
+import { OutboundNetworks } from '../routes/options/outbound-networks.ts'
 import { guardedFetch } from './guarded-fetch.ts'
 
 let server: Server

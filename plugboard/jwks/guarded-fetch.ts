@@ -6,7 +6,7 @@ import { type LookupAddress, lookup as systemLookup } from 'node:dns'
 import { type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
-import { type AllowedNetworks, isLoopback } from '../routes/outbound-networks.ts'
+import { type AllowedNetworks, isLoopback } from '../routes/options/outbound-networks.ts'
 
 export interface GuardedFetchOptions {
   readonly networks: AllowedNetworks

@@ -3,7 +3,7 @@
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import type { AllowedNetworks } from '../routes/outbound-networks.ts'
+import type { AllowedNetworks } from '../routes/options/outbound-networks.ts'
 import { guardedFetch } from './guarded-fetch.ts'
 import { Jwks, type Load } from './jwks.ts'
 

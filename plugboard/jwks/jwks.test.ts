@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Issuer } from '../../test/support/credentials/issuer.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
-import { OutboundNetworks } from '../routes/outbound-networks.ts'
+import { OutboundNetworks } from '../routes/options/outbound-networks.ts'
 import { guardedFetch } from './guarded-fetch.ts'
 import { Jwks, JwksUnavailable } from './jwks.ts'
 

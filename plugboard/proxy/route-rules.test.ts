@@ -13,7 +13,7 @@ import {
 } from '../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { hashPassword } from '../common/passwords/password-hash.ts'
-import { resolveRouteOptions } from '../routes/route-options.ts'
+import { resolveRouteOptions } from '../routes/options/route-options.ts'
 
 useLeakCheck()
 

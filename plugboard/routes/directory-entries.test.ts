@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { asServiceId } from '../common/ids/row-ids.ts'
 import { announcedNames } from './directory-entries.ts'
-import { DEFAULT_SERVICE_POLICY } from './service-policy.ts'
+import { DEFAULT_SERVICE_POLICY } from './options/service-policy.ts'
 
 it.each([
   [[], ['app']],

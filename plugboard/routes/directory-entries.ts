@@ -2,9 +2,9 @@
 
 import { asServiceId, type RouteId, type ServiceId, type TokenId } from '../common/ids/row-ids.ts'
 import type { JsonObject } from '../common/json.ts'
+import type { RouteOptions } from './options/route-options.ts'
+import { DEFAULT_SERVICE_POLICY, type ServicePolicy } from './options/service-policy.ts'
 import type { RouteActivity } from './route-activity.ts'
-import type { RouteOptions } from './route-options.ts'
-import { DEFAULT_SERVICE_POLICY, type ServicePolicy } from './service-policy.ts'
 
 /** One object per service during its whole life. Its fields change in place. */
 export interface DirectoryService {

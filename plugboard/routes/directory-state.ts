@@ -23,11 +23,11 @@ import {
   NO_SERVICE,
   type VerificationKey,
 } from './directory-entries.ts'
+import { resolveRouteOptions } from './options/route-options.ts'
+import { resolveServicePolicy } from './options/service-policy.ts'
 import { RouteActivity } from './route-activity.ts'
-import { resolveRouteOptions } from './route-options.ts'
 import { RouteTable } from './route-table.ts'
 import { routeIdSchema, serviceIdSchema, tokenIdSchema } from './row-id-schemas.ts'
-import { resolveServicePolicy } from './service-policy.ts'
 
 type Writable<Row> = { -readonly [Key in keyof Row]: Row[Key] }
 

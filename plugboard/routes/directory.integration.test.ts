@@ -14,7 +14,7 @@ import {
   type DirectoryListener,
   type DirectoryOptions,
 } from './directory.ts'
-import { DEFAULT_SERVICE_POLICY } from './service-policy.ts'
+import { DEFAULT_SERVICE_POLICY } from './options/service-policy.ts'
 
 let db: TestDatabase
 let database: Database

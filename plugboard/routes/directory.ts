@@ -24,8 +24,8 @@ import type {
   VerificationKey,
 } from './directory-entries.ts'
 import { DirectoryState, difference, type RowProblems } from './directory-state.ts'
-import { readSnapshot } from './snapshot-file.ts'
-import { SnapshotKeeper } from './snapshot-keeper.ts'
+import { readSnapshot } from './snapshot/snapshot-file.ts'
+import { SnapshotKeeper } from './snapshot/snapshot-keeper.ts'
 
 export type { DirectoryListener, DirectoryRoute, DirectoryService, VerificationKey }
 

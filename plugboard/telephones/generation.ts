@@ -2,7 +2,7 @@
 // identity in its verified token. Replicas compare these texts, so no subject leaves the replica that verified the token.
 
 import { TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
-import { shortDigest } from '../database/store/token-reference.ts'
+import { shortDigest } from '../database/store/values/token-reference.ts'
 import type { Credential } from './tokens/authenticate.ts'
 
 export interface Generation {

@@ -6,7 +6,12 @@ import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { LogFields, Logger } from '@vera-stack/shared/log.ts'
 import { HeldBytes, type Overrun } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
 import { WeakValueMap } from '../common/weak-value-map.ts'
-import { holderText, shortDigest, type TokenReference, tokenText } from '../database/store/token-reference.ts'
+import {
+  holderText,
+  shortDigest,
+  type TokenReference,
+  tokenText,
+} from '../database/store/values/token-reference.ts'
 import type { Line } from '../registry/line.ts'
 import type { TunnelId } from '../registry/line-ids.ts'
 

@@ -9,7 +9,7 @@ import { type Identity, Session, type SessionLimits } from '@vera-stack/shared/p
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import type { ReplicaId } from '../common/ids/replica-id.ts'
 import type { Store } from '../database/store/store.ts'
-import type { TokenReference } from '../database/store/token-reference.ts'
+import type { TokenReference } from '../database/store/values/token-reference.ts'
 import { asTunnelId } from '../registry/line-ids.ts'
 import type { Registry } from '../registry/registry.ts'
 import { TunnelCounts } from '../registry/tunnel-counts.ts'

@@ -5,10 +5,10 @@ import type { HttpTarget } from '@vera-stack/shared/net/backend-target.ts'
 import type { BackendClient, HostRule } from './backend-exchange.ts'
 import { type ConnectorOptions, createConnector } from './connector.ts'
 import { Http1Client } from './http1/client.ts'
-import type { PoolOptions } from './http1/pool.ts'
+import type { PoolOptions } from './http1/pool/pool.ts'
 import { Http2Client } from './http2/client.ts'
 
-/** Limits for both versions of HTTP. Each version has its own defaults (http1/pool.ts, http2/session-pool.ts). */
+/** Limits for both versions of HTTP. Each version has its own defaults (http1/pool/pool.ts, http2/session-pool.ts). */
 export interface ClientOptions extends ConnectorOptions, Partial<PoolOptions> {}
 
 export function createClient(

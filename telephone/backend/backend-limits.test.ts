@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseService } from '../service-options.ts'
+import { parseService } from '../options/service-options.ts'
 import { fitBackendLimits } from './backend-limits.ts'
 
 const web = parseService({ service: 'web', target: '127.0.0.1:1' })

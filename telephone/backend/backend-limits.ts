@@ -2,8 +2,8 @@
 // an open file. Without these limits, many simultaneous requests could leave no file for the next tunnel.
 
 import { divideOpenFiles, type LoweredLimits } from '@vera-stack/shared/process/open-files.ts'
-import type { Service } from '../service-options.ts'
-import { HTTP1_MAX_CONNECTIONS } from './http1/pool.ts'
+import type { Service } from '../options/service-options.ts'
+import { HTTP1_MAX_CONNECTIONS } from './http1/pool/pool.ts'
 import { HTTP2_MAX_CONNECTIONS } from './http2/session-pool.ts'
 
 /** Limits of the connections to one backend. */

@@ -3,7 +3,7 @@
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import type { BackendFailure } from '../backend/backend-failure.ts'
 import { HealthCheck } from '../backend/health/health-check.ts'
-import type { Service } from '../service-options.ts'
+import type { Service } from '../options/service-options.ts'
 
 /**
  * Resolves with the failure of the backend, or with undefined. It runs the health check of the service, or makes a

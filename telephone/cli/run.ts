@@ -13,7 +13,7 @@ import {
 } from '@vera-stack/shared/process/local-status.ts'
 import { type LoadedTelephoneConfig, telephoneOptions } from '../config.ts'
 import type { TelephoneEvent } from '../events.ts'
-import type { Service } from '../service-options.ts'
+import type { Service } from '../options/service-options.ts'
 import { Telephone, type TelephoneOptions } from '../telephone.ts'
 import { RefusalWatch, type ServiceRefusal } from '../tunnel/refusal-watch.ts'
 import { VERSION } from '../version.ts'

@@ -2,7 +2,7 @@
 // follows RFC 9112 section by section without a thought for speed. Where the two differ, one is wrong.
 
 import { relayedTrailers } from '@vera-stack/shared/http/headers.ts'
-import type { RequestTraits } from '../backend/http1/response-head.ts'
+import type { RequestTraits } from '../backend/http1/parser/response-head.ts'
 
 /** What an answer comes to. `incomplete`: nothing wrong so far, but more is needed. */
 export interface Outcome {

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { useProcesses } from '../support/process/use-processes.ts'
-import { type BenchReport, comparisonOf } from './report.ts'
+import { type BenchReport, comparisonOf } from './figures/report.ts'
+import { median, percentile } from './figures/statistics.ts'
 import { readReport } from './small-load.ts'
-import { median, percentile } from './statistics.ts'
 
 const processes = useProcesses()
 

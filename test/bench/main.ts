@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { APP_CERTIFICATE } from '../support/credentials/certificates.ts'
 import { Processes } from '../support/process/processes.ts'
-import type { Measurement, ScenarioContext } from './measurement.ts'
+import type { Measurement, ScenarioContext } from './figures/measurement.ts'
+import { type BenchReport, describeMachine, renderTable } from './figures/report.ts'
 import { nginxProgram, startNginx } from './nginx.ts'
 import { type BenchOptions, HELP, parseOptions, type ScenarioName, type TargetName } from './options.ts'
-import { type BenchReport, describeMachine, renderTable } from './report.ts'
 import { measureBulk } from './scenarios/bulk.ts'
 import { measureFront } from './scenarios/front.ts'
 import { measureSmallRequests } from './scenarios/small.ts'
@@ -48,7 +48,7 @@ async function startBackend(scenario: ScenarioName, processes: Processes, folder
     const locations = `location / { default_type text/plain; return 200 "${body}"; }`
     return (await startNginx(processes, folder, 'nginx-backend', { locations })).port
   }
-  const backend = processes.node('backend', [join(import.meta.dirname, 'bulk-backend.ts')])
+  const backend = processes.node('backend', [join(import.meta.dirname, 'backends/bulk-backend.ts')])
   const [, port] = await backend.waitForLine(/^listening on (\d+)$/)
   return Number(port)
 }
@@ -59,7 +59,7 @@ async function startFront(processes: Processes, folder: string): Promise<Front> 
   await mkdir(certificateFolder)
   await writeFile(join(certificateFolder, 'app.crt'), APP_CERTIFICATE.cert)
   await writeFile(join(certificateFolder, 'app.key'), APP_CERTIFICATE.key)
-  const backend = processes.node('grpc-backend', [join(import.meta.dirname, 'grpc-backend.ts')])
+  const backend = processes.node('grpc-backend', [join(import.meta.dirname, 'backends/grpc-backend.ts')])
   const [, port] = await backend.waitForLine(/^listening on (\d+)$/)
   return { certificateFolder, grpcPort: Number(port) }
 }

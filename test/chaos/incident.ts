@@ -1,8 +1,8 @@
 // A deliberate fault, for the judgement of results: its start, its end, and the failed requests that it may cause according
 // to the table of failures. A failure that no incident excuses is a fault of the product.
 
-import type { Destination } from './route-history.ts'
-import type { Asked } from './traffic.ts'
+import type { Destination } from './client/route-history.ts'
+import type { Asked } from './client/traffic.ts'
 
 /** A request that failed. */
 export interface Judged {

@@ -2,10 +2,10 @@
 // incident excuses it (incident.ts). A response of the old route is a fault when the replica had enough time to receive the
 // edit. Counts the correct responses and keeps the faults.
 
+import { describeOutcome } from './client/request.ts'
+import type { RouteHistory } from './client/route-history.ts'
+import type { Asked } from './client/traffic.ts'
 import type { Incident, Judged } from './incident.ts'
-import { describeOutcome } from './request.ts'
-import type { RouteHistory } from './route-history.ts'
-import type { Asked } from './traffic.ts'
 
 /** Within this time an edit reaches each healthy replica, even on a busy machine, ms. */
 const ROUTE_LAG_MS = 1000

@@ -3,16 +3,16 @@
 
 import { writeFile } from 'node:fs/promises'
 import { seededRandom } from '../support/seeded-random.ts'
-import { Balancer } from './balancer.ts'
-import { ChaosCluster, type Programs, SERVICES } from './cluster.ts'
+import { RouteEditor } from './client/route-editor.ts'
+import { RouteHistory } from './client/route-history.ts'
+import { Traffic } from './client/traffic.ts'
+import { Balancer } from './cluster/balancer.ts'
+import { ChaosCluster, type Programs, SERVICES } from './cluster/cluster.ts'
+import type { Replica } from './cluster/replica.ts'
 import { Judgement } from './judgement.ts'
-import type { Replica } from './replica.ts'
-import { RouteEditor } from './route-editor.ts'
-import { RouteHistory } from './route-history.ts'
 import { RunClock } from './run-clock.ts'
 import { Scene } from './scene.ts'
 import { happen, type Schedule } from './schedule.ts'
-import { Traffic } from './traffic.ts'
 import { Windows } from './windows.ts'
 
 export interface ChaosOptions extends Schedule {

@@ -1,14 +1,14 @@
 // The tools of an incident: the cluster, the balancer of the client, the judgement, the clock and the random numbers.
 
 import { type Random, randomInteger } from '../support/seeded-random.ts'
-import type { Balancer } from './balancer.ts'
-import type { ChaosCluster } from './cluster.ts'
+import type { RouteEditor } from './client/route-editor.ts'
+import type { Balancer } from './cluster/balancer.ts'
+import type { ChaosCluster } from './cluster/cluster.ts'
+import type { Replica } from './cluster/replica.ts'
+import type { TelephonePlace } from './cluster/telephone-place.ts'
 import type { Incident } from './incident.ts'
 import type { Judgement } from './judgement.ts'
-import type { Replica } from './replica.ts'
-import type { RouteEditor } from './route-editor.ts'
 import type { RunClock } from './run-clock.ts'
-import type { TelephonePlace } from './telephone-place.ts'
 import type { Windows } from './windows.ts'
 
 export interface SceneParts {

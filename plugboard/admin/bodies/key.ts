@@ -3,7 +3,7 @@
 import { z } from '@hono/zod-openapi'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { AdminKey } from '../../database/store/store.ts'
-import { storedText } from '../../database/store/stored-text.ts'
+import { storedText } from '../../database/store/values/stored-text.ts'
 import { CREDENTIAL_STATES, credentialState } from '../access/credential-state.ts'
 import { SCOPES } from '../access/scope.ts'
 import { id, mountText, serviceScopeText, timestamp } from '../http/formats.ts'

@@ -2,8 +2,8 @@
 
 import { z } from '@hono/zod-openapi'
 import type { Route } from '../../database/store/store.ts'
-import { storedText } from '../../database/store/stored-text.ts'
-import { routeOptionsInputSchema, withoutRequirements } from '../../routes/route-options.ts'
+import { storedText } from '../../database/store/values/stored-text.ts'
+import { routeOptionsInputSchema, withoutRequirements } from '../../routes/options/route-options.ts'
 import { id, jsonObject, mountText, timestamp } from '../http/formats.ts'
 import { unusedForSchema } from '../http/lifetime.ts'
 import { mergePatchOf } from '../http/merge-patch.ts'

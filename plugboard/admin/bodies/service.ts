@@ -2,7 +2,7 @@
 
 import { z } from '@hono/zod-openapi'
 import type { Service } from '../../database/store/store.ts'
-import { servicePolicyInputSchema } from '../../routes/service-policy.ts'
+import { servicePolicyInputSchema } from '../../routes/options/service-policy.ts'
 import { id, jsonObject, serviceNameText, timestamp } from '../http/formats.ts'
 import { mergePatchOf } from '../http/merge-patch.ts'
 

@@ -3,7 +3,7 @@
 import { z } from '@hono/zod-openapi'
 import { MAX_TOKEN_LIMIT } from '@vera-stack/shared/claims.ts'
 import type { Token } from '../../database/store/store.ts'
-import { storedText } from '../../database/store/stored-text.ts'
+import { storedText } from '../../database/store/values/stored-text.ts'
 import { CREDENTIAL_STATES, credentialState } from '../access/credential-state.ts'
 import type { AdminDependencies } from '../admin-env.ts'
 import { id, mountText, serviceScopeText, timestamp } from '../http/formats.ts'

@@ -1,7 +1,7 @@
 // The list of connected telephones in the whole cluster, with one row for each tunnel. Works without the database.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
-import { storedText } from '../../database/store/stored-text.ts'
+import { storedText } from '../../database/store/values/stored-text.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
 import { telephonePageSchema } from '../bodies/telephone.ts'
 import { json, LINK_HEADER, operation } from '../http/openapi.ts'

@@ -3,7 +3,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Scope as KeyLimits } from '../../database/store/store.ts'
-import { storedText } from '../../database/store/stored-text.ts'
+import { storedText } from '../../database/store/values/stored-text.ts'
 import { scopeProblem } from '../../telephones/tokens/tokens.ts'
 import { createApiKey } from '../access/api-key.ts'
 import { includesLimits } from '../access/key-limits.ts'

@@ -2,7 +2,7 @@
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { AdminKey, Service } from '../../database/store/store.ts'
-import { storedText } from '../../database/store/stored-text.ts'
+import { storedText } from '../../database/store/values/stored-text.ts'
 import { refuseBeyondLimits } from '../access/key-limits.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
 import { newServiceSchema, serviceBody, serviceChangeSchema, serviceSchema } from '../bodies/service.ts'

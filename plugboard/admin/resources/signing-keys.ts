@@ -2,7 +2,7 @@
 // keys, which are available as a JWKS (RFC 7517). The JWKS is served from memory, so it works without the database.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
-import { storedText } from '../../database/store/stored-text.ts'
+import { storedText } from '../../database/store/values/stored-text.ts'
 import { refuseLimitedKey } from '../access/key-limits.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
 import { signingKeyBody, signingKeySchema } from '../bodies/signing-key.ts'

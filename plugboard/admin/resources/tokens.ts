@@ -3,7 +3,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { asTokenId } from '../../common/ids/row-ids.ts'
 import type { Token } from '../../database/store/store.ts'
-import { storedText } from '../../database/store/stored-text.ts'
+import { storedText } from '../../database/store/values/stored-text.ts'
 import { atField, refuseBeyondLimits } from '../access/key-limits.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
 import { issuedTokenSchema, newTokenSchema, type TokenBody, tokenBody, tokenSchema } from '../bodies/token.ts'

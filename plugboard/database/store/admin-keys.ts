@@ -5,9 +5,9 @@ import { VeraError } from '@vera-stack/shared/errors.ts'
 import { and, arrayContains, desc, eq, getTableColumns, gt, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import { adminKeys, changes } from '../schema.ts'
 import { lockWriters, type Sql, type SqlRunner } from '../sql-runner.ts'
-import { isId, untouched } from './input.ts'
-import { beyond, createdKey, decodeCursor, limitOf, pageOf } from './page.ts'
 import type { AdminKey, AdminKeyStore, NewAdminKey } from './store.ts'
+import { isId, untouched } from './values/input.ts'
+import { beyond, createdKey, decodeCursor, limitOf, pageOf } from './values/page.ts'
 
 const { hash: _hash, ...publicColumns } = getTableColumns(adminKeys)
 

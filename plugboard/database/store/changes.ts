@@ -5,8 +5,8 @@ import { and, asc, desc, eq, getTableColumns, gt, gte, lt, type SQL, sql } from 
 import type { JsonObject } from '../../common/json.ts'
 import { changeHead, changes } from '../schema.ts'
 import type { Sql, SqlRunner } from '../sql-runner.ts'
-import { decodeCursor, limitOf, pageOf, sequenceKey } from './page.ts'
 import type { Change, ChangeStore, NamedChange } from './store.ts'
+import { decodeCursor, limitOf, pageOf, sequenceKey } from './values/page.ts'
 
 /** Selects the name that the service of a route has now. Rows of other entities have no `service_id`. */
 const serviceName = (row: typeof changes.before | typeof changes.after) =>

@@ -6,10 +6,10 @@ import type { PgUpdateSetSource } from 'drizzle-orm/pg-core'
 import { asServiceId } from '../../common/ids/row-ids.ts'
 import { services } from '../schema.ts'
 import type { Sql, SqlRunner } from '../sql-runner.ts'
-import { isId, untouched, validServiceName } from './input.ts'
-import { beyond, decodeCursor, limitOf, nameKey, pageOf } from './page.ts'
 import { announcedNames, policyWithOldName, refuseSharedNames } from './service-aliases.ts'
 import type { Mutation, Service, ServiceStore } from './store.ts'
+import { isId, untouched, validServiceName } from './values/input.ts'
+import { beyond, decodeCursor, limitOf, nameKey, pageOf } from './values/page.ts'
 
 export function createServiceStore(runner: SqlRunner): ServiceStore {
   return {

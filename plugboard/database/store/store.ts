@@ -6,7 +6,7 @@
 import type { RouteId, ServiceId, TokenId } from '../../common/ids/row-ids.ts'
 import type { JsonObject } from '../../common/json.ts'
 import type { ReplicaRecords } from '../../common/replica-record.ts'
-import type { TokenReference } from './token-reference.ts'
+import type { TokenReference } from './values/token-reference.ts'
 
 /** The author of a change and, for If-Match, the version that they have read; another version is `precondition_failed`. */
 export interface Mutation {
@@ -34,7 +34,7 @@ export interface Service {
   readonly id: ServiceId
   /** Unique among the services that are not deleted. */
   readonly name: string
-  /** The policy as stored. routes/service-policy.ts defines its keys and adds the defaults. */
+  /** The policy as stored. routes/options/service-policy.ts defines its keys and adds the defaults. */
   readonly policy: JsonObject
   /** 1 at the creation, +1 with each change; the ETag. */
   readonly version: number
@@ -88,7 +88,7 @@ export interface Route {
   /** Null, both: the route responds by itself. */
   readonly serviceId: ServiceId | null
   readonly serviceName: string | null
-  /** The options as stored. routes/route-options.ts defines their keys. */
+  /** The options as stored. routes/options/route-options.ts defines their keys. */
   readonly options: JsonObject
   readonly version: number
   /** Holder of the token whose telephone claimed this mount (token-reference.ts); null: made through the admin API. */

@@ -6,9 +6,9 @@ import { and, count, desc, eq, inArray, isNull, lt, or, type SQL, sql } from 'dr
 import { asTokenId, type TokenId } from '../../common/ids/row-ids.ts'
 import { routes, tokens } from '../schema.ts'
 import type { Sql, SqlRunner } from '../sql-runner.ts'
-import { isId, untouched } from './input.ts'
-import { beyond, createdKey, decodeCursor, limitOf, pageOf } from './page.ts'
 import type { Token, TokenStore } from './store.ts'
+import { isId, untouched } from './values/input.ts'
+import { beyond, createdKey, decodeCursor, limitOf, pageOf } from './values/page.ts'
 
 const expiry = (ttlSeconds: unknown) => sql`clock_timestamp() + make_interval(secs => ${ttlSeconds})`
 

@@ -20,7 +20,7 @@ import type {
   StreamResponseHead,
 } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { type Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
-import type { ServicePolicy } from '../../routes/service-policy.ts'
+import type { ServicePolicy } from '../../routes/options/service-policy.ts'
 import { type Candidate, linesOfProcess, type StreamHolder } from '../../telephones/lines/line-pool.ts'
 import type { ClientConnection } from '../connections/client-connection.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'

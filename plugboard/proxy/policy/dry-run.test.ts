@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest'
 import { harnessRoute, ProxyHarness } from '../../../test/support/harness/proxy-harness.ts'
 import type { DryRequest } from '../../routes/dry-run.ts'
-import { resolveRouteOptions } from '../../routes/route-options.ts'
+import { resolveRouteOptions } from '../../routes/options/route-options.ts'
 import type { ProxyOptions } from '../server.ts'
 
 async function start(options: object, proxy: Partial<ProxyOptions> = {}): Promise<ProxyHarness> {

@@ -8,7 +8,7 @@
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { Gatekeeper } from '../../access/gatekeeper.ts'
-import type { RouteRules } from '../../routes/route-options.ts'
+import type { RouteRules } from '../../routes/options/route-options.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'
 import type { ProxyResponse } from '../response/local-responses.ts'
 import { type HttpsPolicy, httpsLocation } from './https-policy.ts'

@@ -9,7 +9,7 @@ import {
   type RouteResponse,
 } from '../../access/access-decision.ts'
 import type { GuardedRequest } from '../../access/gatekeeper.ts'
-import type { RouteRules } from '../../routes/route-options.ts'
+import type { RouteRules } from '../../routes/options/route-options.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'
 import { bodylessResponse, makeProblem, type ProxyResponse } from '../response/local-responses.ts'
 import { addRouteFields } from '../response/route-response.ts'

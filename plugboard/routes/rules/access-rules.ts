@@ -5,7 +5,7 @@ import { recordOf } from '@vera-stack/shared/record-of.ts'
 import { z } from 'zod'
 import { parseNetwork } from '../../common/net/ip-networks.ts'
 import { PASSWORD_HASH_FORM, passwordHashProblem } from '../../common/passwords/password-hash.ts'
-import { storedText } from '../../database/store/stored-text.ts'
+import { storedText } from '../../database/store/values/stored-text.ts'
 import { ownFieldName } from './field-rules.ts'
 
 const MAX_NETWORKS = 1000

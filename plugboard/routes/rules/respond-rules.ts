@@ -3,7 +3,7 @@
 
 import { recordOf } from '@vera-stack/shared/record-of.ts'
 import { z } from 'zod'
-import { storedText } from '../../database/store/stored-text.ts'
+import { storedText } from '../../database/store/values/stored-text.ts'
 import { EDITABLE_NAMES, editableFieldName, FIELD_NAMES, fieldValue, namedTwice } from './field-rules.ts'
 
 const MAX_BODY_BYTES = 64 * 1024

@@ -24,11 +24,11 @@ import {
   jwtVerify,
 } from 'jose'
 import { asTokenId } from '../../common/ids/row-ids.ts'
-import type { TokenReference } from '../../database/store/token-reference.ts'
+import type { TokenReference } from '../../database/store/values/token-reference.ts'
 import { IssuerKeys } from '../../jwks/issuer-keys.ts'
 import { JwksUnavailable } from '../../jwks/jwks.ts'
 import type { Directory, VerificationKey } from '../../routes/directory.ts'
-import { ANY_NETWORK } from '../../routes/outbound-networks.ts'
+import { ANY_NETWORK } from '../../routes/options/outbound-networks.ts'
 import { TOKEN_ALGORITHMS } from '../../routes/rules/access-rules.ts'
 
 /** An issuer other than this Plugboard, whose tokens carry the same claims. */

@@ -7,7 +7,7 @@
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { ServiceAnnouncement } from '@vera-stack/shared/protocol/control/control.ts'
-import { holderText, shortDigest, tokenText } from '../../database/store/token-reference.ts'
+import { holderText, shortDigest, tokenText } from '../../database/store/values/token-reference.ts'
 import type { TunnelCounts } from '../../registry/tunnel-counts.ts'
 import type { Credential } from './authenticate.ts'
 import type { TokenRefusals } from './token-refusals.ts'

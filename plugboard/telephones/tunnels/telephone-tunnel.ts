@@ -21,7 +21,7 @@ import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/
 import type { Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { cutText } from '@vera-stack/shared/text/cut-text.ts'
 import type { ReplicaId } from '../../common/ids/replica-id.ts'
-import { tokenText } from '../../database/store/token-reference.ts'
+import { tokenText } from '../../database/store/values/token-reference.ts'
 import type { Line } from '../../registry/line.ts'
 import { lineId, type TunnelId } from '../../registry/line-ids.ts'
 import { cleanOutage } from '../../registry/outage.ts'

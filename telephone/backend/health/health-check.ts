@@ -8,7 +8,7 @@ import { createClient } from '../backend-client.ts'
 import type { BackendClient } from '../backend-exchange.ts'
 import { type BackendFailure, failureOf } from '../backend-failure.ts'
 import type { ConnectorOptions } from '../connector.ts'
-import type { BackendParsing } from '../http1/response-parser.ts'
+import type { BackendParsing } from '../http1/parser/response-parser.ts'
 import { checkGrpcHealth } from './grpc-health.ts'
 
 export interface HealthCheckOptions extends ConnectorOptions {

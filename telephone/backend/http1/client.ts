@@ -11,7 +11,7 @@ import type {
 import { type BackendFailure, connectFailure, failureOf } from '../backend-failure.ts'
 import type { Connector } from '../connector.ts'
 import { Http1Exchange } from './exchange.ts'
-import { Pool, type PoolOptions } from './pool.ts'
+import { Pool, type PoolOptions } from './pool/pool.ts'
 
 export class Http1Client implements BackendClient {
   readonly #connector: Connector

@@ -5,7 +5,7 @@
 //   connecting ──► idle ◄──► busy ──► raw (after a 101)
 //        └───────────┴─────────┴───────┴──► closed
 //
-// pool.ts and exchange.ts contain the pooling and the retries.
+// pool/pool.ts and exchange.ts contain the pooling and the retries.
 
 import type { OnReadOpts, Socket } from 'node:net'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
@@ -23,15 +23,15 @@ import {
   watchStage,
 } from '../backend-failure.ts'
 import type { Connector } from '../connector.ts'
-import { HttpError } from './http-error.ts'
-import { type Http1RequestHead, lastChunk, type RequestFraming } from './request-head.ts'
-import type { RequestTraits, ResponseHead } from './response-head.ts'
+import { HttpError } from './parser/http-error.ts'
+import type { RequestTraits, ResponseHead } from './parser/response-head.ts'
 import {
   type BackendParsing,
   type ParserLimits,
   ResponseParser,
   type ResponseSink,
-} from './response-parser.ts'
+} from './parser/response-parser.ts'
+import { type Http1RequestHead, lastChunk, type RequestFraming } from './request-head.ts'
 
 /** The user of the connection for one exchange. */
 export interface ConnectionUser {

@@ -14,7 +14,7 @@ import { type BackendConnection, ScriptedBackend } from '../../testing/scripted-
 import type { BackendRequest } from '../backend-exchange.ts'
 import { createConnector } from '../connector.ts'
 import { Http1Exchange } from './exchange.ts'
-import { Pool, type PoolOptions } from './pool.ts'
+import { Pool, type PoolOptions } from './pool/pool.ts'
 
 useLeakCheck()
 

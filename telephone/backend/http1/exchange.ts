@@ -12,9 +12,9 @@ import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { BackendExchange, BackendRequest, ExchangeEvents, HostRule } from '../backend-exchange.ts'
 import type { Connection, ConnectionUser } from './connection.ts'
 import { HeldBody } from './held-body.ts'
-import type { ConnectionNeed, Pool, Waiter } from './pool.ts'
+import type { RequestTraits, ResponseHead } from './parser/response-head.ts'
+import type { ConnectionNeed, Pool, Waiter } from './pool/pool.ts'
 import { type Http1RequestHead, writeRequestHead } from './request-head.ts'
-import type { RequestTraits, ResponseHead } from './response-head.ts'
 
 export class Http1Exchange implements BackendExchange, ConnectionUser, Waiter {
   readonly #pool: Pool

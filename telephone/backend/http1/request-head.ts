@@ -6,7 +6,7 @@ import { authenticatesConnection } from '@vera-stack/shared/http/connection-auth
 import { FIELD, fieldOf, parseContentLength, relayedTrailers } from '@vera-stack/shared/http/headers.ts'
 import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { type BackendRequest, type HostRule, RequestError } from '../backend-exchange.ts'
-import { FIELD_LINES, TOKEN } from './grammar.ts'
+import { FIELD_LINES, TOKEN } from './parser/grammar.ts'
 
 /** The framing of the request body. `raw`: an upgrade, plain bytes after the 101. */
 export type RequestFraming = 'none' | 'length' | 'chunked' | 'raw'

@@ -23,7 +23,7 @@ import type { BackendSession } from './session.ts'
 import type { SessionPool, SessionWaiter } from './session-pool.ts'
 import { isWebSocket, readUpgradeHead, respondDeclined } from './upgrade.ts'
 
-/** The same limit as for HTTP/1 (response-parser.ts). */
+/** The same limit as for HTTP/1 (http1/parser/response-parser.ts). */
 const MAX_INTERIM = 64
 
 export class Http2Exchange implements BackendExchange, SessionWaiter, ResponseBodyEvents {

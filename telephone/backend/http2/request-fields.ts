@@ -12,7 +12,7 @@ import {
 } from '@vera-stack/shared/http/headers.ts'
 import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { type BackendRequest, type HostRule, RequestError } from '../backend-exchange.ts'
-import { isToken, TEXT, trimBlanks } from '../http1/grammar.ts'
+import { isToken, TEXT, trimBlanks } from '../http1/parser/grammar.ts'
 
 export interface Http2RequestHead {
   /** Pseudo-header fields first, names in lower case. */

@@ -3,7 +3,7 @@
 // `maxConnections`. Beyond that, requests wait in a bounded queue. Requests of a client that holds its share of the
 // streams wait too. This file handles only the lifecycle of sessions.
 //
-// A slow upload gets a stream at once, unlike over HTTP/1 (backend/http1/pool.ts): it takes no connection from other
+// A slow upload gets a stream at once, unlike over HTTP/1 (backend/http1/pool/pool.ts): it takes no connection from other
 // requests, and many calls of gRPC send a little and then wait for a response.
 
 import { ClientShares, shareOf } from '@vera-stack/shared/client-shares.ts'

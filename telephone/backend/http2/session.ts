@@ -74,7 +74,7 @@ const STREAM_WINDOW_BYTES = 524_288
 const SESSION_WINDOW_BYTES = 16_777_216
 /** Our limit of streams, even when the backend allows more. It limits the effect of a lost connection, and held data. */
 const MAX_STREAMS = 1000
-/** The same limits as for HTTP/1 (response-parser.ts). nghttp2 resets a stream that exceeds them. */
+/** The same limits as for HTTP/1 (http1/parser/response-parser.ts). nghttp2 resets a stream that exceeds them. */
 const MAX_HEADER_BYTES = 65_536
 const MAX_FIELDS = 256
 /** Larger than any head that fits through the tunnel, so that only the backend rejects a head as too large. */

@@ -2,7 +2,7 @@
 // handshake or with one that resumes a session.
 
 import { connect } from 'node:tls'
-import { percentile } from '../statistics.ts'
+import { percentile } from '../figures/statistics.ts'
 import type { HandshakeJob, LoadResult } from './protocol.ts'
 
 export async function shakeHands(job: HandshakeJob): Promise<LoadResult> {

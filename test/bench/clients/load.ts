@@ -3,7 +3,7 @@
 
 import { connect } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { percentile } from '../statistics.ts'
+import { percentile } from '../figures/statistics.ts'
 import type { LoadJob, LoadResult } from './protocol.ts'
 
 const HEAD_END = Buffer.from('\r\n\r\n')

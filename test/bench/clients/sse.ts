@@ -2,7 +2,7 @@
 // machine share, so the difference to ours is the time on the way.
 
 import { get } from 'node:http'
-import { percentile } from '../statistics.ts'
+import { percentile } from '../figures/statistics.ts'
 import type { SseJob, SseResult } from './protocol.ts'
 
 export async function followEvents(job: SseJob): Promise<SseResult> {

@@ -2,7 +2,7 @@
 // connection keeps so many under way.
 
 import { connect } from 'node:http2'
-import { percentile } from '../statistics.ts'
+import { percentile } from '../figures/statistics.ts'
 import type { LoadResult, StreamsJob } from './protocol.ts'
 
 /** 100 bytes behind their length (gRPC over HTTP/2: length-prefixed message). */

@@ -1,14 +1,14 @@
 // One large download and one large upload: speed, CPU per megabyte, and the most memory that each process between
 // held; then the same while another client has asked for as much and stopped reading.
 
-import { withPeakMemory } from '../cost.ts'
+import { withPeakMemory } from '../figures/cost.ts'
 import {
   interleaved,
   type Measurement,
   type ScenarioContext,
   type Values,
   withCpuPer,
-} from '../measurement.ts'
+} from '../figures/measurement.ts'
 import { runClient, startClient } from '../run-client.ts'
 import type { Target } from '../target.ts'
 

@@ -2,7 +2,7 @@
 // of the processes between client and backend, for one request.
 
 import type { Job, LoadResult } from '../clients/protocol.ts'
-import { interleaved, type Measurement, type ScenarioContext, withCpuPer } from '../measurement.ts'
+import { interleaved, type Measurement, type ScenarioContext, withCpuPer } from '../figures/measurement.ts'
 import { runClient } from '../run-client.ts'
 import type { Target } from '../target.ts'
 

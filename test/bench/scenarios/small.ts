@@ -1,6 +1,6 @@
 // Small GETs: requests per second, latency, and what each process between client and backend spends on one.
 
-import { interleaved, type Measurement, type ScenarioContext, withCpuPer } from '../measurement.ts'
+import { interleaved, type Measurement, type ScenarioContext, withCpuPer } from '../figures/measurement.ts'
 import { runLoad } from '../small-load.ts'
 
 export function measureSmallRequests(context: ScenarioContext): Promise<Measurement[]> {

@@ -1,6 +1,6 @@
 // Many event streams at once: does each event leave when it is written, and what does one cost.
 
-import { interleaved, type Measurement, type ScenarioContext, withCpuPer } from '../measurement.ts'
+import { interleaved, type Measurement, type ScenarioContext, withCpuPer } from '../figures/measurement.ts'
 import { runClient } from '../run-client.ts'
 
 const STREAMS = 100

@@ -1,6 +1,6 @@
 // WebSocket echo: many small messages, and a few of 16 MiB.
 
-import { interleaved, type Measurement, type ScenarioContext, withCpuPer } from '../measurement.ts'
+import { interleaved, type Measurement, type ScenarioContext, withCpuPer } from '../figures/measurement.ts'
 import { runClient } from '../run-client.ts'
 
 const SHAPES = [

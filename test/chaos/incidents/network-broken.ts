@@ -3,8 +3,8 @@
 // it reaches.
 
 import { eventually } from '../../support/deadline.ts'
+import type { Replica } from '../cluster/replica.ts'
 import { neverStale, overlaps, wasCutBy, wasLeftUncertain } from '../incident.ts'
-import type { Replica } from '../replica.ts'
 import type { Scene } from '../scene.ts'
 
 /** "Noticed by both ends within 10 s", and some time for the poll, ms. */

@@ -2,10 +2,10 @@
 // process that replaces the old one. No request fails.
 
 import { eventually } from '../../support/deadline.ts'
-import { SERVICES } from '../cluster.ts'
+import { SERVICES } from '../cluster/cluster.ts'
+import type { TelephonePlace } from '../cluster/telephone-place.ts'
 import { neverStale } from '../incident.ts'
 import type { Scene } from '../scene.ts'
-import type { TelephonePlace } from '../telephone-place.ts'
 
 const TUNNELS = 2
 

@@ -1,10 +1,10 @@
 // Kills a Telephone and starts it again; and stops a Telephone for 15 s. When its service has other Telephones, they serve all
 // requests, except partly sent responses. When it is the only Telephone, the service is unavailable until it returns.
 
-import { SERVICES } from '../cluster.ts'
+import { SERVICES } from '../cluster/cluster.ts'
+import type { TelephonePlace } from '../cluster/telephone-place.ts'
 import { type Incident, type Judged, neverStale, overlaps, wasCutBy, wasLeftUncertain } from '../incident.ts'
 import type { Scene } from '../scene.ts'
-import type { TelephonePlace } from '../telephone-place.ts'
 import type { WindowName } from '../windows.ts'
 import { untilLines } from './until-lines-gone.ts'
 

@@ -1,7 +1,7 @@
 // Polls the registries of the replicas until they no longer list the lines of a replica or a Telephone.
 
 import { eventually } from '../../support/deadline.ts'
-import type { Replica } from '../replica.ts'
+import type { Replica } from '../cluster/replica.ts'
 import type { Scene } from '../scene.ts'
 
 /** Resolves when all other replicas have dropped the lines of this one. */

@@ -24,7 +24,7 @@ import type {
   DirectoryService,
 } from '../../../plugboard/routes/directory.ts'
 import type { DryRequest, DryResult } from '../../../plugboard/routes/dry-run.ts'
-import { OutboundNetworks } from '../../../plugboard/routes/outbound-networks.ts'
+import { OutboundNetworks } from '../../../plugboard/routes/options/outbound-networks.ts'
 import type { LastLine, RefusedAnnouncement } from '../../../plugboard/telephones/lines/service-history.ts'
 import type { LineState } from '../../../plugboard/telephones/lines/service-lines.ts'
 import type { ListedTelephone } from '../../../plugboard/telephones/listed-telephone.ts'

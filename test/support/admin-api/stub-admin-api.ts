@@ -7,7 +7,7 @@ import { silentLogger } from '@vera-stack/shared/log.ts'
 import { createApiKey } from '../../../plugboard/admin/access/api-key.ts'
 import { createAdminApp } from '../../../plugboard/admin/admin-app.ts'
 import type { AdminDependencies } from '../../../plugboard/admin/admin-env.ts'
-import { OutboundNetworks } from '../../../plugboard/routes/outbound-networks.ts'
+import { OutboundNetworks } from '../../../plugboard/routes/options/outbound-networks.ts'
 import { type JsonSchema, JsonSchemaReader } from './json-schema.ts'
 
 interface ApiParameter {

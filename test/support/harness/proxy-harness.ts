@@ -16,9 +16,12 @@ import { asTunnelId, lineId } from '../../../plugboard/registry/line-ids.ts'
 import { Registry } from '../../../plugboard/registry/registry.ts'
 import type { Upstream } from '../../../plugboard/registry/upstream.ts'
 import type { DirectoryRoute } from '../../../plugboard/routes/directory.ts'
+import { DEFAULT_ROUTE_OPTIONS, type RouteOptions } from '../../../plugboard/routes/options/route-options.ts'
+import {
+  DEFAULT_SERVICE_POLICY,
+  type ServicePolicy,
+} from '../../../plugboard/routes/options/service-policy.ts'
 import { RouteActivity } from '../../../plugboard/routes/route-activity.ts'
-import { DEFAULT_ROUTE_OPTIONS, type RouteOptions } from '../../../plugboard/routes/route-options.ts'
-import { DEFAULT_SERVICE_POLICY, type ServicePolicy } from '../../../plugboard/routes/service-policy.ts'
 import { LinePicker } from '../../../plugboard/telephones/lines/line-picker.ts'
 import { eventually } from '../deadline.ts'
 import { memoryTransportPair } from '../session/memory-transport.ts'

@@ -25,6 +25,7 @@ const FORBIDDEN: [file: string, specifier: string][] = [
   ['telephone/x.ts', '../test/support/manual-clock.ts'],
   ['telephone/backend/x.ts', 'jose'],
   ['telephone/backend/http1/x.ts', 'zod'],
+  ['telephone/backend/http1/parser/x.ts', 'zod'],
   ['telephone/backend/http1/x.test.ts', '../../../plugboard/config.ts'],
   ['plugboard/main.ts', 'pg'],
   ['plugboard/common/x.ts', '../database/store/store.ts'],

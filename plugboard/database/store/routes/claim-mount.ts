@@ -8,11 +8,11 @@ import { and, count, eq, isNull, sql } from 'drizzle-orm'
 import { mountNotCovered, mountTaken, serviceNotCovered } from '../../claim-refusals.ts'
 import { routeActivity, routes, services, tokens } from '../../schema.ts'
 import type { Sql, SqlRunner } from '../../sql-runner.ts'
-import { isId, validMount, validServiceName } from '../input.ts'
 import { announcedNames, findAnnounced, holdsAlias } from '../service-aliases.ts'
 import { findService } from '../services.ts'
 import type { Claim, Claimed, Route } from '../store.ts'
-import { holderText, type TokenReference } from '../token-reference.ts'
+import { isId, validMount, validServiceName } from '../values/input.ts'
+import { holderText, type TokenReference } from '../values/token-reference.ts'
 import { findRouteAt, findRouteInTheWay, insertRoute } from './routes.ts'
 
 const NOW = sql`clock_timestamp()`

@@ -3,8 +3,8 @@
 
 import { silentLogger as log } from '@vera-stack/shared/log.ts'
 import { Gatekeeper } from '../../../../plugboard/access/gatekeeper.ts'
-import { OutboundNetworks } from '../../../../plugboard/routes/outbound-networks.ts'
-import { resolveRouteOptions } from '../../../../plugboard/routes/route-options.ts'
+import { OutboundNetworks } from '../../../../plugboard/routes/options/outbound-networks.ts'
+import { resolveRouteOptions } from '../../../../plugboard/routes/options/route-options.ts'
 import { AUDIENCE, ISSUER, Issuer } from '../../../support/credentials/issuer.ts'
 import { ManualClock } from '../../../support/manual-clock.ts'
 import { randomInteger, seededRandom } from '../../../support/seeded-random.ts'

@@ -6,8 +6,11 @@ import { silentLogger as log } from '@vera-stack/shared/log.ts'
 import type { AccessDecision } from '../../../../plugboard/access/access-decision.ts'
 import { Gatekeeper } from '../../../../plugboard/access/gatekeeper.ts'
 import { hashPassword } from '../../../../plugboard/common/passwords/password-hash.ts'
-import { OutboundNetworks } from '../../../../plugboard/routes/outbound-networks.ts'
-import { resolveRouteOptions, routeOptionsInputSchema } from '../../../../plugboard/routes/route-options.ts'
+import { OutboundNetworks } from '../../../../plugboard/routes/options/outbound-networks.ts'
+import {
+  resolveRouteOptions,
+  routeOptionsInputSchema,
+} from '../../../../plugboard/routes/options/route-options.ts'
 import { ManualClock } from '../../../support/manual-clock.ts'
 import { seededRandom } from '../../../support/seeded-random.ts'
 import { type FieldList, type RulesCase, rulesCase, USERS } from './rules-mutate.ts'

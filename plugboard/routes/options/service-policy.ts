@@ -1,0 +1,95 @@
+// The traffic policy of a service: balancing, timeouts, limits. The admin API writes policies through `servicePolicyInputSchema`,
+// which rejects unknown keys. The directory reads stored policies through `resolveServicePolicy`, which ignores unknown keys,
+// because a newer replica may have written them.
+
+import { isHostWithPort, parseServiceName, SERVICE_NAME_PATTERN } from '@vera-stack/shared/mounts.ts'
+import { z } from 'zod'
+import { isJsonObject } from '../../common/json.ts'
+
+const timeoutMs = z.int().min(1).max(86_400_000)
+
+const fixedHost = z
+  .string()
+  .min(1)
+  .max(255)
+  .refine(isHostWithPort, 'is not a host: write app.internal, app.internal:8080 or [2001:db8::7]:8080')
+  .meta({
+    pattern: '^(?:\\[[0-9A-Fa-f:.]{2,45}\\]|[A-Za-z0-9_.-]+)(?::[0-9]{1,5})?$',
+    description:
+      'A host with an optional port from 0 to 65535: a name of ASCII labels, an IPv4 address, or IPv6 in brackets.',
+    example: 'app.internal:8080',
+  })
+
+const alias = z
+  .string()
+  .max(63)
+  .refine(name => parseServiceName(name).ok, 'is not a name of a service')
+  .meta({ pattern: SERVICE_NAME_PATTERN, example: 'shop' })
+
+/** Most aliases of a service. A rename adds one. */
+export const MAX_ALIASES = 16
+
+const fields = {
+  /** The rule that selects the line for the next stream. */
+  balancing: z.enum(['least_streams', 'round_robin', 'random']).default('least_streams'),
+  /** Longest time from the last byte of the request to the response head, ms. */
+  responseHeadTimeoutMs: timeoutMs.default(30_000),
+  /** Longest time without a byte in either direction of an exchange, ms. */
+  idleTimeoutMs: timeoutMs.default(300_000),
+  /** The same for an upgraded connection, such as a WebSocket, ms. */
+  upgradeIdleTimeoutMs: timeoutMs.default(3_600_000),
+  /** Longest request body, bytes; null: no limit. */
+  maxRequestBodyBytes: z.int().min(0).max(Number.MAX_SAFE_INTEGER).nullable().default(null),
+  /** Limit of open streams through one replica; null: no limit. */
+  maxStreams: z.int().min(1).max(1_000_000).nullable().default(null),
+  /** Limit of requests and upgrades per second of one client address (IPv6: one /64) on one replica; null: no limit. */
+  maxRequestsPerSecond: z.int().min(1).max(1_000_000).nullable().default(null),
+  /** Most attempts after the first one, on other lines, for requests that are safe to repeat. */
+  retries: z.int().min(0).max(10).default(2),
+  /** The Host field for the backend: the client's host, the host of the backend's URL, or a fixed one. */
+  hostHeader: z
+    .union([z.enum(['preserve', 'backend']), z.strictObject({ fixed: fixedHost })])
+    .default('preserve'),
+  /** Further names under which telephones may announce the service. A rename adds the old name. */
+  aliases: z.array(alias).max(MAX_ALIASES).default([]),
+} as const
+
+/** All keys, with defaults for absent ones. */
+const servicePolicySchema = z.object(fields)
+export type ServicePolicy = Readonly<z.output<typeof servicePolicySchema>>
+
+/** The writable policy: any subset of the keys. Other keys are an error. Absent keys stay absent, so that defaults can change. */
+export const servicePolicyInputSchema = z
+  .strictObject({
+    balancing: fields.balancing.removeDefault(),
+    responseHeadTimeoutMs: fields.responseHeadTimeoutMs.removeDefault(),
+    idleTimeoutMs: fields.idleTimeoutMs.removeDefault(),
+    upgradeIdleTimeoutMs: fields.upgradeIdleTimeoutMs.removeDefault(),
+    maxRequestBodyBytes: fields.maxRequestBodyBytes.removeDefault(),
+    maxStreams: fields.maxStreams.removeDefault(),
+    maxRequestsPerSecond: fields.maxRequestsPerSecond.removeDefault(),
+    retries: fields.retries.removeDefault(),
+    hostHeader: fields.hostHeader.removeDefault(),
+    aliases: fields.aliases.removeDefault(),
+  })
+  .partial()
+
+export const DEFAULT_SERVICE_POLICY: ServicePolicy = Object.freeze(servicePolicySchema.parse({}))
+
+/**
+ * Returns the complete policy of stored JSON. JSON of another version must not stop traffic: an unknown key is ignored, and an
+ * invalid value is replaced with its default and reported in `problems`.
+ */
+export function resolveServicePolicy(stored: unknown): {
+  policy: ServicePolicy
+  problems: readonly string[]
+} {
+  const parsed = servicePolicySchema.safeParse(stored)
+  if (parsed.success) return { policy: Object.freeze(parsed.data), problems: [] }
+  const bad = new Set(parsed.error.issues.map(issue => String(issue.path[0])))
+  const rest = Object.entries(isJsonObject(stored) ? stored : {}).filter(([key]) => !bad.has(key))
+  return {
+    policy: Object.freeze(servicePolicySchema.parse(Object.fromEntries(rest))),
+    problems: parsed.error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`),
+  }
+}

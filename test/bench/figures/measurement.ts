@@ -1,0 +1,74 @@
+// What a scenario hands back: numbers by name for each round, and their medians.
+
+import type { Processes } from '../../support/process/processes.ts'
+import type { BenchOptions, TargetName } from '../options.ts'
+import type { Target } from '../target.ts'
+import { cpuMicroseconds } from './cost.ts'
+import { median, rounded } from './statistics.ts'
+
+export type Values = Record<string, number>
+
+export interface Measurement {
+  readonly scenario: string
+  readonly target: TargetName
+  /** Medians over the rounds, by name; the unit is part of the name. */
+  readonly values: Values
+  readonly rounds: readonly Values[]
+}
+
+export interface ScenarioContext {
+  readonly processes: Processes
+  readonly options: BenchOptions
+  readonly targets: ReadonlyMap<TargetName, Target>
+  /** Says what is going on, for whoever waits. */
+  readonly say: (text: string) => void
+}
+
+/**
+ * Measures all targets in turn, `rounds` times over, so that whatever else the machine does meets all of them
+ * alike. The first round warms up and does not count.
+ */
+export async function interleaved(
+  { targets, say }: ScenarioContext,
+  scenario: string,
+  rounds: number,
+  measure: (target: Target, name: TargetName) => Promise<Values>,
+): Promise<Measurement[]> {
+  const results = new Map<TargetName, Values[]>([...targets.keys()].map(name => [name, []]))
+  for (let round = 0; round <= rounds; round += 1) {
+    // Each round begins with another target, so that a place in the order favours none.
+    const order = [...targets]
+    order.push(...order.splice(0, round % Math.max(order.length, 1)))
+    for (const [name, target] of order) {
+      say(`${scenario}: ${name}, ${round === 0 ? 'warm-up' : `round ${round} of ${rounds}`}`)
+      const values = await measure(target, name)
+      if (round > 0) results.get(name)!.push(values)
+    }
+  }
+  return [...results].map(([target, measured]) => ({
+    scenario,
+    target,
+    values: medians(measured),
+    rounds: measured,
+  }))
+}
+
+function medians(rounds: readonly Values[]): Values {
+  const names = Object.keys(rounds[0] ?? {})
+  return Object.fromEntries(names.map(name => [name, rounded(median(rounds.map(round => round[name]!)))]))
+}
+
+/** CPU time of each role while `task` runs, divided by what it did: `cpuUs.<role>` and `cpuUs.all`. */
+export async function withCpuPer<T>(
+  target: Target,
+  task: () => Promise<T>,
+  units: (result: T) => number,
+): Promise<{ result: T; cpu: Values }> {
+  const roles = Object.entries(target.roles)
+  const before = roles.map(([, pids]) => cpuMicroseconds(pids()))
+  const result = await task()
+  const used = roles.map(([, pids], index) => (cpuMicroseconds(pids()) - before[index]!) / units(result))
+  const cpu: Values = Object.fromEntries(roles.map(([role], index) => [`cpuUs.${role}`, used[index]!]))
+  if (roles.length > 1) cpu['cpuUs.all'] = used.reduce((sum, value) => sum + value, 0)
+  return { result, cpu }
+}

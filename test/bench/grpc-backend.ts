@@ -1,6 +1,0 @@
-// The gRPC backend of the bench, in a process of its own. Its cost does not count.
-
-import { GrpcBackend } from '../support/backend/grpc-backend.ts'
-
-console.log(`listening on ${await new GrpcBackend().start()}`)
-process.on('SIGTERM', () => process.exit(0))
