@@ -6,7 +6,7 @@ import { getSystemErrorMap } from 'node:util'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { DrizzleQueryError } from 'drizzle-orm'
 import { errorCodeOf, StartupError } from '../common/startup-error.ts'
-import { TLS_CODE } from './outage.ts'
+import { TLS_CODE } from './database-outage.ts'
 
 /** The error of pg for a failed statement. All its fields come from the server. */
 interface ServerError extends Error {

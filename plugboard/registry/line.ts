@@ -3,7 +3,7 @@
 
 import type { ReplicaId } from '../common/ids/replica-id.ts'
 import type { LineId, TunnelId } from './line-ids.ts'
-import type { LineOutage } from './outage.ts'
+import type { LineOutage } from './line-outage.ts'
 
 export interface Line {
   readonly id: LineId

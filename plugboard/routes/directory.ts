@@ -13,7 +13,7 @@ import type { RouteId, ServiceId, TokenId } from '../common/ids/row-ids.ts'
 import { StartupError } from '../common/startup-error.ts'
 import type { LogPosition } from '../database/change-feed.ts'
 import type { Database } from '../database/database.ts'
-import { type DatabaseOutage, describeOutage } from '../database/outage.ts'
+import { type DatabaseOutage, describeOutage } from '../database/database-outage.ts'
 import type { Change } from '../database/store/store.ts'
 import { ChangeFollower } from './change-follower.ts'
 import type {

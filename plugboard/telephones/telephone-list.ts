@@ -3,7 +3,7 @@
 
 import type { ReplicaId } from '../common/ids/replica-id.ts'
 import { tokenText } from '../database/store/values/token-reference.ts'
-import { cleanOutage, type LineOutage } from '../registry/outage.ts'
+import { cleanOutage, type LineOutage } from '../registry/line-outage.ts'
 import type { ListedService, ListedTelephone } from './listed-telephone.ts'
 import type { TelephoneTunnel } from './tunnels/telephone-tunnel.ts'
 

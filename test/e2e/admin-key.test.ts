@@ -4,7 +4,7 @@
 import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { createApiKey } from '../../plugboard/admin/access/api-key.ts'
+import { createApiKey } from '../../plugboard/admin/access/api-key-format.ts'
 import { send } from '../support/http/http-client.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.ts'
 import { removeFolder, temporaryFolder } from '../support/process/folder.ts'

@@ -10,7 +10,7 @@ import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres/postgres.ts'
 import type { Store } from '../../database/store/store.ts'
 import { startAdminServer } from '../admin-server.ts'
-import { createApiKey } from './api-key.ts'
+import { createApiKey } from './api-key-format.ts'
 import { allowedHosts } from './request-guard.ts'
 
 let database: TestDatabase

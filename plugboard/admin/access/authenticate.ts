@@ -1,7 +1,7 @@
 // Authenticates the key of a request, and checks its permission. The key is read from the database at each request, so that a
 // revocation takes effect at once. While the database is unavailable, keys that were valid in the last minutes still give
 // access to operations without the database, such as status. Wrong keys delay their address; a valid key is never delayed
-// (key-list.ts).
+// (active-key-cache.ts).
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { repeatsField } from '@vera-stack/shared/http/headers.ts'
@@ -11,8 +11,8 @@ import { FailedAttempts } from '../../common/passwords/failed-attempts.ts'
 import type { AdminKey } from '../../database/store/store.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
 import { RequestError } from '../http/problem.ts'
-import { KeyList } from '../resources/key-list.ts'
-import { hashMatches, hashOf, looksLikeApiKey, prefixOf } from './api-key.ts'
+import { ActiveKeyCache } from './active-key-cache.ts'
+import { hashMatches, hashOf, looksLikeApiKey, prefixOf } from './api-key-format.ts'
 import { isExpired } from './credential-state.ts'
 import { allows, type Permission } from './scope.ts'
 
@@ -29,7 +29,7 @@ interface Remembered {
 export function authenticate(deps: Pick<AdminDependencies, 'store' | 'clock'>): MiddlewareHandler<AdminEnv> {
   const { store, clock } = deps
   const failures = new FailedAttempts({ clock })
-  const keyList = new KeyList({ load: () => store.adminKeys.activeHashes(), clock })
+  const activeKeys = new ActiveKeyCache({ load: () => store.adminKeys.activeHashes(), clock })
   // The keys of this map are hashes, which are no credentials.
   const remembered = new Map<string, Remembered>()
   const touchedAt = new Map<string, number>()
@@ -60,7 +60,7 @@ export function authenticate(deps: Pick<AdminDependencies, 'store' | 'clock'>): 
     const isKey = looksLikeApiKey(credential)
     const known = recall(hash) !== undefined
     const waitMs = known ? 0 : failures.waitMs(bucket)
-    if (waitMs > 0 && !(isKey && (await keyList.has(prefixOf(credential), hash)))) {
+    if (waitMs > 0 && !(isKey && (await activeKeys.has(prefixOf(credential), hash)))) {
       c.header('Retry-After', String(Math.ceil(waitMs / 1000)))
       throw new VeraError('rate_limited', 'Too many wrong API keys came from this address.')
     }

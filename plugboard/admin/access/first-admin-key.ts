@@ -4,7 +4,7 @@
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { AdminKey, AdminKeyStore } from '../../database/store/store.ts'
-import { createApiKey, hashMatches, hashOf, looksLikeApiKey, prefixOf } from './api-key.ts'
+import { createApiKey, hashMatches, hashOf, looksLikeApiKey, prefixOf } from './api-key-format.ts'
 import { type CredentialState, credentialState } from './credential-state.ts'
 
 /** The file that contains the key, for a person. */

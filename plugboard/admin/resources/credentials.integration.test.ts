@@ -11,7 +11,7 @@ import { administer } from '../../../test/support/postgres/postgres-setup.ts'
 import { asTokenId } from '../../common/ids/row-ids.ts'
 import type { AdminKeyStore, Store } from '../../database/store/store.ts'
 import { AdminKeyFile } from '../../replica/files/admin-key-file.ts'
-import { createApiKey, hashMatches, hashOf, looksLikeApiKey } from '../access/api-key.ts'
+import { createApiKey, hashMatches, hashOf, looksLikeApiKey } from '../access/api-key-format.ts'
 import { ensureFirstAdminKey, resetAdminKey } from '../access/first-admin-key.ts'
 
 let database: TestDatabase

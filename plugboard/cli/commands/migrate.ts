@@ -22,7 +22,7 @@ export function defineMigrate(command: Command, context: CliContext): void {
         await Promise.all([
           import('../../config.ts'),
           import('../../database/migrate.ts'),
-          import('../../database/outage.ts'),
+          import('../../database/database-outage.ts'),
         ])
       const { values } = loadPlugboardConfig({ flags: { ...options }, env: context.env, cwd: context.cwd })
       const url = values.databaseUrl

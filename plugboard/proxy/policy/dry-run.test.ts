@@ -1,6 +1,6 @@
 import { expect, it, onTestFinished } from 'vitest'
 import { harnessRoute, ProxyHarness } from '../../../test/support/harness/proxy-harness.ts'
-import type { DryRequest } from '../../routes/dry-run.ts'
+import type { DryRequest } from '../../routes/dry-run-types.ts'
 import { resolveRouteOptions } from '../../routes/options/route-options.ts'
 import type { ProxyOptions } from '../server.ts'
 

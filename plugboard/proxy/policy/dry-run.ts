@@ -3,7 +3,7 @@
 
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
 import { addressGroup } from '../../common/net/address-group.ts'
-import type { DryRequest, DryResponse, DryResult } from '../../routes/dry-run.ts'
+import type { DryRequest, DryResponse, DryResult } from '../../routes/dry-run-types.ts'
 import { type ClientFacts, forwardedPrefixOf } from '../connections/client-connection.ts'
 import type { Admission } from '../edge/admission.ts'
 import type { ProxyResponse } from '../response/local-responses.ts'

@@ -5,7 +5,7 @@
 import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import type { Line } from '../line.ts'
 import { asTunnelId, lineId } from '../line-ids.ts'
-import type { LineOutage } from '../outage.ts'
+import type { LineOutage } from '../line-outage.ts'
 import { MalformedError } from './malformed.ts'
 
 const DEFAULT_WEIGHT = 100

@@ -2,7 +2,7 @@
 // request fails.
 
 import type { Line } from '../../registry/line.ts'
-import { outageText } from '../../registry/outage.ts'
+import { outageText } from '../../registry/line-outage.ts'
 import type { LinePool } from './line-pool.ts'
 
 /**

@@ -24,7 +24,7 @@ import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import { tokenText } from '../../database/store/values/token-reference.ts'
 import type { Line } from '../../registry/line.ts'
 import { lineId, type TunnelId } from '../../registry/line-ids.ts'
-import { cleanOutage } from '../../registry/outage.ts'
+import { cleanOutage } from '../../registry/line-outage.ts'
 import type { Registry } from '../../registry/registry.ts'
 import {
   type AnnouncementDecision,

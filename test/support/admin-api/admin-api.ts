@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
-import { createApiKey } from '../../../plugboard/admin/access/api-key.ts'
+import { createApiKey } from '../../../plugboard/admin/access/api-key-format.ts'
 import { type AdminApp, createAdminApp } from '../../../plugboard/admin/admin-app.ts'
 import type { AdminDependencies } from '../../../plugboard/admin/admin-env.ts'
 import type {
@@ -23,7 +23,7 @@ import type {
   DirectoryRoute,
   DirectoryService,
 } from '../../../plugboard/routes/directory.ts'
-import type { DryRequest, DryResult } from '../../../plugboard/routes/dry-run.ts'
+import type { DryRequest, DryResult } from '../../../plugboard/routes/dry-run-types.ts'
 import { OutboundNetworks } from '../../../plugboard/routes/options/outbound-networks.ts'
 import type { LastLine, RefusedAnnouncement } from '../../../plugboard/telephones/lines/service-history.ts'
 import type { LineState } from '../../../plugboard/telephones/lines/service-lines.ts'

@@ -4,7 +4,7 @@
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
-import { createApiKey } from '../../../plugboard/admin/access/api-key.ts'
+import { createApiKey } from '../../../plugboard/admin/access/api-key-format.ts'
 import { createAdminApp } from '../../../plugboard/admin/admin-app.ts'
 import type { AdminDependencies } from '../../../plugboard/admin/admin-env.ts'
 import { OutboundNetworks } from '../../../plugboard/routes/options/outbound-networks.ts'

@@ -31,7 +31,7 @@ export function defineKeyReset(command: Command, context: CliContext): void {
         await Promise.all([
           import('../../../config.ts'),
           import('../../../replica/database/configured-database.ts'),
-          import('../../../replica/database/admin-keys.ts'),
+          import('../../../replica/database/offline-admin-key.ts'),
           import('../../../replica/files/admin-key-file.ts'),
         ])
       const { values } = loadPlugboardConfig({ flags: { ...flags }, env: context.env, cwd: context.cwd })

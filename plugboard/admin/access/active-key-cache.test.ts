@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
-import { hashOf } from '../access/api-key.ts'
-import { KeyList } from './key-list.ts'
+import { ActiveKeyCache } from './active-key-cache.ts'
+import { hashOf } from './api-key-format.ts'
 
 function setUp() {
   const clock = new ManualClock()
   const keys = new Map([['a', hashOf('key a')]])
   const loads: number[] = []
-  const list = new KeyList({
+  const list = new ActiveKeyCache({
     clock,
     load: () => {
       loads.push(clock.now())
@@ -44,7 +44,7 @@ test('loads at most once a second for all attempts, and after the start of each 
 test('rejects the waiting attempts when a load fails, and loads again for the next one', async () => {
   const { clock } = setUp()
   const outcomes = [Promise.reject(new Error('away')), Promise.resolve(new Map([['a', hashOf('key a')]]))]
-  const list = new KeyList({ clock, load: () => outcomes.shift()! })
+  const list = new ActiveKeyCache({ clock, load: () => outcomes.shift()! })
   await expect(list.has('a', hashOf('key a'))).rejects.toThrow('away')
   const next = list.has('a', hashOf('key a'))
   await clock.advanceAsync(1000)

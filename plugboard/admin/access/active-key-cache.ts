@@ -2,23 +2,23 @@
 // at most once a second. So a valid key is always accepted, and a flood of wrong keys causes only one query a second.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
-import { hashMatches } from '../access/api-key.ts'
+import { hashMatches } from './api-key-format.ts'
 
 const INTERVAL_MS = 1000
 
-export interface KeyListOptions {
+export interface ActiveKeyCacheOptions {
   /** Resolves with the hashes of all active keys, by prefix. */
   readonly load: () => Promise<ReadonlyMap<string, string>>
   readonly clock: Clock
 }
 
-export class KeyList {
-  readonly #options: KeyListOptions
+export class ActiveKeyCache {
+  readonly #options: ActiveKeyCacheOptions
   #loadedAtMs = Number.NEGATIVE_INFINITY
   /** A load that has not begun yet. Its result is newer than each attempt that waits for it. */
   #next: Promise<ReadonlyMap<string, string>> | undefined
 
-  constructor(options: KeyListOptions) {
+  constructor(options: ActiveKeyCacheOptions) {
     this.#options = options
   }
 

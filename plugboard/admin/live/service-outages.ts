@@ -5,17 +5,17 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { formatMount } from '@vera-stack/shared/mounts.ts'
 import type { Line } from '../../registry/line.ts'
-import { outageText } from '../../registry/outage.ts'
+import { outageText } from '../../registry/line-outage.ts'
 import type { DirectoryService } from '../../routes/directory.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
+import type { MissingReplicas } from '../bodies/replica.ts'
 import {
   MAX_OUTAGE_MOUNTS,
   MAX_OUTAGES,
   type OutageBody,
   type OutagesBody,
   outagesSchema,
-} from '../bodies/outage.ts'
-import type { MissingReplicas } from '../bodies/replica.ts'
+} from '../bodies/service-outage.ts'
 import { json, operation } from '../http/openapi.ts'
 import type { ReplicaFacts, ServiceFacts } from './cluster-view.ts'
 

@@ -2,7 +2,7 @@ import { VeraError } from '@vera-stack/shared/errors.ts'
 import { describe, expect, it } from 'vitest'
 import { StartupError } from '../common/startup-error.ts'
 import { translateError } from './database-error.ts'
-import { describeOutage, explainOutage } from './outage.ts'
+import { describeOutage, explainOutage } from './database-outage.ts'
 
 const PLACE = 'db.test:5432/plugboard'
 const fromServer = (code: string, message: string) =>

@@ -7,10 +7,10 @@ import { formatMount } from '@vera-stack/shared/mounts.ts'
 import type { DirectoryRoute, DirectoryService } from '../../routes/directory.ts'
 import { allows } from '../access/scope.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
-import { MAX_MATCH_LINES, type MatchBody, matchSchema } from '../bodies/match.ts'
+import { MAX_MATCH_LINES, type MatchBody, matchSchema } from '../bodies/route-match.ts'
 import { json, operation } from '../http/openapi.ts'
 import { newestError } from './cluster-view.ts'
-import { outageOf } from './outages.ts'
+import { outageOf } from './service-outages.ts'
 
 const MAX_FIELDS = 50
 /** Characters of one field. */

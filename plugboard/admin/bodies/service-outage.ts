@@ -1,4 +1,4 @@
-// A service that has routes but no line that takes requests, with the reason. live/outages.ts creates the rows.
+// A service that has routes but no line that takes requests, with the reason. live/service-outages.ts creates the rows.
 
 import { z } from '@hono/zod-openapi'
 import { timestamp } from '../http/formats.ts'

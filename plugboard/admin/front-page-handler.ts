@@ -8,9 +8,9 @@ import { prefersHtml } from '../common/http/prefers-html.ts'
 import { isLoopback } from './access/loopback.ts'
 import { hostnameOf } from './access/request-guard.ts'
 import type { AdminDependencies, AdminEnv } from './admin-env.ts'
-import { FRONT_PAGE_POLICY, type FrontPageContent, frontPage } from './front-page.ts'
+import { FRONT_PAGE_POLICY, type FrontPageContent, frontPage } from './front-page-html.ts'
 import { json, problems } from './http/openapi.ts'
-import { unservedServices } from './live/outages.ts'
+import { unservedServices } from './live/service-outages.ts'
 
 /** The default of the command line's `--url`. */
 const DEFAULT_ADMIN_URL = 'http://127.0.0.1:4001'

@@ -4,7 +4,7 @@ import { harnessRoute } from '../../../test/support/harness/proxy-harness.ts'
 import { makeLine } from '../../../test/support/harness/registry-cluster.ts'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres/postgres.ts'
 import { asRouteId, asServiceId } from '../../common/ids/row-ids.ts'
-import type { DryRequest } from '../../routes/dry-run.ts'
+import type { DryRequest } from '../../routes/dry-run-types.ts'
 
 let database: TestDatabase
 let api: AdminApiHarness

@@ -1,4 +1,4 @@
-// The route, the service and the lines that would take a request. live/match.ts creates this body.
+// The route, the service and the lines that would take a request. live/route-match.ts creates this body.
 
 import { z } from '@hono/zod-openapi'
 import { id, timestamp } from '../http/formats.ts'
