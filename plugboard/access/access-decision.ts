@@ -24,4 +24,4 @@ export interface RouteResponse {
 
 export type AccessDecision = AccessRefusal | RouteResponse
 
-export const isRefusal = (judged: object): judged is AccessRefusal => 'code' in judged
+export const isRefusal = (decision: object): decision is AccessRefusal => 'code' in decision

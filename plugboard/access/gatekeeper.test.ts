@@ -42,13 +42,13 @@ const basic = (text: string) => ['Authorization', `Basic ${Buffer.from(text).toS
 
 test('refuses every request when the rules cannot be read', () => {
   const rules = rulesOf({ access: { allow: 'all' } })
-  expect(gate.judgeAddress(request(rules))).toEqual({ code: 'route_unusable' })
+  expect(gate.decideByAddress(request(rules))).toEqual({ code: 'route_unusable' })
 })
 
 test('addresses', () => {
   const rules = rulesOf({ access: { allow: ['192.0.2.0/24'] } })
-  expect(gate.judgeAddress(request(rules))).toBeUndefined()
-  expect(gate.judgeAddress(request(rules, [], { clientAddress: '198.51.100.1' }))).toEqual({
+  expect(gate.decideByAddress(request(rules))).toBeUndefined()
+  expect(gate.decideByAddress(request(rules, [], { clientAddress: '198.51.100.1' }))).toEqual({
     code: 'address_denied',
   })
 })
@@ -56,9 +56,9 @@ test('addresses', () => {
 test('responds to a preflight before credentials are checked, but to no other request', async () => {
   const rules = rulesOf({ access: { jwt }, cors: { origins: [ORIGIN] } })
   const preflight = ['Origin', ORIGIN, 'Access-Control-Request-Method', 'PUT']
-  expect(gate.judge(request(rules, preflight, { method: 'OPTIONS' }))).toMatchObject({ status: 204 })
+  expect(gate.decide(request(rules, preflight, { method: 'OPTIONS' }))).toMatchObject({ status: 204 })
   for (const method of ['GET', 'HEAD', 'OPTIONS', 'PUT', 'options']) {
-    expect(await gate.judge(request(rules, ['Origin', ORIGIN], { method }))).toMatchObject({
+    expect(await gate.decide(request(rules, ['Origin', ORIGIN], { method }))).toMatchObject({
       code: 'unauthorized',
     })
   }
@@ -66,13 +66,13 @@ test('responds to a preflight before credentials are checked, but to no other re
 
 test('does not redirect a client without access', async () => {
   const rules = rulesOf({ access: { basic: { users } }, redirect: { to: 'https://secret.test' } })
-  const refused = await gate.judge(request(rules))
+  const refused = await gate.decide(request(rules))
   expect(refused).toEqual({
     code: 'unauthorized',
     fields: ['WWW-Authenticate', 'Basic realm="Restricted", charset="UTF-8"'],
   })
   const more = { mountPath: '/a', path: '/a/b', query: '?q' }
-  expect(await gate.judge(request(rules, basic('ada:lovelace'), more))).toMatchObject({
+  expect(await gate.decide(request(rules, basic('ada:lovelace'), more))).toMatchObject({
     status: 307,
     fields: ['Location', 'https://secret.test/b?q'],
   })
@@ -102,17 +102,17 @@ test('removes the credential, and fields of the client that state an identity', 
     '1',
   ]
   const fields = [...forged, ...basic('ada:lovelace')]
-  expect(await gate.judge(request(rules, fields))).toBeUndefined()
+  expect(await gate.decide(request(rules, fields))).toBeUndefined()
   expect(fields).toEqual(['X-A', '1', 'X-User', 'ada', 'X-From', '192.0.2.7'])
   const bearer = ['authorization', `bearer ${token}`, ...forged]
-  expect(await gate.judge(request(rules, bearer))).toBeUndefined()
+  expect(await gate.decide(request(rules, bearer))).toBeUndefined()
   expect(bearer).toEqual(['X-A', '1', 'X-Sub', 'ada', 'X-From', '192.0.2.7'])
 })
 
 test('forwards the credential when the route says so', async () => {
   const rules = rulesOf({ access: { basic: { users }, forwardAuthorization: true } })
   const fields = basic('ada:lovelace')
-  expect(await gate.judge(request(rules, fields))).toBeUndefined()
+  expect(await gate.decide(request(rules, fields))).toBeUndefined()
   expect(fields).toEqual(basic('ada:lovelace'))
 })
 
@@ -120,10 +120,10 @@ test('does not forward a token in its own field, and does not read Authorization
   const rules = rulesOf({ access: { jwt: { ...jwt, header: 'X-Token' } } })
   for (const value of [token, `Bearer ${token}`]) {
     const fields = ['x-token', value]
-    expect(await gate.judge(request(rules, fields))).toBeUndefined()
+    expect(await gate.decide(request(rules, fields))).toBeUndefined()
     expect(fields).toEqual([])
   }
-  expect(await gate.judge(request(rules, ['Authorization', `Bearer ${token}`]))).toMatchObject({
+  expect(await gate.decide(request(rules, ['Authorization', `Bearer ${token}`]))).toMatchObject({
     code: 'unauthorized',
   })
 })
@@ -141,13 +141,13 @@ test.each([
   ['two', ['Authorization', 'Bearer x', 'authorization', 'Bearer y'], { code: 'bad_request' }],
   ['Basic on a route without passwords', basic('ada:lovelace'), { code: 'unauthorized' }],
 ])('a credential that is %s', async (_, fields, verdict) => {
-  expect(await gate.judge(request(rulesOf({ access: { jwt } }), [...fields]))).toMatchObject(verdict)
+  expect(await gate.decide(request(rulesOf({ access: { jwt } }), [...fields]))).toMatchObject(verdict)
 })
 
 test('distinguishes the reasons for which a token is refused', async () => {
   const expired = issuer.token({ exp: 1 })
   const rules = rulesOf({ access: { jwt: { ...jwt, scopes: ['a', 'b'] } } })
-  const ask = (each: string) => gate.judge(request(rules, ['Authorization', `Bearer ${each}`]))
+  const ask = (each: string) => gate.decide(request(rules, ['Authorization', `Bearer ${each}`]))
   expect(await ask(expired)).toMatchObject({ code: 'token_expired' })
   expect(await ask(token)).toEqual({
     code: 'forbidden',
@@ -155,14 +155,15 @@ test('distinguishes the reasons for which a token is refused', async () => {
   })
   const away = rulesOf({ access: { jwt: { ...jwt, jwksUrl: 'https://away.test' } } })
   issuer.response = { status: 500 }
-  const verdict = await gate.judge(request(away, ['Authorization', `Bearer ${token}`]))
+  const verdict = await gate.decide(request(away, ['Authorization', `Bearer ${token}`]))
   issuer.response = undefined
   expect(verdict).toEqual({ code: 'issuer_unavailable' })
 })
 
 test('sends Retry-After to an address that guesses passwords', async () => {
   const rules = rulesOf({ access: { basic: { users } } })
-  const guess = (n: number) => gate.judge(request(rules, basic(`ada:${n}`), { clientAddress: '203.0.113.9' }))
+  const guess = (n: number) =>
+    gate.decide(request(rules, basic(`ada:${n}`), { clientAddress: '203.0.113.9' }))
   for (let n = 0; n < 20; n += 1) expect(await guess(n)).toMatchObject({ code: 'unauthorized' })
   expect(await guess(20)).toMatchObject({ code: 'rate_limited', retryAfterSeconds: 3 })
 })
@@ -175,7 +176,7 @@ test('fixed responses, and the edits of each response of the route', () => {
     hsts: { maxAgeSeconds: 60 },
   })
   const asked = request(rules, ['Origin', ORIGIN])
-  expect(gate.judge(asked)).toMatchObject({ status: 503, body: Buffer.from('later') })
+  expect(gate.decide(asked)).toMatchObject({ status: 503, body: Buffer.from('later') })
   const edits = gate.answerEdits(asked)
   expect(edits?.hsts).toBe('max-age=60')
   const fields = ['server', 'theirs']
@@ -222,7 +223,7 @@ test('keys are fetched only from allowed addresses, and the log names the settin
       })
       const fields = ['Authorization', `Bearer ${inner.token({}, { nowMs: clock.wallTime() })}`]
       const rules = rulesOf({ access: { jwt: { ...jwt, jwksUrl } } })
-      outcomes.push(await guarded.judge(request(rules, fields)), inner.requests)
+      outcomes.push(await guarded.decide(request(rules, fields)), inner.requests)
     }
   } finally {
     await inner.close()

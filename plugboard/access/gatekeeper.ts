@@ -91,21 +91,21 @@ export class Gatekeeper {
   }
 
   /** Refuses an unreadable route or a denied address. Called before the request counts for rate limits. */
-  judgeAddress({ rules, clientAddress }: GuardedRequest): AccessRefusal | undefined {
+  decideByAddress({ rules, clientAddress }: GuardedRequest): AccessRefusal | undefined {
     const { closed, addresses } = this.#compile(rules)
     if (closed) return { code: 'route_unusable' }
     return addresses === undefined || addresses.permit(clientAddress) ? undefined : { code: 'address_denied' }
   }
 
   /** Returns a local response. Edits the fields and returns undefined when the request is forwarded. A promise never rejects. */
-  judge(request: GuardedRequest): AccessDecision | undefined | Promise<AccessDecision | undefined> {
+  decide(request: GuardedRequest): AccessDecision | undefined | Promise<AccessDecision | undefined> {
     const rules = this.#compile(request.rules)
     const preflight = rules.cors?.preflight(request.method, request.fields)
     if (preflight !== undefined) return preflight
-    const judged = rules.credentials?.check(request.fields, request.clientAddress)
-    return judged instanceof Promise
-      ? judged.then(outcome => respondOrPass(request, rules, outcome))
-      : respondOrPass(request, rules, judged)
+    const decision = rules.credentials?.check(request.fields, request.clientAddress)
+    return decision instanceof Promise
+      ? decision.then(outcome => respondOrPass(request, rules, outcome))
+      : respondOrPass(request, rules, decision)
   }
 
   #compile(rules: RouteRules): CompiledRules {
@@ -120,16 +120,16 @@ export class Gatekeeper {
 function respondOrPass(
   request: GuardedRequest,
   rules: CompiledRules,
-  judged: CredentialDecision | undefined,
+  decision: CredentialDecision | undefined,
 ): AccessDecision | undefined {
-  if (judged !== undefined && isRefusal(judged)) return judged
+  if (decision !== undefined && isRefusal(decision)) return decision
   const { path, mountPath, query, fields, clientAddress, host, requestId } = request
   if (rules.redirect !== undefined) {
     const location = locationOf(rules.redirect, restAfterMount(path, mountPath), query)
     return redirectTo(location, rules.redirect)
   }
   if (rules.response !== undefined) return rules.response
-  if (judged !== undefined) rules.credentials?.tell(fields, judged)
+  if (decision !== undefined) rules.credentials?.addIdentity(fields, decision)
   rules.requestEdits?.apply(fields, { clientAddress, host, requestId })
   return undefined
 }

@@ -7,7 +7,7 @@ export interface ReplicaRecord {
   /** Its name: unique in the cluster. */
   readonly id: ReplicaId
   /** Of this start; later starts sort behind earlier ones. */
-  readonly boot: string
+  readonly incarnation: string
   readonly startedAt: Date
   /** `http(s)://host:port` of its peer port. */
   readonly address: string
@@ -32,5 +32,5 @@ export interface ReplicaRecords {
    */
   beat(row: OwnReplicaRecord): Promise<{ readonly current: boolean; readonly rows: readonly ReplicaRecord[] }>
   /** Has no effect when another start has the row. */
-  remove(id: ReplicaId, boot: string): Promise<void>
+  remove(id: ReplicaId, incarnation: string): Promise<void>
 }

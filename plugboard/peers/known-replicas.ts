@@ -12,7 +12,7 @@ import type { Peer } from './peer.ts'
 /** Another replica, from the view of this replica. */
 export interface KnownReplica {
   readonly id: ReplicaId
-  readonly boot: string | undefined
+  readonly incarnation: string | undefined
   readonly report: ReplicaReport | undefined
   /** Undefined: the discoveries have at most its address. */
   readonly record: ReplicaRecord | undefined
@@ -54,7 +54,7 @@ export function knownReplicas({ discoveries, follower, peers, dialers }: Replica
     return {
       id,
       record,
-      boot: peer?.boot ?? record?.boot,
+      incarnation: peer?.incarnation ?? record?.incarnation,
       report: peer?.report,
       address: peer?.report?.address ?? record?.address ?? dialer?.address,
       linked: peer?.linked ?? false,

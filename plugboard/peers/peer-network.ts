@@ -107,7 +107,7 @@ export class PeerNetwork {
     this.#owner = new RegistryOwner({
       registry,
       replicaId: self.id,
-      boot: self.boot,
+      incarnation: self.incarnation,
       onUnfit: ({ service, telephone, tunnelId }) =>
         this.#log.error('a line is too long for the other replicas', {
           service,
@@ -131,7 +131,7 @@ export class PeerNetwork {
       refusal: () => (this.#stopping ? 'draining' : undefined),
       onPeer: (peer, transport) => {
         if (this.#isNamedAsWe(peer)) transport.terminate()
-        else this.#peer(peer.id).join(peer.boot, transport, 'acceptor')
+        else this.#peer(peer.id).join(peer.incarnation, transport, 'acceptor')
       },
       log: this.#log,
     })
@@ -175,12 +175,12 @@ export class PeerNetwork {
   /** Reports to the other replicas that this one leaves. Links and lines keep working. */
   leave(): void {
     this.#leaving = true
-    this.tell()
+    this.sendReport()
   }
 
   /** Sends our report to the other replicas now. A timer also sends it every second. */
-  tell(): void {
-    for (const peer of this.#peers.values()) peer.tell()
+  sendReport(): void {
+    for (const peer of this.#peers.values()) peer.sendReport()
   }
 
   /** Closes all links. Open streams have `graceMs` to finish. */
@@ -223,7 +223,7 @@ export class PeerNetwork {
       identity: {
         agent,
         name: self.id,
-        instance: self.boot,
+        instance: self.incarnation,
         startedAt: startedAt.getTime(),
         features: features ?? [LINES_FEATURE, QUERY_FEATURE],
         ...(versions !== undefined && { versions }),
@@ -254,18 +254,18 @@ export class PeerNetwork {
       join: (peer, transport, onClose) => {
         if (this.#isNamedAsWe(peer)) return 'self'
         const known = this.#peers.get(peer.id)
-        if (known?.dialed && known.boot === peer.boot) return 'linked'
-        if (known?.outranks(peer.boot)) return 'outranked'
-        return this.#peer(peer.id).join(peer.boot, transport, 'dialer', onClose)
+        if (known?.dialed && known.incarnation === peer.incarnation) return 'linked'
+        if (known?.outranks(peer.incarnation)) return 'outranked'
+        return this.#peer(peer.id).join(peer.incarnation, transport, 'dialer', onClose)
       },
     }
   }
 
   /** Returns true when we dialled our own address, or when another replica uses our name. Logs the second case. */
-  #isNamedAsWe({ id, boot }: PeerIdentity): boolean {
+  #isNamedAsWe({ id, incarnation }: PeerIdentity): boolean {
     const { self } = this.#options
     if (id !== self.id) return false
-    if (boot !== self.boot) {
+    if (incarnation !== self.incarnation) {
       this.#log.error('another replica uses the name of this one; give each replica its own name', {
         peerId: id,
       })
@@ -288,7 +288,7 @@ export class PeerNetwork {
       each => each.address === address,
     )
     if (record === undefined || another !== undefined) return undefined
-    return this.#follower.hasLease(record.id, record.boot) ? record.id : undefined
+    return this.#follower.hasLease(record.id, record.incarnation) ? record.id : undefined
   }
 
   #discovered(discovery: Discovery): void {
@@ -297,7 +297,7 @@ export class PeerNetwork {
     for (const { record } of discovery.found()) {
       const leftMs = LEASE_MS - (record?.heartbeatAgeMs ?? LEASE_MS)
       if (record !== undefined && leftMs > 0) {
-        this.#follower.renewLease(record.id, record.boot, clock.now() + leftMs)
+        this.#follower.renewLease(record.id, record.incarnation, clock.now() + leftMs)
       }
     }
     const own = report().address
@@ -321,8 +321,8 @@ export class PeerNetwork {
     for (const peer of this.#peers.values()) {
       peer.tick()
     }
-    if (this.#ticks % REPORT_TICKS === 0) this.tell()
-    this.#forgetGone()
+    if (this.#ticks % REPORT_TICKS === 0) this.sendReport()
+    this.#removeIdlePeers()
     this.#watchLeases()
     this.recovery.look()
   }
@@ -330,9 +330,9 @@ export class PeerNetwork {
   /** Probes all links and tunnels after a suspension, because the far ends may have closed them meanwhile. Dials again now. */
   #returned(gapMs: number): void {
     this.#log.warn('this process was suspended; links are checked again', { durationMs: Math.round(gapMs) })
-    const proved = (): void => this.recovery.stepSoon()
-    for (const peer of this.#peers.values()) peer.probe(proved)
-    this.#options.tunnels?.probe(proved)
+    const confirmed = (): void => this.recovery.stepSoon()
+    for (const peer of this.#peers.values()) peer.probe(confirmed)
+    this.#options.tunnels?.probe(confirmed)
     for (const dialer of this.#dialers.values()) dialer.dialNow()
   }
 
@@ -346,9 +346,9 @@ export class PeerNetwork {
     const tried = dialers.every(dialer => dialer.triedSince(sinceMs))
     const linked = [...this.#peers.values()].filter(({ idle }) => !idle)
     const reached = linked.length > 0 || dialers.every(({ problem }) => problem === '')
-    const proved =
+    const confirmed =
       linked.every(peer => peer.reachable && peer.hasLines) && this.#options.tunnels?.confirmedAlive !== false
-    return tried && reached && proved
+    return tried && reached && confirmed
   }
 
   /** Reports changes of leases, because without link and database only an expired lease shows that a replica has failed. */
@@ -361,7 +361,7 @@ export class PeerNetwork {
   }
 
   /** Removes replicas that have no link and no lines. */
-  #forgetGone(): void {
+  #removeIdlePeers(): void {
     const known = new Set(this.#follower.replicas().map(({ replicaId }) => replicaId))
     for (const [id, peer] of this.#peers) {
       if (!peer.idle || known.has(id)) continue

@@ -21,8 +21,8 @@ const REQUEST: Opening = { kind: 'http', hops: 0, service: 'web', method: 'POST'
 function setUp(maxStreams: number) {
   const clock = new ManualClock()
   const registry = new Registry()
-  const self = { id: asReplicaId('dialer'), boot: newIncarnation(1000, () => 0) }
-  const owner = new RegistryOwner({ registry, replicaId: self.id, boot: self.boot })
+  const self = { id: asReplicaId('dialer'), incarnation: newIncarnation(1000, () => 0) }
+  const owner = new RegistryOwner({ registry, replicaId: self.id, incarnation: self.incarnation })
   const follower = new RegistryFollower({ registry, replicaId: self.id, clock })
   const peer = new Peer(asReplicaId('acceptor'), {
     self,
@@ -33,7 +33,7 @@ function setUp(maxStreams: number) {
     limits: {},
     random: () => 0.5,
     log: silentLogger,
-    identity: { agent: 'test/1', name: self.id, instance: self.boot, startedAt: 1 },
+    identity: { agent: 'test/1', name: self.id, instance: self.incarnation, startedAt: 1 },
     respondToQuery: () => undefined,
     openLocal: () => expect.fail('a stream was forwarded'),
     report: () => ({

@@ -1,7 +1,7 @@
 // One other replica with all links to it: the link that we dialled and the links that it dialled. Peer opens streams to all lines
 // of that replica, accepts the streams that it forwards to our lines, and maintains the one registry exchange with it.
 //
-//   no link ──dialled or accepted, hello──▶ linked ──last session closed──▶ no link     a newer boot starts over
+//   no link ──dialled or accepted, hello──▶ linked ──last session closed──▶ no link     a newer incarnation starts over
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
@@ -55,7 +55,7 @@ interface Link {
   readonly session: Session
   readonly transport: Transport
   readonly role: 'dialer' | 'acceptor'
-  readonly boot: Incarnation
+  readonly incarnation: Incarnation
   heardBytes: number
 }
 
@@ -66,7 +66,7 @@ export class Peer {
   readonly #links = new Set<Link>()
   readonly #tunnelCounts: TunnelCountSync
   readonly #queries: QueryResponder
-  #boot: Incarnation | undefined
+  #incarnation: Incarnation | undefined
   #dialed: Link | undefined
   #report: ReplicaReport | undefined
   readonly #channel: RegistryChannel
@@ -86,7 +86,7 @@ export class Peer {
       random: host.random,
       log: this.#log,
       link: () => this.#way,
-      boot: () => (this.#draining ? undefined : this.#boot),
+      incarnation: () => (this.#draining ? undefined : this.#incarnation),
       wanted: () => this.#links.size > 0 && !this.#draining,
       onAgree: () => host.changed(),
     })
@@ -97,8 +97,8 @@ export class Peer {
 
   // State
 
-  get boot(): Incarnation | undefined {
-    return this.#boot
+  get incarnation(): Incarnation | undefined {
+    return this.#incarnation
   }
 
   /** The last report of the replica; undefined before the first one, and without a link. */
@@ -139,10 +139,11 @@ export class Peer {
   }
 
   /** Returns true when a newer incarnation of the replica is alive. A dead one does not count: clocks may be set back. */
-  outranks(boot: Incarnation): boolean {
-    const known = this.#boot
-    if (known === undefined || !isNewerIncarnation(known, boot)) return false
-    for (const link of this.#links) if (link.boot === known && link.session.state === 'open') return true
+  outranks(incarnation: Incarnation): boolean {
+    const known = this.#incarnation
+    if (known === undefined || !isNewerIncarnation(known, incarnation)) return false
+    for (const link of this.#links)
+      if (link.incarnation === known && link.session.state === 'open') return true
     return this.#host.follower.hasLease(this.id, known)
   }
 
@@ -188,7 +189,7 @@ export class Peer {
 
   /** Starts a session on a connection whose far end was authenticated as this incarnation of the replica. */
   join(
-    boot: Incarnation,
+    incarnation: Incarnation,
     transport: Transport,
     role: Link['role'],
     onClose?: (error: TunnelError) => void,
@@ -203,11 +204,12 @@ export class Peer {
       clock,
       events: {
         onReady: hello => {
-          if (hello.name === this.id && hello.instance === boot) this.#opened(link as Link, boot)
+          if (hello.name === this.id && hello.instance === incarnation)
+            this.#opened(link as Link, incarnation)
           else session.close('unauthorized', 'the hello is not from the replica that the token names')
         },
         onStream: (stream, opening) => this.#streamArrived(stream, opening),
-        onControl: message => this.#controlArrived(message, boot),
+        onControl: message => this.#controlArrived(message, incarnation),
         onPeerDrain: () => this.#host.changed(),
         onClose: error => {
           this.#closed(link as Link, error)
@@ -215,7 +217,7 @@ export class Peer {
         },
       },
     })
-    link = { session, transport, role, boot, heardBytes: 0 }
+    link = { session, transport, role, incarnation, heardBytes: 0 }
     this.#links.add(link)
     return session
   }
@@ -230,17 +232,17 @@ export class Peer {
       if (link.transport.receivedBytes !== link.heardBytes) alive = true
       link.heardBytes = link.transport.receivedBytes
     }
-    if (!alive || this.#boot === undefined) return
-    follower.renewLease(this.id, this.#boot, clock.now() + LEASE_MS - LIVENESS_MS)
+    if (!alive || this.#incarnation === undefined) return
+    follower.renewLease(this.id, this.#incarnation, clock.now() + LEASE_MS - LIVENESS_MS)
   }
 
   /** Probes all links. Until a link's peer responds, the link counts as unreachable. */
-  probe(onProved: () => void): void {
-    for (const { session } of this.#links) session.probe(onProved)
+  probe(onConfirmed: () => void): void {
+    for (const { session } of this.#links) session.probe(onConfirmed)
   }
 
   /** Sends our report to the replica. */
-  tell(): void {
+  sendReport(): void {
     const message = { type: 'replica', ...this.#host.report() } as const
     for (const { session } of this.#links) if (session.state === 'open') session.sendControl(message)
   }
@@ -260,28 +262,28 @@ export class Peer {
   get #way(): Session | undefined {
     const dialed = this.#dialed?.session
     if (dialed?.canOpen && dialed.reachable) return dialed
-    let doubtful: Session | undefined
+    let unverified: Session | undefined
     for (const { session } of this.#links) {
       if (!session.canOpen) continue
       if (session.reachable) return session
-      doubtful ??= session
+      unverified ??= session
     }
-    return doubtful
+    return unverified
   }
 
-  #opened(link: Link, boot: Incarnation): void {
-    if (this.#boot !== undefined && this.#boot !== boot) {
-      if (this.outranks(boot)) {
+  #opened(link: Link, incarnation: Incarnation): void {
+    if (this.#incarnation !== undefined && this.#incarnation !== incarnation) {
+      if (this.outranks(incarnation)) {
         link.session.close('replaced', 'a newer start of this replica is running')
         return
       }
       this.#startOver(link)
     }
-    this.#boot = boot
+    this.#incarnation = incarnation
     if (link.role === 'dialer') this.#dialed = link
     const { clock, follower, log } = this.#host
     link.heardBytes = link.transport.receivedBytes
-    follower.renewLease(this.id, boot, clock.now() + LEASE_MS)
+    follower.renewLease(this.id, incarnation, clock.now() + LEASE_MS)
     log.info('link open', { peerId: this.id, state: link.role })
     link.session.sendControl({ type: 'replica', ...this.#host.report() })
     this.#tunnelCounts.flush(link.session)
@@ -305,7 +307,7 @@ export class Peer {
     if (this.#links.size === 0) {
       // The replica closed the link in order while leaving, so its lines end now and not with their lease.
       const polite = error.reason === 'going_away' && this.#report?.state === 'leaving'
-      if (polite && this.#boot !== undefined) this.#host.follower.endLease(this.id, this.#boot)
+      if (polite && this.#incarnation !== undefined) this.#host.follower.endLease(this.id, this.#incarnation)
       this.#report = undefined
       this.#tunnelCounts.forget()
       this.#channel.stop()
@@ -314,8 +316,8 @@ export class Peer {
     this.#host.changed()
   }
 
-  #controlArrived(message: ControlMessage, boot: Incarnation): void {
-    if (message.type === 'tunnels' && boot === this.#boot) this.#tunnelCounts.receive(message)
+  #controlArrived(message: ControlMessage, incarnation: Incarnation): void {
+    if (message.type === 'tunnels' && incarnation === this.#incarnation) this.#tunnelCounts.receive(message)
     if (message.type !== 'replica') return
     const changed = this.#report?.state !== message.state || this.#report.publicUrl !== message.publicUrl
     this.#report = message

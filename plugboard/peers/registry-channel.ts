@@ -31,7 +31,7 @@ export interface RegistryChannelOptions {
   /** Returns the link that can open a stream now. */
   readonly link: () => Session | undefined
   /** Returns the incarnation of the linked peer. Undefined: no exchange is wanted. */
-  readonly boot: () => Incarnation | undefined
+  readonly incarnation: () => Incarnation | undefined
   /** Returns true while a broken exchange should be opened again, even when no link can carry it right now. */
   readonly wanted: () => boolean
   /** Called when this replica has all lines of the peer. */
@@ -68,22 +68,22 @@ export class RegistryChannel {
 
   /** Opens the stream. Has no effect while there is a stream, or while there is no link. */
   open(): void {
-    const [link, boot] = [this.#options.link(), this.#options.boot()]
-    if (this.#stream !== undefined || link === undefined || boot === undefined) return
-    const stream = this.#replace(boot)
+    const [link, incarnation] = [this.#options.link(), this.#options.incarnation()]
+    if (this.#stream !== undefined || link === undefined || incarnation === undefined) return
+    const stream = this.#replace(incarnation)
     this.#opened = true
     stream.attach(link.open(REGISTRY_OPENING, stream, false), false)
   }
 
   /** Accepts a stream of the peer. It replaces a confirmed stream of this end, because the peer opens one only without it. */
   accept(stream: Stream): StreamEvents {
-    const boot = this.#options.boot()
+    const incarnation = this.#options.incarnation()
     const crossed = this.#stream !== undefined && this.#opened && !this.#stream.confirmed
-    if (boot === undefined || (crossed && this.#options.selfId < this.#options.peerId)) {
+    if (incarnation === undefined || (crossed && this.#options.selfId < this.#options.peerId)) {
       stream.reset('refused', 'an exchange is open already, or this replica stops')
       return REFUSED_STREAM
     }
-    const accepted = this.#replace(boot)
+    const accepted = this.#replace(incarnation)
     this.#opened = false
     accepted.attach(stream, true)
     return accepted
@@ -98,14 +98,14 @@ export class RegistryChannel {
     this.#exchange = undefined
   }
 
-  #replace(boot: Incarnation): RegistryStream {
+  #replace(incarnation: Incarnation): RegistryStream {
     this.stop()
     const { owner, follower, clock, peerId, log, onAgree } = this.#options
     const exchange = new RegistrySync({
       owner,
       follower,
       peerId,
-      peerBoot: boot,
+      peerIncarnation: incarnation,
       clock,
       onReady: () => stream.pump(),
       onAgree,

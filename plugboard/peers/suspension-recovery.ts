@@ -2,7 +2,7 @@
 // its lease expire: the time has jumped between two checks. Its state of links and lines is then outdated, because sockets that
 // the far ends have closed look open until the event loop handles them.
 //
-//   present ──a gap without a check──▶ doubtful ──next look()──▶ recovering ──complete, or after patienceMs──▶ present
+//   present ──a gap without a check──▶ unverified ──next look()──▶ recovering ──complete, or after patienceMs──▶ present
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 
@@ -47,13 +47,13 @@ export class SuspensionRecovery {
    * True after a gap, until the next `look`. The event loop may handle requests before timers, and before the close of a tunnel
    * that arrived at the same time.
    */
-  get doubtful(): boolean {
+  get unverified(): boolean {
     return this.#options.clock.now() - this.#lookedAtMs >= this.#options.awayMs
   }
 
   /** True while missing or unreachable lines may come back in a moment. */
   get underWay(): boolean {
-    return this.doubtful || (this.#sinceMs !== undefined && !this.#over(this.#sinceMs))
+    return this.unverified || (this.#sinceMs !== undefined && !this.#over(this.#sinceMs))
   }
 
   /** Calls `task` once: at the next `look` or `step`. */

@@ -13,7 +13,7 @@ import type { RefusalLog } from './response/refusal-log.ts'
 /** The recovery of lines after this process was suspended or cut off (peers/suspension-recovery.ts). */
 export interface LineRecovery {
   /** True when no line can be trusted before the next step. */
-  readonly doubtful: boolean
+  readonly unverified: boolean
   /** True when a missing line may be restored soon. */
   readonly underWay: boolean
   /** Calls `task` once, when the lines may have changed and a new attempt can succeed. */

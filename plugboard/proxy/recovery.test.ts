@@ -11,7 +11,7 @@ useLeakCheck()
 const HEAD = 'HTTP/1.1\r\nHost: test\r\n'
 
 class FakeRecovery {
-  doubtful = true
+  unverified = true
   underWay = true
   waiting: (() => void)[] = []
 
@@ -44,7 +44,7 @@ it('sends no request to a line that may have failed unnoticed', async () => {
   const response = rawExchange(harness.port, `GET / ${HEAD}\r\n`, 'GET')
   await recovery.untilWaiting()
   expect(telephone.calls).toEqual([])
-  recovery.doubtful = false
+  recovery.unverified = false
   recovery.step()
   expect((await response).status).toBe(200)
 })
@@ -57,7 +57,7 @@ it('waits for a line, keeps the received part of the body, and reads no more of 
     'POST',
   )
   await recovery.untilWaiting()
-  recovery.doubtful = false
+  recovery.unverified = false
   // A step without a line changes nothing.
   recovery.step()
   await recovery.untilWaiting()
@@ -69,7 +69,7 @@ it('waits for a line, keeps the received part of the body, and reads no more of 
 })
 
 it('reports a missing line when the wait is over', async () => {
-  recovery.doubtful = false
+  recovery.unverified = false
   const response = rawExchange(harness.port, `GET / ${HEAD}\r\n`, 'GET')
   await recovery.untilWaiting()
   recovery.underWay = false
@@ -87,7 +87,7 @@ it('drops a request whose client disconnects in the meantime', async () => {
   client.destroy()
   await eventually('the request is over', () => harness.accessLog[0])
   const telephone = await harness.telephone()
-  recovery.doubtful = false
+  recovery.unverified = false
   recovery.step()
   expect([telephone.calls, harness.proxy.inFlightCount]).toEqual([[], 0])
 })
@@ -96,7 +96,7 @@ it('lets an upgrade wait as well', async () => {
   const client = await RawConnection.open(harness.port)
   await client.send(`GET / ${HEAD}Connection: Upgrade\r\nUpgrade: x\r\n\r\n`)
   await recovery.untilWaiting()
-  recovery.doubtful = false
+  recovery.unverified = false
   const telephone = await harness.telephone()
   telephone.handler = call => call.respond(200, 'no such thing')
   recovery.step()

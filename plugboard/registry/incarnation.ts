@@ -15,6 +15,6 @@ export function newIncarnation(wallTimeMs: number, random: () => number): Incarn
   return `${start}-${tail.padStart(RANDOM_DIGITS, '0')}`
 }
 
-export function isNewerIncarnation(boot: Incarnation, than: Incarnation): boolean {
-  return boot > than
+export function isNewerIncarnation(incarnation: Incarnation, than: Incarnation): boolean {
+  return incarnation > than
 }

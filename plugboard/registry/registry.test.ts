@@ -63,9 +63,9 @@ it('returns the lines of a service from all tunnels', () => {
 
 it('stops notifying after unsubscribe', () => {
   const registry = new Registry()
-  let told = 0
-  const unsubscribe = registry.subscribe({ lineAdded: () => (told += 1) })
+  let notified = 0
+  const unsubscribe = registry.subscribe({ lineAdded: () => (notified += 1) })
   unsubscribe()
   registry.replace(asTunnelId('t1'), [line('t1', 'web')])
-  expect(told).toBe(0)
+  expect(notified).toBe(0)
 })

@@ -133,7 +133,7 @@ function checkAgreement(cluster: RegistryCluster, where: string): void {
     }
     for (const other of cluster.running.values()) {
       if (replica === other) continue
-      const attached = replica.follower.attach(other.id, other.boot)
+      const attached = replica.follower.attach(other.id, other.incarnation)
       const copy = attached.current()!
       // Four shards of at most 2 × lines + 10 operations, and each operation takes less than 150 bytes.
       expect(copy.stateBytes, where).toBeLessThan(150 * (3 * copy.lineCount + 4 * 11))

@@ -164,7 +164,7 @@ function createCluster(
     {
       config,
       maxPeerConnections: limits.maxPeerConnections,
-      self: { id, boot: incarnation },
+      self: { id, incarnation: incarnation },
       startedAt,
       registry,
       tunnelCounts,

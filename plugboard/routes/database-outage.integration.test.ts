@@ -71,9 +71,9 @@ test('valid rules, invalid rules and routes without a service survive a restart 
 })
 
 test('an outage does not affect traffic, a restart serves from the snapshot, and changes flow again', async () => {
-  const gone = reachable(false)
+  const unreachable = reachable(false)
   await postgres.stop()
-  await gone
+  await unreachable
   expect(directory.match('before.test', '/')).toBeDefined()
   await expect(database.store.services.create({ name: 'x' }, by)).rejects.toMatchObject({
     code: 'database_unavailable',

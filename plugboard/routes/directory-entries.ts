@@ -65,4 +65,4 @@ export interface DirectoryListener {
 }
 
 /** Calls one method of each listener. */
-export type Emit = (tell: (listener: DirectoryListener) => void) => void
+export type Emit = (notify: (listener: DirectoryListener) => void) => void

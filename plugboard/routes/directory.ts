@@ -255,10 +255,10 @@ class CachedDirectory implements Directory {
     }
   }
 
-  readonly #emit: Emit = tell => {
+  readonly #emit: Emit = notify => {
     for (const listener of this.#listeners) {
       try {
-        tell(listener)
+        notify(listener)
       } catch (error) {
         // An error of one listener must not stop changes for other listeners or the table.
         this.#options.log.error('a listener of the directory failed', { err: error })
@@ -291,7 +291,7 @@ class CachedDirectory implements Directory {
       if (this.#state !== undefined) return
       // Runs in one turn, because the follower may apply changes to this state from now on.
       const news = this.#replace(state, position, 'snapshot')
-      for (const tell of news) this.#emit(tell)
+      for (const notify of news) this.#emit(notify)
       this.#advanced()
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return
@@ -311,10 +311,10 @@ class CachedDirectory implements Directory {
 
   /** Replaces the state. The follower awaits this call, so that no change is applied during the notifications. */
   async #replaceFromDatabase(state: DirectoryState, position: LogPosition): Promise<void> {
-    let told = 0
-    for (const tell of this.#replace(state, position, 'database')) {
-      this.#emit(tell)
-      if (++told % EVENTS_PER_TURN === 0) await nextTurn()
+    let notified = 0
+    for (const notify of this.#replace(state, position, 'database')) {
+      this.#emit(notify)
+      if (++notified % EVENTS_PER_TURN === 0) await nextTurn()
     }
     this.#advanced()
     this.#keeper?.schedule()

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import { asTokenId } from '../common/ids/row-ids.ts'
 import type { Claimed } from '../database/store/store.ts'
 import type { DirectoryRoute } from '../routes/directory.ts'
-import { type AnnouncementOptions, judge } from './announcement.ts'
+import { type AnnouncementOptions, evaluateAnnouncement } from './announcement.ts'
 import type { Credential } from './tokens/authenticate.ts'
 
 const COUNT = 1000
@@ -67,7 +67,12 @@ it('reads each scope of the token a few times, and not once for each service', a
     ...line,
   }))
   const options = optionsWith([], () => '')
-  const verdicts = await judge(announced, credentialWith(services.list, mounts.list), options, () => true)
+  const verdicts = await evaluateAnnouncement(
+    announced,
+    credentialWith(services.list, mounts.list),
+    options,
+    () => true,
+  )
   expect(new Set(verdicts.map(({ code }) => code))).toEqual(new Set(['forbidden']))
   expect(services.reads()).toBeLessThan(5 * COUNT)
   expect(mounts.reads()).toBeLessThan(5 * COUNT)
@@ -84,7 +89,7 @@ it('creates only as many URLs as fit in a response', async () => {
     return `http://${host}${mountPath}`
   })
   const announced = [{ service: 'web', mount: 'a.test/999', ...line }]
-  const [verdict] = await judge(announced, credentialWith(['*'], []), options, () => true)
+  const [verdict] = await evaluateAnnouncement(announced, credentialWith(['*'], []), options, () => true)
   expect(verdict).toMatchObject({ accepted: true, mount: 'a.test/999' })
   expect([verdict?.urls.length, made]).toEqual([100, 100])
 })
@@ -108,13 +113,13 @@ it.each([false, true])('accepts a claim when this replica has its route (at once
     },
   }
   const announced = [{ service: 'web', mount: 'a.test', ...line }]
-  const judged = judge(announced, credentialWith(['*'], ['*']), options, () => true)
+  const evaluated = evaluateAnnouncement(announced, credentialWith(['*'], ['*']), options, () => true)
   if (!present) {
-    const first = await Promise.race([judged.then(() => 'accepted'), asked.promise.then(() => 'waits')])
+    const first = await Promise.race([evaluated.then(() => 'accepted'), asked.promise.then(() => 'waits')])
     expect(first).toBe('waits')
-    const next = await Promise.race([judged.then(() => 'accepted'), Promise.resolve('waits')])
+    const next = await Promise.race([evaluated.then(() => 'accepted'), Promise.resolve('waits')])
     expect(next).toBe('waits')
     applied.resolve()
   }
-  expect(await judged).toMatchObject([{ accepted: true, mount: 'a.test', urls: ['http://a.test/'] }])
+  expect(await evaluated).toMatchObject([{ accepted: true, mount: 'a.test', urls: ['http://a.test/'] }])
 })

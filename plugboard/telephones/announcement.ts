@@ -67,7 +67,7 @@ const MIN_LIFETIME_MS = 60_000
  * Evaluates one service at a time, in order, because the claims of one telephone compete for the same lock. Stops when
  * `isWanted` returns false, because the result is then useless.
  */
-export async function judge(
+export async function evaluateAnnouncement(
   services: readonly ServiceAnnouncement[],
   credential: Credential,
   options: AnnouncementOptions,
@@ -77,7 +77,7 @@ export async function judge(
   const scopes = new ScopeIndex(credential)
   for (const announcement of services) {
     if (!isWanted()) break
-    verdicts.push(await judgeOne(announcement, credential, scopes, options))
+    verdicts.push(await evaluateService(announcement, credential, scopes, options))
   }
   return verdicts
 }
@@ -101,7 +101,7 @@ export function resultsOf(verdicts: readonly AnnouncementDecision[]): Announced[
   }))
 }
 
-async function judgeOne(
+async function evaluateService(
   announcement: ServiceAnnouncement,
   credential: Credential,
   scopes: ScopeIndex,

@@ -26,7 +26,7 @@ const lines = (service: string): string[] =>
   [...harness.registry.linesOf(service)].map(
     ({ telephone, health, weight }) => `${telephone} ${health} ${weight}`,
   )
-const gone = (service: string): Promise<true> =>
+const noLines = (service: string): Promise<true> =>
   eventually(`no line of ${service}`, () => (lines(service).length === 0 ? true : undefined))
 
 describe('announcing', () => {
@@ -223,7 +223,7 @@ describe('the end of a tunnel', () => {
     const telephone = await harness.dial((await harness.token()).token)
     await telephone.announce({ service: 'web' })
     telephone.session.close('going_away')
-    await gone('web')
+    await noLines('web')
     expect(harness.switchboard.tunnels.tunnelCount).toBe(0)
   })
 
@@ -233,7 +233,7 @@ describe('the end of a tunnel', () => {
     const response = rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n')
     const call = await telephone.nextCall()
     const drained = telephone.session.drain(10_000)
-    await gone('web')
+    await noLines('web')
     expect(harness.switchboard.tunnels.tunnelCount).toBe(0)
     call.respond(200, 'finished')
     expect((await response).body.toString()).toBe('finished')
@@ -362,7 +362,7 @@ describe('other replicas', () => {
     const call = await telephone.nextCall()
     expect(harness.switchboard.tunnels.tunnelCount).toBe(1)
     const drained = telephone.session.drain(60_000)
-    await gone('shop')
+    await noLines('shop')
     expect([harness.switchboard.tunnels.tunnelCount, harness.switchboard.tunnels.streamCount]).toEqual([0, 1])
     call.respond(200, 'whole')
     expect((await response).body.toString()).toBe('whole')
@@ -379,7 +379,7 @@ describe('other replicas', () => {
     expect([...harness.registry.linesOf('web')]).toHaveLength(1)
     void telephone.session.drain(1000)
     await left
-    await gone('web')
+    await noLines('web')
   })
 })
 

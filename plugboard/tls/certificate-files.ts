@@ -31,8 +31,8 @@ interface Known {
   /** The signature of the files that were read last. */
   signature: string
   certificate: Certificate | undefined
-  /** Whether these files are invalid. `seen`: once, possibly during a replacement. `told`: it was logged. */
-  bad: 'no' | 'seen' | 'told'
+  /** Whether these files are invalid. `seen`: once, possibly during a replacement. `logged`: the error was logged. */
+  bad: 'no' | 'seen' | 'logged'
 }
 
 export class CertificateFiles {
@@ -44,7 +44,7 @@ export class CertificateFiles {
   #timer: Timer | undefined
   #looking: Promise<void> | undefined
   #lookAgain = false
-  #folderTold = false
+  #folderLogged = false
   #stopped = false
 
   constructor(options: CertificateFilesOptions) {
@@ -124,14 +124,14 @@ export class CertificateFiles {
     let pairs: CertificatePair[]
     try {
       pairs = await this.#pairs()
-      this.#folderTold = false
+      this.#folderLogged = false
     } catch (error) {
-      if (!this.#folderTold)
+      if (!this.#folderLogged)
         log.error('the folder of certificates cannot be read', { file: folder, err: error })
-      this.#folderTold = true
+      this.#folderLogged = true
       return
     }
-    let changed = this.#forgetGone(pairs)
+    let changed = this.#dropRemoved(pairs)
     for (const pair of pairs) changed = (await this.#update(pair)) || changed
     if (this.#stopped) return
     this.#watch(pairs)
@@ -156,7 +156,7 @@ export class CertificateFiles {
       if (again && known.bad === 'seen') {
         log.error('certificate invalid, the previous one stays in use', { file: pair.chainFile, err: error })
       }
-      const bad = again ? 'told' : 'seen'
+      const bad = again ? 'logged' : 'seen'
       this.#known.set(pair.chainFile, { signature, certificate: known?.certificate, bad })
       return false
     }
@@ -186,7 +186,7 @@ export class CertificateFiles {
    * Drops the certificates of pairs that were removed from the folder. Returns true when it has dropped one. Pairs in the
    * settings stay, even when their files are missing. #update then logs the error.
    */
-  #forgetGone(pairs: readonly CertificatePair[]): boolean {
+  #dropRemoved(pairs: readonly CertificatePair[]): boolean {
     const present = new Set(pairs.map(({ chainFile }) => chainFile))
     let changed = false
     for (const file of this.#known.keys()) {

@@ -28,7 +28,7 @@ export class PingClock {
   #heardAtMs = 0
   #outstanding: Buffer | undefined
   /** Callback for the pong of the outstanding ping. Pongs of earlier pings do not call it. */
-  #onProved: (() => void) | undefined
+  #onConfirmed: (() => void) | undefined
   #sentAtMs = 0
   #rttMs: number | undefined
   // The smallest samples of the current period and of the previous one.
@@ -56,15 +56,15 @@ export class PingClock {
 
   /** True when a probe still waits for its pong. */
   get probing(): boolean {
-    return this.#onProved !== undefined
+    return this.#onConfirmed !== undefined
   }
 
   /**
    * Sends a ping now, even when an earlier ping still waits for its pong. Calls `onProved` when the pong of this ping
    * arrives, which shows that the whole path works. Call `start` first.
    */
-  probe(onProved: () => void): void {
-    this.#onProved = onProved
+  probe(onConfirmed: () => void): void {
+    this.#onConfirmed = onConfirmed
     this.#sendPing()
   }
 
@@ -79,7 +79,7 @@ export class PingClock {
     this.#timer?.cancel()
     this.#timer = undefined
     this.#outstanding = undefined
-    this.#onProved = undefined
+    this.#onConfirmed = undefined
   }
 
   /** Handles a pong. Ignores it unless it belongs to the outstanding ping. */
@@ -95,9 +95,9 @@ export class PingClock {
     } else {
       this.#smallestMs = Math.min(this.#smallestMs, sampleMs)
     }
-    const onProved = this.#onProved
-    this.#onProved = undefined
-    onProved?.()
+    const onConfirmed = this.#onConfirmed
+    this.#onConfirmed = undefined
+    onConfirmed?.()
   }
 
   /** Schedules the next check: after one interval, or at the timeout when that is earlier. */

@@ -60,14 +60,14 @@ describe('an owner that was away and probes', () => {
     await pair.settle()
     // The answer to a ping of before proves nothing.
     await pair.advance(pingIntervalMs)
-    let proved = 0
+    let confirmed = 0
     session.probe(() => {
-      proved += 1
+      confirmed += 1
     })
     expect([session.state, session.reachable, session.canOpen]).toEqual(['open', false, true])
     before.stream.write(Buffer.from('still'))
     await pair.settle()
-    expect([proved, session.reachable]).toEqual([1, true])
+    expect([confirmed, session.reachable]).toEqual([1, true])
     expect(pair.acceptor.accepted[0]!.body.toString()).toBe('still')
   })
 

@@ -196,8 +196,8 @@ export class Session {
    * For an owner whose process was suspended and may have missed the end of the session: the session is not `reachable`
    * until the peer responds to a ping. Then it calls `onProved`. No effect unless the session is open.
    */
-  probe(onProved: () => void): void {
-    if (this.#state === 'open') this.#pings.probe(onProved)
+  probe(onConfirmed: () => void): void {
+    if (this.#state === 'open') this.#pings.probe(onConfirmed)
   }
 
   /**

@@ -14,11 +14,11 @@ type Template = readonly string[]
 const PLACEHOLDER = new RegExp(`\\{(${PLACEHOLDERS.join('|')})\\}`)
 
 export class HeaderEdits {
-  readonly #gone: FieldNames
+  readonly #removed: FieldNames
   readonly #fields: readonly (readonly [name: string, value: Template])[]
 
   constructor({ remove = [], set = {}, add = {} }: HeaderEditRules) {
-    this.#gone = new FieldNames([...remove, ...Object.keys(set)])
+    this.#removed = new FieldNames([...remove, ...Object.keys(set)])
     const added = Object.entries(add).flatMap(([name, value]) =>
       (typeof value === 'string' ? [value] : value).map(each => [name, each] as const),
     )
@@ -29,7 +29,7 @@ export class HeaderEdits {
 
   /** Edits a list of fields in place. */
   apply(fields: string[], values: TemplateValues): void {
-    this.#gone.removeFrom(fields)
+    this.#removed.removeFrom(fields)
     for (const [name, template] of this.#fields) fields.push(name, filled(template, values))
   }
 }

@@ -85,12 +85,12 @@ export class BearerAuth {
       if (error instanceof errors.JWTExpired) return 'expired'
       if (error instanceof errors.JOSEError) return 'invalid'
       // The keys cannot be used, so the token may be valid. issuer-keys.ts has already logged a failed fetch.
-      if (!(error instanceof JwksUnavailable)) this.#tell(error)
+      if (!(error instanceof JwksUnavailable)) this.#logFailure(error)
       return 'unavailable'
     }
   }
 
-  #tell(error: unknown): void {
+  #logFailure(error: unknown): void {
     this.#broken?.(error)
     this.#broken = undefined
   }

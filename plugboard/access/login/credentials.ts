@@ -64,9 +64,9 @@ export class Credentials {
   }
 
   /** Edits the fields of a request that has passed, in place. */
-  tell(fields: string[], { fields: told }: Passed): void {
+  addIdentity(fields: string[], { fields: identityFields }: Passed): void {
     this.#withheld.removeFrom(fields)
-    fields.push(...told)
+    fields.push(...identityFields)
   }
 
   readonly #ofBasic = (outcome: BasicOutcome): CredentialDecision => {

@@ -42,10 +42,10 @@ export function planImport(
     }
   }
   // Before new routes: an old mount may stand where a new one goes.
-  const gone = prune
+  const removed = prune
     ? present.routes.filter(row => row.claimedBy === null && !wantedRoutes.has(row.mount))
     : []
-  for (const row of gone)
+  for (const row of removed)
     steps.push({ line: `- route ${row.mount} → ${useOf(row.service)}`, ...deletionOf('routes', row) })
   for (const [mount, { service, options }] of wantedRoutes) {
     const row = routes.get(mount)

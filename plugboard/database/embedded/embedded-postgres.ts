@@ -304,7 +304,7 @@ export class EmbeddedPostgres {
     const child = this.#child
     if (child !== undefined && child.exitCode === null && child.signalCode === null) return
     this.#child = undefined
-    if (child !== undefined) await this.#judgeExit(child)
+    if (child !== undefined) await this.#evaluateExit(child)
     const cluster = this.#cluster
     if (!(await this.#storePassword())) return
     const size = await sizeOf(cluster.log)
@@ -338,7 +338,7 @@ export class EmbeddedPostgres {
   }
 
   /** Resolves when a new attempt can succeed. Rejects with StartupError otherwise. */
-  async #judgeExit(child: ChildProcess): Promise<void> {
+  async #evaluateExit(child: ChildProcess): Promise<void> {
     const said = await this.#lastWords()
     // Another start was first, or processes of a dead server still run. Both states end by themselves.
     if (said.includes('lock file ') && said.includes(' already exists'))

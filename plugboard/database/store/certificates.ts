@@ -36,7 +36,7 @@ export function createCertificateStore(runner: SqlRunner): CertificateStore {
     due: limit =>
       runner.read(async db => {
         const { rows } = await db.execute<{ host: string }>(sql`
-          WITH gone AS (
+          WITH expired AS (
             DELETE FROM plugboard.certificates
             WHERE coalesce(not_after, attempted_at) < ${NOW} - ${KEPT} AND coalesce(lease_until, ${NOW}) <= ${NOW}
           )
@@ -53,7 +53,7 @@ export function createCertificateStore(runner: SqlRunner): CertificateStore {
           await tx.insert(certificates).values({ host }).onConflictDoNothing()
           const claimedBy = perToken === undefined ? null : await claimerOf(tx, host)
           return await tx.execute<{ decision: OrderDecision; failures: number }>(sql`
-            WITH judged AS (
+            WITH decided AS (
               SELECT host, failures, CASE
                 WHEN lease_until >= ${NOW} THEN 'busy'
                 WHEN next_attempt_at > ${NOW} OR (renew_at > ${NOW} AND NOT ${unusable}) THEN 'waiting'
@@ -72,9 +72,9 @@ export function createCertificateStore(runner: SqlRunner): CertificateStore {
             ), granted AS (
               UPDATE plugboard.certificates SET lease_owner = ${owner}, lease_until = ${later(leaseMs)},
                 attempted_at = ${NOW}, claimed_by = ${claimedBy}
-              WHERE host IN (SELECT host FROM judged WHERE decision = 'granted')
+              WHERE host IN (SELECT host FROM decided WHERE decision = 'granted')
             )
-            SELECT decision, failures FROM judged`)
+            SELECT decision, failures FROM decided`)
         })
         return rows[0]!
       }),

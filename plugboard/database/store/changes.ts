@@ -57,8 +57,8 @@ export function createChangeStore(runner: SqlRunner): ChangeStore {
     prune: keep =>
       runner.read(async db => {
         const oldest = sql`(SELECT sequence FROM plugboard.change_head) - ${Math.max(keep, 1)}`
-        const gone = await db.delete(changes).where(sql`${changes.sequence} <= ${oldest}`)
-        return gone.rowCount ?? 0
+        const deleted = await db.delete(changes).where(sql`${changes.sequence} <= ${oldest}`)
+        return deleted.rowCount ?? 0
       }),
   }
 }

@@ -15,12 +15,12 @@ const KEPT = sql`interval '1 hour'`
 
 export function createReplicaStore(runner: SqlRunner): ReplicaRecords {
   return {
-    beat: ({ id, boot, startedAt, address, publicUrl, version, state, appliedSequence }) =>
+    beat: ({ id, incarnation, startedAt, address, publicUrl, version, state, appliedSequence }) =>
       runner.read(async db => {
         const written = await db.execute(sql`
           INSERT INTO plugboard.replicas
             (id, boot, started_at, address, public_url, version, state, applied_sequence, heartbeat_at)
-          VALUES (${id}, ${boot}, ${startedAt.toISOString()}, ${address}, ${publicUrl}, ${version}, ${state},
+          VALUES (${id}, ${incarnation}, ${startedAt.toISOString()}, ${address}, ${publicUrl}, ${version}, ${state},
             ${appliedSequence}, clock_timestamp())
           ON CONFLICT (id) DO UPDATE SET boot = excluded.boot, started_at = excluded.started_at,
             address = excluded.address, public_url = excluded.public_url, version = excluded.version,
@@ -28,16 +28,16 @@ export function createReplicaStore(runner: SqlRunner): ReplicaRecords {
             heartbeat_at = excluded.heartbeat_at
           WHERE replicas.boot <= excluded.boot OR replicas.heartbeat_at < clock_timestamp() - ${LEASE}`)
         const { rows } = await db.execute<Row>(sql`
-          WITH gone AS (DELETE FROM plugboard.replicas WHERE heartbeat_at < clock_timestamp() - ${KEPT})
+          WITH expired AS (DELETE FROM plugboard.replicas WHERE heartbeat_at < clock_timestamp() - ${KEPT})
           SELECT id, boot, started_at, address, public_url, version, state, applied_sequence,
             heartbeat_at::text AS heartbeat,
             extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000 AS age_ms
           FROM plugboard.replicas WHERE heartbeat_at >= clock_timestamp() - ${SHOWN} ORDER BY id`)
         return { current: written.rowCount === 1, rows: rows.map(replicaOf) }
       }),
-    remove: (id, boot) =>
+    remove: (id, incarnation) =>
       runner.read(async db => {
-        await db.delete(replicas).where(and(eq(replicas.id, id), eq(replicas.boot, boot)))
+        await db.delete(replicas).where(and(eq(replicas.id, id), eq(replicas.boot, incarnation)))
       }),
   }
 }
@@ -58,7 +58,7 @@ interface Row extends Record<string, unknown> {
 function replicaOf(row: Row): ReplicaRecord {
   return {
     id: asReplicaId(row.id),
-    boot: row.boot,
+    incarnation: row.boot,
     startedAt: new Date(row.started_at),
     address: row.address,
     publicUrl: row.public_url,

@@ -505,7 +505,7 @@ describe('changes', () => {
 describe('replicas', () => {
   const row = {
     id: asReplicaId('one'),
-    boot: '000000001-a',
+    incarnation: '000000001-a',
     startedAt: new Date(1000),
     address: 'http://h:1',
   }
@@ -519,18 +519,18 @@ describe('replicas', () => {
     ])
     expect(first.rows[0]?.heartbeatAgeMs).toBeLessThan(10_000)
     await store.replicas.beat({ ...row, ...more, id: asReplicaId('two'), publicUrl: 'http://two' })
-    const later = { ...row, ...more, boot: '000000002-a', state: 'leaving' as const }
+    const later = { ...row, ...more, incarnation: '000000002-a', state: 'leaving' as const }
     expect((await store.replicas.beat(later)).rows).toMatchObject([{ state: 'leaving' }, { id: 'two' }])
     const stale = await store.replicas.beat({ ...row, ...more })
-    expect([stale.current, stale.rows[0]?.boot]).toEqual([false, later.boot])
-    await store.replicas.remove(asReplicaId('one'), row.boot)
-    await store.replicas.remove(asReplicaId('two'), row.boot)
+    expect([stale.current, stale.rows[0]?.incarnation]).toEqual([false, later.incarnation])
+    await store.replicas.remove(asReplicaId('one'), row.incarnation)
+    await store.replicas.remove(asReplicaId('two'), row.incarnation)
     expect((await store.replicas.beat(later)).rows).toHaveLength(1)
-    await store.replicas.remove(asReplicaId('one'), later.boot)
+    await store.replicas.remove(asReplicaId('one'), later.incarnation)
   })
 
   test('a start by a clock that was set back takes the row of a later one that is dead', async () => {
-    const later = { ...row, ...more, boot: '000000002-a' }
+    const later = { ...row, ...more, incarnation: '000000002-a' }
     await store.replicas.beat(later)
     expect((await store.replicas.beat({ ...row, ...more })).current).toBe(false)
     const client = new pg.Client({ connectionString: db.url })
@@ -538,7 +538,10 @@ describe('replicas', () => {
     await client.query("UPDATE plugboard.replicas SET heartbeat_at = heartbeat_at - interval '3 seconds'")
     await client.end()
     const taken = await store.replicas.beat({ ...row, ...more })
-    expect([taken.current, taken.rows.map(({ boot }) => boot)]).toEqual([true, [row.boot]])
-    await store.replicas.remove(asReplicaId('one'), row.boot)
+    expect([taken.current, taken.rows.map(({ incarnation }) => incarnation)]).toEqual([
+      true,
+      [row.incarnation],
+    ])
+    await store.replicas.remove(asReplicaId('one'), row.incarnation)
   })
 })

@@ -9,7 +9,7 @@ import { PostgresDiscovery } from './postgres-discovery.ts'
 function record(id: string): ReplicaRecord {
   return {
     id: asReplicaId(id),
-    boot: '000000001-a',
+    incarnation: '000000001-a',
     startedAt: new Date(0),
     address: `http://${id}:4002`,
     publicUrl: null,
@@ -30,7 +30,7 @@ function discoveryOf(
     rows,
     clock,
     log,
-    self: { id: asReplicaId('one'), boot: '000000001-a' },
+    self: { id: asReplicaId('one'), incarnation: '000000001-a' },
     describe: () => record('one'),
   })
 }

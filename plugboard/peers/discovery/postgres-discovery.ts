@@ -59,13 +59,13 @@ export class PostgresDiscovery implements Discovery {
   async #remove(): Promise<void> {
     await this.#beating
     const { rows, self, log } = this.#options
-    await rows.remove(self.id, self.boot).catch((error: unknown) => {
+    await rows.remove(self.id, self.incarnation).catch((error: unknown) => {
       log.info('this replica could not delete its row in the database', { err: error })
     })
   }
 
   /** Calls the listener. Its errors are logged apart from errors of the database, and heartbeats go on. */
-  #tell(onResponse: () => void): void {
+  #notify(onResponse: () => void): void {
     try {
       onResponse()
     } catch (error) {
@@ -110,7 +110,7 @@ export class PostgresDiscovery implements Discovery {
       this.#failing = true
     }
     if (this.#stopped) return
-    if (!this.#failing) this.#tell(onResponse)
+    if (!this.#failing) this.#notify(onResponse)
     const leftMs = HEARTBEAT_MS - (clock.now() - startedMs)
     this.#timer = clock.after(Math.max(100, leftMs), () => {
       this.#beating = this.#beat(onResponse)

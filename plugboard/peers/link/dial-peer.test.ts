@@ -25,7 +25,7 @@ it('fails 3 s after its start, even when bytes keep arriving', async () => {
   const { port } = server.address() as AddressInfo
   const tokens = new PeerTokens(
     ['secret'],
-    { id: asReplicaId('one'), boot: newIncarnation(1000, () => 0.5) },
+    { id: asReplicaId('one'), incarnation: newIncarnation(1000, () => 0.5) },
     clock,
   )
   const failure = new Promise<string>((resolve, reject) => {

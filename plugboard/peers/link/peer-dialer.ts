@@ -53,7 +53,7 @@ export class PeerDialer {
   /** Time of the end of the last attempt, ms of the clock. */
   #triedAtMs = Number.NEGATIVE_INFINITY
   /** True when the error about another replica with our name was logged. */
-  #replacedTold = false
+  #replacedLogged = false
   #stopped = false
 
   constructor(address: string, host: DialerHost) {
@@ -140,12 +140,12 @@ export class PeerDialer {
     this.#session = undefined
     if (clock.now() - openedMs >= HELD_MS) {
       this.#backoff.reset()
-      this.#replacedTold = false
+      this.#replacedLogged = false
     }
     // A local `replaced` means that we have a link to a newer incarnation of the far end. Then we dial that one soon.
     const replaced = error.reason === 'replaced' && error.remote
-    if (replaced && !this.#stopped && !this.#replacedTold) {
-      this.#replacedTold = true
+    if (replaced && !this.#stopped && !this.#replacedLogged) {
+      this.#replacedLogged = true
       log.error('another replica uses the name of this one; give each replica its own name', {
         address: this.address,
       })

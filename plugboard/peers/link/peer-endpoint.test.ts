@@ -9,9 +9,9 @@ import { dialPeer } from './dial-peer.ts'
 import { PeerEndpoint, type PeerEndpointOptions } from './peer-endpoint.ts'
 import { PeerTokens } from './peer-tokens.ts'
 
-const boot = newIncarnation(1000, () => 0)
+const incarnation = newIncarnation(1000, () => 0)
 const tokens = (id: string) =>
-  new PeerTokens(['the secret of the tests'], { id: asReplicaId(id), boot }, systemClock)
+  new PeerTokens(['the secret of the tests'], { id: asReplicaId(id), incarnation }, systemClock)
 
 let endpoint: PeerEndpoint
 let port: number

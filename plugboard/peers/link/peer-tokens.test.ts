@@ -5,7 +5,7 @@ import { newIncarnation } from '../../registry/incarnation.ts'
 import { PeerTokens } from './peer-tokens.ts'
 
 const clock = new ManualClock()
-const self = { id: asReplicaId('one'), boot: newIncarnation(1000, () => 0.5) }
+const self = { id: asReplicaId('one'), incarnation: newIncarnation(1000, () => 0.5) }
 const ours = new PeerTokens(['secret'], self, clock)
 
 it('authenticates the dialer by id and incarnation, and the acceptor for this dial only', async () => {

@@ -14,7 +14,7 @@ import type { Incarnation } from '../../registry/incarnation.ts'
 /** One run of a replica. */
 export interface PeerIdentity {
   readonly id: ReplicaId
-  readonly boot: Incarnation
+  readonly incarnation: Incarnation
 }
 
 const AUDIENCE = 'plugboard-peer'
@@ -87,7 +87,7 @@ export class PeerTokens {
 
   #sign(audience: string, jti: string, to?: ReplicaId): Promise<string> {
     const nowSeconds = this.#now
-    return new SignJWT({ boot: this.#self.boot, ...(to !== undefined && { to }) })
+    return new SignJWT({ boot: this.#self.incarnation, ...(to !== undefined && { to }) })
       .setProtectedHeader({ alg: 'HS256' })
       .setSubject(this.#self.id)
       .setAudience(audience)
@@ -146,5 +146,5 @@ function readIdentity({ sub = '', boot }: JWTPayload): PeerIdentity {
   ) {
     throw new VeraError('unauthorized', 'The token has no valid replica id and start.')
   }
-  return { id: asReplicaId(sub), boot }
+  return { id: asReplicaId(sub), incarnation: boot }
 }

@@ -18,7 +18,7 @@ import type { TrustedProxies } from './trusted-proxies.ts'
 /** A request in flight on the connection. */
 export interface InFlight {
   /** Called when the connection has closed. */
-  clientGone(): void
+  clientClosed(): void
   /** Called when the framing of the request's body is broken, so no more of it can arrive. True when it sends the response. */
   bodyBroke(error: NodeJS.ErrnoException): boolean
 }
@@ -126,7 +126,7 @@ export class ClientConnection {
   /** Counts a complete response as in flight until it is sent, because the responses before it are sent first. */
   addQueued(res: ServerResponse): void {
     if (this.#inFlight.length === 0) return
-    const queued: InFlight = { clientGone: () => undefined, bodyBroke: () => false }
+    const queued: InFlight = { clientClosed: () => undefined, bodyBroke: () => false }
     this.add(queued)
     res.once('finish', () => this.remove(queued))
   }
@@ -169,12 +169,12 @@ export class ClientConnection {
     this.#lastWords = undefined
   }
 
-  gone(): void {
+  onClosed(): void {
     this.#firstRequestTimer?.cancel()
     this.#idle?.cancel()
     this.closing = true
     this.#lastWords = undefined
-    for (const request of this.#inFlight.splice(0)) request.clientGone()
+    for (const request of this.#inFlight.splice(0)) request.clientClosed()
   }
 
   #speak(bytes: Buffer): void {

@@ -66,7 +66,7 @@ export class ClientConnections {
     }
     this.#bySocket.set(socket, connection)
     socket.once('close', () => {
-      connection.gone()
+      connection.onClosed()
       this.forget(socket)
     })
     return connection

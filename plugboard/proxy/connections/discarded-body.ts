@@ -44,7 +44,7 @@ export class DiscardedBody implements InFlight {
     response.once('socket', () => this.#read(deadlines))
   }
 
-  clientGone(): void {
+  clientClosed(): void {
     this.#leave()
   }
 

@@ -101,7 +101,7 @@ export class Attempts implements StreamEvents, StreamHolder, FinishedRequest {
   /** Starts the first attempt. While lines are recovered after a suspension of this process, the request waits for a line. */
   start(): void {
     const { recovery } = this.context
-    const code = recovery?.doubtful === true ? 'no_telephone' : this.#open()
+    const code = recovery?.unverified === true ? 'no_telephone' : this.#open()
     if (code === undefined) {
       this.#opened(false)
     } else if (hasNoLine(code) && recovery?.underWay === true) {

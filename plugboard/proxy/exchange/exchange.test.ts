@@ -317,7 +317,7 @@ describe('uploads', () => {
       )
       const errors: Error[] = []
       connection.socket.on('error', error => errors.push(error))
-      const gone = once(connection.socket, 'close')
+      const closed = once(connection.socket, 'close')
       expect((await connection.readResponse()).status).toBe(status)
       expect(await connection.closed).toBe('fin')
       for (let count = 0; count < 5; count += 1) {
@@ -326,7 +326,7 @@ describe('uploads', () => {
         await eventually('it is read', () => (connection.socket.writableLength === 0 ? true : undefined))
       }
       connection.end()
-      await gone
+      await closed
       expect(errors).toEqual([])
     }
   })

@@ -3,8 +3,8 @@
 // client gets either one complete response or a visibly broken connection, never an incomplete response that looks complete
 // (row R2).
 //
-//   open ──response complete──▶ ending (its bytes are being sent) ──▶ gone (discarded-body.ts reads the rest)
-//     └──── fail, cut, client gone ──────────────────────────────▶ gone
+//   open ──response complete──▶ ending (its bytes are being sent) ──▶ closed (discarded-body.ts reads the rest)
+//     └──── fail, cut, client closed ──────────────────────────────▶ closed
 
 import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
@@ -48,7 +48,7 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
   #body: RequestBody | undefined
   /** Undefined without a lowest rate, or without a body. */
   #rate: BodyRate | undefined
-  #state: 'open' | 'ending' | 'gone' = 'open'
+  #state: 'open' | 'ending' | 'closed' = 'open'
   deadlineSlot: number | undefined
   /** The time of Deadlines at which a byte was sent or received last. */
   #activeAtMs: number
@@ -122,7 +122,7 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
   }
 
   /** Replaces `start` after an asynchronous decision. Forwards the request, or sends `response` if it is defined. */
-  judged(response: ProxyResponse | undefined): void {
+  decided(response: ProxyResponse | undefined): void {
     if (this.#state !== 'open') return
     this.#active()
     if (response === undefined) {
@@ -320,8 +320,8 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
     this.#fail('backend_timeout', BACKEND_CAUSES.response_timeout.meaning)
   }
 
-  clientGone(): void {
-    if (this.#state === 'gone') return
+  clientClosed(): void {
+    if (this.#state === 'closed') return
     if (this.#state === 'open') this.#context.counters.clientAborts += 1
     this.#body?.stop()
     this.#attempts.drop('cancelled')
@@ -391,7 +391,7 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
   }
 
   #leave(): void {
-    this.#state = 'gone'
+    this.#state = 'closed'
     this.#respondedStream?.release()
     this.#context.deadlines.delete(this)
     this.#connection.remove(this)

@@ -2,8 +2,8 @@
 // backend's 101 (row U1); earlier bytes of the client are held, up to a limit (U3). After the 101, bytes are relayed unchanged,
 // and each direction ends separately (U4). Any other response is plain HTTP, and the last one on the connection.
 //
-//   asking ──101──▶ relaying ──both halves ended, cut or idle──▶ gone
-//     └────other response──▶ answering ──complete──────────────▶ gone
+//   asking ──101──▶ relaying ──both halves ended, cut or idle──▶ closed
+//     └────other response──▶ answering ──complete──────────────▶ closed
 
 import type { Duplex } from 'node:stream'
 import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
@@ -57,7 +57,7 @@ export class Upgrade implements AttemptsOwner, InFlight, Deadlined, ResponseOwne
   readonly #attempts: Attempts
   readonly #side: UpgradeSide
   readonly #bytes: Duplex
-  #state: 'asking' | 'answering' | 'relaying' | 'gone' = 'asking'
+  #state: 'asking' | 'answering' | 'relaying' | 'closed' = 'asking'
   /** Bytes of the client that arrived before the 101. */
   #early = new KeptChunks()
   #response: ClientResponse | undefined
@@ -118,7 +118,7 @@ export class Upgrade implements AttemptsOwner, InFlight, Deadlined, ResponseOwne
   }
 
   /** Replaces `start` after an asynchronous decision. Forwards the request, or sends `response` if it is defined. */
-  judged(response: ProxyResponse | undefined, early?: Buffer): void {
+  decided(response: ProxyResponse | undefined, early?: Buffer): void {
     if (this.#state !== 'asking') return
     if (response === undefined) this.start(early)
     else this.#say(response)
@@ -244,8 +244,8 @@ export class Upgrade implements AttemptsOwner, InFlight, Deadlined, ResponseOwne
   }
 
   /** Handles the close of the client's side, by the client or by Plugboard. */
-  clientGone(): void {
-    if (this.#state === 'gone') return
+  clientClosed(): void {
+    if (this.#state === 'closed') return
     const status = this.#state === 'relaying' ? 101 : this.#response?.status || CLIENT_CLOSED_REQUEST
     if (this.#state === 'asking') this.#context.counters.clientAborts += 1
     this.#leave(status)
@@ -294,7 +294,7 @@ export class Upgrade implements AttemptsOwner, InFlight, Deadlined, ResponseOwne
       this.#side.cut()
       return
     }
-    if (this.#state === 'gone') return
+    if (this.#state === 'closed') return
     this.#say(problemOf(this.#request, code, detail))
   }
 
@@ -306,7 +306,7 @@ export class Upgrade implements AttemptsOwner, InFlight, Deadlined, ResponseOwne
   }
 
   #leave(status: number): void {
-    this.#state = 'gone'
+    this.#state = 'closed'
     this.#dropEarly()
     this.#attempts.drop('cancelled')
     const bytesOut = this.#response?.bytesOut ?? this.#bytesOut

@@ -186,16 +186,16 @@ export class Http1Server {
       this.#respond(connection, res, admitted, response)
       return admitted
     }
-    const judged = this.#judge(admitted, connection)
-    if (judged === undefined) {
+    const decision = this.#decide(admitted, connection)
+    if (decision === undefined) {
       this.#exchange(connection, admitted, req, res, startedAtMs).start()
-    } else if (judged instanceof Promise) {
+    } else if (decision instanceof Promise) {
       const exchange = this.#exchange(connection, admitted, req, res, startedAtMs)
       exchange.suspend()
-      void judged.then(response => exchange.judged(response))
+      void decision.then(response => exchange.decided(response))
     } else {
-      noteLocalResponse(this.#context, startedAtMs, req.method, admitted, judged)
-      this.#respond(connection, res, admitted, judged)
+      noteLocalResponse(this.#context, startedAtMs, req.method, admitted, decision)
+      this.#respond(connection, res, admitted, decision)
     }
     return admitted
   }
@@ -212,9 +212,9 @@ export class Http1Server {
     return new Exchange(this.#context, connection, request, startedAtMs, body, response)
   }
 
-  #judge(request: RoutedRequest, connection: ClientConnection): PolicyDecision {
+  #decide(request: RoutedRequest, connection: ClientConnection): PolicyDecision {
     const busy = connection.inFlightCount >= this.#limits.maxPipelined
-    return busy ? problemOf(request, 'overloaded') : this.#policy.judge(request)
+    return busy ? problemOf(request, 'overloaded') : this.#policy.decide(request)
   }
 
   /** Returns the response to a request that has no route. */
@@ -282,19 +282,19 @@ export class Http1Server {
       this.#say(req, connection, startedAtMs, admitted, this.#problem(admitted, code))
       return
     }
-    const judged = mayUpgrade(req, connection.inFlightCount)
-      ? this.#judge(admitted, connection)
+    const decision = mayUpgrade(req, connection.inFlightCount)
+      ? this.#decide(admitted, connection)
       : problemOf(admitted, 'bad_request')
-    if (judged !== undefined && !(judged instanceof Promise)) {
-      this.#say(req, connection, startedAtMs, admitted, judged)
+    if (decision !== undefined && !(decision instanceof Promise)) {
+      this.#say(req, connection, startedAtMs, admitted, decision)
       return
     }
     const side = new Http1UpgradeSide(connection, req, admitted.upgrade)
     const upgrade = new Upgrade(this.#context, connection, admitted, startedAtMs, side)
-    if (judged === undefined) upgrade.start(head)
+    if (decision === undefined) upgrade.start(head)
     else {
       upgrade.suspend()
-      void judged.then(response => upgrade.judged(response, head))
+      void decision.then(response => upgrade.decided(response, head))
     }
   }
 

@@ -31,18 +31,18 @@ export class Http2Body implements BodySource {
   on(event: 'end' | 'waiting', listener: () => void): void
   on(event: 'error', listener: (error: Error) => void): void
   on(event: 'data' | 'end' | 'error' | 'waiting', listener: (value: never) => void): void {
-    const told = listener as (value?: unknown) => void
+    const handler = listener as (value?: unknown) => void
     switch (event) {
       case 'waiting':
-        this.#onWaiting = told
+        this.#onWaiting = handler
         break
       case 'end':
         this.#stream.on('end', () => {
-          if (!this.#stream.closed) told()
+          if (!this.#stream.closed) handler()
         })
         break
       default:
-        this.#stream.on(event as string, told)
+        this.#stream.on(event as string, handler)
     }
   }
 

@@ -358,11 +358,11 @@ describe('responses', () => {
   })
 
   it('R11 a reset by the client reaches the backend at once, and affects no other stream', async () => {
-    const gone = client.open(GET, true)
+    const closed = client.open(GET, true)
     const call = await telephone.nextCall()
     const stays = client.ask(GET)
     const other = await telephone.nextCall()
-    gone.close(constants.NGHTTP2_CANCEL)
+    closed.close(constants.NGHTTP2_CANCEL)
     expect((await call.aborted).reason).toBe('cancelled')
     expect(harness.proxy.counters.clientAborts).toBe(1)
     other.respond(200, 'here')

@@ -104,12 +104,12 @@ export class Http2Server {
       this.#say(stream, head.method, startedAtMs, admitted, response)
       return
     }
-    const judged = this.#judge(admitted)
-    if (judged !== undefined && !(judged instanceof Promise)) {
-      this.#say(stream, head.method, startedAtMs, admitted, judged)
+    const decision = this.#decide(admitted)
+    if (decision !== undefined && !(decision instanceof Promise)) {
+      this.#say(stream, head.method, startedAtMs, admitted, decision)
       return
     }
-    if (judged === undefined && admitted.authenticatesConnection) {
+    if (decision === undefined && admitted.authenticatesConnection) {
       this.#needHttp1(stream, startedAtMs, admitted)
       return
     }
@@ -117,11 +117,11 @@ export class Http2Server {
       head.kind === 'http'
         ? this.#exchange(connection, stream, startedAtMs, admitted)
         : this.#upgrade(connection, stream, startedAtMs, admitted, head.webSocketKey)
-    stream.once('close', () => forwarding.clientGone())
-    if (judged === undefined) forwarding.start()
+    stream.once('close', () => forwarding.clientClosed())
+    if (decision === undefined) forwarding.start()
     else {
       forwarding.suspend()
-      void judged.then(response => forwarding.judged(response))
+      void decision.then(response => forwarding.decided(response))
     }
   }
 
@@ -166,12 +166,12 @@ export class Http2Server {
     return { ...admitted, kind: 'refused', code: 'headers_too_large', route: undefined }
   }
 
-  #judge(request: RoutedRequest): PolicyDecision {
-    const judged = this.#policy.judge(request)
-    if (judged === undefined || request.opening.kind === 'http') return judged
-    return judged instanceof Promise
-      ? judged.then(later => unswitched(request, later))
-      : unswitched(request, judged)
+  #decide(request: RoutedRequest): PolicyDecision {
+    const decision = this.#policy.decide(request)
+    if (decision === undefined || request.opening.kind === 'http') return decision
+    return decision instanceof Promise
+      ? decision.then(later => unswitched(request, later))
+      : unswitched(request, decision)
   }
 
   #upgrade(

@@ -41,15 +41,15 @@ export class Http2UpgradeSide implements UpgradeSide {
   accept(response: ResponseFields): boolean {
     const proof = webSocketAccept(this.#key)
     const relayed: string[] = []
-    let proven = false
+    let accepted = false
     for (let index = 0; index + 1 < response.fields.length; index += 2) {
       const name = response.fields[index] as string
       const value = response.fields[index + 1] as string
-      if (equalsIgnoringCase(name, 'sec-websocket-accept')) proven = value === proof
+      if (equalsIgnoringCase(name, 'sec-websocket-accept')) accepted = value === proof
       else relayed.push(name, value)
     }
     const fields = http2Fields(relayed)
-    if (!proven || fields === undefined || switchedProtocol('websocket', response.upgrade) === undefined)
+    if (!accepted || fields === undefined || switchedProtocol('websocket', response.upgrade) === undefined)
       return false
     return this.bytes.closed || respond(this.bytes, 200, fields)
   }

@@ -34,7 +34,7 @@ export async function dryRun(request: DryRequest, { admission, policy }: DryRunP
   if (admitted.kind === 'options') return { ...found, route: undefined, response: NO_CONTENT }
   if (admitted.kind !== 'routed')
     return { ...found, route: undefined, response: errorResponse(admitted.code) }
-  const response = await policy.judge(admitted, false)
+  const response = await policy.decide(admitted, false)
   return { ...found, route: admitted.route, response: response && responseOf(response) }
 }
 

@@ -37,29 +37,29 @@ export class RequestPolicy {
   }
 
   /** Returns the local response, if any. `counts`: false for a dry run, which does not count for rate limits. */
-  judge(request: RoutedRequest, counts = true): PolicyDecision {
+  decide(request: RoutedRequest, counts = true): PolicyDecision {
     if (request.looped) return problemOf(request, 'loop_detected')
     if (this.#options.overloaded()) return problemOf(request, 'overloaded')
     const { rules } = request.route.options
-    const judged =
-      rules === null ? this.#judgePlain(request, counts) : this.#judgeByRules(request, rules, counts)
-    if (judged === undefined) return this.#forward(request)
-    return judged instanceof Promise ? judged.then(later => later ?? this.#forward(request)) : judged
+    const decision =
+      rules === null ? this.#decidePlain(request, counts) : this.#decideByRules(request, rules, counts)
+    if (decision === undefined) return this.#forward(request)
+    return decision instanceof Promise ? decision.then(later => later ?? this.#forward(request)) : decision
   }
 
-  #judgeByRules(request: RoutedRequest, rules: RouteRules, counts: boolean): PolicyDecision {
+  #decideByRules(request: RoutedRequest, rules: RouteRules, counts: boolean): PolicyDecision {
     const { gatekeeper } = this.#options
     const guarded = guardedRequest(request, rules)
-    const refusal = gatekeeper.judgeAddress(guarded)
+    const refusal = gatekeeper.decideByAddress(guarded)
     if (refusal !== undefined) return responseOf(request, refusal)
-    const plain = this.#judgePlain(request, counts)
+    const plain = this.#decidePlain(request, counts)
     if (plain !== undefined) return plain
-    const verdict = gatekeeper.judge(guarded)
+    const verdict = gatekeeper.decide(guarded)
     if (!(verdict instanceof Promise)) return verdict && responseOf(request, verdict)
     return verdict.then(later => later && responseOf(request, later))
   }
 
-  #judgePlain(request: RoutedRequest, counts: boolean): ProxyResponse | undefined {
+  #decidePlain(request: RoutedRequest, counts: boolean): ProxyResponse | undefined {
     if (counts && !this.#mayAsk(request)) return problemOf(request, 'rate_limited')
     const location = this.#httpsLocation(request)
     return location === undefined ? undefined : redirectToHttps(location, request)

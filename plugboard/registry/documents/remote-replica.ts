@@ -15,16 +15,16 @@ export type Applied = 'applied' | 'stale' | 'gap' | 'garbage'
 
 export class RemoteReplica {
   readonly replicaId: ReplicaId
-  readonly boot: Incarnation
+  readonly incarnation: Incarnation
   readonly #registry: Registry
   readonly #shards = new Map<number, ShardReplica>()
   readonly #strings = new SharedStrings()
   #shown = false
   #refusedLines = 0
 
-  constructor(replicaId: ReplicaId, boot: Incarnation, registry: Registry) {
+  constructor(replicaId: ReplicaId, incarnation: Incarnation, registry: Registry) {
     this.replicaId = replicaId
-    this.boot = boot
+    this.incarnation = incarnation
     this.#registry = registry
   }
 

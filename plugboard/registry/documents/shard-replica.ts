@@ -120,16 +120,16 @@ export class ShardReplica {
 
   /** Stores the added lines. A line with the same values as before keeps its object, and is not reported as a change. */
   #settle(removed: readonly Line[], added: readonly Added[]): LineChanges {
-    const gone = new Map(removed.map(line => [line.id, line]))
+    const unmatched = new Map(removed.map(line => [line.id, line]))
     const put: Line[] = []
     for (const { clock, line, hash } of added) {
-      const before = gone.get(line.id)
-      gone.delete(line.id)
+      const before = unmatched.get(line.id)
+      unmatched.delete(line.id)
       const kept = before !== undefined && sameLine(before, line)
       this.#lines.append(clock, kept ? before : line)
       if (!kept) put.push(line)
       this.#digest = (this.#digest + hash) >>> 0
     }
-    return { removed: [...gone.values()], put }
+    return { removed: [...unmatched.values()], put }
   }
 }

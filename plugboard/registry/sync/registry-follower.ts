@@ -26,7 +26,7 @@ export interface RegistryFollowerOptions {
 
 export interface ReplicaLease {
   readonly replicaId: ReplicaId
-  readonly boot: Incarnation
+  readonly incarnation: Incarnation
   /** True when its lines are in the registry. */
   readonly shown: boolean
   /** Remaining time, ms; 0 without a lease. */
@@ -65,8 +65,8 @@ export class RegistryFollower {
    * Extends the lease of a replica to `untilMs` of the clock; never shortens it. Another incarnation replaces the state of the
    * previous one. Returns false, without an effect, while a newer incarnation is alive.
    */
-  renewLease(replicaId: ReplicaId, boot: Incarnation, untilMs: number): boolean {
-    const known = this.#at(replicaId, boot)
+  renewLease(replicaId: ReplicaId, incarnation: Incarnation, untilMs: number): boolean {
+    const known = this.#at(replicaId, incarnation)
     if (known === undefined) return false
     known.leaseUntilMs = Math.max(known.leaseUntilMs, untilMs)
     known.forgetAtMs = Math.max(known.forgetAtMs, known.leaseUntilMs + this.#keepMs)
@@ -75,15 +75,15 @@ export class RegistryFollower {
     return true
   }
 
-  hasLease(replicaId: ReplicaId, boot: Incarnation): boolean {
+  hasLease(replicaId: ReplicaId, incarnation: Incarnation): boolean {
     const known = this.#known.get(replicaId)
-    return known?.copy.boot === boot && known.leaseUntilMs > this.#clock.now()
+    return known?.copy.incarnation === incarnation && known.leaseUntilMs > this.#clock.now()
   }
 
   /** Ends the lease of a replica that has left, which removes its lines at once. */
-  endLease(replicaId: ReplicaId, boot: Incarnation): void {
+  endLease(replicaId: ReplicaId, incarnation: Incarnation): void {
     const known = this.#known.get(replicaId)
-    if (known?.copy.boot !== boot) return
+    if (known?.copy.incarnation !== incarnation) return
     known.leaseUntilMs = this.#clock.now()
     known.forgetAtMs = known.leaseUntilMs + this.#keepMs
     this.#showOrHide(known)
@@ -94,8 +94,11 @@ export class RegistryFollower {
    * Returns the documents of an incarnation, for a peer exchange. They are kept until the release, even without a lease.
    * `current` returns undefined after another incarnation has taken over, and always for our own id. Call `release` once.
    */
-  attach(replicaId: ReplicaId, boot: Incarnation): { current(): RemoteReplica | undefined; release(): void } {
-    const known = this.#at(replicaId, boot)
+  attach(
+    replicaId: ReplicaId,
+    incarnation: Incarnation,
+  ): { current(): RemoteReplica | undefined; release(): void } {
+    const known = this.#at(replicaId, incarnation)
     if (known !== undefined) known.attached += 1
     const isCurrent = (): boolean => known !== undefined && this.#known.get(replicaId) === known
     return {
@@ -113,7 +116,7 @@ export class RegistryFollower {
     const nowMs = this.#clock.now()
     return [...this.#known].map(([replicaId, { copy, leaseUntilMs }]) => ({
       replicaId,
-      boot: copy.boot,
+      incarnation: copy.incarnation,
       shown: leaseUntilMs > nowMs,
       leaseMs: Math.max(0, leaseUntilMs - nowMs),
       lineCount: copy.lineCount,
@@ -129,18 +132,18 @@ export class RegistryFollower {
     this.#known.clear()
   }
 
-  #at(replicaId: ReplicaId, boot: Incarnation): Known | undefined {
+  #at(replicaId: ReplicaId, incarnation: Incarnation): Known | undefined {
     if (this.#closed || replicaId === this.#replicaId) return undefined
     const before = this.#known.get(replicaId)
-    if (before?.copy.boot === boot) return before
+    if (before?.copy.incarnation === incarnation) return before
     const nowMs = this.#clock.now()
     // A newer incarnation takes precedence only while it is alive. Otherwise a replica whose clock was set back could never
     // join again.
     const lives = before !== undefined && (before.leaseUntilMs > nowMs || before.attached > 0)
-    if (lives && isNewerIncarnation(before.copy.boot, boot)) return undefined
+    if (lives && isNewerIncarnation(before.copy.incarnation, incarnation)) return undefined
     before?.copy.destroy()
     const known: Known = {
-      copy: new RemoteReplica(replicaId, boot, this.#registry),
+      copy: new RemoteReplica(replicaId, incarnation, this.#registry),
       leaseUntilMs: nowMs,
       forgetAtMs: nowMs + this.#keepMs,
       attached: 0,

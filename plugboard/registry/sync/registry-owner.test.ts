@@ -15,7 +15,7 @@ function setUp(registry = new Registry()) {
   const owner = new RegistryOwner({
     registry,
     replicaId: asReplicaId('me'),
-    boot: newIncarnation(1000, () => 0),
+    incarnation: newIncarnation(1000, () => 0),
     defer,
   })
   onTestFinished(() => owner.close())

@@ -17,7 +17,7 @@ const CHANGES_PER_TURN = 2000
 export interface RegistryOwnerOptions {
   readonly registry: Registry
   readonly replicaId: ReplicaId
-  readonly boot: Incarnation
+  readonly incarnation: Incarnation
   /** Runs a task once, after this turn of the event loop. Default: setImmediate. */
   readonly defer?: (task: () => void) => void
   /** 1 to 256. */
@@ -29,7 +29,7 @@ export interface RegistryOwnerOptions {
 
 export class RegistryOwner {
   readonly replicaId: ReplicaId
-  readonly boot: Incarnation
+  readonly incarnation: Incarnation
   readonly #shards = new Map<number, ShardWriterState>()
   readonly #shardCount: number
   readonly #compaction: CompactionLimits | undefined
@@ -43,7 +43,7 @@ export class RegistryOwner {
 
   constructor(options: RegistryOwnerOptions) {
     this.replicaId = options.replicaId
-    this.boot = options.boot
+    this.incarnation = options.incarnation
     this.#shardCount = options.shardCount ?? DEFAULT_SHARD_COUNT
     this.#compaction = options.compaction
     this.#onUnfit = options.onUnfit

@@ -18,7 +18,7 @@ interface Side {
   exchange: RegistrySync
   readyCalls: number
   agreements: number
-  faultsTold: number
+  faultsReported: number
   /** Runs the tasks that wait for the end of the turn. */
   flush(): void
   /** Opens a new link to the same peer. */
@@ -29,19 +29,31 @@ interface Side {
 function pair() {
   const clock = new ManualClock()
   onTestFinished(() => expect(clock.pendingTimers).toBe(0))
-  const [leftBoot, rightBoot] = [newIncarnation(1000, () => 0), newIncarnation(2000, () => 0)]
-  const left = makeSide(clock, [asReplicaId('left'), leftBoot], [asReplicaId('right'), rightBoot])
-  const right = makeSide(clock, [asReplicaId('right'), rightBoot], [asReplicaId('left'), leftBoot])
-  return { clock, left, right, leftBoot, rightBoot }
+  const [leftIncarnation, rightIncarnation] = [newIncarnation(1000, () => 0), newIncarnation(2000, () => 0)]
+  const left = makeSide(
+    clock,
+    [asReplicaId('left'), leftIncarnation],
+    [asReplicaId('right'), rightIncarnation],
+  )
+  const right = makeSide(
+    clock,
+    [asReplicaId('right'), rightIncarnation],
+    [asReplicaId('left'), leftIncarnation],
+  )
+  return { clock, left, right, leftBoot: leftIncarnation, rightBoot: rightIncarnation }
 }
 
-type Named = readonly [id: ReplicaId, boot: string]
+type Named = readonly [id: ReplicaId, incarnation: string]
 
-function makeSide(clock: ManualClock, [replicaId, boot]: Named, [peerId, peerBoot]: Named): Side {
+function makeSide(
+  clock: ManualClock,
+  [replicaId, incarnation]: Named,
+  [peerId, peerIncarnation]: Named,
+): Side {
   const registry = new Registry()
   const deferred: (() => void)[] = []
   const defer = (task: () => void): void => void deferred.push(task)
-  const owner = new RegistryOwner({ registry, replicaId: replicaId, boot, defer })
+  const owner = new RegistryOwner({ registry, replicaId: replicaId, incarnation, defer })
   const follower = new RegistryFollower({ registry, replicaId: replicaId, clock })
   const link = (): RegistrySync => {
     const onReady = (): void => {
@@ -51,14 +63,14 @@ function makeSide(clock: ManualClock, [replicaId, boot]: Named, [peerId, peerBoo
       owner,
       follower,
       peerId,
-      peerBoot,
+      peerIncarnation,
       clock,
       onReady,
       onAgree: () => {
         side.agreements += 1
       },
       onFault: () => {
-        side.faultsTold += 1
+        side.faultsReported += 1
       },
     })
   }
@@ -67,7 +79,7 @@ function makeSide(clock: ManualClock, [replicaId, boot]: Named, [peerId, peerBoo
     exchange: link(),
     readyCalls: 0,
     agreements: 0,
-    faultsTold: 0,
+    faultsReported: 0,
     flush() {
       while (deferred.length > 0) deferred.shift()?.()
     },
@@ -76,7 +88,7 @@ function makeSide(clock: ManualClock, [replicaId, boot]: Named, [peerId, peerBoo
       side.exchange = link()
     },
   }
-  follower.renewLease(asReplicaId(peerId), peerBoot, clock.now() + LEASE_MS)
+  follower.renewLease(asReplicaId(peerId), peerIncarnation, clock.now() + LEASE_MS)
   onTestFinished(() => {
     side.exchange.close()
     owner.close()
@@ -113,7 +125,7 @@ it('reports agreement on both sides after the first exchange', () => {
   connect(both.right, 'right', 50, 60)
   expect([both.left.exchange.agrees, both.left.exchange.peerAgrees]).toEqual([false, false])
   exchangeAll(both)
-  for (const { exchange, agreements, faultsTold } of [both.left, both.right]) {
+  for (const { exchange, agreements, faultsReported: faultsTold } of [both.left, both.right]) {
     expect([exchange.agrees, exchange.peerAgrees]).toEqual([true, true])
     // The listener was notified, so it needs no polling.
     expect([agreements, faultsTold]).toEqual([1, 0])
@@ -208,9 +220,9 @@ it('drops a shard after a malformed update, counts it, and recovers with the ful
   forged.add({ shard, epoch: 1, base: 1, seq: 99, part: undefined, bytes })
   const message = forged.finish()
   both.right.exchange.receive(message)
-  expect([both.right.exchange.faults.garbage, both.right.faultsTold]).toEqual([1, 1])
+  expect([both.right.exchange.faults.garbage, both.right.faultsReported]).toEqual([1, 1])
   both.right.exchange.receive(message)
-  expect(both.right.faultsTold).toBe(1)
+  expect(both.right.faultsReported).toBe(1)
   expect(linesOf(both.right)).toBeLessThan(310)
   expect(linesOf(both.right)).toBeGreaterThan(250)
   exchangeAll(both)

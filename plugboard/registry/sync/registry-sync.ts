@@ -25,7 +25,7 @@ export interface PeerExchangeOptions {
   /** The peer that the link has authenticated. It can write only its own lines. */
   readonly peerId: ReplicaId
   /** Its incarnation on this link. A link to another incarnation needs another exchange. */
-  readonly peerBoot: Incarnation
+  readonly peerIncarnation: Incarnation
   readonly clock: Clock
   /** Called when there is a message to pull again after `pull` returned undefined. The first pull needs no call. */
   readonly onReady: () => void
@@ -39,7 +39,7 @@ export class RegistrySync {
   readonly peerId: ReplicaId
   readonly #outgoing: SyncSender
   readonly #incoming: SyncReceiver
-  readonly #boots: { readonly sender: Incarnation; readonly own: Incarnation }
+  readonly #incarnations: { readonly sender: Incarnation; readonly own: Incarnation }
   readonly #clock: Clock
   readonly #onReady: () => void
   readonly #onAgree: () => void
@@ -50,12 +50,12 @@ export class RegistrySync {
   #lastPromptMs = Number.NEGATIVE_INFINITY
   /** True when `onReady` was called, or before the first pull. */
   #announced = true
-  #faultTold = false
+  #faultReported = false
   #closed = false
 
   constructor(options: PeerExchangeOptions) {
-    const { owner, follower, peerId, peerBoot, clock } = options
-    this.#boots = { sender: peerBoot, own: owner.boot }
+    const { owner, follower, peerId, peerIncarnation: peerBoot, clock } = options
+    this.#incarnations = { sender: peerBoot, own: owner.incarnation }
     this.peerId = peerId
     this.#clock = clock
     this.#onReady = options.onReady
@@ -103,8 +103,8 @@ export class RegistrySync {
       this.#incoming.faults.garbage += 1
     }
     this.#announce()
-    if (!this.#faultTold && this.faults.garbage + this.faults.mismatches > 0) {
-      this.#faultTold = true
+    if (!this.#faultReported && this.faults.garbage + this.faults.mismatches > 0) {
+      this.#faultReported = true
       this.#onFault(this.faults)
     }
     if (!agreed && this.agrees) this.#onAgree()
@@ -119,7 +119,7 @@ export class RegistrySync {
   }
 
   #take(bytes: Uint8Array): void {
-    const message = decodeRegistryMessage(bytes, this.#boots)
+    const message = decodeRegistryMessage(bytes, this.#incarnations)
     if (message === undefined) return
     if (message.kind !== 'wants') {
       this.#incoming.receive(message)

@@ -49,8 +49,8 @@ export class SyncReceiver {
   #roundToResponse = 0
   #agrees = false
 
-  constructor(follower: RegistryFollower, replicaId: ReplicaId, boot: Incarnation, clock: Clock) {
-    this.#copy = follower.attach(replicaId, boot)
+  constructor(follower: RegistryFollower, replicaId: ReplicaId, incarnation: Incarnation, clock: Clock) {
+    this.#copy = follower.attach(replicaId, incarnation)
     this.#clock = clock
   }
 
@@ -78,7 +78,7 @@ export class SyncReceiver {
     const wants = [...this.#wanted].map(shard => ({ shard, ...copy.position(shard) }))
     const nowMs = this.#clock.now()
     for (const shard of this.#wanted) this.#askedAtMs.set(shard, nowMs)
-    const message = encodeWants(copy.boot, this.#roundToResponse, wants)
+    const message = encodeWants(copy.incarnation, this.#roundToResponse, wants)
     this.#wanted.clear()
     this.#roundToResponse = 0
     return message

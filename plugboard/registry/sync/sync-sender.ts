@@ -82,7 +82,7 @@ export class SyncSender {
     const positions = new Map(shards.map(shard => [shard.index, shard.position]))
     this.#asked = { round, positions, upToDate: true }
     return encodeSummary(
-      this.#owner.boot,
+      this.#owner.incarnation,
       round,
       shards.map(shard => ({ shard: shard.index, ...shard.position, digest: shard.digest })),
     )
@@ -104,7 +104,7 @@ export class SyncSender {
   }
 
   #data(): Uint8Array {
-    const writer = new DataWriter(this.#owner.boot)
+    const writer = new DataWriter(this.#owner.incarnation)
     this.#agreed = false
     if (this.#asked !== undefined) this.#asked.upToDate = false
     for (;;) {

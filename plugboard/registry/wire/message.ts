@@ -59,31 +59,39 @@ export type Message =
   | { readonly kind: 'wants'; readonly round: number; readonly wants: ShardWant[] }
   | { readonly kind: 'data'; readonly sections: DataSection[] }
 
-export function encodeSummary(boot: Incarnation, round: number, shards: readonly ShardSummary[]): Uint8Array {
+export function encodeSummary(
+  incarnation: Incarnation,
+  round: number,
+  shards: readonly ShardSummary[],
+): Uint8Array {
   const writer = start(KIND.summary)
   writer.integer(round)
   for (const { shard, epoch, seq, digest } of shards) {
     for (const value of [shard, epoch, seq, digest]) writer.integer(value)
   }
-  return sealed(writer, KIND.summary, boot)
+  return sealed(writer, KIND.summary, incarnation)
 }
 
-export function encodeWants(boot: Incarnation, round: number, wants: readonly ShardWant[]): Uint8Array {
+export function encodeWants(
+  incarnation: Incarnation,
+  round: number,
+  wants: readonly ShardWant[],
+): Uint8Array {
   const writer = start(KIND.wants)
   writer.integer(round)
   for (const { shard, epoch, seq, clock } of wants) {
     for (const value of [shard, epoch, seq, clock]) writer.integer(value)
   }
-  return sealed(writer, KIND.wants, boot)
+  return sealed(writer, KIND.wants, incarnation)
 }
 
 /** Fills one DATA message. */
 export class DataWriter {
   readonly #writer = start(KIND.data)
-  readonly #boot: Incarnation
+  readonly #incarnation: Incarnation
 
-  constructor(boot: Incarnation) {
-    this.#boot = boot
+  constructor(incarnation: Incarnation) {
+    this.#incarnation = incarnation
   }
 
   /** Number of bytes of an update that still fit. A negative number means that no byte fits. */
@@ -105,7 +113,7 @@ export class DataWriter {
   }
 
   finish(): Uint8Array {
-    return sealed(this.#writer, KIND.data, this.#boot)
+    return sealed(this.#writer, KIND.data, this.#incarnation)
   }
 }
 
@@ -115,7 +123,7 @@ export class DataWriter {
  */
 export function decodeRegistryMessage(
   bytes: Uint8Array,
-  boots: { sender: Incarnation; own: Incarnation },
+  incarnations: { sender: Incarnation; own: Incarnation },
 ): Message | undefined {
   if (bytes.length > MESSAGE_BYTES) throw new MalformedError('a message is too long')
   const reader = new ByteReader(bytes)
@@ -123,8 +131,8 @@ export function decodeRegistryMessage(
   const kind = reader.integer()
   if (kind !== KIND.summary && kind !== KIND.wants && kind !== KIND.data) return undefined
   const checksum = Buffer.from(reader.bytes(HEAD_BYTES - CHECKSUM_AT)).readUInt32BE()
-  const boot = kind === KIND.wants ? boots.own : boots.sender
-  if (checksum !== checksumOf(bytes.subarray(HEAD_BYTES), kind, boot))
+  const incarnation = kind === KIND.wants ? incarnations.own : incarnations.sender
+  if (checksum !== checksumOf(bytes.subarray(HEAD_BYTES), kind, incarnation))
     throw new MalformedError('the checksum of a message is wrong, or it is of another incarnation')
   if (kind === KIND.data) return { kind: 'data', sections: rows(reader, readSection) }
   const round = reader.integer()
@@ -139,13 +147,13 @@ function start(kind: number): ByteWriter {
   return writer
 }
 
-function sealed(writer: ByteWriter, kind: number, boot: Incarnation): Uint8Array {
-  writer.uint32At(CHECKSUM_AT, checksumOf(writer.since(HEAD_BYTES), kind, boot))
+function sealed(writer: ByteWriter, kind: number, incarnation: Incarnation): Uint8Array {
+  writer.uint32At(CHECKSUM_AT, checksumOf(writer.since(HEAD_BYTES), kind, incarnation))
   return writer.finish()
 }
 
-function checksumOf(rest: Uint8Array, kind: number, boot: Incarnation): number {
-  return crc32(rest, crc32(`${kind} ${boot}`))
+function checksumOf(rest: Uint8Array, kind: number, incarnation: Incarnation): number {
+  return crc32(rest, crc32(`${kind} ${incarnation}`))
 }
 
 function rows<Row>(reader: ByteReader, read: (reader: ByteReader) => Row): Row[] {

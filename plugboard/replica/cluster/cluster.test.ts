@@ -19,7 +19,7 @@ const { values: CONFIG } = loadPlugboardConfig({
 
 const OTHER: ReplicaRecord = {
   id: asReplicaId('two'),
-  boot: newIncarnation(1000, () => 0),
+  incarnation: newIncarnation(1000, () => 0),
   startedAt: new Date(0),
   address: 'http://127.0.0.1:1',
   publicUrl: 'http://two.test',
@@ -32,13 +32,13 @@ const OTHER: ReplicaRecord = {
 
 async function setUp() {
   const clock = new ManualClock()
-  const told: (readonly ReplicaAddress[])[] = []
+  const sent: (readonly ReplicaAddress[])[] = []
   const rows: (string | null)[] = []
   const database = { away: false, others: [] as ReplicaRecord[] }
   const cluster = new Cluster(
     {
       config: CONFIG,
-      self: { id: asReplicaId('one'), boot: newIncarnation(1000, () => 0) },
+      self: { id: asReplicaId('one'), incarnation: newIncarnation(1000, () => 0) },
       startedAt: new Date(1000),
       registry: new Registry(),
       tunnelCounts: new TunnelCounts(),
@@ -61,7 +61,7 @@ async function setUp() {
       mover: {
         move: () => 0,
         leave: () => Promise.resolve(),
-        setReplicas: replicas => void told.push(replicas),
+        setReplicas: replicas => void sent.push(replicas),
       },
       openLocal: () => expect.fail('nothing is forwarded here'),
       heldOf: undefined,
@@ -77,32 +77,32 @@ async function setUp() {
     clock.advance(3000)
     await started
   }
-  return { clock, told, rows, database, cluster, start }
+  return { clock, sent, rows, database, cluster, start }
 }
 
 it('sends no telephone here before the public port listens', async () => {
-  const { clock, told, rows, cluster, start } = await setUp()
+  const { clock, sent, rows, cluster, start } = await setUp()
   await start()
-  expect([rows[0], told.flat()]).toEqual([null, []])
+  expect([rows[0], sent.flat()]).toEqual([null, []])
   cluster.open()
-  expect(told.at(-1)).toEqual([{ id: 'one', url: 'http://one.test' }])
+  expect(sent.at(-1)).toEqual([{ id: 'one', url: 'http://one.test' }])
   const before = rows.length
   clock.advance(1000)
   expect(rows.slice(before)).toEqual(['http://one.test'])
 })
 
 it('tells telephones of a replica that has died while the database is away', async () => {
-  const { clock, told, database, cluster, start } = await setUp()
+  const { clock, sent, database, cluster, start } = await setUp()
   database.others = [OTHER]
   await start()
   cluster.open()
-  await eventually('the other one is told', () => {
+  await eventually('the other one is sent', () => {
     clock.advance(1000)
-    return told.at(-1)?.some(({ id }) => id === 'two') || undefined
+    return sent.at(-1)?.some(({ id }) => id === 'two') || undefined
   })
   database.away = true
-  await eventually('it is told no more', () => {
+  await eventually('it is sent no more', () => {
     clock.advance(500)
-    return told.at(-1)?.every(({ id }) => id === 'one') || undefined
+    return sent.at(-1)?.every(({ id }) => id === 'one') || undefined
   })
 })

@@ -52,7 +52,7 @@ export class Cluster {
   /** True when telephones can dial this replica. */
   #open = false
   #address = ''
-  #told = ''
+  #sentText = ''
 
   constructor(options: ClusterOptions, secrets: readonly string[]) {
     this.#options = options
@@ -75,7 +75,7 @@ export class Cluster {
       limits: { clientSharePercent: options.config.clientSharePercent },
       report: () => this.#report(),
     })
-    this.#unsubscribe = this.network.subscribe(() => this.#tellTelephones())
+    this.#unsubscribe = this.network.subscribe(() => this.#sendReplicas())
   }
 
   /** The number of tunnels that the rebalancer has asked to move to another replica. */
@@ -114,8 +114,8 @@ export class Cluster {
   /** Reports that the public port is open. From now on, other replicas send telephones to this one. */
   open(): void {
     this.#open = true
-    this.network.tell()
-    this.#tellTelephones()
+    this.network.sendReport()
+    this.#sendReplicas()
   }
 
   /** True when another replica has a link to this one, so that a stream from it may be on its way. */
@@ -185,7 +185,7 @@ export class Cluster {
   }
 
   /** Sends telephones the replicas that they can dial: each one is alive, does not leave, and has a URL for telephones. */
-  #tellTelephones(): void {
+  #sendReplicas(): void {
     const own = this.#report()
     const all: ReplicaAddress[] = []
     if (own.state === 'ready' && own.publicUrl !== undefined) {
@@ -197,8 +197,8 @@ export class Cluster {
       if (url !== undefined && state === 'ready' && (linked || leaseMs > 0)) all.push({ id, url })
     }
     const text = JSON.stringify(all)
-    if (text === this.#told) return
-    this.#told = text
+    if (text === this.#sentText) return
+    this.#sentText = text
     this.#options.mover.setReplicas(all)
   }
 }

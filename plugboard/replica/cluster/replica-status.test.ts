@@ -5,7 +5,7 @@ import { replicaStatus } from './replica-status.ts'
 
 const SOUND: KnownReplica = {
   id: asReplicaId('two'),
-  boot: '2',
+  incarnation: '2',
   address: 'http://two:4002',
   linked: true,
   dialed: true,
@@ -28,7 +28,7 @@ const SOUND: KnownReplica = {
   },
   record: {
     id: asReplicaId('two'),
-    boot: '2',
+    incarnation: '2',
     startedAt: new Date(1),
     address: 'http://two:4002',
     publicUrl: null,
@@ -47,11 +47,11 @@ it('reports no disagreement for a healthy replica', () => {
 })
 
 it('ignores the rows of a database that is unavailable, because they are out of date', () => {
-  const gone = { linked: false, dialed: false, report: undefined, leaseMs: 0 }
-  expect(said(gone)).toEqual(['The database has a fresh heartbeat of it, but there is no link to it.'])
-  expect(said(gone, false)).toEqual([])
-  expect(said({ boot: '3' })).toEqual(['The database and the link name different starts of it.'])
-  expect(said({ boot: '3' }, false)).toEqual([])
+  const unlinked = { linked: false, dialed: false, report: undefined, leaseMs: 0 }
+  expect(said(unlinked)).toEqual(['The database has a fresh heartbeat of it, but there is no link to it.'])
+  expect(said(unlinked, false)).toEqual([])
+  expect(said({ incarnation: '3' })).toEqual(['The database and the link name different starts of it.'])
+  expect(said({ incarnation: '3' }, false)).toEqual([])
 })
 
 it('reports that its list of lines arrived damaged', () => {

@@ -73,7 +73,7 @@ export function replicaStatus(
 }
 
 function* disagreements(
-  { report, record, linked, dialed, inSync, faultyMessages, problem, boot }: KnownReplica,
+  { report, record, linked, dialed, inSync, faultyMessages, problem, incarnation }: KnownReplica,
   ownSequence: number,
   databaseReachable: boolean,
 ): Iterable<string> {
@@ -89,7 +89,7 @@ function* disagreements(
   if (linked && databaseReachable && !beats) {
     yield 'There is a link to it, but its heartbeat does not reach the database.'
   }
-  if (row !== undefined && boot !== undefined && row.boot !== boot) {
+  if (row !== undefined && incarnation !== undefined && row.incarnation !== incarnation) {
     yield 'The database and the link name different starts of it.'
   }
   if (linked && !inSync) yield 'It and this replica do not have the same list of lines yet.'

@@ -187,7 +187,7 @@ describe('an ephemeral mount', () => {
       return probe()
     })
   }
-  const gone = async () => ((await findRoute(store(), 'app.test')) === undefined ? true : undefined)
+  const deleted = async () => ((await findRoute(store(), 'app.test')) === undefined ? true : undefined)
 
   it('stays while its telephone has a line, and is deleted 10 minutes after the last one', async () => {
     const telephone = await connected()
@@ -205,9 +205,9 @@ describe('an ephemeral mount', () => {
     )
     await recordedPast(9)
     await clock.advanceAsync(MINUTE_MS)
-    expect(await gone()).toBeUndefined()
+    expect(await deleted()).toBeUndefined()
     await recordedPast(12)
-    await minuteOf(clock, 'the route is deleted', gone)
+    await minuteOf(clock, 'the route is deleted', deleted)
     await eventually('requests find no route', () =>
       harness.directory.match('app.test', '/') === undefined ? true : undefined,
     )

@@ -34,8 +34,10 @@ export function routeProblems({ mount, service, options }: WholeRoute): RoutePro
   if (redirect !== undefined && leadsBack(redirect, mount)) {
     found(['options', 'redirect', 'to'], `leads back to this route (${mount}) in a loop`)
   }
-  const told = Object.entries(access?.jwt?.forward ?? {})
-  for (const [claim] of told.filter(([, field]) => field.toLowerCase() === tenantHeader?.toLowerCase())) {
+  const forwarded = Object.entries(access?.jwt?.forward ?? {})
+  for (const [claim] of forwarded.filter(
+    ([, field]) => field.toLowerCase() === tenantHeader?.toLowerCase(),
+  )) {
     found(
       ['options', 'access', 'jwt', 'forward', claim],
       'uses the field of "tenantHeader"; choose another field',

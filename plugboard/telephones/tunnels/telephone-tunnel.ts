@@ -29,7 +29,7 @@ import type { Registry } from '../../registry/registry.ts'
 import {
   type AnnouncementDecision,
   type AnnouncementOptions,
-  judge,
+  evaluateAnnouncement,
   refuseAll,
   resultsOf,
 } from '../announcement.ts'
@@ -105,7 +105,7 @@ export class TelephoneTunnel implements SessionEvents, InstanceTunnel, RemarkedT
   #taken: ReadonlySet<string> = new Set()
   /** The newest announcement, which is evaluated after the current one. A newer one replaces it. */
   #waiting: Announce | undefined
-  #judging = false
+  #evaluating = false
   /** Routes that were removed while an announcement was evaluated. */
   #unreviewed: RemovedRoutes[] = []
   /** Runs while the announcement waits for its place (token-usage.ts). */
@@ -206,7 +206,7 @@ export class TelephoneTunnel implements SessionEvents, InstanceTunnel, RemarkedT
 
   /** Sends the results again when other telephones have started or stopped serving a service of this tunnel. */
   remarksChanged(): void {
-    if (this.#draining || this.#judging || this.#announcement === undefined) return
+    if (this.#draining || this.#evaluating || this.#announcement === undefined) return
     const results = this.#results
     if (remarksOf(results) !== this.#sentRemarks) this.#respond(this.#announcement, results)
   }
@@ -214,7 +214,7 @@ export class TelephoneTunnel implements SessionEvents, InstanceTunnel, RemarkedT
   /** Reviews the mounts after a change of routes. Sends the results again when a mount was lost or is back. */
   reviewMounts(removed: RemovedRoutes): boolean {
     if (this.#draining) return false
-    if (this.#judging) {
+    if (this.#evaluating) {
       this.#unreviewed.push(removed)
       return true
     }
@@ -235,7 +235,7 @@ export class TelephoneTunnel implements SessionEvents, InstanceTunnel, RemarkedT
     if (unfinished === undefined || this.#waiting !== undefined) return
     this.#unfinished = undefined
     this.#waiting = unfinished
-    if (!this.#judging) void this.#judgeWaiting()
+    if (!this.#evaluating) void this.#evaluateWaiting()
   }
 
   // The session's events
@@ -288,21 +288,21 @@ export class TelephoneTunnel implements SessionEvents, InstanceTunnel, RemarkedT
 
   #announced(message: Announce): void {
     this.#waiting = message
-    if (!this.#judging && this.#placeTimer === undefined) this.#judgeInTurn()
+    if (!this.#evaluating && this.#placeTimer === undefined) this.#evaluateInTurn()
   }
 
   /** Evaluates the newest announcement, now or when the token's rate allows it. */
-  #judgeInTurn(): void {
+  #evaluateInTurn(): void {
     const { usage, clock } = this.#context
     const waitMs = this.#withinLimits(() => usage.reserve(this.#credential, MAX_ANNOUNCEMENT_WAIT_MS))
     if (waitMs === undefined) return
     if (waitMs === 0) {
-      void this.#judgeWaiting()
+      void this.#evaluateWaiting()
       return
     }
     this.#placeTimer = clock.after(waitMs, () => {
       this.#placeTimer = undefined
-      void this.#judgeWaiting()
+      void this.#evaluateWaiting()
     })
   }
 
@@ -319,7 +319,7 @@ export class TelephoneTunnel implements SessionEvents, InstanceTunnel, RemarkedT
     }
   }
 
-  async #judgeWaiting(): Promise<void> {
+  async #evaluateWaiting(): Promise<void> {
     const length = announcedLength(this.#waiting?.services ?? [])
     const held = this.#withinLimits(() => {
       this.#context.usage.hold(this.#credential, length, this.#announcedLength)
@@ -328,22 +328,22 @@ export class TelephoneTunnel implements SessionEvents, InstanceTunnel, RemarkedT
     const message = this.#take()
     if (held === undefined || message === undefined) return
     this.#announcedLength = length
-    this.#judging = true
+    this.#evaluating = true
     try {
-      await this.#judge(message)
+      await this.#evaluate(message)
     } catch (error) {
       this.#log.error('an announcement could not be checked', { err: error })
       this.close('internal_error', 'the announcement could not be checked')
     } finally {
-      this.#judging = false
+      this.#evaluating = false
       this.#unreviewed = []
     }
-    if (this.#waiting !== undefined) this.#judgeInTurn()
+    if (this.#waiting !== undefined) this.#evaluateInTurn()
   }
 
-  async #judge(message: Announce): Promise<void> {
+  async #evaluate(message: Announce): Promise<void> {
     const isWanted = (): boolean => this.session.state !== 'closed'
-    const verdicts: readonly AnnouncementDecision[] = await judge(
+    const verdicts: readonly AnnouncementDecision[] = await evaluateAnnouncement(
       message.services,
       this.#credential,
       this.#context,

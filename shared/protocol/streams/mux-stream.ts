@@ -383,11 +383,11 @@ export class MuxStream implements Stream, ScheduledSender, Evictable {
   #pendingSent(): void {
     // Read before the call below: an owner that calls `end` in `onWritable` may have written more data first.
     const ended = this.#endPending
-    this.#tellWritable()
+    this.#notifyWritable()
     if (ended && this.#open) this.#finishOurs(this.#trailersPending)
   }
 
-  #tellWritable(): void {
+  #notifyWritable(): void {
     if (!this.#blocked || this.#inDoubt) return
     this.#blocked = false
     this.#events?.onWritable()

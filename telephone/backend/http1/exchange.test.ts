@@ -531,9 +531,9 @@ describe('connections', () => {
   })
 
   it('that cannot be made are backend_unreachable', async () => {
-    const gone = await new ScriptedBackend().listen()
-    const { port } = gone
-    await gone.close()
+    const closed = await new ScriptedBackend().listen()
+    const { port } = closed
+    await closed.close()
     const client = new Client(poolFor(`127.0.0.1:${port}`))
     expect((await client.finished()).error).toMatchObject({ reason: 'backend_unreachable', delivered: 'no' })
     const missing = new Client(poolFor('unix:/nowhere/at/all.sock'))

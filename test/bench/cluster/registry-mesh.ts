@@ -16,7 +16,7 @@ const SERVICES = 1000
 
 export class MeshReplica {
   readonly id: ReplicaId
-  readonly boot = newIncarnation(Date.now(), Math.random)
+  readonly incarnation = newIncarnation(Date.now(), Math.random)
   readonly registry = new Registry()
   readonly deferred: (() => void)[] = []
   readonly owner: RegistryOwner
@@ -25,9 +25,9 @@ export class MeshReplica {
 
   constructor(id: string) {
     this.id = asReplicaId(id)
-    const { registry, boot } = this
+    const { registry, incarnation } = this
     const defer = (task: () => void): void => void this.deferred.push(task)
-    this.owner = new RegistryOwner({ registry, replicaId: this.id, boot, defer })
+    this.owner = new RegistryOwner({ registry, replicaId: this.id, incarnation, defer })
     this.follower = new RegistryFollower({ registry, replicaId: this.id, clock: systemClock })
   }
 
@@ -49,9 +49,16 @@ export class MeshReplica {
   link(peer: MeshReplica): void {
     const { owner, follower } = this
     const onReady = (): void => undefined
-    const options = { owner, follower, peerId: peer.id, peerBoot: peer.boot, clock: systemClock, onReady }
+    const options = {
+      owner,
+      follower,
+      peerId: peer.id,
+      peerIncarnation: peer.incarnation,
+      clock: systemClock,
+      onReady,
+    }
     this.exchanges.set(peer, new RegistrySync(options))
-    follower.renewLease(peer.id, peer.boot, systemClock.now() + LEASE_MS)
+    follower.renewLease(peer.id, peer.incarnation, systemClock.now() + LEASE_MS)
   }
 
   close(): void {
@@ -82,7 +89,7 @@ export class RegistryMesh {
     for (const peer of replica.exchanges.keys()) {
       peer.exchanges.get(replica)?.close()
       peer.exchanges.delete(replica)
-      peer.follower.endLease(replica.id, replica.boot)
+      peer.follower.endLease(replica.id, replica.incarnation)
     }
   }
 
@@ -142,8 +149,8 @@ export class RegistryMesh {
   stateBytes(): number {
     let bytes = 0
     for (const { follower, exchanges } of this.replicas) {
-      for (const { id, boot } of exchanges.keys()) {
-        const attached = follower.attach(asReplicaId(id), boot)
+      for (const { id, incarnation } of exchanges.keys()) {
+        const attached = follower.attach(asReplicaId(id), incarnation)
         bytes += attached.current()?.stateBytes ?? 0
         attached.release()
       }

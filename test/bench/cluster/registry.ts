@@ -109,10 +109,10 @@ async function measureSize(results: Record<string, number>): Promise<void> {
   // A lease runs out, and comes back: the lines of one replica leave the registry and return.
   const [observer, silent] = [mesh.replicas[0]!, mesh.replicas[1]!]
   const hideStartMs = performance.now()
-  observer.follower.endLease(asReplicaId(silent.id), silent.boot)
+  observer.follower.endLease(asReplicaId(silent.id), silent.incarnation)
   results.hideMs = round(performance.now() - hideStartMs)
   const showStartMs = performance.now()
-  observer.follower.renewLease(asReplicaId(silent.id), silent.boot, systemClock.now() + 3_600_000)
+  observer.follower.renewLease(asReplicaId(silent.id), silent.incarnation, systemClock.now() + 3_600_000)
   results.showMs = round(performance.now() - showStartMs)
   mesh.remove(joiner)
   await mesh.turn()

@@ -70,7 +70,7 @@ export class PeerNode {
     const { heldOf, respondToQuery } = options
     const { clock = systemClock, log = silentLogger } = options
     this.network = new PeerNetwork({
-      self: { id, boot: newIncarnation(startedAtMs, Math.random) },
+      self: { id, incarnation: newIncarnation(startedAtMs, Math.random) },
       startedAt: new Date(startedAtMs),
       agent: 'test/1',
       registry: this.registry,

@@ -37,7 +37,7 @@ interface Wire {
 
 export interface SimulatedReplica {
   readonly id: ReplicaId
-  readonly boot: Incarnation
+  readonly incarnation: Incarnation
   readonly registry: Registry
   readonly owner: RegistryOwner
   readonly follower: RegistryFollower
@@ -45,7 +45,7 @@ export interface SimulatedReplica {
   /** Tasks that run at the end of the turn. */
   readonly deferred: (() => void)[]
   /** The leases that other replicas gave to this one, with the incarnation and the end of each lease. */
-  readonly leases: Map<string, { boot: Incarnation; untilMs: number }>
+  readonly leases: Map<string, { incarnation: Incarnation; untilMs: number }>
 }
 
 export class RegistryCluster {
@@ -74,15 +74,15 @@ export class RegistryCluster {
     this.clock.advance(1)
     const replicaId = asReplicaId(id)
     const registry = new Registry()
-    const boot = newIncarnation(this.clock.wallTime(), this.random)
+    const incarnation = newIncarnation(this.clock.wallTime(), this.random)
     const deferred: (() => void)[] = []
     const { compaction, shardCount, keepMs } = this.#options
     const defer = (task: () => void): void => void deferred.push(task)
-    const owner = new RegistryOwner({ registry, replicaId, boot, defer, shardCount, compaction })
+    const owner = new RegistryOwner({ registry, replicaId, incarnation, defer, shardCount, compaction })
     const follower = new RegistryFollower({ registry, replicaId, clock: this.clock, keepMs })
     const replica: SimulatedReplica = {
       id: replicaId,
-      boot,
+      incarnation,
       registry,
       owner,
       follower,
@@ -152,10 +152,10 @@ export class RegistryCluster {
   }
 
   lease(replica: SimulatedReplica, other: SimulatedReplica, untilMs: number): void {
-    if (!replica.follower.renewLease(other.id, other.boot, untilMs)) return
+    if (!replica.follower.renewLease(other.id, other.incarnation, untilMs)) return
     const before = replica.leases.get(other.id)
-    const known = before?.boot === other.boot ? before.untilMs : 0
-    replica.leases.set(other.id, { boot: other.boot, untilMs: Math.max(known, untilMs) })
+    const known = before?.incarnation === other.incarnation ? before.untilMs : 0
+    replica.leases.set(other.id, { incarnation: other.incarnation, untilMs: Math.max(known, untilMs) })
   }
 
   runDeferred(): void {
@@ -216,7 +216,14 @@ export class RegistryCluster {
       const onReady = (): void => undefined
       from.exchanges.set(
         to.id,
-        new RegistrySync({ owner, follower, peerId: to.id, peerBoot: to.boot, clock: this.clock, onReady }),
+        new RegistrySync({
+          owner,
+          follower,
+          peerId: to.id,
+          peerIncarnation: to.incarnation,
+          clock: this.clock,
+          onReady,
+        }),
       )
     }
   }

@@ -138,24 +138,24 @@ async function accessPatch(flags: RouteFlags, before: JsonObject, context: CliCo
   if (passwordFile !== undefined && basicUser === undefined)
     throw usageError('--password-file needs --basic-user')
   const lists = given({ allow: orNull(allowIp, list => list), deny: orNull(denyIp, list => list) })
-  const gone = [basicUser, removeBasicUser].filter(name => name !== undefined)
-  if (Object.keys(lists).length === 0 && gone.length === 0) return {}
+  const replaced = [basicUser, removeBasicUser].filter(name => name !== undefined)
+  if (Object.keys(lists).length === 0 && replaced.length === 0) return {}
   const basic = objectAt(before, 'basic')
   const present = Array.isArray(basic.users) ? (basic.users as readonly JsonObject[]) : []
   if (removeBasicUser !== undefined && !present.some(({ name }) => name === removeBasicUser)) {
     throw new CliError(`--remove-basic-user: the route has no user ${removeBasicUser}`)
   }
-  const users = present.filter(({ name }) => !gone.includes(String(name)))
+  const users = present.filter(({ name }) => !replaced.includes(String(name)))
   if (basicUser !== undefined) {
     users.push({ name: basicUser, password: await readPassword(context, basicUser, passwordFile) })
   }
   // Without its last user, the route would reject each client. Without the rule, it would accept each client.
-  if (gone.length > 0 && users.length === 0) {
+  if (replaced.length > 0 && users.length === 0) {
     throw usageError(
       'the route has no other user: give --option access=null to allow access without a login, or delete the route',
     )
   }
-  const changed = { ...before, ...lists, ...(gone.length === 0 ? {} : { basic: { ...basic, users } }) }
+  const changed = { ...before, ...lists, ...(replaced.length === 0 ? {} : { basic: { ...basic, users } }) }
   const access = Object.fromEntries(Object.entries(changed).filter(([, value]) => value !== null))
   return { access: Object.keys(access).length === 0 ? null : access }
 }

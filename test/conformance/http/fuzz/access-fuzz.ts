@@ -46,7 +46,7 @@ export async function fuzzAccess(seed: number, count: number): Promise<AccessFuz
     const token = changed ? signed.slice(0, at) + other + signed.slice(at + 1) : signed
     const allowed = !changed && value === wanted && held.includes(scope)
     if (rules === null) throw new Error('the rules are not there')
-    const verdict = await gate.judge({
+    const verdict = await gate.decide({
       rules,
       mountPath: '/',
       method: 'GET',

@@ -73,7 +73,7 @@ async function problemsOf(
     requestId,
   }
   const edits = gate.answerEdits(request)
-  const verdict = gate.judgeAddress(request) ?? (await gate.judge(request))
+  const verdict = gate.decideByAddress(request) ?? (await gate.decide(request))
   const problems: string[] = []
   const compare = (what: string, actual: unknown, wanted: unknown): void => {
     if (!isDeepStrictEqual(actual, wanted))
