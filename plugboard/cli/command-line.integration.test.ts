@@ -1,4 +1,4 @@
-// The command line against a real admin API: what people type, see, and get as exit code.
+// Tests the command line against a real admin API: arguments, output and exit codes.
 
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -77,7 +77,7 @@ async function run(line: string, onOut: (text: string) => void = () => undefined
   return { code, out, err }
 }
 
-/** A service "shop" with a route, as a replica has it in memory; each request is forwarded. */
+/** Adds a service "shop" with a route to the memory of the replica. Each request is forwarded. */
 function shownRoute(api: AdminApiHarness): { readonly route: DirectoryRoute } {
   const route = harnessRoute({ host: '*.shop.test', mountPath: '/api', service: 'shop' })
   const service = { ...route.service, id: asServiceId('0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5f') }
@@ -89,7 +89,7 @@ function shownRoute(api: AdminApiHarness): { readonly route: DirectoryRoute } {
   return { route: shown }
 }
 
-/** Must work; returns what it printed. */
+/** Runs a command that must succeed. Resolves with its output. */
 async function ok(line: string): Promise<string> {
   const { code, out, err } = await run(line)
   expect({ line, code, err: code === 0 ? '' : err }).toEqual({ line, code: 0, err: '' })
@@ -97,7 +97,7 @@ async function ok(line: string): Promise<string> {
 }
 
 describe('routes and services', () => {
-  test('from nothing to a route and back', async () => {
+  test('adds, changes and deletes a route and its service', async () => {
     expect((await run('route list')).err).toContain('No routes. Add one')
     const missing = await run('route add app.localhost/api --service shop')
     expect(missing).toMatchObject({ code: 1, out: '' })
@@ -129,7 +129,7 @@ describe('routes and services', () => {
     expect(await ok('route list --deleted --output json')).toContain('app.localhost/v2')
   })
 
-  test('routes without requests are listed, and deleted with --yes', async () => {
+  test('lists routes without requests, and deletes them with --yes', async () => {
     await ok('route add used.localhost --service shop --create-service')
     await ok('route add unused.localhost --service shop')
     expect((await run('route prune --unused-for 30d')).err).toBe(
@@ -155,7 +155,7 @@ describe('routes and services', () => {
     )
   })
 
-  test('what a claim with a lifetime has brought is shown, and not exported', async () => {
+  test('shows routes of claims with a lifetime, and does not export them', async () => {
     const token = {
       reference: { kind: 'outside', issuer: 'https://issuer.test', subject: 'ada', id: '1' },
       services: ['*'],
@@ -169,7 +169,7 @@ describe('routes and services', () => {
     expect(await ok('export --claimed')).toContain('otter-1')
   })
 
-  test('--if-match protects from changes in between', async () => {
+  test('--if-match rejects a change after a concurrent change', async () => {
     await ok('service add shop')
     await ok('service set shop --policy retries=1')
     const stale = await run('service set shop --policy retries=5 --if-match 1')
@@ -180,7 +180,7 @@ describe('routes and services', () => {
     await ok('service rm shop --if-match 3')
   })
 
-  test('parts of a policy are written as people write them', async () => {
+  test('accepts durations, sizes and JSON as values of a policy', async () => {
     await ok(
       'service add shop --policy idleTimeoutMs=5m --policy maxRequestBodyBytes=10MB --policy hostHeader=backend',
     )
@@ -196,7 +196,7 @@ describe('routes and services', () => {
     expect((await run('service set shop --policy idleTimeoutMs=soon')).err).toContain('is not a duration')
   })
 
-  test('who may, and what is answered, by flags', async () => {
+  test('sets the access rules and header fields of a route with flags', async () => {
     await writeFile(join(folder, 'password'), 'correct horse\n')
     await ok(
       'route add a.test --service shop --create-service --allow-ip 10.0.0.0/8,::1 --basic-user ada --password-file password ' +
@@ -238,7 +238,7 @@ describe('routes and services', () => {
     expect((await options()).access.basic.users).toMatchObject([{ name: 'bob' }])
   })
 
-  test('routes without a service, to which Plugboard responds itself', async () => {
+  test('manages routes without a service, with a response of Plugboard itself', async () => {
     expect(await ok('route add old.test --redirect https://new.test --redirect-status 301')).toBe(
       'route old.test → (Plugboard responds) added\n',
     )
@@ -324,7 +324,7 @@ describe('routes and services', () => {
     expect(await run(`route rm app.localhost --api-key ${key}`)).toMatchObject({ code: 0, err: '' })
   })
 
-  test('long lists are read page by page', async () => {
+  test('reads all pages of a long list', async () => {
     await ok('service add shop')
     await administer(
       database.url,
@@ -336,7 +336,7 @@ describe('routes and services', () => {
 })
 
 describe('credentials', () => {
-  test('a token stands alone on the standard output', async () => {
+  test('writes a new token alone to the standard output', async () => {
     const { out, err, code } = await run(
       'token issue --name shop-1 --service shop,cart --mount a.test --ttl 1h',
     )
@@ -354,7 +354,7 @@ describe('credentials', () => {
     expect((await run('token issue --name x')).err).toContain('can serve no service')
   })
 
-  test('a token has the limits that it was issued with; the list and the status show their use', async () => {
+  test('issues a token with limits; the list and the status show their usage', async () => {
     const flags = '--max-tunnels 3 --max-claims 0 --max-announcements 60'
     await ok(`token issue --name device-7 --service device ${flags}`)
     const [row] = JSON.parse(await ok('token list -o json')) as { limits: object }[]
@@ -370,7 +370,7 @@ describe('credentials', () => {
     expect(await ok('status')).toMatch(/over token limits +4 tunnels, 1 claims, 0 announcements refused/)
   })
 
-  test('an API key works, within its scopes, until it is revoked', async () => {
+  test('an API key is accepted within its scopes until it is revoked', async () => {
     const key = (await ok('key create --name ci --scope routes:read')).trim()
     const [row] = JSON.parse(await ok('key list -o json')) as { id: string }[]
     expect((await run(`route list --api-key ${key}`)).code).toBe(0)
@@ -379,7 +379,7 @@ describe('credentials', () => {
     expect((await run(`route list --api-key ${key}`)).err).toContain('revoked')
   })
 
-  test('a key is made with limits, and the last admin key is revoked with --force alone', async () => {
+  test('creates a key with limits, and revokes the last admin key only with --force', async () => {
     const key = (
       await ok(
         'key create --name shop --scope tokens:write --limit-service shop-*,cart --limit-mount shop.test',
@@ -398,7 +398,7 @@ describe('credentials', () => {
     await ok(`key revoke --force ${last}`)
   })
 
-  test('signing keys rotate', async () => {
+  test('rotates and removes signing keys', async () => {
     await ok('signing-key rotate')
     await ok('signing-key rotate')
     const rows = JSON.parse(await ok('signing-key list -o json')) as { kid: string; state: string }[]
@@ -406,7 +406,7 @@ describe('credentials', () => {
     await ok(`signing-key rm ${rows[1]?.kid}`)
   })
 
-  test('a token is issued with the command that uses it', async () => {
+  test('prints the command that uses a new token', async () => {
     const issued = await run('token issue --name ada --service tunnel-* --mount *.t.test --command')
     expect(issued.out).toMatch(
       /^TELEPHONE_TOKEN=\S+ npx @vera-stack\/telephone http 3000 --plugboard https:\/\/proxy\.test\n$/,
@@ -418,7 +418,7 @@ describe('credentials', () => {
     )
   })
 
-  test('the key is found: flag, file, variable, variable with a file, data folder', async () => {
+  test('finds the key in the flag, a file, the variable, the variable with a file, and the data folder', async () => {
     delete env.PLUGBOARD_API_KEY
     const none = await run('route list')
     expect(none.err).toMatch(
@@ -441,14 +441,14 @@ describe('credentials', () => {
     await ok('route list --data elsewhere')
     env.PLUGBOARD_DATA = 'elsewhere'
     await ok('route list')
-    // Never to another machine, unasked.
+    // A key in the data folder of this machine is never sent to another machine.
     expect((await run('route list --url http://plugboard.example')).err).toContain('no API key')
     expect((await run('route list --api-key-file nope')).err).toContain('ENOENT')
   })
 })
 
-describe('looking', () => {
-  test('status and telephones', async () => {
+describe('state', () => {
+  test('shows the status and the telephones', async () => {
     api.telephones.push({
       id: 'tunnel-1',
       name: 'shop-\u001b[31m1',
@@ -476,7 +476,7 @@ describe('looking', () => {
     expect((await run('telephone list --service other')).err).toContain('No telephones')
   })
 
-  test('replicas', async () => {
+  test('shows the replicas and their lines', async () => {
     api.replicas.push({
       id: 'one',
       name: 'one',
@@ -558,7 +558,7 @@ describe('looking', () => {
     })
   })
 
-  test('route test does not claim that a backend works which is not checked', async () => {
+  test('route test does not report a backend without a health check as healthy', async () => {
     const { route } = shownRoute(api)
     const line = makeLine('r1', 't1', 'shop')
     api.lineStates.push({ line, state: 'serving' })
@@ -591,7 +591,7 @@ describe('looking', () => {
     expect(hidden).toMatch(/^outcome +goes to the service; your API key needs the scope status:read/m)
   })
 
-  test('changes, and changes as they happen', async () => {
+  test('lists changes, and follows new changes', async () => {
     await ok('service add shop')
     await ok('service set shop --policy retries=1')
     const text = await ok('changes --limit 1')
@@ -608,7 +608,7 @@ describe('looking', () => {
 })
 
 describe('export and import', () => {
-  test('what was exported imports as nothing to do, also after it was lost', async () => {
+  test('an import of an export changes no row, and creates deleted rows again', async () => {
     await ok('service add shop --policy retries=1')
     await ok('route add app.test/api --service shop --strip-mount')
     await ok('export --file bundle.yaml')
@@ -628,7 +628,7 @@ describe('export and import', () => {
     expect(JSON.parse(await ok('export -o json'))).toEqual(parse(bundle))
   })
 
-  test('differences are made good; --prune removes what is not named; a moved mount finds its place', async () => {
+  test('an import changes different rows, and --prune deletes rows that are not in the file', async () => {
     await ok('service add shop --policy retries=1 --policy idleTimeoutMs=1s')
     await ok('service add old')
     await ok('route add a.test/x --service shop')
@@ -651,7 +651,7 @@ describe('export and import', () => {
     expect(await ok('import wanted.yaml --prune')).toBe('nothing to do\n')
   })
 
-  test('mistakes in the file are all named with their line, and nothing is done', async () => {
+  test('an import names all mistakes of the file with their lines, and changes no row', async () => {
     await writeFile(
       join(folder, 'bad.yaml'),
       'version: 2\nservice: []\nservices:\n  - name: shop\n    polciy: {}\nroutes:\n  - mount: a.test\n',
@@ -666,7 +666,7 @@ describe('export and import', () => {
     expect((await run('import nope.yaml')).err).toContain('ENOENT')
   })
 
-  test('a file that has one mount in two spellings is refused', async () => {
+  test('rejects a file with the same mount in two spellings', async () => {
     await writeFile(
       join(folder, 'twice.yaml'),
       'version: 1\nroutes:\n  - {mount: a.test/caf%c3%a9, service: a}\n  - {mount: A.test/c%61f%C3%A9/, service: b}\n',
@@ -676,7 +676,7 @@ describe('export and import', () => {
     expect(err).toContain('route a.test/caf%C3%A9 is listed twice')
   })
 
-  test('an import that stops half-way says where, and can be repeated', async () => {
+  test('an import that fails at a step names the step, and can be repeated', async () => {
     const text =
       'version: 1\nservices:\n  - name: shop\nroutes:\n  - {mount: a.test, service: shop}\n  - {mount: a.test/x, service: shop}\n'
     await writeFile(join(folder, 'half.yaml'), text)
@@ -712,7 +712,7 @@ describe('mistakes at the terminal', () => {
     ['route list --url http://127.0.0.1:1', 1, 'cannot be reached (bad port). Start Plugboard there'],
     ['migrate', 1, 'no database'],
     ['migrate --database-url mysql://u:hunter2@h/d', 2, 'the value is secret'],
-  ])('plugboard %s: exit code %i', async (line, expected, message) => {
+  ])('plugboard %s ends with the exit code %i', async (line, expected, message) => {
     const { code, out, err } = await run(line)
     expect(code).toBe(expected)
     expect(out).toBe('')
@@ -721,7 +721,7 @@ describe('mistakes at the terminal', () => {
     expect(err).not.toContain('hunter2')
   })
 
-  test('another web server at the address of the API is told in one line', async () => {
+  test('reports another web server at the address of the API in one line', async () => {
     const other = createServer((_request, response) => response.end('<html>')).listen(0, '127.0.0.1')
     await once(other, 'listening')
     const { code, err } = await run(
@@ -733,7 +733,7 @@ describe('mistakes at the terminal', () => {
     expect(err).toContain('is not the admin API of Plugboard: its response is not JSON')
   })
 
-  test('dev refuses to expose its own public port, before anything starts', async () => {
+  test('dev rejects its own public port as target before it starts a part', async () => {
     const { code, err } = await run('dev --port 4000 --expose localhost:4000 --data ./never-made')
     expect({ code, lines: err.trim().split('\n').length }).toEqual({ code: 2, lines: 1 })
     expect(err).toContain('--expose: "localhost:4000" is the public port of this Plugboard')
@@ -747,7 +747,7 @@ describe('mistakes at the terminal', () => {
     expect((await run('route add --help')).out).toContain('--json')
   })
 
-  test('accepts the words of other tools for a subcommand', async () => {
+  test('accepts the subcommand names of other tools', async () => {
     await ok('service create shop')
     expect(await ok('service ls')).toContain('shop')
     expect(await ok('service get shop')).toContain('shop')
@@ -755,7 +755,7 @@ describe('mistakes at the terminal', () => {
     expect(await ok('service delete shop')).toBe('service shop deleted\n')
   })
 
-  test('help explains what a line is, and lists no command that does not exist', async () => {
+  test('help explains the term line, and lists only existing commands', async () => {
     expect((await run('replica --help')).out).toMatch(/a line is\s+one service that one tunnel offers/)
     for (const list of ['replica list', 'replica lines']) {
       expect((await run(list)).err).toContain('note: a line is one service that one tunnel offers')
@@ -763,7 +763,7 @@ describe('mistakes at the terminal', () => {
     expect((await run('service --help')).out).not.toContain('rename')
   })
 
-  test('help has examples for every command', async () => {
+  test('the help of a command has examples', async () => {
     expect((await run('--help')).out).toContain('plugboard dev')
     for (const line of [
       'route add',
@@ -783,7 +783,7 @@ describe('mistakes at the terminal', () => {
     expect((await run('--version')).out).toMatch(/^\d+\.\d+\.\d+/)
   })
 
-  test('migrate tells how far the schema is, and brings it up to date', async () => {
+  test('migrate shows the state of the schema, and updates it', async () => {
     const empty = await createTestDatabase({ empty: true })
     env.DATABASE_URL = empty.url
     expect((await run('migrate --status')).code).toBe(1)

@@ -1,5 +1,5 @@
-// The command line. Each command's module is loaded when that command is called: `plugboard route list` must not
-// wait for the libraries of `plugboard start`. A module fills in the options, the help and the action.
+// The command line. The module of a command is loaded when the command is called, so `plugboard route list` does not wait for the
+// libraries of `plugboard start`. Each module defines the options, the help and the action of its command.
 
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../version.ts'
@@ -33,7 +33,7 @@ const RUN: readonly CommandEntry[] = [
 const MANAGE: readonly CommandEntry[] = [
   {
     name: 'route',
-    summary: 'manage routes: a host and a path lead to a service',
+    summary: 'manage routes: each leads from a host and a path to a service',
     load: async () => (await import('./commands/route/route.ts')).defineRoute,
   },
   {

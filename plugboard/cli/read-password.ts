@@ -1,4 +1,4 @@
-// A password from where other users of the machine cannot see it: a file, the standard input, or the keyboard.
+// Reads a password from a place that other users of the machine cannot see: a file, the standard input, or the keyboard.
 
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline/promises'
@@ -8,14 +8,17 @@ import { secretFileProblem } from '@vera-stack/shared/process/secret-file.ts'
 import { type CliContext, inFolder } from './api/api-command.ts'
 import { CliError, usageError } from './cli-error.ts'
 
-/** `file`: its path, `-` for the standard input; undefined: it is asked for. Without the line break at its end. */
+/**
+ * Resolves with the password, without a line break at the end. `file`: the path of a file, or `-` for the standard input;
+ * undefined: the user types the password.
+ */
 export async function readPassword(
   context: CliContext,
   user: string,
   file: string | undefined,
 ): Promise<string> {
   const password = file === undefined ? await ask(context, user) : await readText(context, file)
-  if (password === '') throw new CliError(`the password of ${user} is empty`)
+  if (password === '') throw new CliError(`the password of ${user} is empty: give at least one character`)
   return password
 }
 
@@ -39,7 +42,7 @@ async function ask({ terminal, interrupted }: CliContext, user: string): Promise
     )
   }
   const output = new Writable({ write: (_chunk, _encoding, done) => done() })
-  // From here on what is typed is not shown.
+  // The output of this reader is discarded, so the terminal does not show the typed characters.
   const reader = createInterface({ input: process.stdin, output, terminal: true })
   terminal.err(`Password of ${user}: `)
   try {

@@ -19,9 +19,12 @@ it.each([
   [['web'], ['*.t.example.com'], ' --mount app.t.example.com --service web'],
   [['web'], ['*/hooks'], ' --mount app/hooks --service web'],
   [[], [], ''],
-])('a token for the services %j and the mounts %j', async (services, mounts, flags) => {
-  expect(await line(services, mounts)).toBe(START + flags)
-})
+])(
+  'returns the flags for a token with the services %j and the mounts %j',
+  async (services, mounts, flags) => {
+    expect(await line(services, mounts)).toBe(START + flags)
+  },
+)
 
 it('quotes a target for the shell', async () => {
   expect(await line(['web'], [], 'unix:/run/a b.sock')).toContain(" http 'unix:/run/a b.sock' ")

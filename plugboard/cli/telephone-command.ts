@@ -17,7 +17,7 @@ export interface CommandToken {
   readonly plugboardUrl: string
 }
 
-/** `telephone http` without `--plugboard`. */
+/** The default of `--plugboard` in `telephone http`. */
 const DEFAULT_PLUGBOARD = 'http://localhost:4000'
 /** A service that `telephone http` generates (telephone/options/generated-name.ts). */
 const GENERATED_SERVICE = 'tunnel-x'

@@ -1,4 +1,4 @@
-// The life of a server process from its start to a signal.
+// Runs a server process from its start until a signal.
 
 import type { Logger } from '@vera-stack/shared/log.ts'
 

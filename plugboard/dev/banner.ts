@@ -1,4 +1,4 @@
-// The text that `plugboard dev` prints when it is ready: addresses, files, and the exact next commands.
+// Renders the text that `plugboard dev` prints when it is ready: addresses, files, and the exact next commands.
 
 import { ownCommand, shellQuoted } from '@vera-stack/shared/process/own-command.ts'
 import { VERSION } from '../version.ts'

@@ -18,7 +18,7 @@ import { startWelcomeApp, type WelcomeApp } from './welcome-app.ts'
 /** The name of the service behind http://localhost. */
 const SERVICE = 'dev'
 const MOUNTS = ['localhost', '127.0.0.1', '[::1]']
-/** The mount for --lan, because Plugboard cannot know the addresses and names that other machines use. */
+/** The mount for --lan. It covers all hosts, because other machines may use any address or name of this machine. */
 const LAN_MOUNT = '*'
 const ACTOR = 'plugboard dev'
 const TELEPHONE_TOKEN_FILE = 'telephone.jwt'
@@ -96,7 +96,7 @@ export class DevStack {
       telephone = await TelephoneChild.start({
         args: [
           expose ?? String(welcome?.port),
-          // The welcome app is in this process: its connections are open files of Plugboard.
+          // The welcome app runs in this process, so its connections are open files of Plugboard.
           ...(expose === undefined ? ['--max-connections', '16'] : []),
           '--service',
           SERVICE,

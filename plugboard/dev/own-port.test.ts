@@ -4,7 +4,7 @@ import { ownPortProblem } from './own-port.ts'
 
 const everywhere = { listen: [{ host: undefined, port: 4000 }], tlsListen: undefined }
 
-describe('a target that is a public port of Plugboard itself', () => {
+describe('ownPortProblem', () => {
   it.each([
     '4000',
     'localhost:4000',
@@ -12,13 +12,13 @@ describe('a target that is a public port of Plugboard itself', () => {
     'https://[::1]:4000',
     'h2c://app.localhost:4000',
     '0.0.0.0:4000',
-  ])('refuses %s', target => {
+  ])('rejects %s, which is a public port of Plugboard itself', target => {
     expect(ownPortProblem(target, everywhere)).toMatch(
       /^"[^"]+" is the public port of this Plugboard, .* --port\.$/,
     )
   })
 
-  it('refuses the HTTPS port and the other addresses of this machine', () => {
+  it('rejects the HTTPS port and the other addresses of this machine', () => {
     expect(
       ownPortProblem('https://localhost', { ...everywhere, tlsListen: { host: undefined, port: 443 } }),
     ).toBeDefined()
@@ -43,7 +43,7 @@ describe('a target that is a public port of Plugboard itself', () => {
     expect(ownPortProblem('[::1]:4000', onLoopback)).toBeDefined()
   })
 
-  it('accepts every port while the public port is chosen by the system', () => {
+  it('accepts every port when the system chooses the public port', () => {
     expect(
       ownPortProblem('4000', { listen: [{ host: undefined, port: 0 }], tlsListen: undefined }),
     ).toBeUndefined()

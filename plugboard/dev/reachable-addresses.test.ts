@@ -12,12 +12,12 @@ it.each([
   [['::'], 'network', 'http://127.0.0.1:4000'],
   [['192.0.2.7'], 'network', 'http://192.0.2.7:4000'],
   [['192.0.2.7', '127.0.0.1'], 'network', 'http://127.0.0.1:4000'],
-] as const)('%s: reached by this %s, here as %s', (addresses, reach, url) => {
+] as const)('listening on %j is reachable by this %s, and from here at %s', (addresses, reach, url) => {
   expect(reachOf(at(...addresses))).toBe(reach)
   expect(localUrl(at(...addresses))).toBe(url)
 })
 
-it('the address for other machines is one of IPv4, else one of IPv6 without a zone', () => {
+it('returns an IPv4 address for other machines, else an IPv6 address without a zone', () => {
   const info = (address: string, family: 'IPv4' | 'IPv6', internal = false) =>
     ({ address, family, internal }) as NetworkInterfaceInfo
   const lo = [info('127.0.0.1', 'IPv4', true)]

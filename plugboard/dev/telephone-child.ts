@@ -1,5 +1,5 @@
-// The Telephone of `plugboard dev`: the real program in a child process, which starts and ends with Plugboard. Plugboard never
-// imports the Telephone. It finds the installed program by the name of its package.
+// The Telephone of `plugboard dev`: the real program in a child process that starts and stops together with Plugboard. Plugboard
+// never imports code of the Telephone. It finds the installed program by the name of the package.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,4 +1,4 @@
-// Renders the welcome page: without scripts and outside resources, for light and dark mode.
+// Renders the welcome page, for light and dark mode. The page has no scripts and loads no resources.
 
 import { escapeHtml } from '../common/http/escape-html.ts'
 

@@ -10,7 +10,7 @@ export interface ApiResponse<Body> {
 }
 
 export interface ApiRequest {
-  /** A list is sent as one parameter for each of its entries. */
+  /** A list becomes one parameter for each entry. */
   readonly query?: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
   readonly body?: unknown
   readonly ifMatch?: string
@@ -53,7 +53,7 @@ export class ApiClient {
   readonly #key: () => string
   readonly #nameField: NameField
 
-  /** `key` is called when the first request needs it. */
+  /** `key`: called at each request, so that a command without a request needs no key. */
   constructor(url: string, key: () => string, nameField: NameField) {
     this.#nameField = nameField
     let end = url.length
@@ -76,7 +76,7 @@ export class ApiClient {
     return (await this.request<Body>('GET', path, { query })).body
   }
 
-  /** Resolves with all rows of a list, at most `limit`. `onPage`: called with each page, for its other fields. */
+  /** Resolves with all rows of a list, at most `limit`. `onPage`: called with each page, to read its other fields. */
   async list<Row>(
     path: string,
     query: ApiRequest['query'] = {},
@@ -166,7 +166,7 @@ export class ApiClient {
   }
 }
 
-/** Returns the detail with the user's names of the fields in the place of the API's names. */
+/** Returns the detail with the names of fields on the command line instead of the names in the API. */
 function namedDetail({ detail, errors = [] }: Problem, nameField: NameField): string | undefined {
   const [first] = errors
   const apiName = first?.pointer ?? first?.parameter ?? first?.header

@@ -108,12 +108,12 @@ export const collect = (value: string, previous: readonly string[] | undefined):
     .filter(item => item !== ''),
 ]
 
-/** An id, name or mount as one segment of a path. */
+/** Returns an id, name or mount as one segment of a path. */
 export const segment = (text: string): string => encodeURIComponent(text)
 
 export const inFolder = (context: CliContext, path: string): string => resolve(context.cwd, path)
 
-/** Examples at the end of a command's help. */
+/** Adds examples to the end of the help of a command. */
 export function examples(command: Command, ...lines: readonly string[]): void {
   command.addHelpText('after', `\nExamples:\n${lines.map(line => `  $ plugboard ${line}`).join('\n')}`)
 }

@@ -1,5 +1,5 @@
-// Finds the API key for a command: flag, file flag, variable, file variable, and for a Plugboard on this machine the key file
-// in its data folder.
+// Finds the API key for a command. The order is: the flag, the flag with a file, the variable, the variable with a file. For a
+// Plugboard on this machine, the last place is the key file in its data folder.
 
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -17,7 +17,7 @@ export interface KeyOptions {
 type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * Calls `warn` when other users can read or change the key's file.
+ * Returns the API key. Calls `warn` when other users can read or change the file of the key.
  * @throws CliError that names every way to give a key.
  */
 export function findApiKey(

@@ -4,7 +4,7 @@
 import type { Command } from 'commander'
 import type { Culprit } from './api-client.ts'
 
-/** Flags whose name is not that of the field. A field that is an object, such as `policy`, stands for all fields in it. */
+/** Flags whose name differs from the field. A field that is an object, such as `policy`, includes all fields in it. */
 const FLAGS: Readonly<Record<string, string>> = {
   services: 'service',
   mounts: 'mount',
@@ -32,7 +32,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   'options.hsts': 'hsts',
 }
 
-/** Flags that take `key=value`. */
+/** Flags with values of the form `key=value`. */
 const KEY_VALUE_FLAGS: Readonly<Record<string, string>> = { policy: 'policy', options: 'option' }
 
 /** Fields that are parts of an argument. */

@@ -5,5 +5,5 @@ import type { Output } from '../output/output.ts'
 
 /** Writes the note to the standard error, so that programs read only rows from the standard output. */
 export function noteMissing(output: Output, missing: MissingReplicas): void {
-  for (const { id, reason } of missing) output.note(`note: replica ${id} gave no response: ${reason}`)
+  for (const { id, reason } of missing) output.note(`note: replica ${id} sent no response: ${reason}`)
 }

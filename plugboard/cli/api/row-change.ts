@@ -1,9 +1,8 @@
-// Changes and deletions of rows with If-Match: the version that the command has just read, or the version that the user gives
-// with --if-match.
+// Changes and deletes rows with If-Match. The version is the one that the command has just read, or the value of --if-match.
 
 import type { ApiCommand } from './api-command.ts'
 
-/** The option, for commander. */
+/** The flag and its help, as arguments of commander's `option`. */
 export const IF_MATCH = [
   '--if-match <version>',
   'change only this version (default: the version that was just read); *: any version',
@@ -13,7 +12,7 @@ export interface IfMatch {
   readonly ifMatch?: string
 }
 
-/** Returns the ETag to send: the one of --if-match, else the present one of the row. A number alone is a version. */
+/** Returns the ETag to send: the value of --if-match, else the current ETag of the row. A plain number is a version. */
 async function etagFor(call: ApiCommand<IfMatch>, path: string): Promise<string> {
   const { ifMatch } = call.options
   if (ifMatch !== undefined) return /^\d+$/.test(ifMatch) ? `"${ifMatch}"` : ifMatch

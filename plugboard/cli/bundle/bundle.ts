@@ -1,5 +1,5 @@
-// Services and routes as a file: what `plugboard export` writes and `plugboard import` reads. Ids, versions and
-// times are left out, so that a bundle fits any Plugboard, and two of them can be compared with diff.
+// The bundle: services and routes as a file. `plugboard export` writes it and `plugboard import` reads it. A bundle has no ids,
+// versions and times. So it can be imported into any Plugboard, and two bundles can be compared with diff.
 
 import { formatMount, parseMount } from '@vera-stack/shared/mounts.ts'
 import { recordOf } from '@vera-stack/shared/record-of.ts'
@@ -97,7 +97,7 @@ export function parseBundle(text: string, path: string): Bundle {
   return { services, routes }
 }
 
-/** Returns the server's spelling of a mount. A text that is not a mount stays as it is, because the server reports the problem. */
+/** Returns the mount in normal form. A text that is not a mount stays unchanged, because the server reports the problem. */
 export function normalMount(mount: string): string {
   const parsed = parseMount(mount)
   return parsed.ok ? formatMount(parsed.value) : mount

@@ -18,13 +18,16 @@ interface ExportOptions {
 export function defineExport(command: Command, context: CliContext): void {
   command
     .option('-f, --file <path>', 'write to this file instead of the standard output')
-    .option('--claimed', 'include routes that telephones have claimed (they claim them again by themselves)')
+    .option(
+      '--claimed',
+      'include routes that telephones have claimed (telephones claim their routes again anyway)',
+    )
   examples(command, 'export > routes.yaml', 'export --output json --file routes.json')
   apiAction(command, context, async ({ api, output, options }: ApiCommand<ExportOptions>) => {
     const { bundleOf, formatBundle } = await import('./bundle.ts')
     const { services, routes } = await present(api)
     const kept = routes.filter(row => options.claimed || row.claimedBy === null)
-    // Services that only claims with a lifetime use end with these.
+    // A service that is used only by claims with a lifetime is deleted together with its last claim.
     const used = new Set(kept.map(row => row.service))
     const ending = new Set(routes.filter(row => row.lifetimeSeconds !== null).map(row => row.service))
     const lasting = services.filter(({ name }) => used.has(name) || !ending.has(name))

@@ -1,5 +1,5 @@
-// Plans an import: the difference between a bundle and the present rows, as steps in an order in which each route has its
-// service at any time. The plan is a pure function; import-export.ts applies the steps.
+// Plans an import: the difference between a bundle and the current rows, as a list of steps. In their order, each route always
+// has its service. The plan is a pure function; import-export.ts applies the steps.
 
 import { isDeepStrictEqual } from 'node:util'
 import type { RouteBody, ServiceBody } from '../../admin/api-types.ts'
@@ -10,7 +10,7 @@ import { type Bundle, normalMount } from './bundle.ts'
 type JsonObject = Readonly<Record<string, unknown>>
 
 interface Common {
-  /** `+`, `~` or `-` and the thing: a line of the dry run. */
+  /** The line of the dry run: `+`, `~` or `-`, and the service or route. */
   readonly line: string
 }
 export type ImportStep = Common &
@@ -41,7 +41,7 @@ export function planImport(
       steps.push({ line, ...changeTo('services', row, { policy: mergePatch(row.policy, policy) }) })
     }
   }
-  // Before new routes: an old mount may stand where a new one goes.
+  // Old routes are deleted before new ones are added, because an old mount may conflict with a new one.
   const removed = prune
     ? present.routes.filter(row => row.claimedBy === null && !wantedRoutes.has(row.mount))
     : []

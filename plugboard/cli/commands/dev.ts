@@ -1,6 +1,6 @@
-// `plugboard dev`: everything on one machine. A replica with the embedded database, first-run secrets, and a
-// Telephone of its own that exposes the welcome app, or the port that was named, on http://localhost. The public port
-// listens on loopback; with --lan, or with a setting `listen`, on other addresses.
+// `plugboard dev`: a complete Vera-Stack on one machine. It starts a replica with the embedded database and new secrets, and a
+// Telephone. The Telephone exposes the welcome app, or the target of --expose, on http://localhost. The public port listens on
+// loopback; with --lan or the setting `listen`, it listens on other addresses.
 
 import { parseTarget } from '@vera-stack/shared/net/backend-target.ts'
 import { addOptions, type ListenAddress } from '@vera-stack/shared/settings.ts'
@@ -54,9 +54,9 @@ export function defineDev(command: Command, context: CliContext): void {
     const listen = sources.listen.kind === 'default' && !lan ? loopback(values.listen) : values.listen
     const problem = expose === undefined ? undefined : ownPortProblem(expose, { ...values, listen })
     if (problem !== undefined) throw usageError(`--expose: ${problem}`)
-    // The logs are for a person, so they are readable lines, also in a pipe, unless the user has chosen a format.
+    // A person reads these logs, so they are text lines, also in a pipe, unless the user has chosen a format.
     const chosen = sources.logFormat.kind !== 'default'
-    // A developer may run the token issuer on this machine or in this network.
+    // A developer may run the token issuer on this machine or in this network, so routes may use private addresses.
     const outbound = sources.outboundNetworks.kind === 'default' ? PRIVATE_NETWORKS : values.outboundNetworks
     const config = {
       ...values,

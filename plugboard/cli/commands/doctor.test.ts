@@ -1,4 +1,4 @@
-// `plugboard doctor --container` against processes in each state. They are served by this process, in a scope of its own.
+// Tests `plugboard doctor --container` against each state of a Plugboard. This process serves the states under its own scope.
 
 import { randomUUID } from 'node:crypto'
 import { type LocalStatusServer, serveLocalStatus } from '@vera-stack/shared/process/local-status.ts'
@@ -72,7 +72,7 @@ describe.runIf(process.platform === 'linux')('plugboard doctor --container', () 
   })
 })
 
-it('plugboard doctor without --container exits with 2 and names what to do', async () => {
+it('plugboard doctor without --container exits with 2 and names the flag', async () => {
   const { code, err } = await doctor()
   expect(code).toBe(2)
   expect(err).toContain('add --container')

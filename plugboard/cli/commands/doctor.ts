@@ -1,6 +1,6 @@
-// `plugboard doctor --container`: the health check of the image. Asks the Plugboard that runs beside it in the container,
-// over its local socket (shared/process/local-status.ts), so it depends on no port, host name, key or setting. Further checks
-// get rows of their own in the same list.
+// `plugboard doctor --container`: the health check of the image. It asks the Plugboard in the same container over its local socket
+// (shared/process/local-status.ts). So it depends on no port, host name, key or setting. Further checks become rows of the same
+// list.
 
 import {
   askLocalStatus,
@@ -20,7 +20,7 @@ interface Check {
   readonly do: string
 }
 
-/** For a response, ms. Shorter than the time that a health check has, which includes the start of this program. */
+/** Time for a response, ms. It is shorter than the timeout of a health check, which includes the start of this program. */
 const TIMEOUT_MS = 2000
 
 const COLUMNS: readonly Column<Check>[] = [

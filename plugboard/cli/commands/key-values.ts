@@ -4,7 +4,7 @@
 import { parseBytes, parseDuration } from '@vera-stack/shared/settings/kind.ts'
 import { usageError } from '../cli-error.ts'
 
-/** `option`: the flag, for the error. */
+/** Returns the pairs as an object. `option`: the name of the flag, for errors. */
 export function keyValues(pairs: readonly string[], option: string): Record<string, unknown> {
   const values: Record<string, unknown> = {}
   for (const pair of pairs) {

@@ -1,4 +1,4 @@
-// `plugboard service …`
+// `plugboard service`: adds, lists, shows, changes and deletes services.
 
 import { ownCommand } from '@vera-stack/shared/process/own-command.ts'
 import type { Command } from 'commander'
@@ -29,7 +29,7 @@ interface PolicyOptions {
   readonly policy?: readonly string[]
 }
 
-// Not split at commas: a value may be JSON.
+// Values are not split at commas, because a value may be JSON.
 const collectPairs = (value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value]
 
 /** Writes a note after a rename, because telephones still announce the old name, which stays as an alias. */

@@ -1,4 +1,4 @@
-// `plugboard start`: a replica in the foreground, until SIGTERM or SIGINT. A second signal ends it at once.
+// `plugboard start`: runs a replica in the foreground until SIGTERM or SIGINT. A second signal ends the process at once.
 
 import { createLog, type Log } from '@vera-stack/shared/log.ts'
 import { addOptions, type SettingProblem } from '@vera-stack/shared/settings.ts'
@@ -57,13 +57,13 @@ export function logOf(config: PlugboardConfig): Log {
   })
 }
 
-/** Warns and goes on, because everything else works. */
+/** Logs a warning about an old version of Node. The start continues, because Plugboard may still work. */
 export function warnOfNode(log: Log): void {
   const problem = nodeVersionProblem(process.versions.node)
   if (problem !== undefined) log.warn('this version of Node is too old', { detail: problem })
 }
 
-/** Warns of files with secrets that other users can read, and goes on. */
+/** Logs a warning for each file with a secret that other users can read. The start continues. */
 export function logWarnings(log: Log, warnings: readonly SettingProblem[]): void {
   for (const { source, detail } of warnings) {
     log.warn('a file with a secret is open to other users of this machine', {

@@ -1,4 +1,4 @@
-// `plugboard status` and `plugboard replica …`: the state of this replica and of the cluster.
+// `plugboard status` and `plugboard replica`: show the state of this replica and of the cluster.
 
 import { ownCommand, shellQuoted } from '@vera-stack/shared/process/own-command.ts'
 import type { Command } from 'commander'
@@ -83,7 +83,7 @@ async function showOutages(
   await output.section(title, items, outageColumns(context))
 }
 
-/** The code counts of `error responses` do not name the services. */
+/** Writes the last failed request of each service, because the counters of `error responses` do not name services. */
 async function showFailures(
   output: Output,
   failures: readonly FailedServiceBody[],
@@ -131,7 +131,7 @@ function databaseText({ database, notifications }: StatusBody): string {
   return notifications === 'lost' ? `${database}, notifications are lost: changes arrive late` : database
 }
 
-/** Empty while no token has met a limit. */
+/** Returns no column while no token has exceeded a limit. */
 function refusalColumns({ tokenRefusals }: StatusBody): readonly Column<StatusBody>[] {
   const { tunnels, claims, announcements } = tokenRefusals
   if (tunnels + claims + announcements === 0) return []
@@ -139,7 +139,7 @@ function refusalColumns({ tokenRefusals }: StatusBody): readonly Column<StatusBo
   return [{ title: 'over token limits', value: () => `${text} refused since the start` }]
 }
 
-/** Empty while the replica does not serve yet. */
+/** Returns no columns while the public port is not open yet. */
 function trafficColumns(traffic: TrafficBody | null): readonly Column<StatusBody>[] {
   if (traffic === null) return []
   const { openConnections, connections, http2Connections, connectionsRefused, tls } = traffic
@@ -157,7 +157,7 @@ function trafficColumns(traffic: TrafficBody | null): readonly Column<StatusBody
   return columns
 }
 
-/** The error responses of Plugboard itself by code, the most frequent first. */
+/** Returns the error responses of Plugboard itself by code, the most frequent first. */
 function problemsText({ problems }: TrafficBody): string {
   return Object.entries(problems)
     .sort(([, a], [, b]) => b - a)

@@ -1,4 +1,4 @@
-// `plugboard telephone list`: the tunnels of telephones, on all replicas.
+// `plugboard telephone list`: lists the tunnels of telephones on all replicas.
 
 import type { Command } from 'commander'
 import type { ListedTelephone, MissingReplicas, TelephonePageBody } from '../../admin/api-types.ts'

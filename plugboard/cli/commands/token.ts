@@ -1,4 +1,4 @@
-// `plugboard token …`: credentials of telephones.
+// `plugboard token`: issues, lists and revokes the credentials of telephones.
 
 import { MAX_TOKEN_LIMIT } from '@vera-stack/shared/claims.ts'
 import { ownCommand } from '@vera-stack/shared/process/own-command.ts'
@@ -23,7 +23,7 @@ interface IssueOptions {
   readonly maxTunnels?: number
   readonly maxClaims?: number
   readonly maxAnnouncements?: number
-  /** True without a target. */
+  /** The target; true when the flag has no value. */
   readonly command?: string | true
 }
 

@@ -1,4 +1,4 @@
-// Points in time, and the width of tables.
+// Tests the texts for times, and the width of tables.
 
 import { expect, it } from 'vitest'
 import { type Column, Output, relative } from './output.ts'
@@ -6,7 +6,7 @@ import { type Column, Output, relative } from './output.ts'
 const NOW = Date.parse('2026-01-01T00:00:00Z')
 const at = (ms: number): string => relative(new Date(NOW + ms).toISOString(), NOW)
 
-it('a lifetime that began a moment ago is shown in full', () => {
+it('shows the full lifetime directly after its start', () => {
   expect([30 * 86_400_000 - 400, 86_400_000 - 400, 3_600_000 - 400, 60_000 - 400].map(at)).toEqual([
     'in 30d',
     'in 1d',
@@ -15,7 +15,7 @@ it('a lifetime that began a moment ago is shown in full', () => {
   ])
 })
 
-it('a time is shown in whole units, which are not rounded up otherwise', () => {
+it('shows other times in whole units, rounded down', () => {
   expect([29.9 * 86_400_000, 90_000, 5000, -400, -59_900, -3_599_600, -90_000_000].map(at)).toEqual([
     'in 29d',
     'in 1m',
@@ -27,7 +27,7 @@ it('a time is shown in whole units, which are not rounded up otherwise', () => {
   ])
 })
 
-it('no time is shown as a dash', () => {
+it('shows an absent time as a dash', () => {
   expect(relative(null, NOW)).toBe('-')
 })
 
@@ -56,7 +56,7 @@ async function table(columns: number | undefined, format: 'table' | 'json' = 'ta
   return text
 }
 
-it('a table on a terminal fits by cutting its longest texts, and no others', async () => {
+it('cuts only the longest texts of a table, so that the table fits on a terminal', async () => {
   const [title, first, second] = (await table(100)).trimEnd().split('\n')
   expect(first).toHaveLength(100)
   expect(first).toMatch(/^app\.localhost +aliases=x+… +i{36}$/)
@@ -64,12 +64,12 @@ it('a table on a terminal fits by cutting its longest texts, and no others', asy
   expect(title).toMatch(/^MOUNT +OPTIONS +ID$/)
 })
 
-it('a table on a narrow terminal keeps ten characters of each text, and each id', async () => {
+it('keeps ten characters of each text and the whole id on a narrow terminal', async () => {
   const lines = (await table(40)).trimEnd().split('\n')
   expect(lines[1]).toBe(`app.local…  aliases=x…  ${'i'.repeat(36)}`)
 })
 
-it('no text is cut in a pipe, and none in JSON', async () => {
+it('cuts no text in a pipe or in JSON', async () => {
   expect(await table(undefined)).toContain('x'.repeat(100))
   expect(await table(40, 'json')).toContain('x'.repeat(100))
 })

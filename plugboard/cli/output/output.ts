@@ -24,7 +24,7 @@ export interface OutputTerminal {
 export class Output {
   readonly #terminal: OutputTerminal
   readonly #format: OutputFormat
-  /** True when a table stands above what comes next. */
+  /** True after a table. Then a blank line comes before the next one. */
   #hasTable = false
 
   constructor(terminal: OutputTerminal, format: OutputFormat) {
@@ -36,7 +36,7 @@ export class Output {
     return this.#format
   }
 
-  /** Writes rows, or the text `none` instead of an empty table. */
+  /** Writes rows as a table. Without rows, writes the text `none`. */
   async rows<Row>(rows: readonly Row[], columns: readonly Column<Row>[], none: string): Promise<void> {
     if (this.#format !== 'table') return await this.#data(rows)
     if (rows.length === 0) return this.note(none)
@@ -77,7 +77,7 @@ export class Output {
     this.#terminal.out(`${line}\n`)
   }
 
-  /** A secret that is shown once: alone on the standard output, so that `x=$(plugboard …)` works. */
+  /** Writes a secret alone to the standard output, so that `x=$(plugboard …)` works. The note goes to the standard error. */
   async secret<Row>(whole: Row, secret: string, note: string): Promise<void> {
     if (this.#format !== 'table') return await this.#data(whole)
     this.#terminal.err(`${note}\n`)
@@ -88,7 +88,7 @@ export class Output {
     this.#terminal.err(`${line}\n`)
   }
 
-  /** One event of a stream: a line of JSON, a YAML document, or `line`. */
+  /** Writes one event of a stream: as a line of JSON, a YAML document, or `line`. */
   async event<Row>(whole: Row, line: string): Promise<void> {
     if (this.#format === 'yaml') this.#terminal.out('---\n')
     if (this.#format === 'json') this.#terminal.out(`${JSON.stringify(whole)}\n`)
@@ -136,13 +136,13 @@ function cellOf(value: string | number | null | undefined): string {
   return printable(String(value), '�')
 }
 
-/** The least number of characters that stay of a cut text. */
+/** The smallest number of characters of a cut text. */
 const MIN_CUT = 10
 
 const ellipsis = (text: string, width: number): string =>
   text.length <= width ? text : `${text.slice(0, width - 1).trimEnd()}…`
 
-/** `10m`, `1h 30m`, `7d`. */
+/** Returns `10m`, `1h 30m`, `7d`. */
 export function durationText(seconds: number): string {
   const units = [
     [86_400, 'd'],

@@ -1,8 +1,8 @@
-// The time since which a service has no line, as a text.
+// Renders the time since which a service has no line.
 
 import { relative } from './output.ts'
 
-/** `3m ago`, with the time of day in UTC; `before 02:41 …` when the service was not served at that moment already. */
+/** Returns `3m ago (2026-11-20 02:41:00Z)`; `before …` when the service had no line before that time either. */
 export function sinceText(
   { since, observed }: { readonly since: string; readonly observed: boolean },
   now: number,

@@ -60,7 +60,7 @@ describe('changeText', () => {
     )
   })
 
-  it('names a service, and falls back to the id where a row has no name', () => {
+  it('names a service, and uses the id for a row without a name', () => {
     const service = { before: { name: 'shop' }, after: { name: 'shop-eu' } }
     expect(changeText(change({ entity: 'service', ...service }))).toBe(
       'service shop updated: name shop → shop-eu',

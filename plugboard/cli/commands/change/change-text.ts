@@ -8,7 +8,7 @@ import { useOf } from '../../words.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
-/** Keys that every change touches, and keys that `mount` and `service` stand for. */
+/** Keys that every change modifies, and keys whose content is shown as `mount` and `service`. */
 const QUIET: ReadonlySet<string> = new Set([
   'version',
   'updatedAt',
@@ -18,7 +18,7 @@ const QUIET: ReadonlySet<string> = new Set([
   'host',
   'mountPath',
 ])
-/** Characters of one value. */
+/** Characters of one shown value. */
 const MAX_VALUE = 120
 /** Differences that one line shows. */
 const MAX_DIFFERENCES = 20

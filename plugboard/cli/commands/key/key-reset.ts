@@ -1,5 +1,5 @@
-// `plugboard key reset`: a new admin key for a Plugboard whose keys are lost. It needs no key, because it works on the
-// database itself: a person who can write to the database is its administrator anyway.
+// `plugboard key reset`: creates a new admin key when the keys of a Plugboard are lost. The command needs no key, because it writes
+// to the database directly. A person with access to the database has all rights anyway.
 
 import { relative } from 'node:path'
 import { silentLogger } from '@vera-stack/shared/log.ts'

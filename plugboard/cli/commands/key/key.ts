@@ -1,4 +1,4 @@
-// `plugboard key …` and `plugboard signing-key …`: credentials of people and programs, and the keys behind tokens.
+// `plugboard key` and `plugboard signing-key`: the API keys of people and programs, and the keys that sign tokens.
 
 import type { Command } from 'commander'
 import type { CreatedKeyBody, KeyBody, SigningKeyBody } from '../../../admin/api-types.ts'
@@ -55,7 +55,7 @@ export function defineKey(key: Command, context: CliContext): void {
     )
     .option(
       '--ttl <duration>',
-      'lifetime, such as 90d (default: until your own key expires, otherwise no end)',
+      'lifetime, such as 90d (default: the key expires with your own key, or never)',
     )
   examples(
     create,
@@ -109,7 +109,7 @@ export function defineKey(key: Command, context: CliContext): void {
   )
 }
 
-/** `shop-* at shop.example.com` */
+/** Returns the limits as a text, such as `shop-* at shop.example.com`. */
 function limitsOf({ limits }: KeyBody): string {
   if (limits === null) return ''
   return `${limits.services.join(' ') || 'none'} at ${limits.mounts.join(' ') || 'none'}`

@@ -1,5 +1,5 @@
-// The flags of `plugboard route add` and `set` for the options of a route, and the merge patch that they make. An option without
-// a flag is given as JSON or YAML. The server checks keys and values.
+// The flags of `plugboard route add` and `set` for the options of a route, and the merge patch that is built from them. The user
+// gives an option without a flag as JSON or YAML. The server checks keys and values.
 
 import { readFile } from 'node:fs/promises'
 import { parseDuration } from '@vera-stack/shared/settings/kind.ts'
@@ -12,7 +12,7 @@ import { keyValues } from '../key-values.ts'
 
 type JsonObject = Readonly<Record<string, unknown>>
 
-/** False: `--no-…`. */
+/** The values of the flags. False: the user gave the `--no-` form of the flag. */
 export interface RouteFlags {
   readonly stripMount?: boolean
   readonly tenantHeader?: string | false
@@ -34,7 +34,7 @@ export interface RouteFlags {
   readonly optionsFile?: string
 }
 
-/** Flags that change a part of an option and keep the rest of it. */
+/** Flags that change a part of an option. Other parts of the option stay. */
 const EDITING = [
   'allowIp',
   'denyIp',
@@ -205,7 +205,7 @@ async function readOptions(context: CliContext, file: string): Promise<JsonObjec
   throw new CliError(`--options-file: ${file} must contain an object of options`)
 }
 
-/** Leaves out undefined. Turns false into null, which resets the option to its default. */
+/** Returns the patch without undefined values. False becomes null, which sets the default of the option again. */
 function orNull<Given, Made>(flag: Given | false | undefined, make: (flag: Exclude<Given, false>) => Made) {
   if (flag === undefined) return undefined
   return flag === false ? null : make(flag as Exclude<Given, false>)

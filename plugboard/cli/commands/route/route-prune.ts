@@ -1,4 +1,4 @@
-// `plugboard route prune`: deletes routes that had no request for a while, after it has listed them.
+// `plugboard route prune`: lists the routes that had no request for a given time. With --yes, deletes them.
 
 import type { Command } from 'commander'
 import type { PrunedRoutesBody, RouteBody } from '../../../admin/api-types.ts'
@@ -16,7 +16,7 @@ interface PruneOptions {
 
 export function defineRoutePrune(command: Command, context: CliContext): void {
   command
-    .description('list the routes that had no request for a while; --yes deletes them')
+    .description('list the routes that had no request for a given time; --yes deletes them')
     .requiredOption(
       '--unused-for <duration>',
       'time without a request, 1h or more; only time in which a replica recorded requests counts',

@@ -1,4 +1,4 @@
-// `plugboard route test URL`: which route and service take a URL, what would happen to the request, and why it would fail.
+// `plugboard route test URL`: shows the route and the service for a URL, the outcome of a request, and the reason of a failure.
 
 import type { Command } from 'commander'
 import type { MatchBody, MatchLineBody } from '../../../admin/api-types.ts'
@@ -32,15 +32,13 @@ function healthText({ health, healthCheck }: MatchLineBody): string {
   return health === 'up' && healthCheck !== true ? 'connected, no health check' : health
 }
 
-// Not split at commas: a field may have them.
+// Values are not split at commas, because a field may contain commas.
 const collectFields = (value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value]
 
 export function defineRouteTest(route: Command, context: CliContext): void {
   const test = route
     .command('test <url>')
-    .description(
-      'show which route and service take a URL, and why a request for it would fail; sends no request',
-    )
+    .description('show the route and the service for a URL, and why a request would fail; sends no request')
     .option('-X, --method <method>', 'method of the request (default GET)')
     .option(
       '-H, --header <name: value>',
@@ -82,7 +80,7 @@ function urlOf(text: string): URL {
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     throw usageError(`"${text}" is not an http URL. Write it as http://app.localhost/api`)
   }
-  // Neither is part of a request line, and the output may be pasted elsewhere.
+  // A request line contains no user and no password, and a user may paste the output elsewhere.
   url.username = ''
   url.password = ''
   return url
@@ -133,12 +131,12 @@ function outcomeText(match: MatchBody): string {
   return `Plugboard responds with ${status}${what}${location === null ? '' : ` to ${location}`}`
 }
 
-/** True when the API key lacks `status:read`: the API then leaves out the lines, the outage and the last error. */
+/** True when the API key lacks `status:read`. Then the response has no lines, no outage and no last error. */
 function isHidden({ service, lines, outage }: MatchBody): boolean {
   return service !== null && lines.total === 0 && outage === null
 }
 
-/** Undefined when a telephone would get the request, or the route itself would respond. */
+/** Returns the problem; undefined when a telephone would receive the request, or Plugboard itself would respond. */
 function problemOf(match: MatchBody): string | undefined {
   const { route, response, service, lines } = match
   if (route === null) return `no route takes this URL${response?.code ? ` (${response.code})` : ''}`

@@ -18,7 +18,7 @@ import { defineRoutePrune } from './route-prune.ts'
 import { defineRouteTest } from './route-test.ts'
 import { claimOf, lastRequestOf } from './route-text.ts'
 
-/** The version and the id are in `route show` and in JSON: with them, a line would not fit in 100 characters. */
+/** The table has no version and no id, because a line must fit in 100 characters. `route show` and JSON have both. */
 const columns = (now: number): readonly Column<RouteBody>[] => [
   { title: 'mount', value: row => row.mount, canCut: true },
   { title: 'service', value: row => useOf(row.service), canCut: true },
@@ -170,7 +170,7 @@ async function setRoute(
   let ifMatch = call.options.ifMatch
   const before = async () => {
     const { body, etag } = await call.api.request<RouteBody>('GET', path)
-    // The patch is written only to the version that it was made from.
+    // The server applies the patch only to the version that the patch was made from.
     ifMatch ??= etag
     return body.options
   }
