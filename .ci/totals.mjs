@@ -1,5 +1,5 @@
-// Adds up the reports of the test runs. Plain JavaScript for any Node: it runs even when the install failed.
-// A failure outside the tests (install, lint, types) counts as one.
+// Adds up the reports of the test runs. Plain JavaScript for any Node, because it also runs when the install failed.
+// A failure outside of the tests (install, lint, types) counts as one failed test.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { join } from 'node:path'
 const [folder, status] = process.argv.slice(2)
 const reports = readdirSync(folder).map(file => JSON.parse(readFileSync(join(folder, file), 'utf8')))
 const sum = name => reports.reduce((total, report) => total + report[name], 0)
-// A file that cannot be loaded is a failed suite without a failed test.
+// A test file that cannot be loaded is a failed suite without a failed test.
 const broken = reports
   .flatMap(report => report.testResults)
   .filter(file => file.status === 'failed' && !file.assertionResults.some(test => test.status === 'failed'))

@@ -1,5 +1,5 @@
-// compose.cluster.yaml and its load balancer, held against the product: each address, port and period that one file
-// says and another one relies on. What the load balancer does with it: load-balancer.test.ts.
+// Compares compose.cluster.yaml and its load balancer with the product: the addresses, ports and times that must agree in
+// several files. load-balancer.test.ts runs the load balancer.
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ import { type Compose, readCompose, withDefaults } from './compose-file.ts'
 
 const BALANCER = join(import.meta.dirname, 'haproxy.cfg')
 const REPLICAS = ['plugboard-1', 'plugboard-2', 'plugboard-3']
-/** For what follows the drain at a stop: goodbyes, the admin port, the database. */
+/** The time for the last steps of a stop after the drain: closing tunnels, the admin port and the database. */
 const LAST_STEPS_MS = 5000
 
 const milliseconds = (written: string | undefined): number => {
@@ -39,7 +39,7 @@ describe('compose.cluster.yaml', () => {
     )
   })
 
-  it('has settings that Plugboard and Telephone take, each replica under its own name', () => {
+  it('has settings that Plugboard and Telephone accept, and a name for each replica', () => {
     for (const [name, config] of replicas) {
       expect(config.name).toBe(name)
       expect(new URL(config.peerUrl!).host).toBe(`${name}:${config.peerListen.port}`)
@@ -55,7 +55,7 @@ describe('compose.cluster.yaml', () => {
     expect(compose.services.proxy?.ports).toEqual([`4000:${port('bind')}`])
   })
 
-  it('balances over the ports of all replicas, and asks for readiness at their admin ports', () => {
+  it('balances over the ports of all replicas, and checks readiness at their admin ports', () => {
     const servers = [...balancer.matchAll(/^ {2}server (\S+) (\S+):(\d+) check port (\d+)$/gm)]
     expect(servers.map(([, name]) => name)).toEqual(REPLICAS)
     for (const [, name = '', host, publicPort, adminPort] of servers) {
@@ -67,7 +67,7 @@ describe('compose.cluster.yaml', () => {
       expect(allowedHosts(adminListen.host, adminHosts)).toContain(host)
   })
 
-  it('lets the load balancer say who the client is, and nobody else', () => {
+  it('accepts the client address from the load balancer only', () => {
     const { config: [front] = [] } = compose.networks?.front?.ipam ?? { config: [] }
     for (const { trustedProxies } of replicas.values()) expect(trustedProxies).toEqual([front?.subnet])
     const members = Object.entries(compose.services).filter(([, { networks }]) => networks?.includes('front'))
@@ -77,7 +77,7 @@ describe('compose.cluster.yaml', () => {
     )
   })
 
-  it('stops no faster than a drain takes, and drains no faster than the load balancer notices', () => {
+  it('gives a stop enough time to drain, and the load balancer enough time to notice', () => {
     const [, inter, , fall] = balancer.match(/default-server inter (\S+) fastinter (\S+) fall (\d+) /) ?? []
     for (const [name, { stopDelayMs, drainTimeoutMs }] of replicas) {
       expect(stopDelayMs).toBeGreaterThan(milliseconds(inter) * (Number(fall) + 1))

@@ -1,5 +1,5 @@
-// Reads as much of a compose file as ours use, for tests that hold it against the product and do by hand what
-// Docker would.
+// Reads the parts of a compose file that ours use, for tests that compare it with the product and perform the steps of Docker
+// themselves.
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -28,12 +28,12 @@ export interface Compose {
   readonly networks?: Record<string, ComposeNetwork | null>
 }
 
-/** `name`: of a file beside this one. */
+/** `name`: the name of a file beside this one. */
 export async function readCompose(name: string): Promise<Compose> {
   return parse(await readFile(join(import.meta.dirname, name), 'utf8'), { merge: true }) as Compose
 }
 
-/** `${NAME:-default}` as Compose reads it where nobody has set anything. */
+/** Replaces `${NAME:-default}` by the default, as Compose does when the variable is not set. */
 export function withDefaults(environment: Record<string, string> = {}): Record<string, string> {
   const filled = (text: string) => text.replaceAll(/\$\{\w+:-([^}]*)\}/g, '$1')
   return Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, filled(String(value))]))

@@ -1,10 +1,10 @@
-// Reads as much of a Dockerfile as ours use, for the test that does by hand what Docker would do.
+// Reads the parts of a Dockerfile that ours use, for the test that performs the steps of Docker itself.
 
 export interface DockerfileStage {
   readonly name: string | undefined
-  /** Sources from the build context, as written. */
+  /** Source paths in the build context, as in the file. */
   readonly contextCopies: { readonly source: string; readonly target: string }[]
-  /** From another stage. */
+  /** The stage that the files come from. */
   readonly stageCopies: { readonly source: string; readonly target: string }[]
   readonly runs: string[]
   readonly env: Record<string, string>
@@ -15,7 +15,7 @@ export interface DockerfileStage {
   healthcheck: string[]
 }
 
-/** The stages in order; the last one is the image. Throws on an instruction that it does not know. */
+/** Returns the stages in order. The last one is the image. Throws for an unknown instruction. */
 export function parseDockerfile(text: string): DockerfileStage[] {
   const stages: DockerfileStage[] = []
   const lines = text
@@ -89,6 +89,6 @@ function apply(stage: DockerfileStage, instruction: string, rest: string, line: 
     case 'VOLUME':
       return
     default:
-      throw new Error(`an instruction that the test does not know: ${line}`)
+      throw new Error(`unknown instruction: ${line}`)
   }
 }

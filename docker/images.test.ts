@@ -1,5 +1,5 @@
-// There is no Docker engine where tests run, so this does by hand what Docker would: puts each image's files into
-// an empty folder outside the repository, as its Dockerfile says, and runs what the compose files say there.
+// Tests run without a Docker engine, so this file performs the steps of Docker: it copies the files of each image into an empty
+// folder outside of the repository, as its Dockerfile describes, and runs the commands of the compose files there.
 
 import { execFile } from 'node:child_process'
 import { cp, mkdir, readFile, stat } from 'node:fs/promises'
@@ -74,7 +74,7 @@ describe('Dockerfiles', () => {
     },
   )
 
-  it('leave out of the context what must not get into an image', async () => {
+  it('exclude files from the context that must not be in an image', async () => {
     const ignored = (await readFile(join(ROOT, '.dockerignore'), 'utf8')).split('\n')
     expect(ignored).toEqual(expect.arrayContaining(['.git', 'data', '**/node_modules', '**/dist']))
   })
@@ -99,7 +99,7 @@ describe.each(['compose.yaml', 'compose.quickstart.yaml', 'compose.cluster.yaml'
   })
 })
 
-describe('what the images run, by hand', () => {
+describe('the commands of the images, without Docker', () => {
   const processes = new Processes()
   let database: TestDatabase
   let ports: Record<'public' | 'admin' | 'app', number>
@@ -114,7 +114,7 @@ describe('what the images run, by hand', () => {
     await database.drop()
   })
 
-  /** Addresses and folders of the containers become those of this test. */
+  /** Replaces the addresses and folders of the containers by those of this test. */
   const here = (text: string) =>
     text
       .replace(/^postgres:.*$/, database.url)
@@ -148,7 +148,7 @@ describe('what the images run, by hand', () => {
       env: cleanEnvironment({
         PATH: `${dirname(execPath)}:${process.env.PATH}`,
         ...(image === images.get('plugboard') ? listen : {}),
-        // Containers have PID namespaces of their own. Here, other processes of the machine must not count.
+        // A container has its own PID namespace. Here, a scope excludes other processes of the machine.
         VERA_STATUS_SCOPE: `images-${process.pid}`,
         ...Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, here(value)])),
       }),
@@ -174,7 +174,7 @@ describe('what the images run, by hand', () => {
     )
   }
 
-  it('serves an app beside its Telephone, as compose.yaml says', async () => {
+  it('serves an app beside its Telephone, as compose.yaml describes', async () => {
     const { services } = await readCompose('compose.yaml')
     const plugboard = images.get('plugboard')!
     const telephone = images.get('telephone')!
@@ -186,7 +186,7 @@ describe('what the images run, by hand', () => {
     expect((await token.exited).code, token.output).toBe(0)
 
     const app = start('app', undefined, services.app!)
-    // It has no handler for signals, as many apps.
+    // Like many apps, it has no handler for signals.
     app.expectedExitCodes = [-1]
     start('telephone', telephone, services.telephone!)
     await healthy('telephone', telephone, services.telephone!)
@@ -196,29 +196,29 @@ describe('what the images run, by hand', () => {
     })
     expect(response.text).toBe('hello from the app\n')
 
-    // An outage of Plugboard marks Plugboard as unhealthy, and no application.
+    // An outage of Plugboard marks only Plugboard as unhealthy, not the application.
     await server.stop()
     expect((await healthOf('plugboard', plugboard, services.plugboard!)).code).toBe(1)
     expect((await healthOf('telephone', telephone, services.telephone!)).code).toBe(0)
   })
 })
 
-describe('the quick start, by hand', () => {
+describe('the quick start, without Docker', () => {
   const [oldest] = findOlderNodes()
 
-  it('serves the welcome app as compose.quickstart.yaml says', () => servesTheWelcomeApp(execPath))
-  it.skipIf(oldest === undefined)('does so on the oldest Node that is supported, where there is one', () =>
+  it('serves the welcome app as compose.quickstart.yaml describes', () => servesTheWelcomeApp(execPath))
+  it.skipIf(oldest === undefined)('serves it on the oldest supported Node, when it is installed', () =>
     servesTheWelcomeApp(oldest!.path),
   )
 
-  /** The Telephone that `dev` starts runs on the same Node. */
+  /** The Telephone that `dev` starts, which runs on the same Node. */
   async function servesTheWelcomeApp(node: string): Promise<void> {
     const processes = new Processes()
     const { services } = await readCompose('compose.quickstart.yaml')
     const image = images.get('plugboard')!
     const { environment = {} } = services.plugboard!
     const [port, adminPort] = [await freePort(), await freePort()]
-    // Docker connects to an address of the container, not to its loopback.
+    // Docker connects to the address of the container, not to its loopback.
     const address = networkAddress()?.replace(/^\[|\]$/g, '') ?? '127.0.0.1'
     try {
       processes.start({

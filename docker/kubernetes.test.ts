@@ -1,5 +1,5 @@
-// The Kubernetes example, held against the product: settings that it takes, ports, probes and periods that fit each
-// other, names that lead somewhere. There is no cluster where tests run.
+// Compares the Kubernetes example with the product: valid settings; ports, probes and times that agree; names that exist.
+// Tests run without a Kubernetes cluster.
 
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -13,7 +13,7 @@ import { loadTelephoneConfig, type TelephoneConfig } from '../telephone/config.t
 import { parseDockerfile } from './dockerfile.ts'
 
 const FOLDER = join(import.meta.dirname, 'kubernetes')
-/** For what follows the drain at a stop: goodbyes, the admin port, the database. */
+/** The time for the last steps of a stop after the drain: closing tunnels, the admin port and the database. */
 const LAST_STEPS_SECONDS = 5
 
 interface Variable {
@@ -55,7 +55,7 @@ interface PodTemplate {
   }
 }
 
-/** As much of any object as is looked at here. */
+/** The parts of an object that these tests check. */
 interface Manifest {
   readonly apiVersion: string
   readonly kind: string
@@ -80,7 +80,7 @@ async function read(file: string): Promise<Manifest[]> {
   return (documents as { toJS(): unknown }[]).map(document => document.toJS() as Manifest)
 }
 
-/** What the kubelet would set in a pod called `<name>-0` of the namespace `default`. */
+/** Returns the variables that the kubelet would set in the pod `<name>-0` of the namespace `default`. */
 function environmentOf(variables: readonly Variable[], secrets: Record<string, string>, pod: string) {
   const fields: Record<string, string> = { 'metadata.name': pod, 'metadata.namespace': 'default' }
   const env: Record<string, string> = {}
@@ -124,7 +124,7 @@ describe('plugboard.yaml', () => {
   })
   afterAll(() => rm(folder, { recursive: true }))
 
-  it('has settings that Plugboard takes', () => {
+  it('has settings that Plugboard accepts', () => {
     expect(config.name).toBe('plugboard-0')
     expect(config.clusterSecret).toBeDefined()
     expect(config.data).toBe(mountOf(container, 'data'))
@@ -140,7 +140,7 @@ describe('plugboard.yaml', () => {
       ['admin', adminListen.port],
       ['peer', peerListen.port],
     ])
-    // Probes come from outside of the pod's loopback.
+    // Probes do not come from the loopback of the pod.
     expect(adminListen.host).toBeUndefined()
     for (const { kind, spec } of manifests) {
       if (kind === 'Service') {
@@ -151,21 +151,21 @@ describe('plugboard.yaml', () => {
     expect(ruled).toEqual(['public', 'peer'])
   })
 
-  it('finds replicas, and tells telephones of them, by the headless service', () => {
+  it('uses the headless service to find replicas, and for the URLs that Telephones receive', () => {
     const headless = only('StatefulSet').spec.serviceName!
     const service = only('Service', headless)
     expect(service.spec.clusterIP).toBe('None')
     const ports = new Map(service.spec.ports?.map(({ name, port }) => [name, port]))
     expect(config.peerDns).toBe(`${headless}:${ports.get('peer')}`)
-    // A headless service forwards nothing: what is dialled is the pod's own port.
+    // A headless service does not map ports, so the dialled port is the port of the pod.
     for (const [name, port] of ports) expect(port).toBe(portNumbers().get(name))
     const { host } = new URL(config.telephoneUrl!)
     expect(host).toBe(`plugboard-0.${headless}.default.svc:${ports.get('public')}`)
-    // One address for both ways of finding: DNS gives the pod's, and so does the default.
+    // Both ways to find a replica must give the same address. DNS gives the address of the pod, and so does the default.
     expect(config.peerUrl).toBeUndefined()
   })
 
-  it('asks the probes under a Host that the admin port answers to', () => {
+  it('sends probes with a Host that the admin port accepts', () => {
     for (const [probe, path] of [
       [container.livenessProbe, '/livez'],
       [container.readinessProbe, '/readyz'],
@@ -177,7 +177,7 @@ describe('plugboard.yaml', () => {
     }
   })
 
-  it('selects the pods that it makes', () => {
+  it('selects the pods that it creates', () => {
     const { labels } = pod.metadata
     const { selector } = only('StatefulSet').spec
     expect(selector).toEqual({ matchLabels: labels })
@@ -186,13 +186,13 @@ describe('plugboard.yaml', () => {
     for (const { kind, spec } of manifests) if (kind === 'Service') expect(spec.selector).toEqual(labels)
   })
 
-  it('kills no replica that still drains', () => {
+  it('gives a replica enough time to drain', () => {
     const leavingMs = Math.max(config.stopDelayMs, Math.min(LEAVE_MS, config.drainTimeoutMs))
     const graceSeconds = (leavingMs + config.drainTimeoutMs) / 1000 + LAST_STEPS_SECONDS
     expect(pod.spec.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(graceSeconds)
   })
 
-  it('runs the image without root, with its data where the image expects it', async () => {
+  it('runs the image without root, with its data in the folder that the image expects', async () => {
     const image = parseDockerfile(await readFile(join(FOLDER, '../plugboard.Dockerfile'), 'utf8')).at(-1)!
     expect(image.env.PLUGBOARD_DATA).toBe(config.data)
     expect(pod.spec.securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 1000 })
@@ -213,7 +213,7 @@ describe('app.yaml', () => {
     config = loadTelephoneConfig({ env: environmentOf(telephone.env!, {}, 'app-0') }).values
   })
 
-  it('has settings that Telephone takes, and leads to the service of plugboard.yaml', async () => {
+  it('has settings that Telephone accepts, and dials the service of plugboard.yaml', async () => {
     const service = (await read('plugboard.yaml')).find(
       ({ kind, metadata }) => kind === 'Service' && metadata.name === 'plugboard',
     )!
@@ -229,12 +229,12 @@ describe('app.yaml', () => {
     expect(telephone.livenessProbe?.exec?.command).toEqual(image.healthcheck)
   })
 
-  it('leaves the pod ready during an outage of Plugboard', () => {
+  it('keeps the pod ready during an outage of Plugboard', () => {
     expect(telephone.readinessProbe).toBeUndefined()
     expect(telephone.livenessProbe?.exec?.command).toContain('--container')
   })
 
-  it('keeps the app until its Telephone has drained', () => {
+  it('stops the app after its Telephone has drained', () => {
     const [, seconds] = app.lifecycle!.preStop.exec.command
     const drainSeconds = config.drainTimeoutMs / 1000
     expect(Number(seconds)).toBeGreaterThan(drainSeconds)

@@ -1,5 +1,5 @@
-// HAProxy with the file of compose.cluster.yaml before three replicas, where it is installed: a replica that stops
-// and comes back costs no request of any method, no stream and no tunnel that goes through it.
+// Runs HAProxy with the file of compose.cluster.yaml before three replicas, when HAProxy is installed. A replica that stops and
+// starts again breaks no request of any method, no stream and no tunnel that goes through HAProxy.
 
 import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -17,11 +17,11 @@ import { HOST, SERVICE } from '../test/support/programs/stack.ts'
 import { TelephoneProcess } from '../test/support/programs/telephone-process.ts'
 
 const CONFIG = join(import.meta.dirname, 'haproxy.cfg')
-/** A line each tenth of a second, for six seconds. */
+/** A stream of one line every tenth of a second, for six seconds. */
 const LONG = '/ndjson?count=60&intervalMs=100'
 const program = findProgram('haproxy')
 
-describe.skipIf(program === undefined)('haproxy.cfg, where HAProxy is installed', () => {
+describe.skipIf(program === undefined)('haproxy.cfg, with HAProxy installed', () => {
   const cluster = new ClusterStack({
     replicaArgs: ['--trusted-proxies', '127.0.0.1', '--stop-delay', '4s'],
   })
@@ -34,9 +34,9 @@ describe.skipIf(program === undefined)('haproxy.cfg, where HAProxy is installed'
     const config = join(cluster.folder, 'haproxy.cfg')
     await writeFile(config, here(await readFile(CONFIG, 'utf8')))
     const child = cluster.processes.start({ name: 'haproxy', command: program!, args: ['-db', '-f', config] })
-    // With a signal it ends as its system ends a process.
+    // After a signal, HAProxy exits with the code for that signal.
     child.expectedExitCodes = [0, 143, -1]
-    // Through the load balancer alone: what a telephone outside of its network sees.
+    // This Telephone uses only the load balancer, like a Telephone outside of its network.
     TelephoneProcess.launch({
       processes: cluster.processes,
       plugboard: cluster.replicas[0]!,
@@ -52,12 +52,12 @@ describe.skipIf(program === undefined)('haproxy.cfg, where HAProxy is installed'
     )
   })
   afterAll(async () => {
-    // Together: each of them takes its time of notice.
+    // In parallel, because each stop takes the time that the load balancer needs to notice.
     await Promise.all(cluster.replicas.map(({ child }) => child.stop()))
     await cluster.stop()
   })
 
-  /** The containers' addresses become those of this test. */
+  /** Replaces the addresses of the containers by those of this test. */
   const here = (text: string) =>
     cluster.places.reduce(
       (config, place, index) =>
@@ -68,11 +68,11 @@ describe.skipIf(program === undefined)('haproxy.cfg, where HAProxy is installed'
       text.replace('bind :4000', `bind 127.0.0.1:${port}`),
     )
 
-  it('is valid as it stands', async () => {
+  it('is a valid configuration', async () => {
     await promisify(execFile)(program!, ['-c', '-f', CONFIG])
   })
 
-  it('says who the client is, whatever the client says', async () => {
+  it('sets the address of the client, and removes forged header fields', async () => {
     const headers = {
       'x-forwarded-for': '192.0.2.1',
       'x-forwarded-host': 'evil.example',
@@ -83,10 +83,10 @@ describe.skipIf(program === undefined)('haproxy.cfg, where HAProxy is installed'
     expect(response.text).not.toMatch(/192\.0\.2\.1|evil\.example/)
   })
 
-  it('loses nothing when a replica stops politely and comes back', async () => {
+  it('loses no request and no stream when a replica drains, stops and starts again', async () => {
     const posts = new PostLoop(port)
     await posts.successes(50)
-    // On all replicas, by the load balancer's choice; they outlast the time of notice.
+    // The load balancer spreads the streams over all replicas. They are longer than the time that it needs to notice the stop.
     const streams = Array.from({ length: 6 }, () => openRequest({ port, host: HOST, path: LONG }).response)
     const heads = await Promise.all(streams)
     await cluster.replicas[0]!.child.stop()
@@ -100,7 +100,7 @@ describe.skipIf(program === undefined)('haproxy.cfg, where HAProxy is installed'
   })
 })
 
-/** POSTs one after the other from four clients that keep their connections: nobody may send these twice. */
+/** Sends POSTs one after the other from four clients that keep their connections. A proxy must not repeat them. */
 class PostLoop {
   readonly #outcomes = new Map<number | string, number>()
   readonly #agent = new Agent({ keepAlive: true })
@@ -118,7 +118,7 @@ class PostLoop {
 
   async successes(count: number): Promise<void> {
     const wanted = (this.#outcomes.get(200) ?? 0) + count
-    await eventually(`${count} more answers`, () => (this.#outcomes.get(200) ?? 0) >= wanted || undefined)
+    await eventually(`${count} more responses`, () => (this.#outcomes.get(200) ?? 0) >= wanted || undefined)
   }
 
   async stop(): Promise<Map<number | string, number>> {

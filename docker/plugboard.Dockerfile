@@ -1,6 +1,6 @@
 # Plugboard as an image: docker build -f docker/plugboard.Dockerfile -t plugboard .
-# The bundle needs no packages. The embedded Postgres comes along for those who give it no DATABASE_URL, and a
-# Telephone for `plugboard dev`, which starts one beside itself.
+# The bundle needs no packages. The image contains the embedded Postgres, which runs when DATABASE_URL is not set, and a
+# Telephone, which `plugboard dev` starts.
 
 ARG NODE_IMAGE=node:26.10.0-bookworm-slim
 
@@ -15,7 +15,7 @@ COPY . .
 RUN npm run build
 
 FROM ${NODE_IMAGE}
-# Volumes take their owner from here.
+# A new volume gets the owner of this folder.
 RUN mkdir /data /tokens && chown node:node /data /tokens
 WORKDIR /app
 COPY --from=build /src/plugboard/dist ./
@@ -25,9 +25,9 @@ USER node
 VOLUME /data
 ENV NODE_ENV=production
 ENV PLUGBOARD_DATA=/data
-# 4000: clients and telephones. 4001: admin API, on loopback unless PLUGBOARD_ADMIN_LISTEN says otherwise.
+# 4000: clients and Telephones. 4001: admin API, on loopback by default (PLUGBOARD_ADMIN_LISTEN).
 EXPOSE 4000 4001
-# Asks the process of this container only. Healthy means ready: the other services of a compose file wait for that.
+# Checks the process of this container only. Healthy means ready, because other services of a compose file wait for it.
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 CMD ["node", "main.js", "doctor", "--container"]
 ENTRYPOINT ["node", "main.js"]
 CMD ["start"]

@@ -14,13 +14,13 @@ COPY . .
 RUN npm run build
 
 FROM ${NODE_IMAGE}
-# The token's file is written to when the token is renewed.
+# The Telephone writes a renewed token to its file.
 RUN mkdir /tokens && chown node:node /tokens
 WORKDIR /app
 COPY --from=build /src/telephone/dist ./
 USER node
 ENV NODE_ENV=production
-# Asks the process of this container only. An outage of Plugboard must not mark the application beside it as unhealthy.
+# Checks the process of this container only. An outage of Plugboard must not mark the application beside it as unhealthy.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 CMD ["node", "main.js", "check", "--container"]
 ENTRYPOINT ["node", "main.js"]
 CMD ["start"]

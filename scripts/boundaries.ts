@@ -1,7 +1,8 @@
-// Writes the direction of imports into biome.json. One table says which rooms and libraries the files of a room may import;
+// Writes the direction of imports into biome.json. One table lists the rooms and libraries that the files of a room may import;
 // each room becomes one lint rule for its files and one for each level of its subfolders, because the rules of Biome compare
 // the text of an import, and `../` means another folder on each level. Run it with `npm run boundaries` after a change of the
-// table. test/support/repository/boundaries.integration.test.ts checks that biome.json is up to date, and that each rule can fail.
+// table. test/support/repository/boundaries.integration.test.ts checks that biome.json is up to date, and that each rule can
+// fail.
 
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -12,7 +13,7 @@ interface Room {
   /** Further folders or files that its files may import, as paths from the root of the repository. */
   readonly imports: readonly string[]
   readonly libraries: readonly string[]
-  /** How many levels of folders are inside of it. */
+  /** The number of folder levels inside of it. */
   readonly depth: number
   readonly message: string
 }
@@ -67,7 +68,7 @@ export const ROOMS: readonly Room[] = [
     depth: 3,
     message: 'telephone/ builds on shared/, Node, commander and ws alone.',
   },
-  // A folder without a row of its own: it may import no library and no other room.
+  // A folder without its own row may import no library and no other room.
   plugboardRoom('*', [], []),
   plugboardRoom('common', [], []),
   plugboardRoom('database', ['common'], ['drizzle-orm', 'drizzle-orm/**', 'pg', 'zod'], 2),
@@ -108,7 +109,7 @@ export const ROOMS: readonly Room[] = [
       ...ROOT_FILES,
       'package.json',
       'node-version.ts',
-      // Types alone: plugboard/admin/api-types.test.ts checks that the file has no code.
+      // Only types: plugboard/admin/api-types.test.ts checks that the file has no code.
       'admin/api-types.ts',
       'dev',
       'replica',
@@ -129,7 +130,7 @@ interface Override {
   readonly patterns: readonly { readonly group: readonly string[]; readonly message: string }[]
 }
 
-/** The rule for the files of a room that are `level` folders beneath it. */
+/** Returns the rule for the files that are `level` folders beneath a room. */
 function ruleOf({ folder, imports, libraries, message }: Room, level: number): Override {
   const up = '../'.repeat(level)
   const outside = `${up}../`
@@ -145,7 +146,7 @@ function ruleOf({ folder, imports, libraries, message }: Room, level: number): O
         group: [
           '**',
           '!./**',
-          // Its own room, above the file.
+          // The folders of the room itself, above the file.
           ...(level > 0 ? ['!../**', `${outside}**`] : []),
           ...granted,
           ...libraries.map(library => `!${library}`),
@@ -210,7 +211,7 @@ const EXCEPTIONS: readonly Override[] = [
 
 const BEGIN = '    { "includes": ["scripts/boundaries.ts"] },\n'
 
-/** `biome.json` with the rules of the table in the place of those that it holds. */
+/** Returns the text of `biome.json` with its rules replaced by those of the table. */
 export function withBoundaries(config: string): string {
   const at = config.indexOf(BEGIN)
   if (at === -1) throw new Error(`biome.json has no line ${BEGIN.trim()}, after which the rules begin`)

@@ -1,6 +1,6 @@
-// `npm run build`: what is published and what goes into the images. Bundles plugboard/dist and telephone/dist
-// with the workspace's and the libraries' code inlined, so that they run on Node 22.21 or 24.9 and newer, with nothing to
-// install; next to them the files that the code reads, source maps, a package.json, a README and the licences of the inlined code.
+// `npm run build`: builds plugboard/dist and telephone/dist for the packages and the images. The bundles contain the code of
+// the workspace and of the libraries, so that they run on Node 22.21 or 24.9 and newer without an install. Beside them are
+// the files that the code reads, source maps, a package.json, a README and the licences of the inlined code.
 
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { isBuiltin } from 'node:module'
@@ -13,7 +13,7 @@ import { packagedFiles } from './packaged-files.ts'
 const ROOT = join(import.meta.dirname, '../..')
 /**
  * `--out FOLDER`: builds FOLDER/plugboard and FOLDER/telephone instead, so that tests do not disturb each other.
- * `--no-types`: leaves out the types of the library, which take longer than all the rest.
+ * `--no-types`: omits the types of the library, which take longer than the rest of the build.
  */
 const { values } = parseArgs({
   options: { out: { type: 'string' }, types: { type: 'boolean', default: true } },
@@ -24,11 +24,11 @@ interface Bundle {
   readonly package: 'plugboard' | 'telephone'
   /** Output name → source file. */
   readonly entries: Readonly<Record<string, string>>
-  /** Folders and files the code reads at run time: name in dist → path in the repository. */
+  /** Folders and files that the code reads at run time: name in dist → path in the repository. */
   readonly files: Readonly<Record<string, string>>
-  /** Imported at run time if they are there; everything else must be inlined. */
+  /** Optional packages, which are imported at run time. All other packages must be inlined. */
   readonly external: readonly RegExp[]
-  /** Entries that are imported by others, and so need declarations. */
+  /** Entries that applications import. They need declarations. */
   readonly library: readonly string[]
 }
 
@@ -64,7 +64,10 @@ interface Manifest {
   readonly optionalDependencies?: Readonly<Record<string, string>>
 }
 
-/** The supported range of Node stands in the root alone: npm warns of `engines` of a workspace, but ignores `onFail`. */
+/**
+ * The supported range of Node is only in the root package.json: npm ignores `onFail` of a workspace, and only warns of
+ * `engines`.
+ */
 interface RootManifest {
   readonly devEngines: { readonly runtime: { readonly version: string } }
   readonly repository?: object
@@ -151,7 +154,7 @@ async function writeDeclarations({ package: name, entries, library }: Bundle, fo
   }
 }
 
-/** An import that is neither Node's own nor meant to stay would only fail on somebody else's machine. */
+/** Throws for an import that is neither from Node nor an optional package: it would fail only on the machine of a user. */
 function checkImports(bundle: Bundle, chunks: readonly OutputChunk[]): void {
   const own = new Set(chunks.map(chunk => chunk.fileName))
   for (const chunk of chunks) {
@@ -174,7 +177,7 @@ async function manifestOf(bundle: Bundle): Promise<string> {
     ...(bundle.library.includes('index') ? { '.': { types: './index.d.ts', default: './index.js' } } : {}),
     './package.json': './package.json',
   }
-  // What was inlined is no dependency any more.
+  // Inlined packages are not dependencies any more.
   const dependencies = Object.fromEntries(
     Object.entries(source.dependencies).filter(([name]) =>
       bundle.external.some(pattern => pattern.test(name)),
@@ -196,7 +199,7 @@ async function manifestOf(bundle: Bundle): Promise<string> {
   return `${JSON.stringify(manifest, null, 2)}\n`
 }
 
-/** The licence texts of all packages whose code was inlined, as those licences ask for. */
+/** Returns the licence texts of all inlined packages, which their licences require. */
 async function licencesOf(chunks: readonly OutputChunk[]): Promise<string> {
   const folders = new Set<string>()
   for (const id of chunks.flatMap(chunk => chunk.moduleIds)) {

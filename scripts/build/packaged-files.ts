@@ -1,7 +1,7 @@
-// Code finds the files it reads at run time by `new URL('<path>', import.meta.url)`. In a bundle that URL is the
-// bundle's, so the path is replaced by where the build puts the file. A path that the build does not know, or
-// another use of the module's own place, stops the build: it would break on somebody else's machine only.
-// `createRequire(import.meta.url)` finds installed packages, from a bundle's folder as well as from a source's.
+// Replaces the paths of files that the code reads at run time by `new URL('<path>', import.meta.url)`. In a bundle, that URL
+// is the URL of the bundle, so the new path is the one to which the build copies the file. An unknown path, or another use of
+// the module's URL, fails the build, because it would fail only on the machine of a user. `createRequire(import.meta.url)` is
+// allowed: it finds installed packages from the folder of a bundle too.
 
 import { isAbsolute, posix, relative } from 'node:path'
 import type { Plugin } from 'rolldown'
@@ -15,12 +15,14 @@ export function packagedFiles(root: string, files: Readonly<Record<string, strin
   return {
     name: 'packaged-files',
     transform(code, id) {
-      // The bundler's own modules have ids that are no paths.
+      // Ids of modules that the bundler creates are not paths.
       if (!isAbsolute(id)) return null
       const module = relative(root, id).replaceAll('\\', '/')
       if (module.startsWith('..') || module.includes('node_modules/')) return null
       if (OTHER_USES.test(code.replace(URL_OF_MODULE, '').replace(REQUIRE_OF_MODULE, ''))) {
-        throw new Error(`${module} uses its own place other than by new URL('…', import.meta.url)`)
+        throw new Error(
+          `${module} uses import.meta.url, which is allowed only in new URL('…', import.meta.url)`,
+        )
       }
       const replaced = code.replace(URL_OF_MODULE, (_, quote: string, path: string) => {
         const wanted = posix.join(posix.dirname(module), path)

@@ -1,5 +1,5 @@
-// The packages as they would be published: packed, installed into an empty project, and used there on each supported
-// version of Node that this machine has. Nothing is fetched: the binaries of the embedded Postgres stay out.
+// Tests the packages as they are published: packed, installed into an empty project, and used there on each supported version
+// of Node that this machine has. The install downloads no package, because the binaries of the embedded Postgres are omitted.
 
 import { execFile } from 'node:child_process'
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
@@ -65,7 +65,7 @@ describe.each(['plugboard', 'telephone'])('the package of %s', name => {
     expect(unexpected).toEqual([])
   })
 
-  it('describes itself, and its source cannot be published in its place', async () => {
+  it('has a description, and its source folder cannot be published by mistake', async () => {
     const [source, published] = await Promise.all(
       [join(ROOT, name), join(folder, 'bundles', name)].map(
         async path =>
@@ -104,7 +104,10 @@ describe.each([{ path: execPath, major: Number(versions.node.split('.', 1)[0]) }
   },
 )
 
-/** All that the declarations of the library may declare. A further name is a promise to its users: add it on purpose. */
+/**
+ * All names that the declarations of the library may have. A further name is a promise to its users, so add it on purpose
+ * only.
+ */
 const PUBLIC_NAMES = [
   'AnnouncedService',
   'BackendCauseCode',
@@ -131,7 +134,7 @@ const PUBLIC_NAMES = [
   'resolveTenant',
 ]
 
-it('the types of the library are the public ones alone, and all of them are exported', async () => {
+it('the library declares only its public types, and exports all of them', async () => {
   const text = await readFile(join(folder, 'bundles/telephone/index.d.ts'), 'utf8')
   const declared = text.matchAll(
     /^(?:export )?(?:declare )?(?:abstract )?(?:class|const|enum|function|interface|let|namespace|type|var) (\w+)/gm,
@@ -144,7 +147,7 @@ it('the types of the library are the public ones alone, and all of them are expo
   expect([...lists.map(name => name.trim()), ...inPlace].sort()).toEqual(PUBLIC_NAMES)
 })
 
-it('the library has types that a strict project can use without ours', async () => {
+it('a strict project can use the types of the library without our sources', async () => {
   await mkdir(join(project, 'node_modules/@types'), { recursive: true })
   for (const name of ['@types/node', 'undici-types']) {
     await symlink(join(ROOT, 'node_modules', name), join(project, 'node_modules', name))

@@ -1,5 +1,5 @@
-// Documents must agree with the repository: generated tables are current, links and anchors lead somewhere, named
-// files exist, and shown commands can be typed.
+// Documents must agree with the repository: generated tables are up to date, and links, anchors, named files and shown commands
+// exist.
 
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join, normalize } from 'node:path'
@@ -23,7 +23,7 @@ for (const name of new Set(DOCUMENTS.flatMap(file => commandsIn(read(file))).map
 
 describe('generated tables', () => {
   it.each(GENERATED_TABLES.map(table => [`${table.document}: ${table.marker}`, table] as const))(
-    '%s is as in the code (else: npm run docs)',
+    '%s is up to date (else: npm run docs)',
     (_, table) => {
       const document = read(table.document)
       expect(document).toBe(withTable(document, table))
@@ -129,7 +129,7 @@ function filesBeneath(folder: string): string[] {
     .map(path => join(folder, path))
 }
 
-/** Returns the targets of links, without those in code and those that lead to other sites. */
+/** Returns the targets of links, except links in code and links to other sites. */
 function linksIn(text: string): string[] {
   const prose = withoutCode(text).replace(/`[^`\n]*`/g, '')
   const links = [...prose.matchAll(/\]\(([^)\s]+)\)|^\[[^\]\n]+\]: (\S+)/gm)]
@@ -146,7 +146,7 @@ function leads(document: string, target: string): boolean {
   return anchor === undefined || anchorsOf(read(file)).includes(anchor)
 }
 
-/** Returns the anchors that a forge makes of the headings: the second one of a name ends with -1. */
+/** Returns the anchors of the headings, as a forge creates them: the second heading with the same text ends with -1. */
 function anchorsOf(text: string): string[] {
   const seen = new Map<string, number>()
   return [...withoutCode(text).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => {

@@ -1,5 +1,5 @@
-// The tables in documents that are generated from code. Each one stands between two markers, `<!-- name -->` and
-// `<!-- /name -->`. `npm run docs` writes them, and a test fails when one of them is stale.
+// The tables in documents that are generated from code. Each table is between two markers, `<!-- name -->` and `<!-- /name
+// -->`. `npm run docs` writes the tables, and a test fails when a table is out of date.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
