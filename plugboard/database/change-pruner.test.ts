@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { ChangePruner } from './change-pruner.ts'
 
-it('prunes every hour, whatever one look came to, until it is stopped', async () => {
+it('prunes every hour until it is stopped, also after a run that failed', async () => {
   const clock = new ManualClock()
   const asked: number[] = []
   const changes = {

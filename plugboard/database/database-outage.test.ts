@@ -43,7 +43,7 @@ describe('the description of an outage', () => {
     })
   })
 
-  it('is the message of a StartupError, which lasts', () => {
+  it('is the message of a StartupError, and is permanent', () => {
     const text = 'The schema lacks 2 migrations.'
     expect(describeOutage(new StartupError(text), PLACE)).toMatchObject({ permanent: true, text })
   })

@@ -19,7 +19,7 @@ it.each([
 })
 
 it.each(['postgres://u:secret@db.test:5433/x', 'postgres://u:p@/x?host=/run/postgresql'])(
-  '%s can be used',
+  'accepts %s',
   url => {
     expect(() => checkDatabaseUrl(url)).not.toThrow()
   },

@@ -1,4 +1,4 @@
-// What callers see when Postgres is away, slow or silent: one code, in time, and no secret in the message.
+// The errors of callers when Postgres is down, slow or silent: one code, in time, and no secret in the message.
 
 import type { AddressInfo } from 'node:net'
 import { createServer, type Server, type Socket } from 'node:net'
@@ -29,7 +29,7 @@ function opened(
   return database
 }
 
-/** A server that takes connections and says nothing. */
+/** Starts a server that accepts connections and sends no byte. */
 async function silentServer(): Promise<string> {
   const sockets = new Set<Socket>()
   const server: Server = createServer(socket => {
@@ -46,7 +46,7 @@ async function silentServer(): Promise<string> {
 
 const unavailable = { name: 'VeraError', code: 'database_unavailable', cause: expect.any(Error) }
 
-test('nobody listens', async () => {
+test('a server that does not run is unavailable', async () => {
   for (const url of [
     'postgres://u@127.0.0.1:1/d',
     'postgres://u@localhost:1/d',
@@ -59,19 +59,19 @@ test('nobody listens', async () => {
   }
 })
 
-test('a server that never answers', async () => {
+test('a server that never responds is unavailable', async () => {
   const database = opened(await silentServer(), { connectTimeoutMs: 50 })
   await expect(database.store.changes.latest()).rejects.toMatchObject(unavailable)
   await expect(database.openChangeFeed()).rejects.toMatchObject(unavailable)
 })
 
-test('a database that is not there, or not set up', async () => {
+test('a missing database is unavailable, and an empty one reports its missing table', async () => {
   const db = await createTestDatabase({ empty: true })
   cleanups.push(() => db.drop())
   await expect(
     opened(db.url.replace(/plugboard_test_[^?]*/, 'no_such_database')).store.changes.latest(),
   ).rejects.toMatchObject(unavailable)
-  // Not a state that passes by itself: reported as what it is.
+  // This state does not end by itself, so the error is not `database_unavailable`.
   await expect(db.open().store.services.list()).rejects.toMatchObject({ code: '42P01' })
 })
 
@@ -85,11 +85,11 @@ test('connections that are cut do not disturb the next query', async () => {
     'SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
   )
   await admin.end()
-  // The pool hears of it in its own time; until then a query may still meet a dead connection.
+  // The pool notices the end of its connections a little later. Until then, a query may use a closed connection.
   await expect.poll(() => database.store.changes.latest().then(() => 'ok', String)).toBe('ok')
 })
 
-test('a server that dies in the middle of a transaction costs that write, not the process', async () => {
+test('a connection that ends in the middle of a transaction fails that write, and the process continues', async () => {
   const db = await testDatabase()
   const database = db.open()
   const admin = new pg.Client({ connectionString: db.url })
@@ -97,12 +97,12 @@ test('a server that dies in the middle of a transaction costs that write, not th
   admin.on('error', () => undefined)
   await admin.connect()
   await admin.query('BEGIN; SELECT * FROM plugboard.change_head FOR UPDATE')
-  // The transaction waits for the lock: its connection is not the pool's at that moment.
+  // The transaction waits for the lock, and the pool does not listen for errors of its connection now.
   const write = database.store.services.create({ name: 'cut' }, by).catch((error: unknown) => error)
   const cut = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'`
   const cutOnce = async () => {
-    // Within a transaction the activity is a snapshot, taken at the first look.
+    // Within a transaction, pg_stat_activity is a snapshot from the first query.
     await admin.query('SELECT pg_stat_clear_snapshot()')
     return (await admin.query(cut)).rowCount
   }
@@ -113,7 +113,7 @@ test('a server that dies in the middle of a transaction costs that write, not th
   expect(await database.store.services.create({ name: 'cut' }, by)).toMatchObject({ version: 1 })
 })
 
-test('a statement that waits too long is given up, and so is its transaction', async () => {
+test('a statement that waits too long is cancelled, with its transaction', async () => {
   const db = await testDatabase()
   const database = db.open({ statementTimeoutMs: 200 })
   const blocker = new pg.Client({ connectionString: db.url })

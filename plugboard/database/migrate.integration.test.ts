@@ -47,7 +47,7 @@ async function query<Row extends pg.QueryResultRow>(text: string): Promise<Row[]
 
 const here = () => ({ url: db.url, folder })
 
-test('from nothing to now, and then nothing more', async () => {
+test('applies all migrations to an empty database, and no migration the next time', async () => {
   const { pending } = await migrationStatus(here())
   expect(pending).toBeGreaterThanOrEqual(2)
   expect(await migrateDatabase(here())).toEqual({ applied: pending, pending: 0, newer: [] })
@@ -60,7 +60,7 @@ test('replicas that start together take turns', async () => {
   expect(new Set(statuses.map(status => JSON.stringify(status))).size).toBe(1)
 })
 
-test('a later version adds its own', async () => {
+test('applies the further migrations of a later version', async () => {
   const { applied } = await migrateDatabase(here())
   await addMigration('0099_more', 'CREATE TABLE plugboard.more ()', 1)
   expect(await migrationStatus(here())).toEqual({ applied, pending: 1, newer: [] })
@@ -72,7 +72,7 @@ describe('a schema of a newer version', () => {
   const works = [migrateDatabase, migrationStatus]
   const here = () => ({ url: db.url, version: VERSION })
 
-  test('is accepted, and stays as it is, when each of its migrations allows this version', async () => {
+  test('is accepted and not changed when each of its migrations allows this version', async () => {
     const { pending } = await migrationStatus(here())
     await migrateToNextRelease(db.url, ADDITIVE, { ...ADDITIVE, name: '9999_more', statements: ['SELECT 1'] })
     for (const work of works) {
@@ -106,14 +106,14 @@ describe('a schema of a newer version', () => {
     }
   })
 
-  test('is refused when the migrations before it are not those of this version', async () => {
+  test('is rejected when the migrations before it differ from those of this version', async () => {
     await migrateToNextRelease(db.url, ADDITIVE)
     await query("UPDATE plugboard.migrations SET hash = 'other' WHERE id = 2")
     for (const work of works)
       await expect(work(here())).rejects.toThrow(/^Migration 2 of the database is not/)
   })
 
-  test('is refused when it has no table of marks', async () => {
+  test('is rejected when it has no table of compatibility', async () => {
     await migrateToNextRelease(db.url, unmarked)
     await query('DROP TABLE plugboard.compatibility')
     for (const work of works) await expect(work(here())).rejects.toThrow('not all of its 1 newer migrations')
@@ -123,7 +123,7 @@ describe('a schema of a newer version', () => {
 describe('the rules for migrations', () => {
   const FIRST_MARKED = '0010_compatibility'
 
-  test('each one from 0010 on inserts its own row', async () => {
+  test('each migration from 0010 on inserts its own row', async () => {
     await migrateDatabase(here())
     const { entries } = JSON.parse(await readFile(join(folder, 'meta/_journal.json'), 'utf8')) as Journal
     const marked = entries.slice(entries.findIndex(({ tag }) => tag === FIRST_MARKED))
@@ -135,7 +135,7 @@ describe('the rules for migrations', () => {
     )
   })
 
-  test('each one from 0010 on only adds', async () => {
+  test('each migration from 0010 on makes only additive changes', async () => {
     const names = (await readdir(folder)).filter(name => name.endsWith('.sql') && name >= FIRST_MARKED)
     expect(names.length).toBeGreaterThan(0)
     for (const name of names) {
@@ -149,7 +149,7 @@ describe('the rules for migrations', () => {
   })
 })
 
-test('a migration that is dated before its predecessor, which drizzle would skip', async () => {
+test('rejects a migration that is dated before its predecessor, because drizzle would skip it', async () => {
   await addMigration('0099_backdated', 'CREATE TABLE plugboard.more ()', -1)
   await expect(migrateDatabase(here())).rejects.toMatchObject({
     name: 'StartupError',
@@ -157,7 +157,7 @@ test('a migration that is dated before its predecessor, which drizzle would skip
   })
 })
 
-test('a migration that was edited after it was applied', async () => {
+test('rejects a migration that was edited after it was applied', async () => {
   await migrateDatabase(here())
   const file = join(folder, '0001_rules.sql')
   await writeFile(file, `${await readFile(file, 'utf8')}\n-- changed`)
@@ -167,7 +167,7 @@ test('a migration that was edited after it was applied', async () => {
   })
 })
 
-test('one that fails changes nothing', async () => {
+test('a migration that fails leaves the database unchanged', async () => {
   const { applied } = await migrateDatabase(here())
   await addMigration('0098_fine', 'CREATE TABLE plugboard.more ()', 1)
   await addMigration('0099_broken', 'CREATE TABLE plugboard.more ()', 1)
@@ -178,7 +178,7 @@ test('one that fails changes nothing', async () => {
   expect(await migrationStatus(here())).toEqual({ applied, pending: 2, newer: [] })
 })
 
-test('a database that is down is unavailable, not broken', async () => {
+test('a database that is down is reported as unavailable', async () => {
   await expect(migrateDatabase({ url: 'postgres://u@127.0.0.1:1/d' })).rejects.toMatchObject({
     code: 'database_unavailable',
   })

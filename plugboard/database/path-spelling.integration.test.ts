@@ -1,4 +1,4 @@
-// Migration 0008: mounts in one spelling. Rows as older versions wrote them, on a database of that version.
+// Migration 0008 gives mounts one spelling. The tests use rows of older versions, on a database of that version.
 
 import { normalizeEscapes } from '@vera-stack/shared/mounts.ts'
 import pg from 'pg'
@@ -35,7 +35,7 @@ const paths = async () => {
   return rows.map(row => row.mount_path)
 }
 
-test('mounts get their one spelling, as the code has it, and the change log has an entry for each', async () => {
+test('changes mounts to the one spelling of the code, with an entry in the change log for each', async () => {
   const written = ['/', '/plain', '/%e3%83%91', '/%7euser/%61%2Fb%2f', '/%41-%5a.%30_%2d', '/a%2Eb%3d%3D%21']
   for (const [index, path] of written.entries()) await mount(path, `h${index}.test`)
   await migrate()
@@ -46,7 +46,7 @@ test('mounts get their one spelling, as the code has it, and the change log has 
   expect(rows).toEqual([{ actor: 'system', count: '4' }])
 })
 
-test('refuses, with a list, when routes mount one path in two spellings, and changes nothing', async () => {
+test('fails with a list when routes mount one path in two spellings, and changes no row', async () => {
   await mount('/caf%c3%a9')
   await mount('/caf%C3%A9')
   await mount('/%61pi')
@@ -74,7 +74,7 @@ test('refuses, with a list, when routes mount one path in two spellings, and cha
   expect((await paths()).sort()).toEqual(['/api/v2', '/caf%C3%A9', '/fine'])
 })
 
-test('names at most 20 routes', async () => {
+test('lists at most 20 routes', async () => {
   for (let index = 0; index < 25; index += 1) {
     await mount('/caf%c3%a9', `h${index}.test`)
     await mount('/caf%C3%A9', `h${index}.test`)
@@ -82,7 +82,7 @@ test('names at most 20 routes', async () => {
   await expect(migrate()).rejects.toThrow(/; and 5 more\. Delete one of each pair/)
 })
 
-test('a mount in another spelling is refused from then on', async () => {
+test('rejects a mount in another spelling from then on', async () => {
   await migrate()
   for (const path of ['/caf%c3%a9', '/%61', '/a%2Eb', '/%7E'])
     await expect(mount(path)).rejects.toMatchObject({ constraint: 'routes_mount_path_form' })

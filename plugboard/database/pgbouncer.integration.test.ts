@@ -1,4 +1,4 @@
-// Behind PgBouncer, as Debian has it. Skipped where it is not installed; .ci/run installs it.
+// Tests the database behind Debian's PgBouncer. Skipped when it is not installed; .ci/run installs it.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -20,7 +20,7 @@ import { migrateDatabase, migrationStatus } from './migrate.ts'
 
 const program = findProgram('pgbouncer')
 
-/** PgBouncer in front of the server of the run, for all of its databases. */
+/** Starts PgBouncer before the server of the run, for all of its databases. */
 class PgBouncer {
   readonly port: number
   readonly #child: ChildProcess
@@ -41,7 +41,7 @@ class PgBouncer {
     const port = await freePort()
     const password = decodeURIComponent(url.password)
     const file = join(folder, 'pgbouncer.ini')
-    // PgBouncer does not run as root, and another user cannot reach the socket of the server: a relay can.
+    // PgBouncer does not run as root, and another user cannot reach the socket of the server. So a relay connects them.
     const relay = createServer(near => {
       const far = host.startsWith('/')
         ? connect(join(host, `.s.PGSQL.${url.port || 5432}`))
@@ -66,7 +66,7 @@ class PgBouncer {
     return new PgBouncer(port, child, folder, relay)
   }
 
-  /** The URL of the same database through PgBouncer. */
+  /** Returns the URL of the same database through PgBouncer. */
   urlOf({ url }: TestDatabase): string {
     return `postgres://any@127.0.0.1:${this.port}/${new URL(url.replace('@/', '@socket/')).pathname.slice(1)}`
   }
@@ -133,7 +133,7 @@ describe.skipIf(program === undefined).each(['session', 'transaction'] as const)
   })
 })
 
-test.skipIf(program === undefined)('pool_mode = statement is refused with its reason', async () => {
+test.skipIf(program === undefined)('pool_mode = statement is rejected with the reason', async () => {
   const empty = await createTestDatabase({ empty: true })
   const pgBouncer = await PgBouncer.start('statement', empty)
   try {

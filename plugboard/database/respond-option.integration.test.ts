@@ -1,4 +1,5 @@
-// Migration 0011: the route option `answer` is renamed to `respond`. Rows of older versions, on a database of that version.
+// Migration 0011 renames the route option `answer` to `respond`. The tests use rows of older versions, on a database of that
+// version.
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-// The rules of migrations/0001_rules.sql, through plain SQL: they hold for psql as for our own queries.
+// Tests the rules of migrations/0001_rules.sql with plain SQL, because they apply to psql as well as to our own queries.
 
 import { formatMount, parseMount } from '@vera-stack/shared/mounts.ts'
 import fc from 'fast-check'
@@ -33,7 +33,7 @@ const insertRoute = (host: string, path: string, service = 'a') =>
     [host, path, service],
   )
 
-/** Runs in a savepoint, so that the transaction goes on after a refusal. */
+/** Runs the statement in a savepoint, so that the transaction continues after an error. Resolves with the error. */
 async function refusal(work: () => Promise<unknown>): Promise<pg.DatabaseError | undefined> {
   await client.query('SAVEPOINT attempt')
   try {
@@ -66,21 +66,21 @@ describe('terminal mounts', () => {
     expect(error?.constraint).toBe(together ? undefined : 'routes_terminal_mounts')
   })
 
-  test('other host patterns do not matter', async () => {
+  test('routes with other host patterns do not conflict', async () => {
     await insertRoute('h.test', '/api')
     expect(await refusal(() => insertRoute('*.test', '/api'))).toBeUndefined()
     expect(await refusal(() => insertRoute('*', '/'))).toBeUndefined()
     expect(await refusal(() => insertRoute('h2.test', '/api/v2'))).toBeUndefined()
   })
 
-  test('the refusal names the other route', async () => {
+  test('the error names the other route', async () => {
     const { rows } = await insertRoute('h.test', '/api')
     const error = await refusal(() => insertRoute('h.test', '/api/v2', 'b'))
     expect(error?.message).toBe('h.test/api/v2 lies beneath h.test/api.')
     expect(error?.detail).toBe(`Route ${rows[0]!.id} mounts h.test/api for service "a".`)
   })
 
-  test('two rows of one statement are judged too', async () => {
+  test('two rows of one statement are checked too', async () => {
     const error = await refusal(() =>
       client.query(`INSERT INTO plugboard.routes (host, mount_path, service_id)
         SELECT 'h.test', path, id FROM plugboard.services, (VALUES ('/a'), ('/a/b')) AS p (path) WHERE name = 'a'`),
@@ -88,7 +88,7 @@ describe('terminal mounts', () => {
     expect(error?.constraint).toBe('routes_terminal_mounts')
   })
 
-  test('the dead make room, and do not come back where there is none', async () => {
+  test('a deleted route does not conflict, and cannot be restored when its mount is taken', async () => {
     const { rows } = await insertRoute('h.test', '/api')
     await client.query('UPDATE plugboard.routes SET deleted_at = now() WHERE id = $1', [rows[0]!.id])
     expect(await refusal(() => insertRoute('h.test', '/api/v2'))).toBeUndefined()
@@ -98,7 +98,7 @@ describe('terminal mounts', () => {
     expect(error?.constraint).toBe('routes_terminal_mounts')
   })
 
-  test('a move is judged like a birth', async () => {
+  test('a changed mount is checked like a new one', async () => {
     await insertRoute('h.test', '/api')
     const { rows } = await insertRoute('h.test', '/web')
     const move = (path: string) =>
@@ -109,7 +109,7 @@ describe('terminal mounts', () => {
 })
 
 describe('normal form', () => {
-  test('the schema takes what shared/mounts.ts parses to, and nothing that it refuses', async () => {
+  test('the schema accepts exactly the normal forms of shared/mounts.ts', async () => {
     const piece = fc.oneof(
       fc.constantFrom(
         '/',
@@ -141,7 +141,7 @@ describe('normal form', () => {
     )
     const path = fc.array(piece, { maxLength: 6 }).map(pieces => `/${pieces.join('')}`)
     const samples = fc.sample(fc.tuple(host, path), { numRuns: 3_000, seed: 1 })
-    // The schema's own expressions, over values instead of rows.
+    // The expressions of the schema, applied to values instead of rows.
     const { rows: checks } = await client.query<{ form: string }>(
       `SELECT pg_get_expr(conbin, conrelid) AS form FROM pg_constraint
        WHERE conrelid = 'plugboard.routes'::regclass AND conname LIKE 'routes\\_%\\_%' AND contype = 'c'
@@ -152,7 +152,7 @@ describe('normal form', () => {
     const { rows } = await client.query<{ taken: boolean }>(
       `SELECT ${checks.map(({ form }) => form).join(' AND ')} AS taken
        FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS given (host, mount_path, place) ORDER BY place`,
-      // A NUL cannot even be sent to Postgres.
+      // A NUL cannot be sent to Postgres.
       [samples.map(([h]) => h.replaceAll('\0', '/')), samples.map(([, p]) => p.replaceAll('\0', '?'))],
     )
     let taken = 0
@@ -172,14 +172,14 @@ describe('normal form', () => {
     expect(formatMount({ host: 'h.test', path })).toContain(path)
   })
 
-  test('names that only look like the reserved one are free', async () => {
+  test('names that only begin like the reserved one are allowed', async () => {
     expect(await refusal(() => insertRoute('h.test', '/_plugboards'))).toBeUndefined()
     expect(await refusal(() => insertRoute('i.test', '/'))).toBeUndefined()
   })
 })
 
 describe('services and their routes', () => {
-  test('a service with living routes cannot be deleted, and one that is deleted gets none', async () => {
+  test('a service with routes cannot be deleted, and a deleted service gets no routes', async () => {
     await insertRoute('h.test', '/api')
     const remove = () => client.query("UPDATE plugboard.services SET deleted_at = now() WHERE name = 'a'")
     const error = await refusal(remove)
@@ -198,7 +198,7 @@ describe('versions and the log', () => {
       unknown
     >[]
 
-  test('each change counts the version and leaves one entry; no change leaves none', async () => {
+  test('each change increments the version and adds one entry; an update without a change adds no entry', async () => {
     await client.query("SELECT set_config('plugboard.actor', 'somebody', true)")
     const before = (await log()).length
     await client.query("UPDATE plugboard.services SET policy = '{\"retries\": 1}' WHERE name = 'a'")
@@ -215,12 +215,12 @@ describe('versions and the log', () => {
     expect(entries[0]!.after).toMatchObject({ policy: { retries: 1 }, version: 2 })
   })
 
-  test('whoever gives no name is logged by the role', async () => {
+  test('a change without an actor is logged with the database role', async () => {
     const { rows } = await client.query<{ role: string }>('SELECT session_user AS role')
     expect((await log()).at(-1)).toMatchObject({ actor: `sql:${rows[0]!.role}`, entity: 'service' })
   })
 
-  test('secrets stay out', async () => {
+  test('entries contain no secrets', async () => {
     await client.query(`INSERT INTO plugboard.signing_keys (kid, public_jwk, private_jwk)
       VALUES ('k1', '{"x": "public"}', '{"d": "top-secret"}')`)
     await client.query(`INSERT INTO plugboard.admin_keys (name, prefix, hash, scopes)
@@ -232,7 +232,7 @@ describe('versions and the log', () => {
     expect(JSON.stringify(await log())).not.toContain('top-secret')
   })
 
-  test('having been seen is no change', async () => {
+  test('an update of last_seen_at is not a change', async () => {
     await client.query(`INSERT INTO plugboard.tokens (name, services, mounts, ttl_seconds, expires_at)
       VALUES ('t', '{}', '{}', 60, now())`)
     const before = (await log()).length
@@ -242,7 +242,7 @@ describe('versions and the log', () => {
     expect(rows).toEqual([{ version: 1 }])
   })
 
-  test('the log is not rewritten, its newest entry stays, and no table is truncated', async () => {
+  test('the log cannot be changed, its newest entry cannot be deleted, and no table can be truncated', async () => {
     for (const statement of [
       "UPDATE plugboard.changes SET actor = 'nobody'",
       'TRUNCATE plugboard.changes',

@@ -4,11 +4,11 @@ import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { packagedFolder, provideBinaries } from './binaries.ts'
 
-// 60 MB are copied, several times.
+// The tests copy 60 MB several times.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const root = process.getuid?.() === 0
-/** As root: an unprivileged user, whom a folder of mode 0700 keeps out. Else: ourselves, whom 0500 keeps out. */
+/** As root: an unprivileged user, who cannot enter a folder of mode 0700. Else: ourselves, who cannot write to mode 0500. */
 const user = root ? { uid: 65534, gid: 65534 } : undefined
 const cacheBefore = process.env.XDG_CACHE_HOME
 let folder: string
@@ -22,7 +22,7 @@ beforeAll(async () => {
     recursive: true,
     filter: source => !/libicu.*\.so\.\d+$/.test(source),
   })
-  // A tree of its own, so that the copy is not the one that real servers run from.
+  // A separate tree, so that the copy is not the one of real servers.
   await writeFile(join(closed, 'share/marker'), String(process.pid))
   await chmod(join(closed, 'lib'), 0o500)
 })
@@ -34,7 +34,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-test('programs out of reach are copied, once; a damaged copy is made anew', async () => {
+test('programs that the user cannot reach are copied once, and a damaged copy is replaced', async () => {
   const first = await provideBinaries(user, closed)
   const copy = dirname(dirname(first.postgres))
   try {
@@ -52,7 +52,7 @@ test('programs out of reach are copied, once; a damaged copy is made anew', asyn
   }
 })
 
-test('copies that are made at the same time do not disturb each other', async () => {
+test('processes that copy at the same time do not disturb each other', async () => {
   const provided = await Promise.all(Array.from({ length: 3 }, () => provideBinaries(user, closed)))
   expect(new Set(provided.map(({ postgres }) => postgres)).size).toBe(1)
   await rm(dirname(dirname(provided[0]!.postgres)), { recursive: true })

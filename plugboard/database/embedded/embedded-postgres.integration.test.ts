@@ -1,5 +1,5 @@
-// The launcher against real processes. As root, as in a container, the temporary folder (mode 0700, root's) also
-// stands for a project in a home that the server's user may not enter.
+// Tests the embedded Postgres with real processes. For root, as in a container, the temporary folder (mode 0700, owned by root)
+// also simulates a project in a home folder that the user of the server cannot enter.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -16,7 +16,7 @@ import { eventually } from '../../../test/support/deadline.ts'
 import { isAlive } from '../is-alive.ts'
 import { EmbeddedPostgres } from './embedded-postgres.ts'
 
-// Each sets up a database server or two, with everything on disk: seconds on a busy machine.
+// Each test creates one or two database servers on disk, which takes seconds on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const WRITER = fileURLToPath(new URL('../../../test/support/postgres/postgres-writer.ts', import.meta.url))
@@ -45,7 +45,9 @@ afterEach(async () => {
 })
 afterAll(() => rm(parent, { recursive: true }))
 
-/** The one folder whose server is killed is made and run as in production; the others are throw-away ones. */
+/**
+ * The folder whose server is killed is created and run as in production. The other folders are temporary, without durability.
+ */
 async function start(where = folder): Promise<EmbeddedPostgres> {
   const postgres = await EmbeddedPostgres.start({ folder: where, log, durable: where === folder })
   running.push(postgres)
@@ -68,7 +70,7 @@ function writer(args: readonly string[]) {
   return { child, lines: createInterface(child.stdout) }
 }
 
-/** Lets the writer have `count` rows acknowledged, then kills what `victims` names with -9. */
+/** Waits until `count` rows of the writer are acknowledged, then kills the processes of `victims` with -9. */
 async function writeAndKill(count: number, victims: (parentPid: number) => Promise<readonly number[]>) {
   const { child, lines } = writer([folder])
   const acknowledged: number[] = []
@@ -90,13 +92,13 @@ async function postmasterPid(where = folder): Promise<number> {
 const writtenRows = async (postgres: EmbeddedPostgres) =>
   (await query(postgres, 'SELECT number FROM written ORDER BY number')).map(row => row.number)
 
-test('a folder with spaces and quotes: it starts, stops, and keeps what was written', async () => {
+test('starts and stops in a folder with spaces and quotes, and keeps its data', async () => {
   const first = await start()
   await query(first, 'CREATE TABLE kept AS SELECT 42 AS answer')
   const pid = await postmasterPid()
   await first.stop()
-  // Stopped is: its lock is gone. The process itself follows.
-  await eventually('its process is gone', () => (isAlive(pid) ? undefined : true))
+  // `stop` resolves when the lock file is removed. The process ends a little later.
+  await eventually('its process has ended', () => (isAlive(pid) ? undefined : true))
   const second = await start()
   expect(await query(second, 'SELECT * FROM kept')).toEqual([{ answer: 42 }])
   expect(await query(second, 'SHOW fsync')).toEqual([{ fsync: 'on' }])
@@ -108,8 +110,8 @@ test.runIf(process.platform === 'linux')('a path too long for a socket', async (
   expect(await query(postgres, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
 })
 
-describe('killed with -9, everything acknowledged is there', () => {
-  test('the parent alone: its Postgres is taken over', async () => {
+describe('after kill -9, all acknowledged rows exist', () => {
+  test('when only the parent is killed, the next start takes over its Postgres', async () => {
     let orphan = 0
     const acknowledged = await writeAndKill(50, async parentPid => {
       orphan = await postmasterPid()
@@ -120,13 +122,13 @@ describe('killed with -9, everything acknowledged is there', () => {
     expect(await writtenRows(postgres)).toEqual(expect.arrayContaining(acknowledged))
   })
 
-  test('both at once', async () => {
+  test('when both are killed at once', async () => {
     const acknowledged = await writeAndKill(50, async parentPid => [parentPid, await postmasterPid()])
     const postgres = await start()
     expect(await writtenRows(postgres)).toEqual(expect.arrayContaining(acknowledged))
   })
 
-  test('Postgres alone: it is brought back', async () => {
+  test('when only Postgres is killed, it is started again', async () => {
     const postgres = await start()
     await query(postgres, 'CREATE TABLE before_the_crash AS SELECT 1 AS one')
     process.kill(await postmasterPid(), 'SIGKILL')
@@ -134,7 +136,7 @@ describe('killed with -9, everything acknowledged is there', () => {
     expect(await query(postgres, 'SELECT * FROM before_the_crash')).toEqual([{ one: 1 }])
   })
 
-  test('Postgres told to stop by somebody else, while we are its client: it is brought back', async () => {
+  test('when another process stops Postgres while we are its client, it is started again', async () => {
     const postgres = await start()
     const before = await postmasterPid()
     process.kill(before, 'SIGTERM')
@@ -143,23 +145,26 @@ describe('killed with -9, everything acknowledged is there', () => {
     expect(await query(postgres, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
   })
 
-  test.runIf(process.platform === 'linux')("its lock's number is another process's by now", async () => {
-    await start()
-    await running.pop()!.stop()
-    // As the server's user, since Postgres takes the processes of others for strangers anyway.
-    const { uid, gid } = await stat(join(folder, 'cluster'))
-    const owner = root ? { uid, gid } : {}
-    const stranger = spawn('sleep', ['60'], owner)
-    children.push(stranger)
-    await once(stranger, 'spawn')
-    await writeFile(
-      join(folder, 'cluster/postmaster.pid'),
-      `${stranger.pid}\n/nowhere\n1\n5432\n.\n\n  1 1\n`,
-    )
-    const postgres = await start()
-    expect(await query(postgres, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
-    expect(isAlive(stranger.pid!)).toBe(true)
-  })
+  test.runIf(process.platform === 'linux')(
+    'when the pid in its lock file belongs to another process',
+    async () => {
+      await start()
+      await running.pop()!.stop()
+      // Runs as the user of the server, because Postgres ignores processes of other users.
+      const { uid, gid } = await stat(join(folder, 'cluster'))
+      const owner = root ? { uid, gid } : {}
+      const stranger = spawn('sleep', ['60'], owner)
+      children.push(stranger)
+      await once(stranger, 'spawn')
+      await writeFile(
+        join(folder, 'cluster/postmaster.pid'),
+        `${stranger.pid}\n/nowhere\n1\n5432\n.\n\n  1 1\n`,
+      )
+      const postgres = await start()
+      expect(await query(postgres, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+      expect(isAlive(stranger.pid!)).toBe(true)
+    },
+  )
 })
 
 describe('the password', () => {
@@ -179,7 +184,7 @@ describe('the password', () => {
     )
   }
 
-  test('is random, private, and asked for', async () => {
+  test('is random, private, and required', async () => {
     const where = join(parent, 'with-password')
     const postgres = await start(where)
     expect((await stat(passwordFile(where))).mode & 0o777).toBe(0o600)
@@ -188,7 +193,7 @@ describe('the password', () => {
     expect(postgres.url).toContain((await readFile(passwordFile(where), 'utf8')).trim())
   })
 
-  test('is asked for after the next start of a folder that had none', async () => {
+  test('is required after the next start of a folder that had none', async () => {
     const where = join(parent, 'without-password')
     const before = await start(where)
     await query(before, 'CREATE TABLE kept AS SELECT 42 AS answer')
@@ -206,7 +211,7 @@ describe('the password', () => {
     if (root) expect((await stat(hba(where))).uid).toBe((await stat(join(where, 'cluster'))).uid)
   })
 
-  test('is asked for by a running server of an older version once it is taken over', async () => {
+  test('is required by a running server of an older version after it is taken over', async () => {
     const where = join(parent, 'orphan-without-password')
     await start(where)
     await running.pop()!.stop()
@@ -216,19 +221,19 @@ describe('the password', () => {
     const url = `postgres://plugboard:${password}@/postgres?host=${encodeURIComponent(join(where, 'cluster'))}`
     await openToAll(where)
     await query({ url } as EmbeddedPostgres, 'SELECT pg_reload_conf()')
-    await eventually('it asks for no password', async () =>
+    await eventually('it requires no password', async () =>
       (await answerTo({ url } as EmbeddedPostgres, 'wrong')) === 'accepted' ? true : undefined,
     )
     child.kill('SIGKILL')
     await once(child, 'exit')
     const postgres = await start(where)
-    await eventually('it asks for the password', async () =>
+    await eventually('it requires the password', async () =>
       (await answerTo(postgres, 'wrong')) === '28P01' ? true : undefined,
     )
     expect(await query(postgres, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
   })
 
-  test.each(['is missing', 'is another one'])('whose file %s is set anew', async what => {
+  test.each(['is missing', 'is another one'])('is set again when its file %s', async what => {
     const where = join(parent, `password-${what.replaceAll(' ', '-')}`)
     await start(where)
     await running.pop()!.stop()
@@ -240,7 +245,7 @@ describe('the password', () => {
     expect(await answerTo(postgres, before.trim())).toBe('28P01')
   })
 
-  test('that a running server does not accept is reported with the process', async () => {
+  test('is reported with the process when a running server does not accept it', async () => {
     const where = join(parent, 'password-of-another')
     const owner = await start(where)
     await writeFile(passwordFile(where), 'anotherpassword0123')
@@ -250,7 +255,7 @@ describe('the password', () => {
     expect(await query(owner, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
   })
 
-  test('that is malformed is refused before the cluster is changed', async () => {
+  test('is rejected before the cluster is changed when it is malformed', async () => {
     const where = join(parent, 'bad-password')
     await mkdir(where)
     await writeFile(passwordFile(where), "it's")
@@ -258,7 +263,7 @@ describe('the password', () => {
   })
 })
 
-describe('refusals, one line each', () => {
+describe('a start fails with one line', () => {
   const refusal = async (where = folder) => {
     const error = await start(where).then(
       () => undefined,
@@ -268,7 +273,7 @@ describe('refusals, one line each', () => {
     return (error as Error).message
   }
 
-  test('the folder is in use', async () => {
+  test('when the folder is in use', async () => {
     const postgres = await start()
     expect(await refusal()).toBe(
       `The data folder ${folder} is in use by another plugboard (plugboard process ${process.pid}).`,
@@ -276,20 +281,20 @@ describe('refusals, one line each', () => {
     expect(await query(postgres, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
   })
 
-  test('a file is in its place', async () => {
+  test('when a file has the name of the folder', async () => {
     await writeFile(join(parent, 'file'), '')
     expect(await refusal(join(parent, 'file'))).toMatch(/cannot be made: a file is in its place\.$/)
     expect(await refusal(join(parent, 'file', 'data'))).toMatch(/cannot be made: a file is in its place\.$/)
   })
 
-  test('another major version wrote it', async () => {
+  test('when another major version wrote the cluster', async () => {
     const old = join(parent, 'old')
     await mkdir(join(old, 'cluster'), { recursive: true })
     await writeFile(join(old, 'cluster/PG_VERSION'), '12\n')
     expect(await refusal(old)).toMatch(/was written by Postgres 12, and this is Postgres 18/)
   })
 
-  test('damaged files', async () => {
+  test('when files are damaged', async () => {
     const damaged = join(parent, 'damaged')
     await start(damaged)
     await running.pop()!.stop()
@@ -298,7 +303,7 @@ describe('refusals, one line each', () => {
   })
 
   test.skipIf(root && process.platform !== 'linux')('the folder is not writable', async () => {
-    // Root may write everywhere, but the kernel's own file system lets nobody make a folder.
+    // Root may write everywhere, but no user can create a folder in the file system of the kernel.
     const closed = root ? '/sys' : await mkdtemp(join(tmpdir(), 'plugboard-closed-'))
     if (!root) await chmod(closed, 0o555)
     try {
@@ -310,7 +315,7 @@ describe('refusals, one line each', () => {
   })
 })
 
-test('two first starts at once: one gets the folder', async () => {
+test('of two first starts at the same time, only one gets the folder', async () => {
   const contested = join(parent, 'contested')
   const outcomes = await Promise.all(
     [1, 2].map(async () => {

@@ -49,7 +49,7 @@ const issued = (host: string, lifeMs = 90 * DAY_MS) => ({
   renewAt: new Date(Date.now() + (lifeMs * 2) / 3),
 })
 
-test('one replica may order a host at a time, and a few hosts at once', async () => {
+test('one replica at a time may order a host, and a limited number of hosts at once', async () => {
   const asked = await Promise.all(['one', 'two', 'three'].map(owner => store.begin(request('a.test', owner))))
   expect(asked.map(({ decision }) => decision).sort()).toEqual(['busy', 'busy', 'granted'])
   expect((await store.begin(request('b.test'))).decision).toBe('granted')
@@ -58,7 +58,7 @@ test('one replica may order a host at a time, and a few hosts at once', async ()
   expect((await store.begin(request('c.test'))).decision).toBe('granted')
 })
 
-test('a right that was not used in time is gone', async () => {
+test('a lease of an order expires when it is not used in time', async () => {
   expect((await store.begin(request('a.test', 'one', { leaseMs: -1 }))).decision).toBe('granted')
   expect((await store.begin(request('a.test', 'two'))).decision).toBe('granted')
   await store.succeed(issued('a.test'), 'one')
@@ -67,7 +67,7 @@ test('a right that was not used in time is gone', async () => {
   expect(await store.find('a.test')).toMatchObject({ chain: 'chain', sealedKey: 'key' })
 })
 
-test('what was issued is not due again before its time, unless it cannot be used', async () => {
+test('an issued certificate is not due before its time, unless it cannot be used', async () => {
   await store.begin(request('a.test'))
   await store.succeed(issued('a.test'), 'one')
   expect(await store.due(10)).toEqual([])
@@ -79,7 +79,7 @@ test('what was issued is not due again before its time, unless it cannot be used
   expect(await store.issuedAfter(new Date(Date.now() + DAY_MS))).toEqual([])
 })
 
-test('a time that was stored just now never lies in the future', async () => {
+test('a time that was just stored is never in the future', async () => {
   for (let round = 0; round < 40; round += 1) {
     await store.begin(request('a.test', 'one', { unusable: true, perHour: 1000 }))
     await store.succeed({ ...issued('a.test'), renewAt: new Date(Date.now() - 1000) }, 'one')
@@ -87,7 +87,7 @@ test('a time that was stored just now never lies in the future', async () => {
   }
 })
 
-test('a host that failed waits, and its failures are counted until it succeeds', async () => {
+test('a host waits after a failed order, and its failures are counted until one succeeds', async () => {
   await store.begin(request('a.test'))
   await store.fail('a.test', 'one', 'no', 60_000)
   expect(await store.begin(request('a.test'))).toEqual({ decision: 'waiting', failures: 1 })
@@ -97,7 +97,7 @@ test('a host that failed waits, and its failures are counted until it succeeds',
   expect(await store.begin(request('a.test'))).toEqual({ decision: 'waiting', failures: 0 })
 })
 
-test('orders within an hour have a limit over all hosts; given back ones do not count', async () => {
+test('orders within an hour have a limit over all hosts, without released ones', async () => {
   for (const host of ['a.test', 'b.test']) {
     await store.begin(request(host, 'one', { perHour: 2 }))
     await store.fail(host, 'one', 'no', 0)
@@ -129,18 +129,18 @@ describe('orders for hosts that a token has claimed', () => {
     await whole.claimMount({ service: 'claimed', mount: 'own.test/b', token })
   })
 
-  test('have a limit within an hour, and others go on', async () => {
+  test('have a limit within an hour, and other orders continue', async () => {
     for (const host of ['t1.test', 't2.test']) {
       expect(await begin(host)).toBe('granted')
       await store.succeed(issued(host), 'one')
     }
     expect(await begin('t3.test')).toBe('token_rate_limited')
-    // Its first route was claimed; the host belongs to the token.
+    // A token claimed the first route, so the host counts for the token.
     expect(await begin('mixed.test')).toBe('token_rate_limited')
-    // Its first route was not.
+    // No token claimed the first route.
     expect(await begin('own.test')).toBe('granted')
     expect(await begin('unclaimed.test')).toBe('granted')
-    // The settings name it.
+    // The settings name the host.
     expect(await begin('t4.test', { perToken: undefined })).toBe('granted')
     await query(
       `UPDATE plugboard.certificates SET attempted_at = now() - interval '2 hours' WHERE host = 't1.test'`,
@@ -158,14 +158,14 @@ describe('orders for hosts that a token has claimed', () => {
   })
 })
 
-test('what has long expired is forgotten', async () => {
+test('rows that expired long ago are deleted', async () => {
   await store.begin(request('old.test'))
   await store.succeed(issued('old.test', -31 * DAY_MS), 'one')
   await store.due(10)
   expect(await query('SELECT host FROM plugboard.certificates')).toEqual([])
 })
 
-test('the first account stays, unless it is replaced knowingly', async () => {
+test('the first account stays unless it is replaced on purpose', async () => {
   const one = { url: 'u1', sealedKey: 'k1' }
   const two = { url: 'u2', sealedKey: 'k2' }
   expect(await store.account('d')).toBeUndefined()
@@ -185,7 +185,7 @@ test('challenges are found by kind and name until they are dropped or expire', a
   expect(await query('SELECT name FROM plugboard.acme_challenges')).toEqual([])
 })
 
-test('sealed keys are replaced one by one, and only while they are what they were', async () => {
+test('sealed keys are replaced one by one, and only when they have not changed meanwhile', async () => {
   await store.begin(request('a.test'))
   await store.begin(request('b.test'))
   await store.succeed(issued('a.test'), 'one')

@@ -1,5 +1,5 @@
-// Many writers at once, in every isolation level: mounts stay terminal, the log has no gap, its order is the
-// order of the commits, and whoever follows it misses nothing.
+// Many writers at once, in every isolation level: mounts stay terminal, the log has no gap, its order is the order of the
+// commits, and a follower of the log misses no entry.
 
 import { isOnOrBeneath } from '@vera-stack/shared/mounts.ts'
 import pg from 'pg'
@@ -16,7 +16,7 @@ afterAll(() => db.drop())
 const WRITERS = 16
 const TRANSACTIONS_EACH = 40
 const ISOLATION = ['READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'] as const
-/** Refusals that the rules are for, and races that the loser may run again. */
+/** Expected errors: violated rules, and conflicts after which the writer may try again. */
 const EXPECTED = new Set(['23P01', '23505', '23503', '40001', '40P01'])
 
 const pick = <Value>(random: Random, values: readonly Value[]): Value =>
@@ -70,18 +70,18 @@ test('parallel writers cannot break the rules between them', async () => {
       expect(isOnOrBeneath(other.mount_path, route.mount_path), `seed ${seed}`).toBe(false)
     }
   }
-  // Every sequence from 1 on, and each seen in its turn by the one who read along.
+  // The log has every sequence from 1 on, and the follower has read them in this order.
   expect(followed, `seed ${seed}`).toEqual(Array.from({ length: followed.length }, (_, index) => index + 1))
   const { rows: head } = await follower.query('SELECT sequence::int FROM plugboard.change_head')
   expect(head).toEqual([{ sequence: followed.length }])
-  // The log, played from its start, ends at what the tables hold.
+  // The log, applied from its start, gives the content of the tables.
   const { rows: entries } = await follower.query<{ entity_id: string; after: { deleted_at: string | null } }>(
     "SELECT entity_id, after FROM plugboard.changes WHERE entity = 'route' ORDER BY sequence",
   )
   const replayed = new Map(entries.map(entry => [entry.entity_id, entry.after]))
   const living = [...replayed].filter(([, after]) => after.deleted_at === null).map(([id]) => id)
   expect(living.sort(), `seed ${seed}`).toEqual(routes.map(route => route.id).sort())
-  // All of it has happened: successes, refusals, lost races.
+  // Each kind of result has occurred: successes, violated rules, conflicts.
   for (const outcome of ['done', '23P01', '40001']) expect(outcomes.get(outcome), outcome).toBeGreaterThan(0)
   await follower.end()
 }, 60_000)

@@ -24,7 +24,7 @@ const claim = (service: string, mount: string) =>
     },
   })
 
-it('keeps the old name of a renamed service as an alias, and drops it when the name comes back', async () => {
+it('keeps the old name of a renamed service as an alias, and drops it when the service gets the name again', async () => {
   await store.services.create({ name: 'a', policy: { retries: 1 } }, by)
   await store.services.update('a', { name: 'a2' }, by)
   expect((await store.services.get('a2')).policy).toEqual({ retries: 1, aliases: ['a'] })
@@ -38,7 +38,7 @@ it('keeps the old name of a renamed service as an alias, and drops it when the n
   expect(await aliasesOf('a9')).toBeUndefined()
 })
 
-it('gives a name or an alias to one service alone', async () => {
+it('gives a name or an alias to one service only', async () => {
   await store.services.create({ name: 'b' }, by)
   await store.services.update('b', { name: 'b2' }, by)
   const conflict = { code: 'conflict', message: expect.stringContaining('former name of service "b2"') }
@@ -54,7 +54,7 @@ it('gives a name or an alias to one service alone', async () => {
   await store.services.create({ name: 'b' }, by)
 })
 
-it('refuses a rename that would be the seventeenth', async () => {
+it('rejects a rename that would add the seventeenth alias', async () => {
   const aliases = Array.from({ length: 16 }, (_, index) => `old-${index}`)
   await store.services.create({ name: 'd', policy: { aliases } }, by)
   await expect(store.services.update('d', { name: 'd2' }, by)).rejects.toMatchObject({
@@ -62,7 +62,7 @@ it('refuses a rename that would be the seventeenth', async () => {
   })
 })
 
-it('claims a mount for the service that a former name means', async () => {
+it('claims a mount for the service that has the name as an alias', async () => {
   const { id } = await store.services.create({ name: 'e' }, by)
   await store.services.update('e', { name: 'e2' }, by)
   const claimed = await claim('e', 'e.test')

@@ -17,7 +17,7 @@ beforeAll(async () => {
 })
 afterAll(() => db.drop())
 
-/** The VeraError that the work ends with. */
+/** Resolves with the VeraError of a promise that must reject. */
 async function failure(work: Promise<unknown>): Promise<VeraError> {
   return await work.then(
     () => expect.fail('it worked'),
@@ -40,7 +40,7 @@ async function allPages<Row>(
 }
 
 describe('services', () => {
-  test('one is created, found by name and id, changed and deleted', async () => {
+  test('a service is created, found by name and id, changed and deleted', async () => {
     const created = await store.services.create({ name: 'shop', policy: { retries: 1 } }, by)
     expect(created).toMatchObject({ name: 'shop', policy: { retries: 1 }, version: 1, deletedAt: null })
     expect(await store.services.get('shop')).toEqual(created)
@@ -54,7 +54,7 @@ describe('services', () => {
     expect(await store.services.get(created.id)).toEqual(removed)
   })
 
-  test('a name is unique among the living, and free again after them', async () => {
+  test('a name is unique among services that are not deleted, and free after a deletion', async () => {
     const first = await store.services.create({ name: 'unique' }, by)
     expect(await failure(store.services.create({ name: 'unique' }, by))).toMatchObject({
       code: 'conflict',
@@ -66,7 +66,7 @@ describe('services', () => {
     expect(await store.services.get('unique')).toEqual(second)
   })
 
-  test('a stale version changes nothing', async () => {
+  test('a change with a stale version is rejected', async () => {
     await store.services.create({ name: 'stale' }, by)
     await store.services.update('stale', { policy: { retries: 2 } }, by)
     const stale = { ...by, ifVersion: 1 }
@@ -81,7 +81,7 @@ describe('services', () => {
     expect(await store.services.update('stale', {}, { ...by, ifVersion: 2 })).toMatchObject({ version: 2 })
   })
 
-  test('names that cannot be are refused with their field', async () => {
+  test('invalid names are rejected with the name of the field', async () => {
     for (const name of ['', 'A', 'a b', crypto.randomUUID(), 'nul\0']) {
       expect(await failure(store.services.create({ name }, by))).toMatchObject({
         code: 'invalid_request',
@@ -91,7 +91,7 @@ describe('services', () => {
     expect(await store.services.find('nul\0').catch((error: VeraError) => error.code)).toBe('invalid_request')
   })
 
-  test('pages: every row once, in order, whatever comes and goes meanwhile', async () => {
+  test('pages contain every row once, in order, while rows are inserted and deleted', async () => {
     const names = Array.from({ length: 25 }, (_, index) => `page-${String(index).padStart(2, '0')}`)
     for (const name of names) await store.services.create({ name }, by)
     const seen: string[] = []
@@ -100,7 +100,7 @@ describe('services', () => {
       const page = await store.services.list({ search: 'page-', limit: 10, cursor })
       seen.push(...page.items.map(service => service.name))
       cursor = page.nextCursor
-      // One that sorts before all that was seen, and the last one seen goes.
+      // Inserts a row that sorts before all rows read so far, and deletes the last row that was read.
       await store.services.create({ name: `a-page-${seen.length}` }, by)
       await store.services.remove(seen.at(-1)!, by)
     } while (cursor !== undefined)
@@ -113,7 +113,7 @@ describe('services', () => {
 })
 
 describe('routes', () => {
-  test('one is created, found by mount and id, moved and deleted', async () => {
+  test('a route is created, found by mount and id, moved and deleted', async () => {
     const service = await store.services.create({ name: 'routed' }, by)
     const created = await store.routes.create(
       { mount: 'R.test/api/', service: 'routed', options: { stripMount: true } },
@@ -168,7 +168,7 @@ describe('routes', () => {
     }
   })
 
-  test('bad mounts and services are refused with their field', async () => {
+  test('invalid mounts and services are rejected with the name of the field', async () => {
     expect(
       await failure(store.routes.create({ mount: 'h/_plugboard/x', service: 'terminal' }, by)),
     ).toMatchObject({
@@ -211,7 +211,7 @@ describe('claims', () => {
   const token = { ...scope, reference: { kind: 'own', id: asTokenId(ownId) }, maxClaims: 100 } as const
   beforeAll(() => store.tokens.create({ ...scope, id: asTokenId(ownId), name: 'dev', ttlSeconds: 60 }, by))
 
-  test('service and route are made once, however often and by however many they are claimed', async () => {
+  test('service and route are created once, also by many claims at the same time', async () => {
     const claim = { service: 'dev-a', mount: 'a.dev.test/x', token }
     const claims = await Promise.all(Array.from({ length: 10 }, () => store.claimMount(claim)))
     expect(claims.filter(({ created }) => created)).toHaveLength(1)
@@ -226,7 +226,7 @@ describe('claims', () => {
     expect((await store.changes.list({ limit: 1 })).items[0]!.actor).toBe(`token:${ownId}`)
   })
 
-  test("another service's mount, and one beneath it, is a conflict that names it", async () => {
+  test('a claim of the mount of another service, or of one beneath it, is a conflict that names that mount', async () => {
     const { route } = await store.claimMount({ service: 'dev-b', mount: 'b.dev.test/x', token })
     for (const mount of ['b.dev.test/x', 'b.dev.test/x/y', 'b.dev.test']) {
       const error = await failure(store.claimMount({ service: 'dev-c', mount, token }))
@@ -237,7 +237,7 @@ describe('claims', () => {
     expect(await store.services.find('dev-c')).toBeUndefined()
   })
 
-  test('the route and its service are named only to a token that covers one of them', async () => {
+  test('the error names the route and its service only for a token that covers one of them', async () => {
     const { route } = await store.claimMount({ service: 'dev-secret', mount: 'c.dev.test', token })
     const narrow = { ...token, services: ['other'], mounts: ['c.dev.test/t1'] }
     const claim = { service: 'other', mount: 'c.dev.test/t1', token: narrow }
@@ -251,7 +251,7 @@ describe('claims', () => {
     expect((await failure(store.claimMount({ ...claim, token: holder }))).message).toContain(route.id)
   })
 
-  test('outside the scope, or with nothing in it, it is forbidden', async () => {
+  test('a claim outside of the scope, or with an empty scope, is forbidden', async () => {
     const forbidden = { code: 'forbidden' }
     expect(await failure(store.claimMount({ service: 'prod', mount: 'a.dev.test', token }))).toMatchObject(
       forbidden,
@@ -265,7 +265,7 @@ describe('claims', () => {
     ).toMatchObject(forbidden)
   })
 
-  test('a token that was revoked makes nothing', async () => {
+  test('a claim with a revoked token creates no service and no route', async () => {
     const { id } = await store.tokens.create(
       { name: 'r', services: ['*'], mounts: ['*'], ttlSeconds: 60 },
       by,
@@ -281,7 +281,7 @@ describe('claims', () => {
     expect(await failure(claimWith(crypto.randomUUID()))).toMatchObject({ code: 'token_revoked' })
   })
 
-  test("an outside token with the id of one of ours claims in its own subject's name", async () => {
+  test('an outside token with the id of one of our tokens claims for its own subject', async () => {
     await store.tokens.revoke(asTokenId(ownId), by)
     const outside = { kind: 'outside', issuer: 'https://id.test', subject: 'device 7', id: ownId } as const
     const holder = 'https://id.test#sub:device%207'
@@ -305,7 +305,7 @@ describe('claims', () => {
     const claimedBy = async (holder: string) =>
       (await store.tokens.claimCounts([asTokenId(holder)])).get(asTokenId(holder)) ?? 0
 
-    test('claims that arrive together are counted one by one; another one is refused with its reason', async () => {
+    test('concurrent claims are counted one by one, and a claim above the limit is rejected with the reason', async () => {
       const { id } = await store.tokens.create(
         { ...scope, name: 'limited', ttlSeconds: 60, maxClaims: 3 },
         by,
@@ -320,7 +320,7 @@ describe('claims', () => {
       )
     })
 
-    test('what it has claimed is still found, and a deleted route makes room', async () => {
+    test('its claimed routes are still found, and a deleted route does not count', async () => {
       const { id } = await store.tokens.create(
         { ...scope, name: 'limited', ttlSeconds: 60, maxClaims: 1 },
         by,
@@ -334,7 +334,7 @@ describe('claims', () => {
       expect(await claim('room.dev.test/b')).toMatchObject({ created: true })
     })
 
-    test('a token without a limit of its own has the default, an outside one that of the caller', async () => {
+    test('a token without its own limit has the default, and an outside token has the limit of the caller', async () => {
       const { id } = await store.tokens.create({ ...scope, name: 'default', ttlSeconds: 60 }, by)
       const own = { ...scope, reference: { kind: 'own', id: asTokenId(id) }, maxClaims: 2 } as const
       await claimAll('default.dev.test', 4, own)
@@ -342,12 +342,12 @@ describe('claims', () => {
       const subject = (jti: string) =>
         ({ kind: 'outside', issuer: 'https://id.test', subject: 'x', id: jti }) as const
       await claimAll('outside.dev.test', 2, { ...scope, reference: subject('1'), maxClaims: 3 })
-      // A renewed token of the same subject: its claims go on counting.
+      // A renewed token has the same subject, so the claims before count.
       await claimAll('renewed.dev.test', 2, { ...scope, reference: subject('2'), maxClaims: 3 })
       expect(await claimedBy('https://id.test#sub:x')).toBe(3)
     })
 
-    test('a refused claim leaves no service behind', async () => {
+    test('a rejected claim creates no service', async () => {
       const { id } = await store.tokens.create({ ...scope, name: 'none', ttlSeconds: 60, maxClaims: 0 }, by)
       const token = { ...scope, reference: { kind: 'own', id: asTokenId(id) }, maxClaims: 100 } as const
       const claim = { service: 'dev-nothing', mount: 'nothing.dev.test', token }
@@ -367,7 +367,7 @@ describe('claims', () => {
 })
 
 describe('tokens', () => {
-  test('issued, renewed, seen, revoked', async () => {
+  test('a token is issued, renewed, seen and revoked', async () => {
     const id = asTokenId(crypto.randomUUID())
     const input = { id, name: 'laptop', services: ['shop'], mounts: ['*'], ttlSeconds: 3_600 }
     const token = await store.tokens.create(input, by)
@@ -390,7 +390,7 @@ describe('tokens', () => {
     })
   })
 
-  test('pages, newest first; the active ones alone', async () => {
+  test('pages have the newest token first, and can have active tokens only', async () => {
     const names = Array.from({ length: 7 }, (_, index) => `list-${index}`)
     for (const name of names) {
       const { id } = await store.tokens.create({ name, services: [], mounts: [], ttlSeconds: 60 }, by)
@@ -407,7 +407,7 @@ describe('tokens', () => {
 
 describe('keys', () => {
   const newKey = (kid: string) => ({ kid, publicJwk: { kid }, privateJwk: { kid, d: 'secret' } })
-  const unwanted = () => Promise.reject(new Error('a second key was made'))
+  const unwanted = () => Promise.reject(new Error('a second key was created'))
 
   test('replicas that start together end with one signing key', async () => {
     let made = 0
@@ -418,7 +418,7 @@ describe('keys', () => {
     expect(keys[0]!.privateJwk).toMatchObject({ d: 'secret' })
   })
 
-  test('rotation retires the old key, which verifies until it is removed', async () => {
+  test('rotation retires the old key, which still verifies tokens until it is removed', async () => {
     const old = await store.signingKeys.ensure(unwanted, by)
     await store.signingKeys.rotate(newKey('rotated'), by)
     expect((await store.signingKeys.ensure(unwanted, by)).kid).toBe('rotated')
@@ -432,7 +432,7 @@ describe('keys', () => {
     expect(await failure(store.signingKeys.remove(old.kid, by))).toMatchObject({ code: 'not_found' })
   })
 
-  test('admin keys: the hash shows only to the check of a credential', async () => {
+  test('only the check of a credential gets the hash of an admin key', async () => {
     const input = { name: 'ci', prefix: 'vk_abcd', hash: 'the-hash', scopes: ['routes:write'] }
     const key = await store.adminKeys.create(input, by)
     expect(key).toMatchObject({ name: 'ci', scopes: ['routes:write'], expiresAt: null, revokedAt: null })
@@ -453,7 +453,7 @@ describe('keys', () => {
 })
 
 describe('changes', () => {
-  test('who, what, before and after, in the words of the API', async () => {
+  test('have the actor, the action, and the row before and after in the form of the API', async () => {
     const service = await store.services.create({ name: 'logged' }, { actor: 'admin-key:1' })
     const route = await store.routes.create(
       { mount: 'logged.test/a', service: 'logged' },
@@ -481,7 +481,7 @@ describe('changes', () => {
     ])
   })
 
-  test('a transaction that fails leaves no number unused', async () => {
+  test('have no gap in their sequences after a failed transaction', async () => {
     const before = await store.changes.latest()
     await failure(store.services.create({ name: 'logged' }, by))
     await failure(store.routes.create({ mount: 'logged.test/b/c', service: 'logged' }, by))
@@ -490,7 +490,7 @@ describe('changes', () => {
     expect(await store.changes.latest()).toBe(before + 1)
   })
 
-  test('pages lead from the newest to the first, and pruning keeps the newest', async () => {
+  test('have pages from the newest to the first, and pruning keeps the newest', async () => {
     const latest = await store.changes.latest()
     const all = await allPages(request => store.changes.list(request), 50)
     expect(all.map(({ sequence }) => sequence)).toEqual(
@@ -511,7 +511,7 @@ describe('replicas', () => {
   }
   const more = { publicUrl: null, version: '1', state: 'ready', appliedSequence: 3 } as const
 
-  test('each beat writes the own row and reads all; a later start keeps the row', async () => {
+  test('each heartbeat writes its own row and reads all rows, and a later start owns the row', async () => {
     const first = await store.replicas.beat({ ...row, ...more })
     expect(first.current).toBe(true)
     expect(first.rows).toEqual([
@@ -529,7 +529,7 @@ describe('replicas', () => {
     await store.replicas.remove(asReplicaId('one'), later.incarnation)
   })
 
-  test('a start by a clock that was set back takes the row of a later one that is dead', async () => {
+  test('a start with a clock that was set back takes the row of a dead replica with a later start', async () => {
     const later = { ...row, ...more, incarnation: '000000002-a' }
     await store.replicas.beat(later)
     expect((await store.replicas.beat({ ...row, ...more })).current).toBe(false)

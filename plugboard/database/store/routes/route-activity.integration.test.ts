@@ -1,4 +1,4 @@
-// Real Postgres. Time passes by moving what the database has recorded into the past: the clock is the database's own.
+// Tests with a real Postgres, whose clock counts. A test simulates the passing of time by moving recorded times into the past.
 
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
@@ -11,7 +11,7 @@ import { asRouteId } from '../../../common/ids/row-ids.ts'
 import type { Claim, Route, Store } from '../store.ts'
 
 const MINUTE_MS = 60_000
-/** Shorter than the limit of a test, so that a failure names what was waited for. */
+/** Shorter than the time limit of a test, so that a failure names the awaited event. */
 const PATIENCE_MS = 10_000
 const by = { actor: 'test' }
 const reference = { kind: 'outside', issuer: 'https://issuer.test', subject: 'ada', id: '1' } as const
@@ -40,10 +40,10 @@ afterEach(async () => {
 const claim = (mount: string, more: Partial<Claim> = {}) =>
   store.claimMount({ service: mount.replaceAll('/', '-'), mount, token, ...more })
 
-/** Everything lies that much further in the past. */
+/** Moves all recorded times back by this interval. */
 const past = (ms: number) => moveIntoPast(db.url, `${ms} milliseconds`)
 
-/** That much time during which replicas record. */
+/** Simulates this interval, during which replicas record. */
 async function recorded(minutes: number): Promise<void> {
   for (let minute = 0; minute < minutes; minute += 1) {
     await past(MINUTE_MS)
@@ -58,7 +58,7 @@ const activityOf = async (route: Route) =>
 
 const near = (date: Date | null | undefined, ageMs: number): void => {
   const age = Date.now() - (date?.getTime() ?? 0)
-  // Both clocks are this machine's.
+  // The test and the database use the clock of the same machine.
   expect(Math.abs(age - ageMs)).toBeLessThan(10_000)
 }
 
@@ -81,8 +81,8 @@ async function untilWaiting(count = 1): Promise<void> {
   }
 }
 
-describe('what replicas record', () => {
-  test('a route shows its last request and the telephone that got it', async () => {
+describe('recorded activity', () => {
+  test('shows the last request of a route, and the Telephone that received it', async () => {
     const { route } = await claim('app.test')
     expect(route).toMatchObject({ lastRequestAt: null, lastTelephone: null, lifetimeMs: null })
     await store.routeActivity.record([{ routeId: route.id, servedAgeMs: 20_000, telephone: 'laptop' }])
@@ -91,7 +91,7 @@ describe('what replicas record', () => {
     expect(found).toMatchObject({ lastTelephone: 'laptop', version: route.version })
   })
 
-  test('an older value never replaces a newer one', async () => {
+  test('never replaces a newer value by an older one', async () => {
     const { route } = await claim('app.test')
     await store.routeActivity.record([{ routeId: route.id, servedAgeMs: 1000, telephone: 'newer' }])
     await store.routeActivity.record([{ routeId: route.id, servedAgeMs: 50_000, telephone: 'older' }])
@@ -112,7 +112,7 @@ describe('what replicas record', () => {
     expect(await store.changes.latest()).toBe(latest)
   })
 
-  test('leaves out routes that exist no longer, and stores names that Postgres has no form for', async () => {
+  test('ignores routes that do not exist any more, and stores names with characters that Postgres cannot store', async () => {
     const { route } = await claim('app.test')
     const name = `a\0b\ud800${'x'.repeat(300)}`
     await store.routeActivity.record([
@@ -123,11 +123,11 @@ describe('what replicas record', () => {
     expect(lastTelephone).toMatch(/^ab\ufffdx{252}$/)
   })
 
-  test('replicas that record the same routes lock them in one order, so none waits for another in a circle', async () => {
+  test('replicas that record the same routes lock them in one order, so they never deadlock', async () => {
     const routes: Route[] = []
     for (let index = 0; index < 20; index += 1) routes.push((await claim(`h${index}.test`)).route)
     const lowest = () => routes.map(({ id }) => id).sort()[0]
-    // Neither the order of the table nor an order of the batch begins with the lowest id.
+    // The lowest id is first neither in the table nor in a batch.
     for (;;) {
       if (routes[0]?.id === lowest()) routes.shift()
       else if (routes.at(-1)?.id === lowest()) routes.pop()
@@ -169,7 +169,7 @@ describe('a claim with a lifetime', () => {
     )
   }
 
-  test('ends when it had no line for its lifetime, with the service that it brought', async () => {
+  test('ends after its lifetime without a line, with the service that it created', async () => {
     await store.routeActivity.record([])
     const { route } = await claim('app.test', { lifetimeMs })
     await claim('stays.test')
@@ -189,7 +189,7 @@ describe('a claim with a lifetime', () => {
     ])
   })
 
-  test('stays while replicas see a line of it', async () => {
+  test('stays while replicas have a line for it', async () => {
     await store.routeActivity.record([])
     const { route } = await claim('app.test', { lifetimeMs })
     for (let minute = 0; minute < 15; minute += 1) {
@@ -199,7 +199,7 @@ describe('a claim with a lifetime', () => {
     expect(await expired()).toEqual([])
   })
 
-  test('stays through an outage of the database or of all replicas, whose time does not count', async () => {
+  test('stays during an outage of the database or of all replicas, because that time does not count', async () => {
     await store.routeActivity.record([])
     await claim('app.test', { lifetimeMs })
     await recorded(5)
@@ -212,7 +212,7 @@ describe('a claim with a lifetime', () => {
     expect(await expired()).toEqual(['app.test'])
   })
 
-  test('a telephone that comes back before the deletion keeps the route', async () => {
+  test('a Telephone that returns before the deletion keeps the route', async () => {
     await store.routeActivity.record([])
     const { route } = await claim('app.test', { lifetimeMs })
     await recorded(11)
@@ -224,11 +224,11 @@ describe('a claim with a lifetime', () => {
     expect(await findRoute(store, 'app.test')).toBeDefined()
   })
 
-  test('a telephone that comes back during the deletion claims the mount anew', async () => {
+  test('a Telephone that returns during the deletion claims the mount again', async () => {
     await store.routeActivity.record([])
     const { route } = await claim('app.test', { lifetimeMs })
     await recorded(11)
-    // The deletion has locked the row and is not done.
+    // The deletion has locked the row and is not complete.
     await client.query('BEGIN')
     await client.query('SELECT 1 FROM plugboard.change_head FOR UPDATE')
     await client.query('SELECT 1 FROM plugboard.route_activity FOR UPDATE')
@@ -241,7 +241,7 @@ describe('a claim with a lifetime', () => {
     expect(again.route.id).not.toBe(route.id)
   })
 
-  test('a telephone that comes back after the age of the line was read claims the mount anew, too', async () => {
+  test('a Telephone that returns after the age of the line was read claims the mount again', async () => {
     await store.routeActivity.record([])
     const { route } = await claim('app.test', { lifetimeMs })
     await recorded(11)
@@ -259,7 +259,7 @@ describe('a claim with a lifetime', () => {
     expect(again.route.id).not.toBe(route.id)
   })
 
-  test('keeps the longer of two lifetimes, and none once its holder claims it without one', async () => {
+  test('keeps the longer of two lifetimes, and loses its lifetime when its holder claims without one', async () => {
     await claim('app.test', { lifetimeMs })
     expect((await claim('app.test', { lifetimeMs: MINUTE_MS })).route).toMatchObject({ lifetimeMs })
     expect((await claim('app.test', { lifetimeMs: 2 * lifetimeMs })).route.lifetimeMs).toBe(2 * lifetimeMs)
@@ -279,7 +279,7 @@ describe('a claim with a lifetime', () => {
     })
   })
 
-  test('leaves a service that existed before, or that another route needs', async () => {
+  test('does not delete a service that existed before, or that another route needs', async () => {
     await store.services.create({ name: 'web' }, by)
     await store.routeActivity.record([])
     await claim('one.test', { lifetimeMs, service: 'web' })
@@ -291,7 +291,7 @@ describe('a claim with a lifetime', () => {
     expect(await store.services.find('two.test')).toBeDefined()
   })
 
-  test('is deleted by one of several replicas', async () => {
+  test('is deleted by only one of several replicas', async () => {
     await store.routeActivity.record([])
     for (let index = 0; index < 5; index += 1) await claim(`h${index}.test`, { lifetimeMs })
     await recorded(11)
@@ -309,12 +309,12 @@ describe('route prune', () => {
     return { ...pruned, routes: pruned.routes.map(({ mount }) => mount) }
   }
 
-  test('counts only time during which some replica was recording', async () => {
+  test('counts only time during which at least one replica recorded', async () => {
     await store.routeActivity.record([])
     const { route } = await claim('used.test')
     await claim('unused.test')
     await recorded(30)
-    // A week without a replica: nothing could record the requests of that time.
+    // No replica ran for a week, so the requests of that time were not recorded.
     await past(7 * 24 * 60 * MINUTE_MS)
     await store.routeActivity.record([])
     expect(await prune({})).toMatchObject({ routes: [], more: false })
@@ -339,7 +339,7 @@ describe('route prune', () => {
     expect(Math.round((await prune({ dryRun: true })).recordedMs / MINUTE_MS)).toBe(50)
   })
 
-  test('leaves routes with a lifetime, and on request those that no telephone has claimed', async () => {
+  test('does not delete routes with a lifetime, nor, on request, routes that no Telephone has claimed', async () => {
     await store.routeActivity.record([])
     await claim('claimed.test')
     await claim('ephemeral.test', { lifetimeMs: 24 * 60 * MINUTE_MS })
@@ -352,7 +352,7 @@ describe('route prune', () => {
     expect((await prune({ allowed })).routes).toEqual(['made.test'])
   })
 
-  test('deletes 500 at most, and reports that there are more', async () => {
+  test('deletes at most 500 routes, and reports that there are more', async () => {
     await client.query(`INSERT INTO plugboard.services (name) VALUES ('many')`)
     await client.query(`
       INSERT INTO plugboard.routes (host, mount_path, service_id, created_at)
