@@ -19,7 +19,7 @@ export interface Line {
   readonly outage?: LineOutage | undefined
   /** True when the health is `up` and the telephone checks it. Absent: no check, an older telephone, or the health is `down`. */
   readonly healthCheck?: true
-  /** 0-1000: share of the traffic in relation to the service's other lines. A line with 0 takes no traffic. */
+  /** 0-1000: share of the process in relation to the service's other processes. A process with 0 takes no traffic. */
   readonly weight: number
   /** Version of the software behind the line, set by its operator; may be empty. */
   readonly version: string
@@ -33,6 +33,11 @@ export interface Line {
 /** Returns true when both lines belong to one process. A telephone chooses its instance id, so ids count within an identity. */
 export function sameProcess(left: Line, right: Line): boolean {
   return left.instance === right.instance && identityIn(left) === identityIn(right)
+}
+
+/** Identifies the process of a line within the cluster: the same for all lines of one process, see `sameProcess`. */
+export function processKey(line: Line): string {
+  return `${identityIn(line) ?? ''}\0${line.instance}`
 }
 
 /** Returns true when both lines belong to one telephone: the same name within the same identity. */

@@ -51,6 +51,7 @@ export function createTelephoneSide(
     registry,
     names: new ServiceNames(directory),
     replicaId: id,
+    clock,
     upstreamOf: line =>
       line.replicaId === id ? switchboard.tunnels.upstreamOf(line) : cluster?.network.upstreamOf(line),
     clientSharePercent: config.clientSharePercent,
@@ -152,6 +153,7 @@ function createCluster(
   const own = new LinePicker({
     registry,
     names,
+    countsTunnelStreams: true,
     upstreamOf: line => (line.replicaId === id ? switchboard.tunnels.upstreamOf(line) : undefined),
   })
   const lines = new LocalLines({

@@ -21,10 +21,12 @@ import type {
 } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { type Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { ServicePolicy } from '../../routes/options/service-policy.ts'
+import type { PickRequest } from '../../telephones/lines/line-picker.ts'
 import { type Candidate, linesOfProcess, type StreamHolder } from '../../telephones/lines/line-pool.ts'
 import type { ClientConnection } from '../connections/client-connection.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'
 import type { ProxyContext } from '../proxy-context.ts'
+import { attemptFailureOf } from './attempt-failure.ts'
 import { type FinishedRequest, reportFinished } from './finished-request.ts'
 import {
   codeOf,
@@ -50,24 +52,31 @@ export interface AttemptsOwner extends Omit<StreamEvents, 'onAbort'> {
   takenStreamAborted?(error: TunnelError): void
 }
 
-export class Attempts implements StreamEvents, StreamHolder, FinishedRequest {
+export class Attempts implements StreamEvents, StreamHolder, PickRequest, FinishedRequest {
   readonly context: ProxyContext
   readonly request: RoutedRequest
   readonly startedAtMs: number
+  /** Name of the service at the time when the request arrived. */
+  readonly service: string
+  /** The policy of the service at the time when the request arrived. */
+  readonly policy: ServicePolicy
+  readonly key = undefined
   /** Name of the Telephone that received the last attempt. */
   telephone: string | undefined
   failure: RequestFailure | undefined
   poolSlot = 0
   readonly #owner: AttemptsOwner
   readonly #connection: ClientConnection
-  /** The policy of the service at the time when the request arrived. */
-  readonly #policy: ServicePolicy
   #stream: Stream | undefined
   /** The line of the current attempt. */
   #candidate: Candidate | undefined
   /** The lines that are not used again for this request. */
   #tried: Candidate[] | undefined
   #retriesLeft: number
+  /** The time at which the request of the current attempt was sent. */
+  #sentAtMs = 0
+  /** True once the final head of the response has arrived. */
+  #hasHead = false
   #finished = false
 
   /** `startedAtMs`: the value of `requestStart`. */
@@ -83,8 +92,9 @@ export class Attempts implements StreamEvents, StreamHolder, FinishedRequest {
     this.startedAtMs = startedAtMs
     this.#owner = owner
     this.#connection = connection
-    this.#policy = request.route.service.policy
-    this.#retriesLeft = this.#policy.retries
+    this.service = request.route.service.name
+    this.policy = request.route.service.policy
+    this.#retriesLeft = this.policy.retries
     if (request.authenticatesConnection) connection.authenticated()
   }
 
@@ -96,6 +106,16 @@ export class Attempts implements StreamEvents, StreamHolder, FinishedRequest {
   /** The client's group, for limits per client. */
   get client(): string {
     return this.request.opening.client ?? ''
+  }
+
+  /** The lines that are not used again for this request. */
+  get tried(): readonly Candidate[] | undefined {
+    return this.#tried
+  }
+
+  /** The line that leads to the backend connection of this client, when a request has authenticated the connection. */
+  get preferred(): Candidate | undefined {
+    return this.#connection.affinity?.lineOf(this.request.route.service.id)
   }
 
   /** Starts the first attempt. While lines are recovered after a suspension of this process, the request waits for a line. */
@@ -124,6 +144,18 @@ export class Attempts implements StreamEvents, StreamHolder, FinishedRequest {
     this.failure ??= { cause, detail }
   }
 
+  /** Call when the client has sent the last byte of the request body. A slow upload is not a slow response. */
+  bodyEnded(): void {
+    this.#sentAtMs = this.context.clock.now()
+  }
+
+  /** Ends the attempt, because its process did not respond in time. `detail`: for the Telephone's log. */
+  timeOut(detail: string): void {
+    if (this.#candidate !== undefined)
+      this.#reportFailure(this.#candidate, new TunnelError('backend_timeout', { detail }))
+    this.drop('backend_timeout', detail)
+  }
+
   /** Resets the stream, unless both halves are complete, and releases its memory. `detail`: for the Telephone's log. */
   drop(reason: Reason, detail?: string): void {
     this.#stream?.reset(reason, detail)
@@ -150,6 +182,7 @@ export class Attempts implements StreamEvents, StreamHolder, FinishedRequest {
   // The events of the stream
 
   onHead(head: StreamResponseHead): void {
+    if (!this.#hasHead && (head.status >= 200 || head.status === 101)) this.#responded(head.status)
     this.#owner.onHead(head)
   }
 
@@ -177,22 +210,20 @@ export class Attempts implements StreamEvents, StreamHolder, FinishedRequest {
   /** Opens a stream on a line, or returns an error code. `exhausted`: the code when all lines were tried. */
   #open(exhausted: ErrorCode = 'no_telephone'): ErrorCode | undefined {
     const { picker } = this.context
-    const { service } = this.request.route
     const { affinity } = this.#connection
     const { opening: bare } = this.request
     const opening = affinity === undefined ? bare : { ...bare, affinity: affinity.id }
     let lastCode = exhausted
     for (;;) {
-      const preferred = affinity?.lineOf(service.id)
-      const picked = picker.pick(service.name, this.#policy, this.#tried, preferred, this.client)
+      const picked = picker.pick(this)
       if (typeof picked === 'string') {
         if (picked === 'exhausted') return lastCode
-        this.failure = picker.explain(service.name, picked)
+        this.failure = picker.explain(this.service, picked)
         return picked
       }
       try {
         this.#stream = picked.upstream.open(openingFor(opening, picked), this, this.#owner.endsWithHead)
-        affinity?.keep(service.id, picked)
+        affinity?.keep(this.request.route.service.id, picked)
         this.#started(picked)
         return undefined
       } catch (error) {
@@ -214,10 +245,27 @@ export class Attempts implements StreamEvents, StreamHolder, FinishedRequest {
   #started(candidate: Candidate): void {
     const { telephone } = candidate.line
     this.#candidate = candidate
+    this.#sentAtMs = this.context.clock.now()
     this.telephone = telephone
     this.request.route.activity.telephone = telephone
     this.#noteUse(this.context.deadlines.nowMs)
     this.context.picker.acquire(candidate, this)
+  }
+
+  /** Reports the response to the picker: the process has responded, even when the rest of the response fails. */
+  #responded(status: number): void {
+    this.#hasHead = true
+    if (this.#candidate === undefined) return
+    const nowMs = this.context.clock.now()
+    this.context.picker.responded(this.#candidate, status, nowMs - this.#sentAtMs, nowMs)
+  }
+
+  /** Reports a failure before the head of the response to the picker. */
+  #reportFailure(candidate: Candidate, error: TunnelError): void {
+    const cause = this.#hasHead ? undefined : attemptFailureOf(error)
+    if (cause === undefined) return
+    const nowMs = this.context.clock.now()
+    this.context.picker.failed(candidate, cause, nowMs - this.#sentAtMs, nowMs)
   }
 
   #opened(isRetry: boolean): void {
@@ -229,6 +277,7 @@ export class Attempts implements StreamEvents, StreamHolder, FinishedRequest {
     // No Telephone limits bodies. From a relay, this reason means that its tunnel cannot carry a head of that size.
     const headTooLarge = error.reason === 'payload_too_large' && failedOn?.local === false
     const code = headTooLarge ? 'headers_too_large' : codeOf(error)
+    if (failedOn !== undefined) this.#reportFailure(failedOn, error)
     if (failedOn === undefined || !this.#mayRetry(error)) {
       this.#giveUp(code, error)
       return

@@ -169,6 +169,7 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
 
   bodyEnded(): void {
     this.#active()
+    this.#attempts.bodyEnded()
   }
 
   onWritable(): void {
@@ -316,7 +317,7 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
   /** Ends the request because the backend is too slow. The Telephone receives the reason and the text. */
   #timeOut(detail: string): void {
     this.#attempts.explain('response_timeout', detail)
-    this.#attempts.drop('backend_timeout', detail)
+    this.#attempts.timeOut(detail)
     this.#fail('backend_timeout', BACKEND_CAUSES.response_timeout.meaning)
   }
 

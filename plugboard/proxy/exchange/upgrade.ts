@@ -232,7 +232,7 @@ export class Upgrade implements AttemptsOwner, InFlight, Deadlined, ResponseOwne
     if (this.#state === 'asking' && idleMs >= this.#policy.responseHeadTimeoutMs) {
       const detail = noResponseWithin(this.#policy.responseHeadTimeoutMs)
       this.#attempts.explain('response_timeout', detail)
-      this.#attempts.drop('backend_timeout', detail)
+      this.#attempts.timeOut(detail)
       this.#fail('backend_timeout', BACKEND_CAUSES.response_timeout.meaning)
     }
     if (this.#state === 'answering' && idleMs >= this.#policy.idleTimeoutMs) this.#side.destroy()

@@ -1,27 +1,38 @@
-// The balancing policies of services, by the name in the service's policy. A policy picks one line among the lines that it
-// gets. It skips lines that take no stream of the client now. Each policy is one file of this folder.
+// The balancing policies of services, by the name in the service's policy. A policy picks one process among those that take a
+// stream now. Each policy is one file of this folder, a function of the values in balanced-process.ts.
 
-import type { Candidate, LinePool } from '../lines/line-pool.ts'
+import type { BalancedProcess } from './balanced-process.ts'
 import { leastStreams } from './least-streams.ts'
+import { peakEwma } from './peak-ewma.ts'
 import { roundRobin } from './round-robin.ts'
 import { weightedRandom } from './weighted-random.ts'
 
-export type Balancing = 'least_streams' | 'round_robin' | 'random'
+export type Balancing = 'peak_ewma' | 'least_streams' | 'round_robin' | 'random'
 
-/** `random` returns a uniform random number in [0, 1). Returns undefined when no line of `from` takes a stream now. */
-export function chooseLine(
+/** Up to this number, all processes are compared. Above it, two random ones are: nearly as even, at a constant cost. */
+export const COMPARE_ALL = 16
+
+/** Returns true when the policy compares two random processes of a pool with more than `COMPARE_ALL` processes. */
+export function comparesTwo(balancing: Balancing): boolean {
+  return balancing === 'least_streams' || balancing === 'peak_ewma'
+}
+
+/** Returns undefined only when `from` is empty. `random` returns a uniform random number in [0, 1). */
+export function chooseProcess<Process extends BalancedProcess>(
   balancing: Balancing,
-  pool: LinePool,
-  from: readonly Candidate[],
-  client: string,
+  from: readonly Process[],
+  start: number,
+  nowMs: number,
   random: () => number,
-): Candidate | undefined {
+): Process | undefined {
   switch (balancing) {
+    case 'peak_ewma':
+      return peakEwma(from, start, nowMs)
     case 'least_streams':
-      return leastStreams(pool, from, client, random)
+      return leastStreams(from, start)
     case 'round_robin':
-      return roundRobin(from, client)
+      return roundRobin(from)
     case 'random':
-      return weightedRandom(from, client, random)
+      return weightedRandom(from, random())
   }
 }

@@ -1,22 +1,19 @@
-// The balancing policy `random`: a random line, with a probability proportional to its weight.
+// The balancing policy `random`: a random process, with a probability proportional to its weight.
 
-import { type Candidate, canTake } from '../lines/line-pool.ts'
+import type { BalancedProcess } from './balanced-process.ts'
 
-/** `random` returns a uniform random number in [0, 1). */
-export function weightedRandom(
-  from: readonly Candidate[],
-  client: string,
-  random: () => number,
-): Candidate | undefined {
+/** `random`: a uniform random number in [0, 1). */
+export function weightedRandom<Process extends BalancedProcess>(
+  from: readonly Process[],
+  random: number,
+): Process | undefined {
   let total = 0
-  for (const candidate of from) if (canTake(candidate, client)) total += candidate.line.weight
-  let point = random() * total
-  let last: Candidate | undefined
-  for (const candidate of from) {
-    if (!canTake(candidate, client)) continue
-    last = candidate
-    point -= candidate.line.weight
-    if (point < 0) return candidate
+  for (const { weight } of from) total += weight
+  let point = random * total
+  for (const process of from) {
+    point -= process.weight
+    if (point < 0) return process
   }
-  return last
+  // Rounding can leave a remainder after the last process.
+  return from.at(-1)
 }

@@ -5,7 +5,7 @@ import type { Line } from '../../registry/line.ts'
 import { asTunnelId, lineId } from '../../registry/line-ids.ts'
 import { Registry } from '../../registry/registry.ts'
 import type { Upstream } from '../../registry/upstream.ts'
-import { LinePicker, type PickPolicy } from './line-picker.ts'
+import { LinePicker, type PickPolicy, type PickRequest } from './line-picker.ts'
 import type { Candidate } from './line-pool.ts'
 
 class FakeUpstream implements Upstream {
@@ -60,24 +60,36 @@ const policy = (balancing: PickPolicy['balancing'], maxStreams: number | null = 
   maxStreams,
 })
 
+function pick(how: PickPolicy, more: Partial<PickRequest> = {}) {
+  return picker.pick({
+    service: 'web',
+    policy: how,
+    tried: undefined,
+    preferred: undefined,
+    client: '',
+    key: undefined,
+    ...more,
+  })
+}
+
 function picks(
   count: number,
   how: PickPolicy,
-  afterwards?: (upstream: FakeUpstream) => void,
+  { acquire }: { acquire: boolean } = { acquire: false },
 ): Record<string, number> {
   const taken: Record<string, number> = {}
   for (let index = 0; index < count; index += 1) {
-    const candidate = picker.pick('web', how)
+    const candidate = pick(how)
     if (typeof candidate === 'string') throw new Error(candidate)
     taken[candidate.line.tunnelId] = (taken[candidate.line.tunnelId] ?? 0) + 1
-    afterwards?.(upstreams.get(candidate.line.tunnelId) as FakeUpstream)
+    if (acquire) picker.acquire(candidate, { client: '', poolSlot: 0 })
   }
   return taken
 }
 
 describe('pick', () => {
   it('returns no_telephone for a service without lines', () => {
-    expect(picker.pick('web', policy('least_streams'))).toBe('no_telephone')
+    expect(pick(policy('least_streams'))).toBe('no_telephone')
   })
 
   it.each(['least_streams', 'round_robin', 'random'] as const)(
@@ -93,10 +105,10 @@ describe('pick', () => {
 
   it('returns overloaded for full lines, and no_telephone for lines without a weight', () => {
     add('zero', { weight: 0 })
-    expect(picker.pick('web', policy('random'))).toBe('no_telephone')
+    expect(pick(policy('random'))).toBe('no_telephone')
     expect(picker.explain('web', 'no_telephone').cause).toBe('weight_zero')
     add('full').canOpen = false
-    expect(picker.pick('web', policy('random'))).toBe('overloaded')
+    expect(pick(policy('random'))).toBe('overloaded')
   })
 
   it('returns service_unhealthy when the health check of each line fails', () => {
@@ -104,7 +116,7 @@ describe('pick', () => {
     const unhealthy = () => picker.explain('web', 'service_unhealthy').detail
     add('old', { health: 'down' })
     add('zero', { weight: 0 })
-    expect(picker.pick('web', policy('random'))).toBe('service_unhealthy')
+    expect(pick(policy('random'))).toBe('service_unhealthy')
     expect(unhealthy()).toBe('health check fails')
     add('b', { health: 'down', outage: { sinceMs: sinceMs + 5, detail: '/healthz returned 500' } })
     add('a', { health: 'down', outage: { sinceMs, detail: '/healthz returned 500' } })
@@ -113,7 +125,7 @@ describe('pick', () => {
     expect(unhealthy()).toMatch(/500 \(other lines fail for other causes\)$/)
     // A line that is up but unreachable may be healthy.
     Object.assign(add('away'), { reachable: false })
-    expect(picker.pick('web', policy('random'))).toBe('no_telephone')
+    expect(pick(policy('random'))).toBe('no_telephone')
     expect(picker.explain('web', 'no_telephone').cause).toBe('line_unreachable')
     expect(picker.explain('other', 'no_telephone').cause).toBe('not_connected')
   })
@@ -121,11 +133,11 @@ describe('pick', () => {
   it('follows the registry', () => {
     add('a')
     registry.replace(asTunnelId('a'), [line('a', { health: 'down' })])
-    expect(picker.pick('web', policy('least_streams'))).toBe('service_unhealthy')
+    expect(pick(policy('least_streams'))).toBe('service_unhealthy')
     registry.replace(asTunnelId('a'), [line('a')])
     expect(picks(1, policy('least_streams'))).toEqual({ a: 1 })
     registry.replace(asTunnelId('a'), [])
-    expect(picker.pick('web', policy('least_streams'))).toBe('no_telephone')
+    expect(pick(policy('least_streams'))).toBe('no_telephone')
   })
 
   it('includes lines that were in the registry before the picker was created', () => {
@@ -149,23 +161,25 @@ describe('pick', () => {
     for (const [tunnelId, replicaId] of Object.entries(homes)) {
       registry.putRemote(line(tunnelId, { replicaId: asReplicaId(replicaId) }))
     }
-    const first = picker.pick('web', policy('least_streams'))
+    const first = pick(policy('least_streams'))
     if (typeof first === 'string') throw new Error(first)
-    const second = picker.pick('web', policy('least_streams'), [first])
+    const second = pick(policy('least_streams'), { tried: [first] })
     if (typeof second === 'string') throw new Error(second)
     expect(second.line.replicaId).not.toBe(first.line.replicaId)
     add('near')
-    const third = picker.pick('web', policy('least_streams'), [first])
+    const third = pick(policy('least_streams'), { tried: [first] })
     expect(typeof third !== 'string' && third.line.tunnelId).toBe('near')
   })
 
   it('compares instance ids only within one identity, because another identity may copy an instance id', () => {
     add('failed', { instance: 'copied', generation: '1.stranger' })
     add('its-twin', { instance: 'copied', generation: '1.stranger' })
-    const failed = picker.pick('web', policy('least_streams')) as Candidate
+    const failed = pick(policy('least_streams')) as Candidate
     expect(failed.line.tunnelId).toBe('failed')
-    add('victim', { instance: 'copied', generation: '1.victim' }).streamCount = 5
-    const next = picker.pick('web', policy('least_streams'), [failed])
+    add('victim', { instance: 'copied', generation: '1.victim' })
+    const victim = picker.candidatesOf('web').at(-1) as Candidate
+    picker.acquire(victim, { client: '', poolSlot: 0 })
+    const next = pick(policy('least_streams'), { tried: [failed] })
     expect(next).toMatchObject({ line: { tunnelId: 'victim' } })
   })
 
@@ -176,7 +190,7 @@ describe('pick', () => {
     const tried = []
     const order = []
     for (;;) {
-      const candidate = picker.pick('web', policy('least_streams'), tried)
+      const candidate = pick(policy('least_streams'), { tried })
       if (typeof candidate === 'string') {
         order.push(candidate)
         break
@@ -189,14 +203,14 @@ describe('pick', () => {
 
   it('limits the streams of a service, even after a moment without lines', () => {
     add('a')
-    const candidate = picker.pick('web', policy('random', 1))
+    const candidate = pick(policy('random', 1))
     if (typeof candidate === 'string') throw new Error(candidate)
     const holder = { client: '', poolSlot: 0 }
     picker.acquire(candidate, holder)
-    expect(picker.pick('web', policy('random', 1))).toBe('overloaded')
+    expect(pick(policy('random', 1))).toBe('overloaded')
     registry.replace(asTunnelId('a'), [])
     registry.replace(asTunnelId('a'), [line('a')])
-    expect(picker.pick('web', policy('random', 1))).toBe('overloaded')
+    expect(pick(policy('random', 1))).toBe('overloaded')
     picker.release(candidate, holder)
     expect(picks(1, policy('random', 1))).toEqual({ a: 1 })
   })
@@ -204,7 +218,7 @@ describe('pick', () => {
 
 describe('the share of a client', () => {
   const take = (client: string, how: PickPolicy) => {
-    const candidate = picker.pick('web', how, undefined, undefined, client)
+    const candidate = pick(how, { client: client })
     if (typeof candidate === 'string') return candidate
     const holder = { client, poolSlot: 0 }
     picker.acquire(candidate, holder)
@@ -237,31 +251,25 @@ describe('the share of a client', () => {
       const [full, free] = [add('full'), add('free')]
       full.hasRoomFor = client => client !== 'one'
       for (let index = 0; index < 20; index += 1) {
-        const picked = picker.pick('web', policy(balancing), undefined, undefined, 'one')
+        const picked = pick(policy(balancing), { client: 'one' })
         expect(typeof picked !== 'string' && picked.line.tunnelId).toBe('free')
       }
       free.hasRoomFor = () => false
-      expect(picker.pick('web', policy(balancing), undefined, undefined, 'one')).toBe('concurrency_limited')
-      expect(typeof picker.pick('web', policy(balancing), undefined, undefined, 'other')).toBe('object')
+      expect(pick(policy(balancing), { client: 'one' })).toBe('concurrency_limited')
+      expect(typeof pick(policy(balancing), { client: 'other' })).toBe('object')
       full.canOpen = false
       free.canOpen = false
-      expect(picker.pick('web', policy(balancing), undefined, undefined, 'one')).toBe('overloaded')
+      expect(pick(policy(balancing), { client: 'one' })).toBe('overloaded')
     },
   )
 })
 
 describe('balancing', () => {
   it('least_streams picks the line with the lowest load for its weight, and rotates among equal ones', () => {
-    add('a').streamCount = 5
-    add('b').streamCount = 3
-    add('c', { weight: 200 }).streamCount = 3
-    expect(picks(1, policy('least_streams'))).toEqual({ c: 1 })
-    for (const upstream of upstreams.values()) upstream.streamCount = 0
-    expect(picks(400, policy('least_streams'), upstream => (upstream.streamCount += 1))).toEqual({
-      a: 100,
-      b: 100,
-      c: 200,
-    })
+    add('a')
+    add('b')
+    add('c', { weight: 200 })
+    expect(picks(400, policy('least_streams'), { acquire: true })).toEqual({ a: 100, b: 100, c: 200 })
   })
 
   it('least_streams rotates among idle lines', () => {
@@ -271,9 +279,7 @@ describe('balancing', () => {
 
   it('least_streams spreads streams evenly over very many lines, and finds the only usable line', () => {
     for (let index = 0; index < 100; index += 1) add(`t${index}`)
-    const counts = Object.values(
-      picks(1000, policy('least_streams'), upstream => (upstream.streamCount += 1)),
-    )
+    const counts = Object.values(picks(1000, policy('least_streams'), { acquire: true }))
     expect(counts.length).toBe(100)
     expect(Math.max(...counts)).toBeLessThanOrEqual(15)
     for (const [name, upstream] of upstreams) upstream.canOpen = name === 't42'
@@ -318,7 +324,7 @@ describe('lines of other replicas', () => {
   const acquireMany = (count: number): Record<string, number> => {
     const taken: Record<string, number> = {}
     for (let index = 0; index < count; index += 1) {
-      const candidate = picker.pick('web', policy('least_streams'))
+      const candidate = pick(policy('least_streams'))
       if (typeof candidate === 'string') throw new Error(candidate)
       picker.acquire(candidate, { client: '', poolSlot: 0 })
       taken[candidate.line.tunnelId] = (taken[candidate.line.tunnelId] ?? 0) + 1
@@ -349,8 +355,8 @@ describe('lines of other replicas', () => {
   it('cannot be picked while they are unreachable', () => {
     const far = addRemote('far')
     far.canOpen = false
-    expect(picker.pick('web', policy('random'))).toBe('overloaded')
+    expect(pick(policy('random'))).toBe('overloaded')
     far.reachable = false
-    expect(picker.pick('web', policy('random'))).toBe('no_telephone')
+    expect(pick(policy('random'))).toBe('no_telephone')
   })
 })

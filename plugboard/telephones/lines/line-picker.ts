@@ -1,13 +1,25 @@
-// Picks the line for the next stream of a service, and counts the open streams of the service. A pick reads only the pool of
-// the service (line-pools.ts); the balancing policy (balancing/) chooses among its lines. This file opens no streams, and does
-// not depend on sockets or routes.
+// Picks the line for the next stream of a service, and counts the open streams of the service. A pick has two steps: the
+// balancing policy (balancing/) chooses a telephone process of the service's pool (line-pools.ts), and the process then chooses
+// one of its lines (process-lines.ts). So the share of a process does not depend on its number of tunnels. This file opens no
+// streams, and does not depend on sockets or routes.
 
 import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
-import { type Balancing, chooseLine } from '../balancing/balancing.ts'
-import { addHolder, type Candidate, isThere, removeHolder, type StreamHolder } from './line-pool.ts'
+import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
+import { type Balancing, COMPARE_ALL, chooseProcess, comparesTwo } from '../balancing/balancing.ts'
+import {
+  addStream,
+  type Candidate,
+  isThere,
+  type LinePool,
+  type PooledProcess,
+  removeStream,
+  type StreamHolder,
+} from './line-pool.ts'
 import { LinePools, type LinePoolsOptions } from './line-pools.ts'
 import { explainNoLine, isUnhealthy, type NoLine, type NoLineCause } from './no-line.ts'
-import { preferredLine, retryLines } from './retry-choice.ts'
+import { recordFailure, recordResponse } from './pool-latency.ts'
+import { bestLine, lineForStream, takesStream, tunnelStreams } from './process-lines.ts'
+import { preferredLine, processesOf, retryLines } from './retry-choice.ts'
 
 export interface PickPolicy {
   readonly balancing: Balancing
@@ -15,21 +27,57 @@ export interface PickPolicy {
   readonly maxStreams: number | null
 }
 
-export interface LinePickerOptions extends Omit<LinePoolsOptions, 'clientSharePercent'> {
+/** The cursor of a pool starts at 0 again after this value. */
+const LARGEST_CURSOR = 2 ** 30 - 1
+
+/** The stream that a line is picked for. The owner of a request is one itself, so that a pick allocates no memory. */
+export interface PickRequest {
+  /** Name of the service. */
+  readonly service: string
+  readonly policy: PickPolicy
+  /** Lines that are not used again; undefined: this is the first attempt. */
+  readonly tried: readonly Candidate[] | undefined
+  /** A line that was picked before. It comes first, then other lines of its process. */
+  readonly preferred: Candidate | undefined
+  /** The client of the stream; empty: unknown. A line is skipped when the client holds its share of that line's streams. */
+  readonly client: string
+  /** A hash of the value that the request is balanced by; undefined: the request has no such value. */
+  readonly key: number | undefined
+}
+
+/**
+ * Why an attempt failed before the head of the response. `refused`: the backend refuses connections. `connect`: it cannot be
+ * reached for another reason. `reset`: it broke the connection or sent no valid response. `timeout`: it sent no head in time.
+ * `lost`: the line ended.
+ */
+export type AttemptFailure = 'refused' | 'connect' | 'reset' | 'timeout' | 'lost'
+
+export interface LinePickerOptions extends Omit<LinePoolsOptions, 'clientSharePercent' | 'clock'> {
+  readonly clock?: Clock
   /** Returns a uniform random number in [0, 1). */
   readonly random?: () => number
   /** Share of the policy's stream limit that one client may hold, in percent. */
   readonly clientSharePercent?: number | undefined
+  /** True when the caller does not count its streams with `acquire`: the load is then the number of streams on the tunnels. */
+  readonly countsTunnelStreams?: boolean
 }
 
 export class LinePicker {
   readonly #pools: LinePools
+  readonly #clock: Clock
   readonly #random: () => number
+  readonly #countsTunnelStreams: boolean
 
   constructor(options: LinePickerOptions) {
-    const { clientSharePercent = DEFAULT_CLIENT_SHARE_PERCENT, random = Math.random } = options
-    this.#pools = new LinePools({ ...options, clientSharePercent })
+    const {
+      clientSharePercent = DEFAULT_CLIENT_SHARE_PERCENT,
+      clock = systemClock,
+      random = Math.random,
+    } = options
+    this.#pools = new LinePools({ ...options, clientSharePercent, clock })
+    this.#clock = clock
     this.#random = random
+    this.#countsTunnelStreams = options.countsTunnelStreams === true
   }
 
   close(): void {
@@ -41,17 +89,10 @@ export class LinePicker {
    * 1. a line of another process, because the second tunnel of a failed process probably fails too;
    * 2. a line over another link, because a silent link is silent for all its lines;
    * 3. a local line, because it needs no link.
-   * `preferred` is a line that was picked before. It comes first, then other lines of its process. `client` is the client of
-   * the stream. A line is skipped when the client holds its share of that line's streams.
    */
-  pick(
-    service: string,
-    policy: PickPolicy,
-    tried?: readonly Candidate[],
-    preferred?: Candidate,
-    client: string = '',
-  ): Candidate | NoLine {
-    const pool = this.#pools.get(service)
+  pick(request: PickRequest): Candidate | NoLine {
+    const { policy, tried, preferred, client } = request
+    const pool = this.#pools.get(request.service)
     if (pool === undefined || pool.candidates.length === 0) return tried ? 'exhausted' : 'no_telephone'
     if (policy.maxStreams !== null) {
       if (pool.holders.length >= policy.maxStreams) return 'overloaded'
@@ -61,14 +102,10 @@ export class LinePicker {
       const same = preferredLine(pool, preferred, tried, client)
       if (same !== undefined) return same
     }
-    const { balancing } = policy
-    if (tried !== undefined) {
-      const choice = retryLines(pool, tried, client)
-      if (choice.length === 0) return 'exhausted'
-      return chooseLine(balancing, pool, choice, client, this.#random) ?? 'exhausted'
-    }
-    const chosen = chooseLine(balancing, pool, pool.candidates, client, this.#random)
-    if (chosen !== undefined) return chosen
+    if (tried !== undefined) return this.#retry(pool, tried, request) ?? 'exhausted'
+    const process = this.#two(pool, request) ?? this.#balance(pool, usable(pool, client), request)
+    const line = process === undefined ? undefined : lineForStream(process, client)
+    if (line !== undefined) return line
     if (!pool.candidates.some(isThere)) return isUnhealthy(pool) ? 'service_unhealthy' : 'no_telephone'
     const hasRoom = pool.candidates.some(each => isThere(each) && each.upstream.canOpen)
     return hasRoom ? 'concurrency_limited' : 'overloaded'
@@ -79,6 +116,11 @@ export class LinePicker {
     return this.#pools.get(service)?.candidates ?? []
   }
 
+  /** Returns the processes of a service that have a line. */
+  processesOf(service: string): readonly PooledProcess[] {
+    return this.#pools.get(service)?.processes ?? []
+  }
+
   /** Returns the cause and a text that explain why `pick` found no line. */
   explain(service: string, why: NoLine): NoLineCause {
     return explainNoLine(this.#pools.get(service), why, service)
@@ -86,14 +128,68 @@ export class LinePicker {
 
   /** Counts a stream that was opened on the candidate's line. Call `release` when the stream ends. */
   acquire(candidate: Candidate, holder: StreamHolder): void {
-    candidate.active += 1
-    addHolder(candidate.pool, holder)
+    addStream(candidate, holder)
   }
 
   release(candidate: Candidate, holder: StreamHolder): void {
     const { pool } = candidate
-    candidate.active -= 1
-    removeHolder(pool, holder)
+    removeStream(candidate, holder)
     if (pool.holders.length === 0) this.#pools.removeWhenEmpty(pool)
   }
+
+  /**
+   * Records that the final head of a response has arrived. `latencyMs`: the time since the request was sent. A request that
+   * its client cancels is recorded neither here nor in `failed`. `nowMs`: the time of the clock, which the caller has read.
+   */
+  responded(candidate: Candidate, status: number, latencyMs: number, nowMs: number): void {
+    recordResponse(candidate, status, latencyMs, nowMs)
+  }
+
+  /** Records that an attempt failed before the head of the response. */
+  failed(candidate: Candidate, _cause: AttemptFailure, latencyMs: number, nowMs: number): void {
+    recordFailure(candidate, latencyMs, nowMs)
+  }
+
+  #retry(pool: LinePool, tried: readonly Candidate[], request: PickRequest): Candidate | undefined {
+    const lines = retryLines(pool, tried, request.client)
+    const process = this.#balance(pool, processesOf(lines), request)
+    return bestLine(lines.filter(line => line.process === process))
+  }
+
+  #balance(
+    pool: LinePool,
+    from: readonly PooledProcess[],
+    { policy }: PickRequest,
+  ): PooledProcess | undefined {
+    if (from.length < 2) return from[0]
+    const start = pool.cursor
+    pool.cursor = (start + 1) & LARGEST_CURSOR
+    if (this.#countsTunnelStreams) for (const process of from) process.active = tunnelStreams(process)
+    const nowMs = policy.balancing === 'peak_ewma' ? this.#clock.now() : 0
+    return chooseProcess(policy.balancing, from, start, nowMs, this.#random)
+  }
+
+  /** Returns the better of two random processes; undefined when the policy or the size of the pool is not made for it. */
+  #two(pool: LinePool, request: PickRequest): PooledProcess | undefined {
+    const { processes, localProcesses } = pool
+    if (processes.length <= COMPARE_ALL || !comparesTwo(request.policy.balancing)) return undefined
+    // A random choice among many remote processes would rarely find a local one.
+    const first = this.#any(localProcesses, request.client) ?? this.#any(processes, request.client)
+    const second = this.#any(processes, request.client)
+    if (first === undefined || second === undefined || first === second) return first ?? second
+    return this.#balance(pool, [first, second], request)
+  }
+
+  #any(from: readonly PooledProcess[], client: string): PooledProcess | undefined {
+    const process = from[Math.floor(this.#random() * from.length)]
+    return process !== undefined && takesStream(process, client) ? process : undefined
+  }
+}
+
+/** Returns the processes that take a stream now. Allocates memory only when some do not. */
+function usable({ processes }: LinePool, client: string): readonly PooledProcess[] {
+  for (const process of processes) {
+    if (!takesStream(process, client)) return processes.filter(each => takesStream(each, client))
+  }
+  return processes
 }

@@ -1,9 +1,11 @@
-// The lines of one service, with a test for whether a line takes a stream now, and the holders of the open streams.
-// line-pools.ts adds and removes the lines. This file does not choose among them.
+// The lines of one service, grouped by the telephone process that serves them, with a test for whether a line takes a stream
+// now, and the count of the open streams. pool-lines.ts adds and removes lines. This file does not choose among them.
 
 import { ClientShares } from '@vera-stack/shared/client-shares.ts'
-import { type Line, sameProcess } from '../../registry/line.ts'
+import type { Line } from '../../registry/line.ts'
 import type { Upstream } from '../../registry/upstream.ts'
+import type { BalancedProcess } from '../balancing/balanced-process.ts'
+import { NO_SAMPLE_MS, newLatency } from '../balancing/peak-ewma.ts'
 
 /** The owner of a stream of a service. */
 export interface StreamHolder {
@@ -18,12 +20,30 @@ export interface Candidate {
   line: Line
   readonly upstream: Upstream
   readonly pool: LinePool
+  readonly process: PooledProcess
   /** True when the tunnel ends on this replica. */
   readonly local: boolean
   /** Number of streams that were acquired and not released. */
   active: number
-  /** Credit of the line for smooth weighted round robin. */
-  turn: number
+}
+
+/**
+ * One telephone process and its lines of the service. The backend is the same behind all tunnels of a process, so the weight,
+ * the streams and the latency belong to the process, not to each line.
+ */
+export interface PooledProcess extends BalancedProcess {
+  /** Identifies the process within the cluster: see `processKey`. */
+  readonly key: string
+  /** Name of the telephone. */
+  readonly telephone: string
+  /** Ordered by the last change of the weight: the last line has the newest weight. */
+  readonly lines: Candidate[]
+  isLocal: boolean
+  /** The announced weight. */
+  weight: number
+  active: number
+  /** Start index of the next scan of `lines`, so that lines with equally many streams take turns. */
+  cursor: number
 }
 
 /** The lines of one service. */
@@ -31,23 +51,26 @@ export interface LinePool {
   /** Name of the service. It changes when the service is renamed. */
   service: string
   readonly candidates: Candidate[]
+  /** The processes that have a line. */
+  readonly processes: PooledProcess[]
+  /** Those of `processes` that have a line whose tunnel ends on this replica. */
+  readonly localProcesses: PooledProcess[]
+  /** Processes without a line whose streams have not ended. Their counts continue when they connect again. */
+  readonly closing: PooledProcess[]
   /** Holders of all open streams. An array instead of a Set, because it changes with every request: see Deadlines. */
   readonly holders: StreamHolder[]
   /** The share of the open streams that each client holds. */
   readonly shares: ClientShares
-  /** The candidates whose tunnel ends on this replica. */
-  readonly locals: Candidate[]
-  /** Start index of the next scan, so that lines with equal load take turns. */
+  /** Counts the comparisons: each starts at another process, so that equal processes take turns. */
   cursor: number
-}
-
-function takesTraffic(line: Line): boolean {
-  return line.health === 'up' && line.weight > 0
+  /** Median of the processes' response times, ms, and the time at which it was computed: see pool-latency.ts. */
+  medianMs: number
+  medianAtMs: number
 }
 
 /** Returns true when the line takes traffic and this replica can reach it. The line may be at its stream limit. */
-export function isThere({ line, upstream }: Candidate): boolean {
-  return takesTraffic(line) && upstream.reachable !== false
+export function isThere({ line, process, upstream }: Candidate): boolean {
+  return line.health === 'up' && process.weight > 0 && upstream.reachable !== false
 }
 
 /** Returns true when the line takes a stream of this client now. */
@@ -60,17 +83,52 @@ export function canTake(candidate: Candidate, client: string): boolean {
 export function newPool(service: string, clientSharePercent: number): LinePool {
   const holders: StreamHolder[] = []
   const shares = new ClientShares(clientSharePercent, () => holders.map(({ client }) => client))
-  return { service, candidates: [], locals: [], holders, shares, cursor: 0 }
+  return {
+    service,
+    candidates: [],
+    processes: [],
+    localProcesses: [],
+    closing: [],
+    holders,
+    shares,
+    cursor: 0,
+    medianMs: NO_SAMPLE_MS,
+    medianAtMs: Number.NEGATIVE_INFINITY,
+  }
 }
 
-/** Counts an open stream of the pool. */
-export function addHolder(pool: LinePool, holder: StreamHolder): void {
+/** Creates a process without lines. */
+export function newProcess(key: string, telephone: string): PooledProcess {
+  return {
+    key,
+    telephone,
+    lines: [],
+    isLocal: false,
+    weight: 0,
+    active: 0,
+    latency: newLatency(),
+    turn: 0,
+    cursor: 0,
+  }
+}
+
+/** Counts a stream that was opened on the candidate's line. */
+export function addStream(candidate: Candidate, holder: StreamHolder): void {
+  const { pool, process } = candidate
+  candidate.active += 1
+  process.active += 1
   holder.poolSlot = pool.holders.push(holder) - 1
   pool.shares.add(holder.client)
 }
 
 /** Removes a stream that has ended. */
-export function removeHolder({ holders, shares }: LinePool, holder: StreamHolder): void {
+export function removeStream(candidate: Candidate, holder: StreamHolder): void {
+  const { pool, process } = candidate
+  candidate.active -= 1
+  process.active -= 1
+  if (process.active === 0 && process.lines.length === 0)
+    pool.closing.splice(pool.closing.indexOf(process), 1)
+  const { holders, shares } = pool
   shares.remove(holder.client)
   const last = holders.pop() as StreamHolder
   if (last === holder) return
@@ -78,12 +136,7 @@ export function removeHolder({ holders, shares }: LinePool, holder: StreamHolder
   last.poolSlot = holder.poolSlot
 }
 
-/** Returns true when some lines of the pool are on other replicas. */
-export function isShared({ candidates, locals }: LinePool): boolean {
-  return locals.length < candidates.length
-}
-
-/** Returns all lines of the candidate's process in its pool, including the candidate. */
-export function linesOfProcess({ line, pool }: Candidate): Candidate[] {
-  return pool.candidates.filter(candidate => sameProcess(candidate.line, line))
+/** Returns all lines of the candidate's process in its pool. */
+export function linesOfProcess({ process }: Candidate): readonly Candidate[] {
+  return process.lines
 }

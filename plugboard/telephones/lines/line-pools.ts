@@ -1,11 +1,14 @@
 // The pools of all services: follows the registry, and keeps each line in the pool of its service. It moves lines between
 // pools when a service is renamed. It picks no line, opens no stream, and does not depend on sockets or routes.
 
+import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import type { Line } from '../../registry/line.ts'
 import type { Registry } from '../../registry/registry.ts'
 import type { Upstream } from '../../registry/upstream.ts'
 import { type LinePool, newPool } from './line-pool.ts'
+import { startAtMedian } from './pool-latency.ts'
+import { addLine, changeLine, removeLine } from './pool-lines.ts'
 import type { ServiceNames } from './service-names.ts'
 
 export interface LinePoolsOptions {
@@ -18,6 +21,7 @@ export interface LinePoolsOptions {
   readonly names?: ServiceNames | undefined
   /** Share of the policy's stream limit that one client may hold, in percent. */
   readonly clientSharePercent: number
+  readonly clock: Clock
 }
 
 export class LinePools {
@@ -29,15 +33,17 @@ export class LinePools {
   readonly #upstreamOf: (line: Line) => Upstream | undefined
   readonly #replicaId: ReplicaId | undefined
   readonly #clientSharePercent: number
+  readonly #clock: Clock
   readonly #unfollow: (() => void) | undefined
   readonly #unsubscribe: () => void
 
-  constructor({ registry, replicaId, upstreamOf, names, clientSharePercent }: LinePoolsOptions) {
+  constructor({ registry, replicaId, upstreamOf, names, clientSharePercent, clock }: LinePoolsOptions) {
     this.#registry = registry
     this.#serviceOf = announced => names?.serviceOf(announced) ?? announced
     this.#upstreamOf = upstreamOf
     this.#replicaId = replicaId
     this.#clientSharePercent = clientSharePercent
+    this.#clock = clock
     this.#unfollow = names?.subscribe(announced => this.#regroup(announced))
     this.#unsubscribe = registry.subscribe({
       lineAdded: line => this.#add(line),
@@ -110,22 +116,21 @@ export class LinePools {
       this.#pools.set(service, pool)
     }
     const local = this.#replicaId === undefined || line.replicaId === this.#replicaId
-    const candidate = { line, upstream, pool, local, active: 0, turn: 0 }
-    pool.candidates.push(candidate)
-    if (local) pool.locals.push(candidate)
+    startAtMedian(pool, addLine(pool, line, upstream, local), this.#clock.now())
   }
 
   #change(line: Line): void {
     const candidate = this.#poolOf(line)?.candidates.find(each => each.line.id === line.id)
-    if (candidate !== undefined) candidate.line = line
+    if (candidate === undefined || changeLine(candidate, line)) return
+    this.#remove(line)
+    this.#add(line)
   }
 
   #remove(line: Line): void {
     const pool = this.#poolOf(line)
-    const index = pool?.candidates.findIndex(each => each.line.id === line.id) ?? -1
-    if (pool === undefined || index === -1) return
-    const [removed] = pool.candidates.splice(index, 1)
-    if (removed?.local) pool.locals.splice(pool.locals.indexOf(removed), 1)
+    const candidate = pool?.candidates.find(each => each.line.id === line.id)
+    if (pool === undefined || candidate === undefined) return
+    removeLine(pool, candidate)
     if (!pool.candidates.some(each => each.line.service === line.service))
       this.#poolNames.delete(line.service)
     this.removeWhenEmpty(pool)

@@ -29,7 +29,11 @@ let lines: LocalLines
 beforeEach(() => {
   tunnels.clear()
   const registry = new Registry()
-  const picker = new LinePicker({ registry, upstreamOf: line => tunnels.get(line.tunnelId) })
+  const picker = new LinePicker({
+    registry,
+    countsTunnelStreams: true,
+    upstreamOf: line => tunnels.get(line.tunnelId),
+  })
   lines = new LocalLines({ picker, tunnelOf: id => tunnels.get(id) })
   for (const id of ['idle', 'busy']) {
     tunnels.set(id, new Tunnel())
@@ -56,7 +60,7 @@ it('opens the stream on the line that the peer picked, even when another line is
   expect(opened()).toEqual(['idle web', 'busy web'])
 })
 
-it('uses the least loaded line when the peer names no line, or a line that has ended or is full', () => {
+it('uses the least loaded process when the peer names no line, or a line that has ended or is full', () => {
   open('web')
   open('gone/web')
   tunnels.get('busy')!.canOpen = false

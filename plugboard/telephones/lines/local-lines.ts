@@ -1,6 +1,7 @@
 // Opens the streams that peers forward to lines of this replica. The peer has picked one of these lines by the service's
 // policy, among all lines that it had not tried. That line takes the stream, even while its tunnel is not yet confirmed alive
-// after a suspension of this process. When the line has ended, or the peer did not name one, the least loaded line takes it.
+// after a suspension of this process. When the line has ended, or the peer did not name one, a line of the least loaded
+// process takes it.
 
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
@@ -13,7 +14,7 @@ import type { Candidate } from './line-pool.ts'
 const POLICY: PickPolicy = { balancing: 'least_streams', maxStreams: null }
 
 export interface LocalLinesOptions {
-  /** Picks among the lines of this replica only. */
+  /** Picks among the lines of this replica only, and counts the streams on the tunnels. */
   readonly picker: LinePicker
   /** Returns the name of the service for an announced name. Default: the announced name itself. */
   readonly serviceOf?: ((announced: string) => string) | undefined
@@ -33,8 +34,8 @@ export class LocalLines {
   }
 
   /**
-   * Opens a stream on the line of the target. When the target names no line, or its line takes no stream, the least loaded
-   * line of the service takes it. Throws TunnelError: `unknown_service` when no line is here, else the error of the last line.
+   * Opens a stream on the line of the target. When the target names no line, or its line takes no stream, a line of
+   * the least loaded process of the service takes it. Throws TunnelError: `unknown_service` when no line is here, else the error of the last line.
    */
   open(target: StreamTarget, opening: Opening, events: StreamEvents, end: boolean): Stream {
     const picked = target.kind === 'line' ? this.#tunnelOf(target.tunnelId, target.service) : undefined
@@ -49,9 +50,17 @@ export class LocalLines {
   #openAny(opening: Opening, events: StreamEvents, end: boolean): Stream {
     let tried: Candidate[] | undefined
     const service = this.#serviceOf(opening.service)
+    const client = opening.client ?? ''
     let last = new TunnelError('unknown_service')
     for (;;) {
-      const picked = this.#picker.pick(service, POLICY, tried, undefined, opening.client)
+      const picked = this.#picker.pick({
+        service,
+        policy: POLICY,
+        tried,
+        preferred: undefined,
+        client,
+        key: undefined,
+      })
       if (picked === 'overloaded') throw new TunnelError('overloaded')
       if (picked === 'concurrency_limited') throw new TunnelError('client_share')
       if (picked === 'service_unhealthy' && tried === undefined) {

@@ -1,19 +1,20 @@
 // Narrows the lines of a service for an attempt after the first one, and for a stream that has a preferred process. The
-// balancing policy then picks among the rest.
+// balancing policy then picks among the processes of the rest.
 
-import { sameProcess } from '../../registry/line.ts'
 import { type Candidate, canTake, type LinePool } from './line-pool.ts'
 
 /** Returns the preferred line, or else another line of its process; undefined when neither takes a stream now. */
 export function preferredLine(
-  { candidates }: LinePool,
+  { processes }: LinePool,
   preferred: Candidate,
   tried: readonly Candidate[] = [],
   client: string,
 ): Candidate | undefined {
+  const { key } = preferred.process
+  const lines = processes.find(process => process.key === key)?.lines
   const usable = (candidate: Candidate) => canTake(candidate, client) && !tried.includes(candidate)
-  if (usable(preferred) && candidates.includes(preferred)) return preferred
-  return candidates.find(candidate => sameProcess(candidate.line, preferred.line) && usable(candidate))
+  if (lines?.includes(preferred) === true && usable(preferred)) return preferred
+  return lines?.find(usable)
 }
 
 /**
@@ -29,9 +30,9 @@ export function retryLines(
   let leastShared = Number.POSITIVE_INFINITY
   for (const candidate of candidates) {
     if (!canTake(candidate, client) || tried.includes(candidate)) continue
-    const { line, local } = candidate
+    const { line, local, process } = candidate
     const shared =
-      (tried.some(other => sameProcess(other.line, line)) ? 4 : 0) +
+      (tried.some(other => other.process.key === process.key) ? 4 : 0) +
       (!local && tried.some(other => other.line.replicaId === line.replicaId) ? 2 : 0) +
       (local ? 0 : 1)
     if (shared > leastShared) continue
@@ -40,4 +41,9 @@ export function retryLines(
     least.push(candidate)
   }
   return least
+}
+
+/** Returns the processes of the lines, each once. */
+export function processesOf(lines: readonly Candidate[]): Candidate['process'][] {
+  return [...new Set(lines.map(({ process }) => process))]
 }

@@ -10,6 +10,14 @@ import type { Candidate } from './line-pool.ts'
 import { ServiceNames } from './service-names.ts'
 
 const POLICY: PickPolicy = { balancing: 'least_streams', maxStreams: null }
+const request = (service: string, policy = POLICY) => ({
+  service,
+  policy,
+  tried: undefined,
+  preferred: undefined,
+  client: '',
+  key: undefined,
+})
 const service = (id: string, name: string, ...aliases: string[]): DirectoryService => ({
   id: asServiceId(id),
   name,
@@ -36,7 +44,7 @@ function setUp(...services: DirectoryService[]) {
     for (const listener of listeners) listener.serviceChanged?.(before, after)
   }
   const picked = (name: string) => {
-    const candidate = picker.pick(name, POLICY)
+    const candidate = picker.pick(request(name))
     return typeof candidate === 'string' ? candidate : candidate.line.service
   }
   return { registry, picker, change, picked, listeners }
@@ -56,10 +64,10 @@ it('keeps the stream count of a pool that is renamed, and follows changes of its
   const { registry, picker, change, picked } = setUp(service('1', 'shop'))
   registry.replace(asTunnelId('t1'), [makeLine('r1', 't1', 'shop')])
   const holder = { client: '', poolSlot: 0 }
-  const candidate = picker.pick('shop', POLICY) as Candidate
+  const candidate = picker.pick(request('shop')) as Candidate
   picker.acquire(candidate, holder)
   change(service('1', 'shop-eu', 'shop'))
-  expect(picker.pick('shop-eu', { ...POLICY, maxStreams: 1 })).toBe('overloaded')
+  expect(picker.pick(request('shop-eu', { ...POLICY, maxStreams: 1 }))).toBe('overloaded')
   picker.release(candidate, holder)
   expect(picked('shop-eu')).toBe('shop')
   registry.replace(asTunnelId('t1'), [{ ...makeLine('r1', 't1', 'shop'), health: 'down' }])
