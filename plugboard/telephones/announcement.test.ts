@@ -67,13 +67,13 @@ it('reads each scope of the token a few times, and not once for each service', a
     ...line,
   }))
   const options = optionsWith([], () => '')
-  const verdicts = await evaluateAnnouncement(
+  const decisions = await evaluateAnnouncement(
     announced,
     credentialWith(services.list, mounts.list),
     options,
     () => true,
   )
-  expect(new Set(verdicts.map(({ code }) => code))).toEqual(new Set(['forbidden']))
+  expect(new Set(decisions.map(({ code }) => code))).toEqual(new Set(['forbidden']))
   expect(services.reads()).toBeLessThan(5 * COUNT)
   expect(mounts.reads()).toBeLessThan(5 * COUNT)
 })
@@ -89,9 +89,9 @@ it('creates only as many URLs as fit in a response', async () => {
     return `http://${host}${mountPath}`
   })
   const announced = [{ service: 'web', mount: 'a.test/999', ...line }]
-  const [verdict] = await evaluateAnnouncement(announced, credentialWith(['*'], []), options, () => true)
-  expect(verdict).toMatchObject({ accepted: true, mount: 'a.test/999' })
-  expect([verdict?.urls.length, made]).toEqual([100, 100])
+  const [decision] = await evaluateAnnouncement(announced, credentialWith(['*'], []), options, () => true)
+  expect(decision).toMatchObject({ accepted: true, mount: 'a.test/999' })
+  expect([decision?.urls.length, made]).toEqual([100, 100])
 })
 
 it.each([false, true])('accepts a claim when this replica has its route (at once: %s)', async present => {

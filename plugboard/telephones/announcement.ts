@@ -73,13 +73,13 @@ export async function evaluateAnnouncement(
   options: AnnouncementOptions,
   isWanted: () => boolean,
 ): Promise<AnnouncementDecision[]> {
-  const verdicts: AnnouncementDecision[] = []
+  const decisions: AnnouncementDecision[] = []
   const scopes = new ScopeIndex(credential)
   for (const announcement of services) {
     if (!isWanted()) break
-    verdicts.push(await evaluateService(announcement, credential, scopes, options))
+    decisions.push(await evaluateService(announcement, credential, scopes, options))
   }
-  return verdicts
+  return decisions
 }
 
 /** Refuses every service, for one reason that concerns the whole announcement. */
@@ -90,8 +90,8 @@ export function refuseAll(
   return services.map(announcement => refusedBy(announcement, reason))
 }
 
-export function resultsOf(verdicts: readonly AnnouncementDecision[]): Announced['results'] {
-  return verdicts.map(({ announcement, accepted, code, detail, urls, lostMount }) => ({
+export function resultsOf(decisions: readonly AnnouncementDecision[]): Announced['results'] {
+  return decisions.map(({ announcement, accepted, code, detail, urls, lostMount }) => ({
     service: announcement.service,
     accepted,
     ...(code === undefined ? {} : { code }),
@@ -197,7 +197,7 @@ export function routesOf(service: string, { directory }: AnnouncementOptions): I
   return found === undefined ? [] : directory.routesOfService(found.id)
 }
 
-/** Returns an accepted verdict. `route` is the route of the mount; it may not have arrived in the directory yet. */
+/** Returns an accepted decision. `route` is the route of the mount; it may not have arrived in the directory yet. */
 export function accepted(
   announcement: ServiceAnnouncement,
   options: AnnouncementOptions,

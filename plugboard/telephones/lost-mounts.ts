@@ -20,7 +20,7 @@ import type { Credential } from './tokens/authenticate.ts'
 
 /** A tunnel of this replica. */
 export interface MountedTunnel {
-  /** Compares its verdicts with the routes. Returns true while the tunnel has, or may have, a lost mount. Must not throw. */
+  /** Compares its decisions with the routes. Returns true while the tunnel has, or may have, a lost mount. Must not throw. */
   reviewMounts(removed: RemovedRoutes): boolean
 }
 
@@ -100,42 +100,42 @@ export class LostMounts {
   }
 }
 
-/** Returns the verdict for the current routes; the same object when the change does not concern it. */
-export function reviewVerdict(
-  verdict: AnnouncementDecision,
+/** Returns the decision for the current routes; the same object when the change does not concern it. */
+export function reviewDecision(
+  decision: AnnouncementDecision,
   removed: RemovedRoutes,
   credential: Credential,
   options: AnnouncementOptions,
 ): AnnouncementDecision {
-  if (!verdict.accepted) return verdict
-  const isLost = verdict.lostMount !== undefined
-  const change = removedRoute(verdict, removed)
-  if (!isLost && change === undefined) return verdict
-  const { announcement } = verdict
-  const mount = verdict.mount ?? verdict.claimedMount
+  if (!decision.accepted) return decision
+  const isLost = decision.lostMount !== undefined
+  const change = removedRoute(decision, removed)
+  if (!isLost && change === undefined) return decision
+  const { announcement } = decision
+  const mount = decision.mount ?? decision.claimedMount
   const present =
-    mount === undefined ? firstRoute(announcement.service, options) : routeOf(mount, verdict, options)
+    mount === undefined ? firstRoute(announcement.service, options) : routeOf(mount, decision, options)
   if (present !== undefined) return accepted(announcement, options, mount, present)
-  if (change === undefined) return verdict
+  if (change === undefined) return decision
   const lostMount = mount ?? change.mount
   return {
     ...accepted(announcement, options, undefined),
     ...{
       lostMount,
       claimedMount: mount,
-      detail: lossText(verdict, { ...change, mount: lostMount }, credential),
+      detail: lossText(decision, { ...change, mount: lostMount }, credential),
     },
   }
 }
 
-/** Returns the removed route of the verdict. Without an announced mount, only the loss of the service's last route counts. */
+/** Returns the removed route of the decision. Without an announced mount, only the loss of the service's last route counts. */
 function removedRoute(
-  verdict: AnnouncementDecision,
+  decision: AnnouncementDecision,
   { byId, byService }: RemovedRoutes,
 ): RemovedRoute | undefined {
-  if (verdict.routeId !== undefined) return byId.get(verdict.routeId)
-  return verdict.mount === undefined && verdict.urls.length > 0
-    ? byService.get(verdict.announcement.service)
+  if (decision.routeId !== undefined) return byId.get(decision.routeId)
+  return decision.mount === undefined && decision.urls.length > 0
+    ? byService.get(decision.announcement.service)
     : undefined
 }
 

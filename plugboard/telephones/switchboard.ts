@@ -27,8 +27,10 @@ import type { TokenRefusals } from './tokens/token-refusals.ts'
 import { DEFAULT_TOKEN_LIMITS, type DefaultTokenLimits, TokenUsage } from './tokens/token-usage.ts'
 import type { TokenIssuer } from './tokens/tokens.ts'
 import { LocalTunnels } from './tunnels/local-tunnels.ts'
-import { type Renewal, TelephoneTunnel, type TunnelContext } from './tunnels/telephone-tunnel.ts'
+import { TelephoneTunnel } from './tunnels/telephone-tunnel.ts'
+import type { TunnelContext } from './tunnels/tunnel-context.ts'
 import { TunnelMover } from './tunnels/tunnel-mover.ts'
+import type { Renewal } from './tunnels/tunnel-token.ts'
 
 export interface SwitchboardOptions {
   readonly replicaId: ReplicaId

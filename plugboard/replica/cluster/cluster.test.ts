@@ -96,12 +96,12 @@ it('tells telephones of a replica that has died while the database is away', asy
   database.others = [OTHER]
   await start()
   cluster.open()
-  await eventually('the other one is sent', () => {
+  await eventually('telephones get the address of the other replica', () => {
     clock.advance(1000)
     return sent.at(-1)?.some(({ id }) => id === 'two') || undefined
   })
   database.away = true
-  await eventually('it is sent no more', () => {
+  await eventually('telephones get a list without the other replica', () => {
     clock.advance(500)
     return sent.at(-1)?.every(({ id }) => id === 'one') || undefined
   })
