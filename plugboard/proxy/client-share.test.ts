@@ -1,52 +1,28 @@
 // One client address holds only its share of the streams of a service, in every way of opening them. A body that is too slow is
 // aborted. A trusted proxy reports the client addresses.
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
-import type { FakeTelephone } from '../../test/support/harness/fake-telephone.ts'
-import { harnessRoute, ProxyHarness } from '../../test/support/harness/proxy-harness.ts'
-import { Http2Client, readHttp2Response } from '../../test/support/http/http2-client.ts'
-import { field, RawConnection, type RawResponse } from '../../test/support/http/raw-connection.ts'
+import { harnessRoute } from '../../test/support/harness/proxy-harness.ts'
+import { useProxy } from '../../test/support/harness/use-proxy.ts'
+import { readHttp2Response } from '../../test/support/http/http2-client.ts'
+import { field, type RawConnection, type RawResponse } from '../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 import { lineId } from '../registry/line-ids.ts'
-import type { ProxyOptions } from './server.ts'
 
 useLeakCheck()
 
-let harness: ProxyHarness
-let telephone: FakeTelephone
-const open: { destroy(): void }[] = []
-const http2: Http2Client[] = []
-
-async function start(options: Partial<ProxyOptions> = {}, maxStreams = 8): Promise<void> {
-  harness = await ProxyHarness.start({
-    http2Cleartext: true,
-    trustedProxies: ['127.0.0.1'],
-    ...options,
-  })
-  telephone = await harness.telephone(['web'], { maxStreams })
-}
-
-beforeEach(() => start())
-afterEach(async () => {
-  for (const connection of open.splice(0)) connection.destroy()
-  for (const client of http2.splice(0)) client.close()
-  await harness.close()
-})
-
-async function send(bytes: string): Promise<RawConnection> {
-  const connection = await RawConnection.open(harness.port)
-  open.push(connection)
-  await connection.send(bytes)
-  return connection
-}
+const OPTIONS = { http2Cleartext: true, trustedProxies: ['127.0.0.1'] }
+const proxy = useProxy(OPTIONS, harness => harness.telephone(['web'], { maxStreams: 8 }))
 
 const head = (client: string, more = ''): string => `Host: test\r\nX-Forwarded-For: ${client}\r\n${more}\r\n`
 
-/** Waits until this number of streams is open at the telephone. */
+/** Waits until this number of streams is open at the proxy.telephone. */
 const streams = (count: number): Promise<true> =>
-  eventually(`${count} streams are open`, () => (telephone.session.streamCount === count ? true : undefined))
+  eventually(`${count} streams are open`, () =>
+    proxy.telephone.session.streamCount === count ? true : undefined,
+  )
 
 async function refused(connection: RawConnection): Promise<RawResponse> {
   const response = await connection.readResponse()
@@ -61,9 +37,9 @@ async function refused(connection: RawConnection): Promise<RawResponse> {
 
 /** Shows that a request of another client gets a stream and a response. */
 async function othersAreServed(): Promise<void> {
-  const before = telephone.calls.length
-  const other = await send(`GET /other HTTP/1.1\r\n${head('192.0.2.200')}`)
-  const call = await eventually('the request arrives', () => telephone.calls[before])
+  const before = proxy.telephone.calls.length
+  const other = await proxy.send(`GET /other HTTP/1.1\r\n${head('192.0.2.200')}`)
+  const call = await eventually('the request arrives', () => proxy.telephone.calls[before])
   expect([call.opening.target, call.opening.client]).toEqual(['/other', '192.0.2.200'])
   call.respond(200, 'ok')
   expect((await other.readResponse()).status).toBe(200)
@@ -74,20 +50,20 @@ const WAYS: [how: string, open: () => Promise<void>][] = [
   [
     'on connections of their own',
     async () => {
-      for (let number = 0; number < 6; number += 1) await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
+      for (let number = 0; number < 6; number += 1) await proxy.send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
       await streams(6)
-      await refused(await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`))
+      await refused(await proxy.send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`))
     },
   ],
   [
     'pipelined on one',
     async () => {
-      const connection = await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`.repeat(7))
+      const connection = await proxy.send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`.repeat(7))
       await streams(6)
-      for (const call of telephone.calls.slice(0, 6)) call.respond(200, 'x', ['Content-Length', '1'])
+      for (const call of proxy.telephone.calls.slice(0, 6)) call.respond(200, 'x', ['Content-Length', '1'])
       for (let number = 0; number < 6; number += 1) expect((await connection.readResponse()).status).toBe(200)
       await refused(connection)
-      for (let number = 0; number < 6; number += 1) await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
+      for (let number = 0; number < 6; number += 1) await proxy.send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
       await streams(6)
     },
   ],
@@ -95,16 +71,15 @@ const WAYS: [how: string, open: () => Promise<void>][] = [
     'that upload',
     async () => {
       const bytes = `POST / HTTP/1.1\r\n${head('192.0.2.7', 'Content-Length: 100\r\n')}x`
-      for (let number = 0; number < 6; number += 1) await send(bytes)
+      for (let number = 0; number < 6; number += 1) await proxy.send(bytes)
       await streams(6)
-      await refused(await send(bytes))
+      await refused(await proxy.send(bytes))
     },
   ],
   [
     'as streams of HTTP/2',
     async () => {
-      const client = new Http2Client(`http://127.0.0.1:${harness.port}`)
-      http2.push(client)
+      const client = proxy.http2()
       const ask = () =>
         client.open({ ':authority': 'test', ':path': '/', 'x-forwarded-for': '192.0.2.7' }, true)
       for (let number = 0; number < 6; number += 1) ask()
@@ -118,24 +93,25 @@ const WAYS: [how: string, open: () => Promise<void>][] = [
     async () => {
       const more = 'Connection: Upgrade\r\nUpgrade: websocket\r\n'
       const bytes = `GET / HTTP/1.1\r\n${head('192.0.2.7', more)}`
-      for (let number = 0; number < 3; number += 1) await send(bytes)
+      for (let number = 0; number < 3; number += 1) await proxy.send(bytes)
       await streams(3)
       // Upgraded streams and streams before their upgrade count alike.
-      for (const call of telephone.calls) call.stream.respond({ status: 101, statusText: '', fields: [] })
-      for (let number = 0; number < 3; number += 1) await send(bytes)
+      for (const call of proxy.telephone.calls)
+        call.stream.respond({ status: 101, statusText: '', fields: [] })
+      for (let number = 0; number < 3; number += 1) await proxy.send(bytes)
       await streams(6)
-      await refused(await send(bytes))
+      await refused(await proxy.send(bytes))
     },
   ],
   [
     'from addresses of one IPv6 network',
     async () => {
       for (let number = 1; number <= 6; number += 1) {
-        await send(`GET / HTTP/1.1\r\n${head(`2001:db8:0:7:${number}::1`)}`)
+        await proxy.send(`GET / HTTP/1.1\r\n${head(`2001:db8:0:7:${number}::1`)}`)
       }
       await streams(6)
-      expect(telephone.calls[0]?.opening.client).toBe('2001:db8:0:7::/64')
-      await refused(await send(`GET / HTTP/1.1\r\n${head('2001:db8:0:7::')}`))
+      expect(proxy.telephone.calls[0]?.opening.client).toBe('2001:db8:0:7::/64')
+      await refused(await proxy.send(`GET / HTTP/1.1\r\n${head('2001:db8:0:7::')}`))
     },
   ],
 ]
@@ -147,9 +123,9 @@ describe('the streams of a telephone', () => {
       await take()
       await othersAreServed()
       // The client can open a stream again when one of its streams has ended.
-      telephone.calls.find(({ stream }) => stream.open)?.stream.reset('backend_closed')
+      proxy.telephone.calls.find(({ stream }) => stream.open)?.stream.reset('backend_closed')
       await streams(5)
-      const again = await send(`GET /again HTTP/1.1\r\n${head('192.0.2.7')}`)
+      const again = await proxy.send(`GET /again HTTP/1.1\r\n${head('192.0.2.7')}`)
       await streams(6)
       again.destroy()
       await streams(5)
@@ -157,40 +133,39 @@ describe('the streams of a telephone', () => {
   )
 
   it('count for all services of the telephone together', async () => {
-    const line = [...harness.registry.lines()][0]!
-    harness.registry.replace(line.tunnelId, [
+    const line = [...proxy.harness.registry.lines()][0]!
+    proxy.harness.registry.replace(line.tunnelId, [
       line,
       { ...line, id: lineId(line.tunnelId, 'second'), service: 'second' },
     ])
-    harness.routes.push(harnessRoute({ host: 'second', service: 'second' }))
-    for (let number = 0; number < 6; number += 1) await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
+    proxy.harness.routes.push(harnessRoute({ host: 'second', service: 'second' }))
+    for (let number = 0; number < 6; number += 1) await proxy.send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
     await streams(6)
     const second = `GET / HTTP/1.1\r\n${head('192.0.2.7').replace('Host: test', 'Host: second')}`
-    await refused(await send(second))
+    await refused(await proxy.send(second))
   })
 
   it('may all belong to one client when the share is 100 %', async () => {
-    await harness.close()
-    await start({ limits: { clientSharePercent: 100 } }, 8)
-    for (let number = 0; number < 8; number += 1) await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
+    await proxy.restart({ ...OPTIONS, limits: { clientSharePercent: 100 } })
+    for (let number = 0; number < 8; number += 1) await proxy.send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
     await streams(8)
   })
 })
 
 describe('the limit of a service', () => {
   it('has room for other clients as well', async () => {
-    harness.routes = [harnessRoute({ host: 'test', policy: { maxStreams: 4 } })]
-    for (let number = 0; number < 3; number += 1) await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
+    proxy.harness.routes = [harnessRoute({ host: 'test', policy: { maxStreams: 4 } })]
+    for (let number = 0; number < 3; number += 1) await proxy.send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
     await streams(3)
-    await refused(await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`))
+    await refused(await proxy.send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`))
     await othersAreServed()
   })
 
   it('of one stream allows exactly one stream', async () => {
-    harness.routes = [harnessRoute({ host: 'test', policy: { maxStreams: 1 } })]
-    await send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
+    proxy.harness.routes = [harnessRoute({ host: 'test', policy: { maxStreams: 1 } })]
+    await proxy.send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
     await streams(1)
-    const response = await (await send(`GET / HTTP/1.1\r\n${head('192.0.2.8')}`)).readResponse()
+    const response = await (await proxy.send(`GET / HTTP/1.1\r\n${head('192.0.2.8')}`)).readResponse()
     expect(field(response.headers, 'plugboard-error')).toBe('overloaded')
   })
 })
@@ -200,17 +175,14 @@ describe('connections', () => {
   it.skipIf(process.platform !== 'linux')(
     'of one address leave room for others, for every limit of that address',
     async () => {
-      await harness.close()
-      await start({ trustedProxies: [], limits: { maxConnections: 4, maxConnectionsPerAddress: 10_000 } })
-      const from = async (address: string) => {
-        const connection = await RawConnection.open(harness.port, '127.0.0.1', address)
-        open.push(connection)
-        return connection
-      }
-      for (let number = 0; number < 3; number += 1) await from('127.0.0.2')
-      expect(await (await from('127.0.0.2')).readToEnd()).toHaveLength(0)
-      telephone.handler = call => call.respond(200, 'ok')
-      const other = await from('127.0.0.3')
+      await proxy.restart({
+        http2Cleartext: true,
+        limits: { maxConnections: 4, maxConnectionsPerAddress: 10_000 },
+      })
+      for (let number = 0; number < 3; number += 1) await proxy.connect('127.0.0.2')
+      expect(await (await proxy.connect('127.0.0.2')).readToEnd()).toHaveLength(0)
+      proxy.telephone.handler = call => call.respond(200, 'ok')
+      const other = await proxy.connect('127.0.0.3')
       await other.send('GET / HTTP/1.1\r\nHost: test\r\n\r\n')
       expect((await other.readResponse()).status).toBe(200)
     },
@@ -219,19 +191,17 @@ describe('connections', () => {
 
 describe('a telephone that refuses a client', () => {
   it('gets no retry through its other tunnel, but another telephone does', async () => {
-    await harness.close()
-    harness = await ProxyHarness.start()
-    const same = [
-      await harness.telephone(['web'], { instance: 'instance-one' }),
-      await harness.telephone(['web'], { instance: 'instance-one' }),
-    ]
+    await proxy.restart({}, harness => harness.telephone(['web'], { instance: 'instance-one' }))
+    const same = [proxy.telephone, await proxy.harness.telephone(['web'], { instance: 'instance-one' })]
     for (const each of same) each.handler = ({ stream }) => stream.reset('client_share')
-    await refused(await send(`POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n\r\nx`))
+    await refused(await proxy.send(`POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n\r\nx`))
     expect(same.flatMap(({ calls }) => calls)).toHaveLength(1)
-    const other = await harness.telephone(['web'], { instance: 'instance-two' })
+    const other = await proxy.harness.telephone(['web'], { instance: 'instance-two' })
     other.handler = call => call.respond(200, 'ok')
     for (let number = 0; number < 4; number += 1) {
-      expect((await (await send('GET / HTTP/1.1\r\nHost: test\r\n\r\n')).readResponse()).status).toBe(200)
+      expect((await (await proxy.send('GET / HTTP/1.1\r\nHost: test\r\n\r\n')).readResponse()).status).toBe(
+        200,
+      )
     }
   })
 })
@@ -240,14 +210,17 @@ describe('a smallest rate of bodies', () => {
   let clock: ManualClock
 
   beforeEach(async () => {
-    await harness.close()
     clock = new ManualClock()
-    await start({ clock, limits: { minBodyRateBytes: 1000, bodyIdleTimeoutMs: 3_600_000 } })
+    await proxy.restart({
+      ...OPTIONS,
+      clock,
+      limits: { minBodyRateBytes: 1000, bodyIdleTimeoutMs: 3_600_000 },
+    })
   })
 
   /** Waits until the bytes have arrived, and advances the clock. */
   async function move(connection: RawConnection, bytes: number, ms: number): Promise<void> {
-    const call = telephone.calls.at(-1)
+    const call = proxy.telephone.calls.at(-1)
     const before = call?.receivedBytes ?? 0
     await connection.send('x'.repeat(bytes))
     await call?.untilReceived(before + bytes)
@@ -255,17 +228,18 @@ describe('a smallest rate of bodies', () => {
   }
 
   it('ends a slower one with 408, and the telephone sees an abort', async () => {
-    const connection = await send(`POST / HTTP/1.1\r\n${head('192.0.2.7', 'Content-Length: 1000000\r\n')}`)
+    const connection = await proxy.send(
+      `POST / HTTP/1.1\r\n${head('192.0.2.7', 'Content-Length: 1000000\r\n')}`,
+    )
     await streams(1)
     for (let second = 0; second < 30; second += 1) await move(connection, 990, 1000)
     const response = await connection.readResponse()
     expect([response.status, field(response.headers, 'connection')]).toEqual([408, 'close'])
-    expect((await telephone.calls[0]?.aborted)?.reason).toBe('cancelled')
+    expect((await proxy.telephone.calls[0]?.aborted)?.reason).toBe('cancelled')
   })
 
   it('ends a slower one over HTTP/2 as well', async () => {
-    const client = new Http2Client(`http://127.0.0.1:${harness.port}`)
-    http2.push(client)
+    const client = proxy.http2()
     const stream = client.open({ ':authority': 'test', ':path': '/', ':method': 'POST' })
     stream.write('x')
     await streams(1)
@@ -274,16 +248,16 @@ describe('a smallest rate of bodies', () => {
   })
 
   it('accepts a faster one, and one that waits for its backend', async () => {
-    const fast = await send(`POST / HTTP/1.1\r\n${head('192.0.2.7', 'Content-Length: 61000\r\n')}`)
+    const fast = await proxy.send(`POST / HTTP/1.1\r\n${head('192.0.2.7', 'Content-Length: 61000\r\n')}`)
     await streams(1)
     for (let second = 0; second < 61; second += 1) await move(fast, 1000, 1000)
-    telephone.calls[0]?.respond(200, 'ok')
+    proxy.telephone.calls[0]?.respond(200, 'ok')
     expect((await fast.readResponse()).status).toBe(200)
-    telephone.handler = call => {
+    proxy.telephone.handler = call => {
       call.autoConsume = false
     }
-    const blocked = await send(`POST / HTTP/1.1\r\n${head('192.0.2.7', 'Content-Length: 1000000\r\n')}`)
-    const call = await eventually('it arrives', () => telephone.calls[1])
+    const blocked = await proxy.send(`POST / HTTP/1.1\r\n${head('192.0.2.7', 'Content-Length: 1000000\r\n')}`)
+    const call = await eventually('it arrives', () => proxy.telephone.calls[1])
     await blocked.send('x'.repeat(400_000))
     await call.untilReceived(65_536)
     clock.advance(120_000)

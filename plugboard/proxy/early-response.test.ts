@@ -1,44 +1,30 @@
 // Row R3: a response to a client that is still sending reaches the client, for every way to refuse a request. The client cannot
 // hold the connection by sending more bytes.
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
-import type { FakeTelephone } from '../../test/support/harness/fake-telephone.ts'
-import { harnessRoute, ProxyHarness } from '../../test/support/harness/proxy-harness.ts'
-import { Http2Client } from '../../test/support/http/http2-client.ts'
-import { field, RawConnection } from '../../test/support/http/raw-connection.ts'
+import { harnessRoute } from '../../test/support/harness/proxy-harness.ts'
+import { useProxy } from '../../test/support/harness/use-proxy.ts'
+import { field, type RawConnection } from '../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { ManualClock } from '../../test/support/manual-clock.ts'
 
 useLeakCheck()
 
 let clock: ManualClock
-let harness: ProxyHarness
-let telephone: FakeTelephone
-const open: RawConnection[] = []
-
-beforeEach(async () => {
+const proxy = useProxy(() => {
   clock = new ManualClock()
-  harness = await ProxyHarness.start({ clock, http2Cleartext: true })
-  telephone = await harness.telephone()
-  telephone.handler = call => call.respond(403, 'no')
-  harness.routes = [
+  return { clock, http2Cleartext: true }
+})
+
+beforeEach(() => {
+  proxy.telephone.handler = call => call.respond(403, 'no')
+  proxy.harness.routes = [
     harnessRoute({ host: 'test' }),
     harnessRoute({ host: 'absent', service: 'absent' }),
     harnessRoute({ host: 'small', policy: { maxRequestBodyBytes: 1000 } }),
   ]
 })
-
-afterEach(async () => {
-  for (const connection of open.splice(0)) connection.destroy()
-  await harness.close()
-})
-
-async function connect(): Promise<RawConnection> {
-  const connection = await RawConnection.open(harness.port)
-  open.push(connection)
-  return connection
-}
 
 const UPLOAD = Buffer.alloc(10 * 1024 * 1024, 'x')
 const UPLOAD_CHUNK = Buffer.concat([
@@ -106,7 +92,7 @@ describe('to a client that reads only once all of its 10 MB are sent', () => {
     ],
     ['bytes behind a last request', 'GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n', UPLOAD, 403],
   ])('%s', async (_name, head, body, status) => {
-    const connection = await connect()
+    const connection = await proxy.connect()
     connection.socket.pause()
     await connection.send(head)
     await connection.send(body)
@@ -127,7 +113,7 @@ describe('to a client that reads only once all of its 10 MB are sent', () => {
     ['small', 413],
     ['test', 403],
   ])('over HTTP/2, to %s', async (authority, status) => {
-    const client = new Http2Client(`http://127.0.0.1:${harness.port}`)
+    const client = proxy.http2()
     const head = { ':method': 'POST', ':path': '/', ':authority': authority }
     const responses = await Promise.all(
       Array.from({ length: 8 }, () => client.ask({ ...head, 'content-length': UPLOAD.length }, UPLOAD)),
@@ -139,11 +125,11 @@ describe('to a client that reads only once all of its 10 MB are sent', () => {
 
 describe('keeps the connection open for the next request', () => {
   it.each(['nowhere', 'test'])('when little of the upload is left, to %s', async host => {
-    const connection = await connect()
+    const connection = await proxy.connect()
     await connection.send(`${post(host, 'Content-Length: 60000\r\n')}some`)
     const response = await connection.readResponse()
     expect(field(response.headers, 'connection')).toBe('keep-alive')
-    telephone.handler = call => call.respond(200, 'next')
+    proxy.telephone.handler = call => call.respond(200, 'next')
     await connection.send(`${'x'.repeat(60_000 - 4)}GET / HTTP/1.1\r\nHost: test\r\n\r\n`)
     expect((await connection.readResponse()).body.toString()).toBe('next')
   })
@@ -153,18 +139,20 @@ describe('ends the connection of a client that', () => {
   let neighbour: RawConnection
 
   beforeEach(async () => {
-    neighbour = await connect()
+    neighbour = await proxy.connect()
   })
 
   /** Waits until the proxy has read all bytes of other connections. Returns the number of other open connections. */
   async function othersOpen(): Promise<number> {
     await neighbour.send('GET / HTTP/1.1\r\nHost: test\r\n\r\n')
     await neighbour.readResponse()
-    return harness.proxy.connectionCount - 1
+    return proxy.harness.proxy.connectionCount - 1
   }
 
   const untilClosed = () =>
-    eventually('the connection is closed', () => (harness.proxy.connectionCount === 1 ? true : undefined))
+    eventually('the connection is closed', () =>
+      proxy.harness.proxy.connectionCount === 1 ? true : undefined,
+    )
 
   const UPGRADE = 'Connection: Upgrade\r\nUpgrade: x\r\n\r\n'
   const CASES = [
@@ -181,7 +169,7 @@ describe('ends the connection of a client that', () => {
   ] as const
 
   it.each(CASES)('sends a byte now and then behind a %s, after 30 s', async (_name, head) => {
-    const connection = await connect()
+    const connection = await proxy.connect()
     await connection.send(head)
     await connection.readResponse()
     for (let passedMs = 0; passedMs < 27_000; passedMs += 4500) {
@@ -196,7 +184,7 @@ describe('ends the connection of a client that', () => {
   })
 
   it.each(CASES)('sends no further byte behind a %s, after 5 s', async (_name, head) => {
-    const connection = await connect()
+    const connection = await proxy.connect()
     await connection.send(head)
     await connection.readResponse()
     expect(await othersOpen()).toBe(1)

@@ -9,9 +9,10 @@ import { HeldBytes, type Overrun } from '@vera-stack/shared/protocol/streams/hel
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
 import type { FakeCall, FakeTelephone } from '../../test/support/harness/fake-telephone.ts'
-import { harnessRoute, ProxyHarness } from '../../test/support/harness/proxy-harness.ts'
-import { Http2Client } from '../../test/support/http/http2-client.ts'
-import { field, RawConnection, rawExchange } from '../../test/support/http/raw-connection.ts'
+import { harnessRoute } from '../../test/support/harness/proxy-harness.ts'
+import { type CutTelephone, useProxy } from '../../test/support/harness/use-proxy.ts'
+import type { Http2Client } from '../../test/support/http/http2-client.ts'
+import { field, type RawConnection, rawExchange } from '../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { heldLimits } from '../telephones/held-budgets.ts'
 
@@ -22,16 +23,16 @@ const BUDGET_BYTES = 2 * MIB
 /** One message, and the bytes that one turn of the event loop may add. */
 const OVERSHOOT_BYTES = 2 * MIB
 
-let harness: ProxyHarness
 let held: HeldBytes
 let token: HeldBytes
-let hostile: FakeTelephone & { cut(): void }
+let hostile: CutTelephone
 let overruns: Overrun[]
 let peakBytes: number
-const connections: RawConnection[] = []
 
-beforeEach(async () => {
-  harness = await ProxyHarness.start({ http2Cleartext: true })
+// Runs after the proxy is closed.
+afterEach(() => eventually('all counted bytes are released', () => token.heldBytes === 0 || undefined))
+
+const proxy = useProxy({ http2Cleartext: true }, async harness => {
   harness.routes = [
     harnessRoute({ host: 'hostile', service: 'hostile' }),
     harnessRoute({ host: 'test', service: 'web' }),
@@ -43,12 +44,7 @@ beforeEach(async () => {
   hostile = await harness.telephone(['hostile'], { held })
   const honest = await harness.telephone(['web'], { held: accountOf(new HeldBytes({ budgetBytes: MIB })) })
   honest.handler = call => call.respond(200, 'served')
-})
-
-afterEach(async () => {
-  for (const connection of connections.splice(0)) connection.destroy()
-  await harness.close()
-  await eventually('nothing is counted any more', () => token.heldBytes === 0 || undefined)
+  return hostile
 })
 
 /** The account of one tunnel, which records its highest count. */
@@ -68,15 +64,15 @@ function accountOf(parent: HeldBytes): HeldBytes {
 
 /** A client that sends the request and does not read the response. */
 async function stalledClient(request: string | Buffer): Promise<RawConnection> {
-  const client = await RawConnection.open(harness.port)
-  connections.push(client)
+  const client = await proxy.connect()
   client.socket.pause()
   await client.send(request)
   return client
 }
 
 const get = 'GET / HTTP/1.1\r\nHost: hostile\r\n\r\n'
-const served = async () => (await rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: test\r\n\r\n')).body
+const served = async () =>
+  (await rawExchange(proxy.harness.port, 'GET / HTTP/1.1\r\nHost: test\r\n\r\n')).body
 
 /** Sends as many bytes as it has credit for, then waits for more credit. */
 function flood(call: FakeCall, chunkBytes = 64 * 1024): void {
@@ -104,8 +100,8 @@ describe('responses that clients do not read', () => {
       hostile.calls.map(async call => (call.stream.open ? undefined : (await call.aborted).reason)),
     ).then(reasons => reasons.filter(reason => reason !== undefined))
     expect(reset).toBe('over_budget')
-    expect(harness.accessLog.filter(({ code }) => code === 'over_budget').length).toBeGreaterThan(0)
-    expect(harness.proxy.counters.truncated).toBeGreaterThan(0)
+    expect(proxy.harness.accessLog.filter(({ code }) => code === 'over_budget').length).toBeGreaterThan(0)
+    expect(proxy.harness.proxy.counters.truncated).toBeGreaterThan(0)
   })
 
   it('stay within the budget when they are complete and their streams have ended', async () => {
@@ -119,7 +115,7 @@ describe('responses that clients do not read', () => {
 
   it('over HTTP/2 stay within the budget', async () => {
     hostile.handler = call => flood(call)
-    const client = new Http2Client(`http://127.0.0.1:${harness.port}`)
+    const client = proxy.http2()
     const streams = Array.from({ length: 60 }, () =>
       client.open({ ':authority': 'hostile', ':path': '/' }, true).pause(),
     )
@@ -143,7 +139,7 @@ describe('uploads that the telephone does not accept', () => {
     hostile.session.close('going_away')
     await hostile.closed
     // The stream never gets any further credit.
-    hostile = await harness.telephone(['hostile'], { held, initialWindowBytes: 1024 })
+    hostile = await proxy.harness.telephone(['hostile'], { held, initialWindowBytes: 1024 })
     hostile.handler = call => {
       call.autoConsume = false
     }
@@ -153,8 +149,7 @@ describe('uploads that the telephone does not accept', () => {
     const head = 'POST / HTTP/1.1\r\nHost: hostile\r\nContent-Length: 10000000\r\n\r\n'
     const clients = await Promise.all(
       Array.from({ length: 40 }, async () => {
-        const client = await RawConnection.open(harness.port)
-        connections.push(client)
+        const client = await proxy.connect()
         void client.send(Buffer.concat([Buffer.from(head), Buffer.alloc(1_000_000)]))
         return client
       }),
@@ -166,7 +161,7 @@ describe('uploads that the telephone does not accept', () => {
   })
 
   it('stay within the budget over HTTP/2, whose clients send a whole window before it is read', async () => {
-    const client = new Http2Client(`http://127.0.0.1:${harness.port}`)
+    const client = proxy.http2()
     const streams = Array.from({ length: 30 }, () => {
       const stream = client.open({ ':method': 'POST', ':authority': 'hostile', ':path': '/' })
       stream.write(Buffer.alloc(1_000_000))
@@ -236,7 +231,7 @@ describe('upgraded connections', () => {
       call.stream.end()
     }
     const clients = await Promise.all(Array.from({ length: 40 }, () => stalledClient(upgrade)))
-    await eventually('all are upgraded', () => harness.proxy.counters.upgrades === 40 || undefined)
+    await eventually('all are upgraded', () => proxy.harness.proxy.counters.upgrades === 40 || undefined)
     for (const client of clients) client.end()
     await eventually('streams are reset', () => overruns.length > 0 || undefined)
     await expectBounded()
@@ -245,7 +240,7 @@ describe('upgraded connections', () => {
 
 describe('after the end', () => {
   it('an upgraded connection that idles out counts no bytes, even when the telephone ended its half before', async () => {
-    harness.routes = [
+    proxy.harness.routes = [
       harnessRoute({ host: 'hostile', service: 'hostile', policy: { upgradeIdleTimeoutMs: 300 } }),
     ]
     hostile.handler = call => {
@@ -256,7 +251,7 @@ describe('after the end', () => {
       call.stream.write(Buffer.alloc(200_000))
       call.stream.end()
     }
-    const client = new Http2Client(`http://127.0.0.1:${harness.port}`)
+    const client = proxy.http2()
     await once(client.session, 'remoteSettings')
     const stream = client
       .open({
@@ -281,7 +276,7 @@ describe('many tunnels', () => {
     const tunnels: FakeTelephone[] = []
     for (let count = 0; count < 6; count += 1) {
       const account = new HeldBytes({ budgetBytes: 2 * BUDGET_BYTES, parent: token })
-      tunnels.push(await harness.telephone(['hostile'], { held: account }))
+      tunnels.push(await proxy.harness.telephone(['hostile'], { held: account }))
     }
     for (const tunnel of tunnels) tunnel.handler = call => flood(call)
     let evicted = 0
@@ -307,12 +302,12 @@ it('a thousand slow readers with 256 KiB each fit into the default budget of a t
   const streams = 250
   const budgetBytes = heldLimits(2 ** 40).tunnelBytes / 4
   const budget = new HeldBytes({ budgetBytes, onOverrun: overrun => overruns.push(overrun) })
-  const patient = await harness.telephone(['slow'], { held: budget })
-  harness.routes = [harnessRoute({ host: 'hostile', service: 'slow' })]
+  const patient = await proxy.harness.telephone(['slow'], { held: budget })
+  proxy.harness.routes = [harnessRoute({ host: 'hostile', service: 'slow' })]
   patient.handler = call => flood(call)
   const clients: Http2Client[] = []
   for (let count = 0; count < streams; count += 50) {
-    const client = new Http2Client(`http://127.0.0.1:${harness.port}`)
+    const client = proxy.http2()
     clients.push(client)
     for (let each = 0; each < 50; each += 1) {
       client.open({ ':authority': 'hostile', ':path': '/' }, true).pause()

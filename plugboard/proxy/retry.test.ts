@@ -1,9 +1,9 @@
 // Failed attempts that are retried on another line, and the response when no other line is left.
 
 import type { Reason } from '@vera-stack/shared/protocol/wire/reason.ts'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { FakeTelephone } from '../../test/support/harness/fake-telephone.ts'
+import { describe, expect, it } from 'vitest'
 import { harnessRoute, ProxyHarness } from '../../test/support/harness/proxy-harness.ts'
+import { type CutTelephone, useProxy } from '../../test/support/harness/use-proxy.ts'
 import { field, type RawResponse, rawExchange } from '../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { asReplicaId } from '../common/ids/replica-id.ts'
@@ -11,24 +11,21 @@ import { asTunnelId } from '../registry/line-ids.ts'
 
 useLeakCheck()
 
-let harness: ProxyHarness
-let first: FakeTelephone & { cut(): void }
-let second: FakeTelephone & { cut(): void }
+let first: CutTelephone
+let second: CutTelephone
 
-beforeEach(async () => {
-  harness = await ProxyHarness.start()
+const proxy = useProxy({}, async harness => {
   // Round robin starts with the first line, for every number of streams on the second.
   harness.routes = [harnessRoute({ host: 'test', policy: { balancing: 'round_robin' } })]
   first = await harness.telephone()
   second = await harness.telephone()
   second.handler = call => call.respond(200, 'second')
+  return first
 })
-
-afterEach(() => harness.close())
 
 const request = (method: string, body = ''): Promise<RawResponse> =>
   rawExchange(
-    harness.port,
+    proxy.harness.port,
     `${method} / HTTP/1.1\r\nHost: test\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
     method,
   )
@@ -47,7 +44,7 @@ describe('retries every method on another line when the request was not delivere
     first.handler = call => call.stream.reset(reason)
     expect((await request('POST', 'body')).body.toString()).toBe('second')
     expect((await second.calls[0]?.ended)?.body.toString()).toBe('body')
-    expect(harness.proxy.counters.retries).toBe(1)
+    expect(proxy.harness.proxy.counters.retries).toBe(1)
   })
 })
 
@@ -75,7 +72,7 @@ describe('a body that is longer than the kept copy', () => {
     second.handler = call => void call.ended.then(() => call.respond(200, 'second'))
     expect((await request('POST', body)).body.toString()).toBe('second')
     expect((await second.calls[0]?.ended)?.body.toString()).toBe(body)
-    expect([first.calls[0]?.receivedBytes, harness.proxy.counters.retries]).toEqual([65_536, 1])
+    expect([first.calls[0]?.receivedBytes, proxy.harness.proxy.counters.retries]).toEqual([65_536, 1])
   })
 
   it('fails once the first line has accepted it', async () => {
@@ -163,10 +160,10 @@ it('continues a request on another line while the client is still sending it', a
   first.handler = call => {
     void call.untilReceived(3).then(() => call.stream.reset('refused'))
   }
-  const { RawConnection } = await import('../../test/support/http/raw-connection.ts')
   second.handler = undefined
-  const connection = await RawConnection.open(harness.port)
-  await connection.send('POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n')
+  const connection = await proxy.send(
+    'POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n',
+  )
   const call = await second.nextCall()
   await call.untilReceived(3)
   await connection.send('3\r\ndef\r\n0\r\nX-Sum: 1\r\n\r\n')
@@ -177,22 +174,25 @@ it('continues a request on another line while the client is still sending it', a
 })
 
 it('retries at most policy.retries times, and never uses the same line twice', async () => {
-  const third = await harness.telephone()
+  const third = await proxy.harness.telephone()
   for (const each of [first, second, third]) each.handler = call => call.stream.reset('backend_unreachable')
   const response = await request('GET')
   expect([response.status, code(response)]).toEqual([502, 'backend_unreachable'])
   expect([first, second, third].map(each => each.calls.length)).toEqual([1, 1, 1])
-  harness.routes = [harnessRoute({ host: 'test', policy: { balancing: 'round_robin', retries: 0 } })]
+  proxy.harness.routes = [harnessRoute({ host: 'test', policy: { balancing: 'round_robin', retries: 0 } })]
   await request('GET')
   expect([first, second, third].flatMap(each => each.calls)).toHaveLength(4)
 })
 
 it('tries another process before the second tunnel of the failed one', async () => {
-  const twin = await harness.telephone(['web'], { instance: 'instance-1' })
+  const twin = await proxy.harness.telephone(['web'], { instance: 'instance-1' })
   twin.handler = call => call.respond(200, 'twin')
-  harness.registry.replace(
+  proxy.harness.registry.replace(
     asTunnelId('tunnel-3'),
-    [...harness.registry.linesOfTunnel(asTunnelId('tunnel-3'))].map(line => ({ ...line, weight: 1000 })),
+    [...proxy.harness.registry.linesOfTunnel(asTunnelId('tunnel-3'))].map(line => ({
+      ...line,
+      weight: 1000,
+    })),
   )
   first.handler = call => call.stream.reset('backend_unreachable')
   twin.handler = call => call.stream.reset('backend_unreachable')
@@ -201,21 +201,19 @@ it('tries another process before the second tunnel of the failed one', async () 
 })
 
 it('skips a line at its limit of streams; responds with 503 overloaded when all lines are at their limit', async () => {
-  await harness.close()
-  harness = await ProxyHarness.start()
-  const only = await harness.telephone(['web'], { maxStreams: 0 })
+  await proxy.restart({}, harness => harness.telephone(['web'], { maxStreams: 0 }))
+  const only = proxy.telephone
   const response = await request('GET')
   expect([response.status, code(response), only.calls.length]).toEqual([503, 'overloaded', 0])
-  second = await harness.telephone()
+  second = await proxy.harness.telephone()
   second.handler = call => call.respond(200, 'second')
   expect((await request('GET')).body.toString()).toBe('second')
 })
 
 it('a service at its own limit of streams', async () => {
-  await harness.close()
-  harness = await ProxyHarness.start()
-  harness.routes = [harnessRoute({ host: 'test', policy: { maxStreams: 1 } })]
-  const telephone = await harness.telephone()
+  await proxy.restart({}, harness => harness.telephone())
+  proxy.harness.routes = [harnessRoute({ host: 'test', policy: { maxStreams: 1 } })]
+  const { telephone } = proxy
   const held = request('GET')
   const call = await telephone.nextCall()
   expect(code(await request('GET'))).toBe('overloaded')

@@ -1,40 +1,28 @@
 // The rules of routes on the public port, in both versions of HTTP. The decisions are the same, and the form of the response
 // fits the version.
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { FakeTelephone } from '../../test/support/harness/fake-telephone.ts'
-import { harnessRoute, ProxyHarness } from '../../test/support/harness/proxy-harness.ts'
-import { Http2Client } from '../../test/support/http/http2-client.ts'
-import {
-  field,
-  RawConnection,
-  type RawResponse,
-  rawExchange,
-} from '../../test/support/http/raw-connection.ts'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { harnessRoute } from '../../test/support/harness/proxy-harness.ts'
+import { useProxy } from '../../test/support/harness/use-proxy.ts'
+import type { Http2Client } from '../../test/support/http/http2-client.ts'
+import { field, type RawResponse, rawExchange } from '../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import { hashPassword } from '../common/passwords/password-hash.ts'
 import { resolveRouteOptions } from '../routes/options/route-options.ts'
 
 useLeakCheck()
 
-let harness: ProxyHarness
-let telephone: FakeTelephone & { cut(): void }
+const https = { redirectPort: undefined, hsts: 'max-age=1' }
+const proxy = useProxy({ http2Cleartext: true, trustedProxies: ['127.0.0.1'], https })
 let client: Http2Client
 
-beforeEach(async () => {
-  const https = { redirectPort: undefined, hsts: 'max-age=1' }
-  harness = await ProxyHarness.start({ http2Cleartext: true, trustedProxies: ['127.0.0.1'], https })
-  telephone = await harness.telephone()
-  telephone.handler = call => call.respond(200, 'hello', ['Server', 'theirs'])
-  client = new Http2Client(`http://127.0.0.1:${harness.port}`)
-})
-afterEach(async () => {
-  client.close()
-  await harness.close()
+beforeEach(() => {
+  proxy.telephone.handler = call => call.respond(200, 'hello', ['Server', 'theirs'])
+  client = proxy.http2()
 })
 
 const rule = (options: object, policy: object = {}) => {
-  harness.routes = [harnessRoute({ host: 'test', options: resolveRouteOptions(options), policy })]
+  proxy.harness.routes = [harnessRoute({ host: 'test', options: resolveRouteOptions(options), policy })]
 }
 type Ask = (
   method: string,
@@ -43,7 +31,7 @@ type Ask = (
 const http1: Ask = async (method, fields) => {
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`)
   const response: RawResponse = await rawExchange(
-    harness.port,
+    proxy.harness.port,
     `${method} /a HTTP/1.1\r\nHost: test\r\n${lines.join('')}\r\n`,
     method,
   )
@@ -74,11 +62,11 @@ describe.each([
     ])
     for (const _ of [1, 2]) expect((await ask('GET', basic)).status).toBe(200)
     expect((await ask('GET', { authorization: 'Basic YTpi' })).status).toBe(401)
-    expect(telephone.calls.map(call => [call.fields('x-user'), call.fields('authorization')])).toEqual([
+    expect(proxy.telephone.calls.map(call => [call.fields('x-user'), call.fields('authorization')])).toEqual([
       [['ada'], []],
       [['ada'], []],
     ])
-    expect(harness.accessLog.map(({ status, code, route }) => [status, code, route])).toEqual([
+    expect(proxy.harness.accessLog.map(({ status, code, route }) => [status, code, route])).toEqual([
       [401, 'unauthorized', 'route-web'],
       [200, undefined, 'route-web'],
       [200, undefined, 'route-web'],
@@ -94,7 +82,7 @@ describe.each([
       'Origin',
       'https://app.test',
     ])
-    telephone.cut()
+    proxy.telephone.cut()
     const problem = await ask('GET', { origin: 'https://app.test' })
     expect([problem.status, problem.field('access-control-allow-origin')]).toEqual([503, 'https://app.test'])
     expect(problem.field('server')).toBeUndefined()
@@ -159,7 +147,7 @@ describe.each([
 
   it('a problem without a telephone carries the fields of its route as well', async () => {
     rule({ cors, responseHeaders })
-    telephone.cut()
+    proxy.telephone.cut()
     const response = await ask('GET', { origin: 'https://app.test', 'x-forwarded-proto': 'https' })
     expect([response.status, response.field('strict-transport-security'), response.field('server')]).toEqual([
       503,
@@ -169,7 +157,7 @@ describe.each([
   })
 
   it('a value of the backend is kept, and a value of an edit as well', async () => {
-    telephone.handler = call => call.respond(200, 'hello', ['strict-transport-security', 'max-age=7'])
+    proxy.telephone.handler = call => call.respond(200, 'hello', ['strict-transport-security', 'max-age=7'])
     rule({})
     expect((await ask('GET', { 'x-forwarded-proto': 'https' })).field('strict-transport-security')).toBe(
       'max-age=7',
@@ -189,7 +177,7 @@ describe.each([
       '5',
     ])
     expect(response.field('content-length')).toBe('5')
-    expect(telephone.calls).toEqual([])
+    expect(proxy.telephone.calls).toEqual([])
   })
 
   it('the refusal of a forwarding loop carries the fields of its route', async () => {
@@ -210,10 +198,9 @@ describe.each([
 
 it('a 101 carries the fields of its route', async () => {
   rule({ responseHeaders: { set: { 'X-Frame-Options': 'DENY' } }, hsts: { maxAgeSeconds: 60 } })
-  telephone.handler = call =>
+  proxy.telephone.handler = call =>
     call.stream.respond({ status: 101, statusText: '', fields: ['Upgrade', 'websocket'] })
-  const connection = await RawConnection.open(harness.port)
-  await connection.send(
+  const connection = await proxy.send(
     'GET / HTTP/1.1\r\nHost: test\r\nX-Forwarded-Proto: https\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
   )
   const { status, headers } = await connection.readHead()
@@ -226,9 +213,8 @@ it('a 101 carries the fields of its route', async () => {
 })
 
 it('the web page that sent the request can read the redirect to HTTPS', async () => {
-  await harness.close()
   const https = { redirectPort: 443, hsts: 'max-age=1' }
-  harness = await ProxyHarness.start({ http2Cleartext: true, trustedProxies: ['127.0.0.1'], https })
+  await proxy.restart({ http2Cleartext: true, trustedProxies: ['127.0.0.1'], https })
   rule({
     cors: { origins: ['https://app.test'] },
     responseHeaders: { set: { 'Cache-Control': 'max-age=5' } },
@@ -246,9 +232,9 @@ it('F5 a body that breaks while a password is verified reaches no backend', asyn
   rule({ access: { basic: { users } } })
   const authorization = `Basic ${Buffer.from('ada:lovelace').toString('base64')}`
   const head = `POST / HTTP/1.1\r\nHost: test\r\nAuthorization: ${authorization}\r\n`
-  const { status } = await rawExchange(harness.port, `${head}Transfer-Encoding: chunked\r\n\r\nzz\r\n`)
-  expect([status, telephone.calls.length, harness.proxy.inFlightCount]).toEqual([400, 0, 0])
+  const { status } = await rawExchange(proxy.harness.port, `${head}Transfer-Encoding: chunked\r\n\r\nzz\r\n`)
+  expect([status, proxy.telephone.calls.length, proxy.harness.proxy.inFlightCount]).toEqual([400, 0, 0])
   // The correct password is cached now. A malformed request behind a complete one does not affect the response to it.
-  const both = await rawExchange(harness.port, `${head}Content-Length: 1\r\n\r\nxGET zz\r\n\r\n`)
+  const both = await rawExchange(proxy.harness.port, `${head}Content-Length: 1\r\n\r\nxGET zz\r\n\r\n`)
   expect([both.status, both.body.toString()]).toEqual([200, 'hello'])
 })

@@ -2,48 +2,29 @@
 
 import { once } from 'node:events'
 import { ERRORS } from '@vera-stack/shared/errors.ts'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { eventually } from '../../../test/support/deadline.ts'
-import type { FakeTelephone } from '../../../test/support/harness/fake-telephone.ts'
 import { harnessRoute, ProxyHarness } from '../../../test/support/harness/proxy-harness.ts'
+import { useProxy } from '../../../test/support/harness/use-proxy.ts'
 import { field, RawConnection, rawExchange } from '../../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../../test/support/leak-check.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 
 useLeakCheck()
 
-let harness: ProxyHarness
-let telephone: FakeTelephone & { cut(): void }
-const open: RawConnection[] = []
-
-beforeEach(async () => {
-  harness = await ProxyHarness.start()
-  telephone = await harness.telephone()
-})
-
-afterEach(async () => {
-  for (const connection of open.splice(0)) connection.destroy()
-  await harness.close()
-})
+const proxy = useProxy()
 
 const H = 'Host: test\r\n'
 
-async function send(bytes: string | Buffer): Promise<RawConnection> {
-  const connection = await RawConnection.open(harness.port)
-  open.push(connection)
-  await connection.send(bytes)
-  return connection
-}
-
-const get = (more = ''): Promise<RawConnection> => send(`GET / HTTP/1.1\r\n${H}${more}\r\n`)
+const get = (more = ''): Promise<RawConnection> => proxy.send(`GET / HTTP/1.1\r\n${H}${more}\r\n`)
 
 function withPolicy(policy: Parameters<typeof harnessRoute>[0]['policy']): void {
-  harness.routes = [harnessRoute({ host: 'test', policy: policy ?? {} })]
+  proxy.harness.routes = [harnessRoute({ host: 'test', policy: policy ?? {} })]
 }
 
 describe('responses', () => {
   it('R1 hop-by-hop fields and fields named by Connection are removed', async () => {
-    telephone.handler = call =>
+    proxy.telephone.handler = call =>
       call.respond(200, 'x', [
         'Connection',
         'X-Hop, close',
@@ -85,25 +66,27 @@ describe('responses', () => {
   })
 
   it('keeps the reason phrase', async () => {
-    telephone.handler = call => call.respond(299, '', [], 'Rather Fine')
+    proxy.telephone.handler = call => call.respond(299, '', [], 'Rather Fine')
     expect((await (await get()).readResponse()).statusText).toBe('Rather Fine')
   })
 
   it('R2 a stream that is lost within a chunked body leaves the body unterminated', async () => {
     const connection = await get()
-    const call = await telephone.nextCall()
+    const call = await proxy.telephone.nextCall()
     call.stream.respond({ status: 200, statusText: '', fields: [] })
     call.stream.write(Buffer.from('part'))
     await connection.readUntil('part\r\n')
-    telephone.cut()
+    proxy.telephone.cut()
     expect((await connection.readToEnd()).toString()).toBe('')
-    await eventually('it is logged', () => harness.accessLog.find(line => line.code === 'telephone_lost'))
-    expect(harness.proxy.counters.truncated).toBe(1)
+    await eventually('it is logged', () =>
+      proxy.harness.accessLog.find(line => line.code === 'telephone_lost'),
+    )
+    expect(proxy.harness.proxy.counters.truncated).toBe(1)
   })
 
   it('R2 a reset in a body with a length', async () => {
     const connection = await get()
-    const call = await telephone.nextCall()
+    const call = await proxy.telephone.nextCall()
     call.stream.respond({ status: 200, statusText: '', fields: ['Content-Length', '10'] })
     call.stream.write(Buffer.from('part'))
     await connection.readUntil('part')
@@ -112,8 +95,8 @@ describe('responses', () => {
   })
 
   it('R2 for HTTP/1.0 the connection is reset, not closed', async () => {
-    const connection = await send(`GET / HTTP/1.0\r\n${H}\r\n`)
-    const call = await telephone.nextCall()
+    const connection = await proxy.send(`GET / HTTP/1.0\r\n${H}\r\n`)
+    const call = await proxy.telephone.nextCall()
     call.stream.respond({ status: 200, statusText: '', fields: [] })
     call.stream.write(Buffer.from('part'))
     await connection.readUntil('part')
@@ -126,7 +109,7 @@ describe('responses', () => {
     ['too long', '2', 'part', 502],
     ['no number', 'x', 'part', 502],
   ])('R2, R8 a length that is %s', async (_what, length, body, status) => {
-    telephone.handler = call => call.respond(200, body, ['Content-Length', length])
+    proxy.telephone.handler = call => call.respond(200, body, ['Content-Length', length])
     const response = await (await get()).readResponse()
     expect([response.status, field(response.headers, 'plugboard-error')]).toEqual([
       status,
@@ -135,13 +118,13 @@ describe('responses', () => {
   })
 
   it('R8 two lengths', async () => {
-    telephone.handler = call => call.respond(200, 'x', ['Content-Length', '1', 'Content-Length', '1'])
+    proxy.telephone.handler = call => call.respond(200, 'x', ['Content-Length', '1', 'Content-Length', '1'])
     expect((await (await get()).readResponse()).status).toBe(502)
   })
 
   it('R8 bytes past the length never reach the client', async () => {
     const connection = await get()
-    const call = await telephone.nextCall()
+    const call = await proxy.telephone.nextCall()
     call.stream.respond({ status: 200, statusText: '', fields: ['Content-Length', '4'] })
     call.stream.write(Buffer.from('body'))
     expect((await connection.readResponse()).body.toString()).toBe('body')
@@ -154,36 +137,36 @@ describe('responses', () => {
     ['a field name', ['X Y', 'a'], 200, ''],
     ['a reason phrase', [], 200, 'a\x01b'],
   ])('R8 %s that is not HTTP', async (_what, fields, status, statusText) => {
-    telephone.handler = call => call.respond(status, 'x', fields, statusText)
+    proxy.telephone.handler = call => call.respond(status, 'x', fields, statusText)
     expect((await (await get()).readResponse()).status).toBe(502)
     const streaming = await get()
-    telephone.handler = call => call.stream.respond({ status, statusText, fields })
+    proxy.telephone.handler = call => call.stream.respond({ status, statusText, fields })
     expect((await streaming.readResponse()).status).toBe(502)
     expect((await (await get()).readResponse()).status).toBe(502)
   })
 
   it('a 101 to a request without Upgrade', async () => {
-    telephone.handler = call => call.stream.respond({ status: 101, statusText: '', fields: [] })
+    proxy.telephone.handler = call => call.stream.respond({ status: 101, statusText: '', fields: [] })
     expect((await (await get()).readResponse()).status).toBe(502)
   })
 
   it('R5 103 is relayed, and a failure after it gets 502', async () => {
     withPolicy({ retries: 2 })
     const connection = await get()
-    const call = await telephone.nextCall()
+    const call = await proxy.telephone.nextCall()
     call.stream.respond({ status: 103, statusText: '', fields: ['Link', '</a>', 'Connection', 'x'] })
     const hints = await connection.readHead()
     expect([hints.status, hints.headers]).toEqual([103, [['Link', '</a>']]])
-    telephone.cut()
+    proxy.telephone.cut()
     expect((await connection.readResponse()).status).toBe(502)
   })
 
   it('R5 an HTTP/1.0 client gets no 1xx', async () => {
-    telephone.handler = call => {
+    proxy.telephone.handler = call => {
       call.stream.respond({ status: 103, statusText: '', fields: ['Link', '</a>'] })
       call.respond(200, 'x')
     }
-    const head = await (await send(`GET / HTTP/1.0\r\n${H}\r\n`)).readHead()
+    const head = await (await proxy.send(`GET / HTTP/1.0\r\n${H}\r\n`)).readHead()
     expect(head.status).toBe(200)
   })
 
@@ -193,18 +176,18 @@ describe('responses', () => {
     ['GET', 205, '0'],
     ['GET', 304, '4'],
   ])('R6 %s %i has no body', async (method, status, length) => {
-    telephone.handler = call => call.respond(status, 'body', ['Content-Length', '4'])
-    const connection = await send(`${method} / HTTP/1.1\r\n${H}\r\n`)
+    proxy.telephone.handler = call => call.respond(status, 'body', ['Content-Length', '4'])
+    const connection = await proxy.send(`${method} / HTTP/1.1\r\n${H}\r\n`)
     const head = await connection.readHead()
     expect([head.status, field(head.headers, 'content-length')]).toEqual([status, length])
-    telephone.handler = call => call.respond(200, 'next')
+    proxy.telephone.handler = call => call.respond(200, 'next')
     await connection.send(`GET / HTTP/1.1\r\n${H}\r\n`)
     expect((await connection.readResponse()).body.toString()).toBe('next')
   })
 
   it('R7 trailers of a response are relayed, except framing fields', async () => {
     const connection = await get()
-    const call = await telephone.nextCall()
+    const call = await proxy.telephone.nextCall()
     call.stream.respond({ status: 200, statusText: '', fields: ['Trailer', 'Grpc-Status'] })
     call.stream.write(Buffer.from('x'))
     call.stream.end(['Grpc-Status', '0', 'Content-Length', '5', 'Set-Cookie', 'a=b'])
@@ -216,25 +199,27 @@ describe('responses', () => {
   })
 
   it('R7 trailers of a request are forwarded, except routing fields', async () => {
-    telephone.handler = call => call.respond(200)
+    proxy.telephone.handler = call => call.respond(200)
     const body = '1\r\nx\r\n0\r\nX-Sum: 1\r\nHost: evil\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n'
-    await (await send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n${body}`)).readResponse()
-    expect((await telephone.calls[0]?.ended)?.trailers).toEqual(['X-Sum', '1'])
+    await (
+      await proxy.send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n${body}`)
+    ).readResponse()
+    expect((await proxy.telephone.calls[0]?.ended)?.trailers).toEqual(['X-Sum', '1'])
   })
 
   it('R7 an HTTP/1.0 client gets the response without trailers and without Trailer', async () => {
-    telephone.handler = call => {
+    proxy.telephone.handler = call => {
       call.stream.respond({ status: 200, statusText: '', fields: ['Trailer', 'A'] })
       call.stream.write(Buffer.from('x'))
       call.stream.end(['A', 'b'])
     }
-    const response = await (await send(`GET / HTTP/1.0\r\n${H}\r\n`)).readResponse()
+    const response = await (await proxy.send(`GET / HTTP/1.0\r\n${H}\r\n`)).readResponse()
     expect([response.body.toString(), field(response.headers, 'trailer')]).toEqual(['x', undefined])
   })
 
   it('R9 each chunk is sent at once', async () => {
     const connection = await get()
-    const call = await telephone.nextCall()
+    const call = await proxy.telephone.nextCall()
     call.stream.respond({ status: 200, statusText: '', fields: ['Content-Type', 'text/event-stream'] })
     expect(field((await connection.readHead()).headers, 'transfer-encoding')).toBe('chunked')
     for (const event of ['data: 1\n\n', 'data: 2\n\n']) {
@@ -246,9 +231,9 @@ describe('responses', () => {
   })
 
   it('R10 Connection: close and HTTP/1.0 are honoured', async () => {
-    telephone.handler = call => call.respond(200, 'x')
+    proxy.telephone.handler = call => call.respond(200, 'x')
     for (const head of ['GET / HTTP/1.1\r\nConnection: close\r\n', 'GET / HTTP/1.0\r\n']) {
-      const connection = await send(`${head}${H}\r\n`)
+      const connection = await proxy.send(`${head}${H}\r\n`)
       expect((await connection.readResponse()).body.toString()).toBe('x')
       expect((await connection.readToEnd()).length).toBe(0)
     }
@@ -256,18 +241,18 @@ describe('responses', () => {
 
   it('R11 a client that disconnects ends the stream', async () => {
     const connection = await get()
-    const call = await telephone.nextCall()
+    const call = await proxy.telephone.nextCall()
     connection.reset()
     expect((await call.aborted).reason).toBe('cancelled')
-    expect(harness.accessLog).toMatchObject([{ status: 499 }])
-    expect(harness.proxy.counters.clientAborts).toBe(1)
+    expect(proxy.harness.accessLog).toMatchObject([{ status: 499 }])
+    expect(proxy.harness.proxy.counters.clientAborts).toBe(1)
   })
 })
 
 describe('uploads', () => {
   it('streams both ways at once', async () => {
-    const connection = await send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n`)
-    const call = await telephone.nextCall()
+    const connection = await proxy.send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n`)
+    const call = await proxy.telephone.nextCall()
     await call.untilReceived(1)
     call.stream.respond({ status: 200, statusText: '', fields: [] })
     call.stream.write(Buffer.from('A'))
@@ -279,27 +264,27 @@ describe('uploads', () => {
   })
 
   it('R3 a response before the end of the upload is relayed, the upload is cancelled, and the connection stays usable', async () => {
-    const connection = await send(`POST / HTTP/1.1\r\n${H}Content-Length: 10\r\n\r\nabc`)
-    const call = await telephone.nextCall()
+    const connection = await proxy.send(`POST / HTTP/1.1\r\n${H}Content-Length: 10\r\n\r\nabc`)
+    const call = await proxy.telephone.nextCall()
     await call.untilReceived(3)
     call.respond(403, 'no')
     expect((await connection.readResponse()).status).toBe(403)
     expect((await call.aborted).reason).toBe('cancelled')
-    telephone.handler = next => next.respond(200, 'next')
+    proxy.telephone.handler = next => next.respond(200, 'next')
     await connection.send(`defghij${'GET / HTTP/1.1\r\n'}${H}\r\n`)
     expect((await connection.readResponse()).body.toString()).toBe('next')
   })
 
   it('R3 a refused upload gets its response, and the next request gets another one', async () => {
     for (let count = 0; count < 20; count += 1) {
-      const connection = await RawConnection.open(harness.port)
+      const connection = await proxy.connect()
       const body = 'x'.repeat(60_000)
       void connection.send(
         `POST / HTTP/1.1\r\nHost: nowhere\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
       )
       const refused = await connection.readResponse()
       expect([refused.status, field(refused.headers, 'connection')]).toEqual([404, 'keep-alive'])
-      telephone.handler = next => next.respond(200, 'next')
+      proxy.telephone.handler = next => next.respond(200, 'next')
       await connection.send(`GET / HTTP/1.1\r\n${H}\r\n`)
       expect((await connection.readResponse()).body.toString()).toBe('next')
       connection.destroy()
@@ -307,12 +292,12 @@ describe('uploads', () => {
   })
 
   it('R3 an upload whose early response closes the connection is read to its end, not reset', async () => {
-    telephone.handler = call => call.respond(403, 'no')
+    proxy.telephone.handler = call => call.respond(403, 'no')
     for (const [host, status] of [
       ['test', 403],
       ['nowhere', 404],
     ] as const) {
-      const connection = await send(
+      const connection = await proxy.send(
         `POST / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\nContent-Length: 500000\r\n\r\n`,
       )
       const errors: Error[] = []
@@ -334,8 +319,8 @@ describe('uploads', () => {
   it.each(['test', 'nowhere'])(
     'R3 one whose rest breaks its framing, to %s: one response, then the end',
     async host => {
-      telephone.handler = call => call.respond(403, 'no')
-      const connection = await send(
+      proxy.telephone.handler = call => call.respond(403, 'no')
+      const connection = await proxy.send(
         `POST / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n`,
       )
       const response = await connection.readResponse()
@@ -349,8 +334,8 @@ describe('uploads', () => {
   )
 
   it('R3 an upload whose framing breaks after the response was sent gets 400, then the connection closes', async () => {
-    const connection = await send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n`)
-    const call = await telephone.nextCall()
+    const connection = await proxy.send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n`)
+    const call = await proxy.telephone.nextCall()
     call.stream.respond({ status: 200, statusText: '', fields: ['Content-Length', '2'] })
     await connection.readUntil('\r\n\r\n')
     call.stream.write(Buffer.from('ok'))
@@ -366,19 +351,21 @@ describe('uploads', () => {
     ['over its rate', 'test', 429],
   ])('R4 no bytes are parsed behind a final response to an expectation: %s', async (_name, host, status) => {
     withPolicy({ maxRequestsPerSecond: 1 })
-    telephone.handler = call => call.respond(200)
+    proxy.telephone.handler = call => call.respond(200)
     expect((await (await get()).readResponse()).status).toBe(200)
     const expecting = `POST / HTTP/1.1\r\nHost: ${host}\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc`
-    const connection = await send(`${expecting}GET /hidden HTTP/1.1\r\n${H}\r\n`)
+    const connection = await proxy.send(`${expecting}GET /hidden HTTP/1.1\r\n${H}\r\n`)
     const response = await connection.readResponse()
     expect([response.status, field(response.headers, 'connection')]).toEqual([status, 'close'])
     await connection.closed
-    expect(telephone.calls.length).toBe(1)
+    expect(proxy.telephone.calls.length).toBe(1)
   })
 
   it('R4 100 is sent only when the backend accepts the body', async () => {
-    const connection = await send(`POST / HTTP/1.1\r\n${H}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`)
-    const call = await telephone.nextCall()
+    const connection = await proxy.send(
+      `POST / HTTP/1.1\r\n${H}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`,
+    )
+    const call = await proxy.telephone.nextCall()
     expect(call.field('expect')).toBe('100-continue')
     call.stream.respond({ status: 100, statusText: '', fields: [] })
     expect((await connection.readHead()).status).toBe(100)
@@ -389,35 +376,39 @@ describe('uploads', () => {
   })
 
   it('R7 trailers that are too large for the far end are refused, and affect no other request', async () => {
-    telephone.cut()
-    const small = await harness.telephone(['web'], { maxFrameBytes: 16_384 })
+    proxy.telephone.cut()
+    const small = await proxy.harness.telephone(['web'], { maxFrameBytes: 16_384 })
     small.handler = call => call.ended.then(() => call.respond(200, 'x')).catch(() => undefined)
     const head = `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n`
-    const connection = await send(`${head}X-A: ${'y'.repeat(20_000)}\r\n\r\n`)
+    const connection = await proxy.send(`${head}X-A: ${'y'.repeat(20_000)}\r\n\r\n`)
     expect((await connection.readResponse()).status).toBe(431)
-    expect(harness.proxy.inFlightCount).toBe(0)
+    expect(proxy.harness.proxy.inFlightCount).toBe(0)
     await connection.send(`${head}X-A: y\r\n\r\n`)
     expect((await connection.readResponse()).status).toBe(200)
   })
 
   it('R4 only the first of repeated 100 responses is relayed', async () => {
-    const connection = await send(`POST / HTTP/1.1\r\n${H}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`)
-    const call = await telephone.nextCall()
+    const connection = await proxy.send(
+      `POST / HTTP/1.1\r\n${H}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`,
+    )
+    const call = await proxy.telephone.nextCall()
     for (let said = 0; said < 3; said += 1) call.stream.respond({ status: 100, statusText: '', fields: [] })
     call.respond(200, 'x')
     expect([(await connection.readHead()).status, (await connection.readHead()).status]).toEqual([100, 200])
   })
 
   it('R4 a final response instead of 100 is relayed, and the connection closes', async () => {
-    const connection = await send(`POST / HTTP/1.1\r\n${H}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`)
-    ;(await telephone.nextCall()).respond(401, 'no')
+    const connection = await proxy.send(
+      `POST / HTTP/1.1\r\n${H}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`,
+    )
+    ;(await proxy.telephone.nextCall()).respond(401, 'no')
     const head = await connection.readHead()
     expect([head.status, field(head.headers, 'connection')]).toEqual([401, 'close'])
     await connection.readToEnd()
   })
 
   it('R4 a 100 that the client did not ask for is not relayed', async () => {
-    telephone.handler = call => {
+    proxy.telephone.handler = call => {
       call.stream.respond({ status: 100, statusText: '', fields: [] })
       call.respond(200, 'x')
     }
@@ -425,8 +416,8 @@ describe('uploads', () => {
   })
 
   it('R12 a stalled reader of the upload stops the client from sending', async () => {
-    const connection = await send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n`)
-    const call = await telephone.nextCall()
+    const connection = await proxy.send(`POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n`)
+    const call = await proxy.telephone.nextCall()
     call.autoConsume = false
     // The stream is accepted, so a whole window is in transit from here on.
     call.stream.respond({ status: 103, statusText: 'Early Hints', fields: [] })
@@ -449,29 +440,26 @@ describe('uploads', () => {
     ['while it arrives', 'Transfer-Encoding: chunked\r\n\r\n6\r\nabcdef\r\n5\r\nabcde\r\n'],
   ])('a body over the limit of its service, %s', async (_how, bytes) => {
     withPolicy({ maxRequestBodyBytes: 10 })
-    const connection = await send(`POST / HTTP/1.1\r\n${H}${bytes}`)
+    const connection = await proxy.send(`POST / HTTP/1.1\r\n${H}${bytes}`)
     expect((await connection.readResponse()).status).toBe(413)
-    for (const call of telephone.calls) expect((await call.aborted).reason).toBe('payload_too_large')
+    for (const call of proxy.telephone.calls) expect((await call.aborted).reason).toBe('payload_too_large')
   })
 })
 
 describe('slowness', () => {
   it('S1 headers that do not arrive', async () => {
-    await harness.close()
-    harness = await ProxyHarness.start({ limits: { headTimeoutMs: 40 } })
-    const connection = await send('GET / HTTP/1.1\r\nHost')
+    await proxy.restart({ limits: { headTimeoutMs: 40 } })
+    const connection = await proxy.send('GET / HTTP/1.1\r\nHost')
     expect((await connection.readResponse()).status).toBe(408)
     await connection.readToEnd()
   })
 
   it('S2 a body that does not arrive', async () => {
-    await harness.close()
-    harness = await ProxyHarness.start({ limits: { bodyIdleTimeoutMs: 30 } })
-    telephone = await harness.telephone()
-    const connection = await send(`POST / HTTP/1.1\r\n${H}Content-Length: 10\r\n\r\nabc`)
+    await proxy.restart({ limits: { bodyIdleTimeoutMs: 30 } })
+    const connection = await proxy.send(`POST / HTTP/1.1\r\n${H}Content-Length: 10\r\n\r\nabc`)
     const response = await connection.readResponse()
     expect([response.status, field(response.headers, 'connection')]).toEqual([408, 'close'])
-    expect((await telephone.calls[0]?.aborted)?.reason).toBe('cancelled')
+    expect((await proxy.telephone.calls[0]?.aborted)?.reason).toBe('cancelled')
     await connection.readToEnd()
   })
 
@@ -481,22 +469,24 @@ describe('slowness', () => {
     expect([response.status, field(response.headers, 'plugboard-error')]).toEqual([504, 'backend_timeout'])
     // The Telephone logs the time limit as the cause.
     const detail = 'The backend sent no response head within 0.03 s (responseHeadTimeoutMs of the service).'
-    expect(await telephone.calls[0]?.aborted).toMatchObject({ reason: 'backend_timeout', detail })
-    expect(harness.accessLog).toMatchObject([{ code: 'backend_timeout', cause: 'response_timeout', detail }])
+    expect(await proxy.telephone.calls[0]?.aborted).toMatchObject({ reason: 'backend_timeout', detail })
+    expect(proxy.harness.accessLog).toMatchObject([
+      { code: 'backend_timeout', cause: 'response_timeout', detail },
+    ])
   })
 
   it('a response that stalls is aborted', async () => {
     withPolicy({ idleTimeoutMs: 30 })
-    telephone.handler = call => call.stream.respond({ status: 200, statusText: '', fields: [] })
+    proxy.telephone.handler = call => call.stream.respond({ status: 200, statusText: '', fields: [] })
     const connection = await get()
     expect((await connection.readHead()).status).toBe(200)
     expect((await connection.readToEnd()).toString()).toBe('')
-    expect(await telephone.calls[0]?.aborted).toMatchObject({
+    expect(await proxy.telephone.calls[0]?.aborted).toMatchObject({
       reason: 'backend_timeout',
       detail:
         'The backend sent no further byte of its response within 0.03 s (idleTimeoutMs of the service).',
     })
-    expect(harness.accessLog).toMatchObject([
+    expect(proxy.harness.accessLog).toMatchObject([
       { status: 200, code: 'backend_timeout', cause: 'response_timeout' },
     ])
   })
@@ -504,13 +494,15 @@ describe('slowness', () => {
   it('S4 a stalled reader stops only its own stream', async () => {
     const stalled = await get()
     stalled.socket.pause()
-    const call = await telephone.nextCall()
+    const call = await proxy.telephone.nextCall()
     call.stream.respond({ status: 200, statusText: '', fields: [] })
     const chunk = Buffer.alloc(1 << 20)
     let sent = 0
     while (sent < 64 && call.stream.write(chunk)) sent += 1
-    telephone.handler = next => next.respond(200, 'swift')
-    expect((await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}\r\n`)).body.toString()).toBe('swift')
+    proxy.telephone.handler = next => next.respond(200, 'swift')
+    expect((await rawExchange(proxy.harness.port, `GET / HTTP/1.1\r\n${H}\r\n`)).body.toString()).toBe(
+      'swift',
+    )
     expect(sent).toBeLessThan(64)
     stalled.socket.resume()
     await call.untilWritable()
@@ -520,21 +512,22 @@ describe('slowness', () => {
     withPolicy({ idleTimeoutMs: 50 })
     const stalled = await get()
     stalled.socket.pause()
-    const call = await telephone.nextCall()
+    const call = await proxy.telephone.nextCall()
     call.stream.respond({ status: 200, statusText: '', fields: [] })
     for (let sent = 0; sent < 16; sent += 1) call.stream.write(Buffer.alloc(1 << 20))
     // `backend_timeout` occurs when the machine was busy for 50 ms before the first byte reached the client.
     expect((await call.aborted).reason).toMatch(/^(cancelled|backend_timeout)$/)
-    await eventually('nothing is in flight', () => (harness.proxy.inFlightCount === 0 ? true : undefined))
+    await eventually('nothing is in flight', () =>
+      proxy.harness.proxy.inFlightCount === 0 ? true : undefined,
+    )
   })
 
   it('S5 connections over the limit are refused when they are accepted', async () => {
-    await harness.close()
-    harness = await ProxyHarness.start({ limits: { maxConnections: 1 } })
-    const first = await RawConnection.open(harness.port)
-    const second = await RawConnection.open(harness.port)
+    await proxy.restart({ limits: { maxConnections: 1 } })
+    const first = await proxy.connect()
+    const second = await proxy.connect()
     await second.closed
-    expect(harness.proxy.counters.connectionsRefused).toBe(1)
+    expect(proxy.harness.proxy.counters.connectionsRefused).toBe(1)
     first.destroy()
     second.destroy()
   })
@@ -545,15 +538,15 @@ describe('responses of the proxy itself', () => {
     ['route_not_found', 404, 'Host: elsewhere\r\n'],
     ['no_telephone', 503, 'Host: lonely\r\n'],
   ])('%s', async (code, status, host) => {
-    harness.routes.push(harnessRoute({ host: 'lonely', service: 'lonely' }))
-    const response = await rawExchange(harness.port, `GET / HTTP/1.1\r\n${host}\r\n`)
+    proxy.harness.routes.push(harnessRoute({ host: 'lonely', service: 'lonely' }))
+    const response = await rawExchange(proxy.harness.port, `GET / HTTP/1.1\r\n${host}\r\n`)
     expect(response.status).toBe(status)
     expect(field(response.headers, 'content-type')).toBe('application/problem+json')
     expect(field(response.headers, 'plugboard-error')).toBe(code)
     expect(field(response.headers, 'retry-after') !== undefined).toBe(code === 'no_telephone')
     const requestId = field(response.headers, 'x-request-id')
     expect(JSON.parse(response.body.toString())).toMatchObject({ status, code, requestId })
-    expect(harness.accessLog).toMatchObject([{ status, code, requestId }])
+    expect(proxy.harness.accessLog).toMatchObject([{ status, code, requestId }])
   })
 
   it.each([
@@ -564,7 +557,7 @@ describe('responses of the proxy itself', () => {
     'with %s: the access line has the words of the Telephone, the response has not',
     async (_, cause, meaning) => {
       const words = 'Backend https://10.0.0.7:3443 has a self-signed certificate.'
-      telephone.handler = call => call.stream.reset('backend_unreachable', words, cause)
+      proxy.telephone.handler = call => call.stream.reset('backend_unreachable', words, cause)
       const response = await (await get()).readResponse()
       expect(response.status).toBe(502)
       expect(JSON.parse(response.body.toString())).toMatchObject({
@@ -572,7 +565,7 @@ describe('responses of the proxy itself', () => {
         detail: meaning,
       })
       expect(response.body.toString()).not.toContain('10.0.0.7')
-      expect(harness.accessLog).toMatchObject([
+      expect(proxy.harness.accessLog).toMatchObject([
         { status: 502, code: 'backend_unreachable', cause, detail: words, mount: 'test', service: 'web' },
       ])
     },
@@ -597,27 +590,27 @@ describe('responses of the proxy itself', () => {
   })
 
   it('a service whose health check fails is not reported as one without a Telephone', async () => {
-    harness.routes.push(harnessRoute({ host: 'sick', service: 'sick' }))
+    proxy.harness.routes.push(harnessRoute({ host: 'sick', service: 'sick' }))
     const detail = '/healthz returned 500'
     const outage = { sinceMs: Date.UTC(2026, 10, 30, 2, 41), cause: 'health_check_failed', detail }
-    await harness.telephone(['sick'])
-    for (const line of [...harness.registry.linesOf('sick')])
-      harness.registry.replace(line.tunnelId, [{ ...line, health: 'down', outage }])
-    const response = await rawExchange(harness.port, 'GET / HTTP/1.1\r\nHost: sick\r\n\r\n')
+    await proxy.harness.telephone(['sick'])
+    for (const line of [...proxy.harness.registry.linesOf('sick')])
+      proxy.harness.registry.replace(line.tunnelId, [{ ...line, health: 'down', outage }])
+    const response = await rawExchange(proxy.harness.port, 'GET / HTTP/1.1\r\nHost: sick\r\n\r\n')
     const { service_unhealthy: row } = ERRORS
     expect([response.status, field(response.headers, 'retry-after')]).toEqual([503, '2'])
     expect(JSON.parse(response.body.toString())).toMatchObject({
       code: 'service_unhealthy',
       detail: row.meaning,
     })
-    expect(harness.accessLog).toMatchObject([
+    expect(proxy.harness.accessLog).toMatchObject([
       { cause: 'health_check_failed', detail: `health check fails since 2026-11-30T02:41:00Z: ${detail}` },
     ])
   })
 
   it('a page for clients that prefer HTML, without any text from the request', async () => {
     const response = await rawExchange(
-      harness.port,
+      proxy.harness.port,
       'GET /<script> HTTP/1.1\r\nHost: x\r\nX-Request-ID: "><b>\r\nAccept: text/html,*/*;q=0.8\r\n\r\n',
     )
     expect(field(response.headers, 'content-type')).toBe('text/html; charset=utf-8')
@@ -625,7 +618,7 @@ describe('responses of the proxy itself', () => {
   })
 
   it('HEAD gets only the head', async () => {
-    const connection = await send(
+    const connection = await proxy.send(
       'HEAD / HTTP/1.1\r\nHost: elsewhere\r\n\r\nGET / HTTP/1.1\r\nHost: elsewhere\r\n\r\n',
     )
     expect((await connection.readResponse('HEAD')).status).toBe(404)
@@ -635,35 +628,37 @@ describe('responses of the proxy itself', () => {
   it.each(['/_plugboard', '/_plugboard/', '/_plugboard/x', '/_plugboard/tunnel/x', '/x/../_plugboard/y'])(
     '%s is ours on every host',
     async path => {
-      expect((await rawExchange(harness.port, `GET ${path} HTTP/1.1\r\n${H}\r\n`)).status).toBe(404)
-      expect(telephone.calls).toHaveLength(0)
+      expect((await rawExchange(proxy.harness.port, `GET ${path} HTTP/1.1\r\n${H}\r\n`)).status).toBe(404)
+      expect(proxy.telephone.calls).toHaveLength(0)
     },
   )
 
   it('/_plugboardx is not reserved', async () => {
-    telephone.handler = call => call.respond(200)
-    expect((await rawExchange(harness.port, `GET /_plugboardx HTTP/1.1\r\n${H}\r\n`)).status).toBe(200)
+    proxy.telephone.handler = call => call.respond(200)
+    expect((await rawExchange(proxy.harness.port, `GET /_plugboardx HTTP/1.1\r\n${H}\r\n`)).status).toBe(200)
   })
 
   it('the tunnel address accepts only WebSocket', async () => {
-    const response = await rawExchange(harness.port, 'GET /_plugboard/tunnel HTTP/1.1\r\nHost: x\r\n\r\n')
+    const response = await rawExchange(
+      proxy.harness.port,
+      'GET /_plugboard/tunnel HTTP/1.1\r\nHost: x\r\n\r\n',
+    )
     expect([response.status, field(response.headers, 'upgrade')]).toEqual([426, 'websocket'])
   })
 
   it('overloaded', async () => {
-    await harness.close()
-    harness = await ProxyHarness.start({ overloaded: () => true })
-    const response = await rawExchange(harness.port, `GET / HTTP/1.1\r\n${H}\r\n`)
+    await proxy.restart({ overloaded: () => true })
+    const response = await rawExchange(proxy.harness.port, `GET / HTTP/1.1\r\n${H}\r\n`)
     expect([response.status, field(response.headers, 'retry-after')]).toEqual([503, '1'])
   })
 })
 
 describe('leaving', () => {
   it('keeps serving, even new connections, and closes each one after its response', async () => {
-    telephone.handler = call => call.respond(200, 'x')
+    proxy.telephone.handler = call => call.respond(200, 'x')
     const kept = await get()
     await kept.readResponse()
-    harness.proxy.leave()
+    proxy.harness.proxy.leave()
     await kept.send(`GET / HTTP/1.1\r\n${H}\r\n`)
     for (const connection of [kept, await get()]) {
       const { status, headers } = await connection.readResponse()
@@ -675,27 +670,27 @@ describe('leaving', () => {
 
 describe('drain', () => {
   it('waits for responses, closes their connections and the idle ones', async () => {
-    telephone.handler = call => call.respond(200, 'x')
+    proxy.telephone.handler = call => call.respond(200, 'x')
     const idle = await get()
     await idle.readResponse()
-    telephone.handler = undefined
+    proxy.telephone.handler = undefined
     const busy = await get()
-    const call = await telephone.nextCall()
-    const drained = harness.proxy.drain(10_000)
+    const call = await proxy.telephone.nextCall()
+    const drained = proxy.harness.proxy.drain(10_000)
     await idle.closed
     call.respond(200, 'late')
     const response = await busy.readResponse()
     expect([response.body.toString(), field(response.headers, 'connection')]).toEqual(['late', 'close'])
     await drained
-    await expect(RawConnection.open(harness.port)).rejects.toThrow('ECONNREFUSED')
+    await expect(RawConnection.open(proxy.harness.port)).rejects.toThrow('ECONNREFUSED')
   })
 
   it('closes a connection whose response had started before', async () => {
     const busy = await get()
-    const call = await telephone.nextCall()
+    const call = await proxy.telephone.nextCall()
     call.stream.respond({ status: 200, statusText: '', fields: [] })
     await busy.readHead()
-    const drained = harness.proxy.drain(10_000)
+    const drained = proxy.harness.proxy.drain(10_000)
     call.stream.end()
     await busy.readUntil('0\r\n\r\n')
     await drained
@@ -703,8 +698,8 @@ describe('drain', () => {
 
   it('destroys the remaining connections after the grace period', async () => {
     const busy = await get()
-    const call = await telephone.nextCall()
-    await harness.proxy.drain(20)
+    const call = await proxy.telephone.nextCall()
+    await proxy.harness.proxy.drain(20)
     expect((await call.aborted).reason).toBe('cancelled')
     await busy.closed
   })

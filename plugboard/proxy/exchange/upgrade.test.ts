@@ -1,28 +1,17 @@
 // Rows U1-U5: an upgraded connection from the client's socket to the telephone's stream.
 
 import { systemClock } from '@vera-stack/shared/clock.ts'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { eventually } from '../../../test/support/deadline.ts'
-import type { FakeCall, FakeTelephone } from '../../../test/support/harness/fake-telephone.ts'
+import type { FakeCall } from '../../../test/support/harness/fake-telephone.ts'
 import { harnessRoute, ProxyHarness } from '../../../test/support/harness/proxy-harness.ts'
+import { useProxy } from '../../../test/support/harness/use-proxy.ts'
 import { field, RawConnection } from '../../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../../test/support/leak-check.ts'
 
 useLeakCheck()
 
-let harness: ProxyHarness
-let telephone: FakeTelephone & { cut(): void }
-const open: RawConnection[] = []
-
-beforeEach(async () => {
-  harness = await ProxyHarness.start()
-  telephone = await harness.telephone()
-})
-
-afterEach(async () => {
-  for (const connection of open.splice(0)) connection.destroy()
-  await harness.close()
-})
+const proxy = useProxy()
 
 const REQUEST =
   'GET /ws HTTP/1.1\r\nHost: test\r\nConnection: keep-alive, upgrade\r\nUpgrade: WebSocket\r\n\r\n'
@@ -32,24 +21,17 @@ const SWITCH = {
   fields: ['Upgrade', 'websocket', 'Connection', 'Upgrade', 'X', 'y'],
 }
 
-async function send(bytes: string): Promise<RawConnection> {
-  const connection = await RawConnection.open(harness.port)
-  open.push(connection)
-  await connection.send(bytes)
-  return connection
-}
-
 async function upgraded(): Promise<{ connection: RawConnection; call: FakeCall }> {
-  const connection = await send(REQUEST)
-  const call = await telephone.nextCall()
+  const connection = await proxy.send(REQUEST)
+  const call = await proxy.telephone.nextCall()
   call.stream.respond(SWITCH)
   expect((await connection.readHead()).status).toBe(101)
   return { connection, call }
 }
 
 it('U1 is forwarded as an upgrade, and bytes flow both ways after the 101', async () => {
-  const connection = await send(REQUEST)
-  const call = await telephone.nextCall()
+  const connection = await proxy.send(REQUEST)
+  const call = await proxy.telephone.nextCall()
   expect(call.opening).toMatchObject({ kind: 'upgrade', method: 'GET', target: '/ws' })
   expect([call.field('upgrade'), call.field('connection')]).toEqual(['WebSocket', 'Upgrade'])
   call.stream.respond(SWITCH)
@@ -66,8 +48,8 @@ it('U1 is forwarded as an upgrade, and bytes flow both ways after the 101', asyn
 })
 
 it('U1, U3 bytes that arrive before the 101 are held until then', async () => {
-  const connection = await send(`${REQUEST}early`)
-  const call = await telephone.nextCall()
+  const connection = await proxy.send(`${REQUEST}early`)
+  const call = await proxy.telephone.nextCall()
   await connection.send('bird')
   // The bytes of a round trip show that no other bytes were sent before.
   call.stream.respond({ status: 102, statusText: '', fields: [] })
@@ -79,8 +61,8 @@ it('U1, U3 bytes that arrive before the 101 are held until then', async () => {
 })
 
 it('U3 at most 64 KiB are held; then the socket is not read', async () => {
-  const connection = await send(`${REQUEST}${'x'.repeat(65_536)}`)
-  const call = await telephone.nextCall()
+  const connection = await proxy.send(`${REQUEST}${'x'.repeat(65_536)}`)
+  const call = await proxy.telephone.nextCall()
   for (let sent = 0; sent < 32; sent += 1) void connection.send(Buffer.alloc(1 << 20))
   call.stream.respond(SWITCH)
   await connection.readHead()
@@ -88,16 +70,16 @@ it('U3 at most 64 KiB are held; then the socket is not read', async () => {
 })
 
 it('U3 early bytes are dropped when the connection is not upgraded', async () => {
-  const connection = await send(`${REQUEST}GET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n`)
-  ;(await telephone.nextCall()).respond(200, 'plain')
+  const connection = await proxy.send(`${REQUEST}GET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n`)
+  ;(await proxy.telephone.nextCall()).respond(200, 'plain')
   expect((await connection.readResponse()).body.toString()).toBe('plain')
   expect((await connection.readToEnd()).length).toBe(0)
-  expect(telephone.calls).toHaveLength(1)
+  expect(proxy.telephone.calls).toHaveLength(1)
 })
 
 it.each([200, 403, 426])('U2 %i instead of 101 is plain HTTP', async status => {
-  const connection = await send(REQUEST)
-  ;(await telephone.nextCall()).respond(status, 'no', ['X', 'y'])
+  const connection = await proxy.send(REQUEST)
+  ;(await proxy.telephone.nextCall()).respond(status, 'no', ['X', 'y'])
   const response = await connection.readResponse()
   expect([response.status, response.body.toString(), field(response.headers, 'x')]).toEqual([
     status,
@@ -109,8 +91,8 @@ it.each([200, 403, 426])('U2 %i instead of 101 is plain HTTP', async status => {
 })
 
 it('U2 a long response instead of 101 is streamed', async () => {
-  const connection = await send(REQUEST)
-  const call = await telephone.nextCall()
+  const connection = await proxy.send(REQUEST)
+  const call = await proxy.telephone.nextCall()
   call.stream.respond({ status: 200, statusText: '', fields: [] })
   const size = 4 << 20
   for (let sent = 0; sent < size; sent += 1 << 16) {
@@ -122,14 +104,14 @@ it('U2 a long response instead of 101 is streamed', async () => {
 })
 
 it('U2 an incomplete response instead of 101', async () => {
-  const connection = await send(REQUEST)
-  ;(await telephone.nextCall()).respond(200, 'x', ['Content-Length', '9'])
+  const connection = await proxy.send(REQUEST)
+  ;(await proxy.telephone.nextCall()).respond(200, 'x', ['Content-Length', '9'])
   expect((await connection.readResponse()).status).toBe(502)
 })
 
 it('a 101 with a field that is not HTTP', async () => {
-  const connection = await send(REQUEST)
-  ;(await telephone.nextCall()).stream.respond({ ...SWITCH, fields: ['X', 'a\x01'] })
+  const connection = await proxy.send(REQUEST)
+  ;(await proxy.telephone.nextCall()).stream.respond({ ...SWITCH, fields: ['X', 'a\x01'] })
   expect((await connection.readResponse()).status).toBe(502)
 })
 
@@ -172,52 +154,54 @@ it('a reset from either side reaches the other', async () => {
   second.call.stream.reset('backend_closed')
   expect(await second.connection.closed).toBe('reset')
   const third = await upgraded()
-  telephone.cut()
+  proxy.telephone.cut()
   expect(await third.connection.closed).toBe('reset')
 })
 
 it('R11 a client that disconnects before the 101 ends the stream', async () => {
-  const connection = await send(REQUEST)
-  const call = await telephone.nextCall()
+  const connection = await proxy.send(REQUEST)
+  const call = await proxy.telephone.nextCall()
   connection.end()
   expect((await call.aborted).reason).toBe('cancelled')
 })
 
 it('U5 an upgraded connection has an idle timeout of its own', async () => {
-  harness.routes = [harnessRoute({ host: 'test', policy: { idleTimeoutMs: 1, upgradeIdleTimeoutMs: 120 } })]
+  proxy.harness.routes = [
+    harnessRoute({ host: 'test', policy: { idleTimeoutMs: 1, upgradeIdleTimeoutMs: 120 } }),
+  ]
   const { connection, call } = await upgraded()
   await connection.send('x')
   await call.untilReceived(1)
   expect((await call.aborted).reason).toBe('idle_timeout')
   await connection.closed
-  expect(harness.accessLog).toMatchObject([{ status: 101 }])
+  expect(proxy.harness.accessLog).toMatchObject([{ status: 101 }])
 })
 
 it('U5 survives the edit of its route', async () => {
   const { connection, call } = await upgraded()
-  harness.routes = []
+  proxy.harness.routes = []
   await connection.send('still')
   await call.untilReceived(5)
 })
 
 it('S3 no 101 in time', async () => {
-  harness.routes = [harnessRoute({ host: 'test', policy: { responseHeadTimeoutMs: 30 } })]
-  const connection = await send(REQUEST)
+  proxy.harness.routes = [harnessRoute({ host: 'test', policy: { responseHeadTimeoutMs: 30 } })]
+  const connection = await proxy.send(REQUEST)
   expect((await connection.readResponse()).status).toBe(504)
   await connection.readToEnd()
 })
 
 it('without a telephone, the response is a problem', async () => {
-  harness.routes = [harnessRoute({ host: 'test', service: 'lonely' })]
-  const connection = await send(REQUEST)
+  proxy.harness.routes = [harnessRoute({ host: 'test', service: 'lonely' })]
+  const connection = await proxy.send(REQUEST)
   expect((await connection.readResponse()).status).toBe(503)
   await connection.readToEnd()
 })
 
 it('is retried on another line before any response', async () => {
-  const other = await harness.telephone(['web'])
-  const connection = await send(REQUEST)
-  ;(await telephone.nextCall()).stream.reset('backend_unreachable')
+  const other = await proxy.harness.telephone(['web'])
+  const connection = await proxy.send(REQUEST)
+  ;(await proxy.telephone.nextCall()).stream.reset('backend_unreachable')
   ;(await other.nextCall()).stream.respond(SWITCH)
   expect((await connection.readHead()).status).toBe(101)
 })
@@ -227,20 +211,20 @@ it.each([
   ['a list with h2c', 'foo, h2c', ''],
   ['a request with a body', 'websocket', 'Content-Length: 1\r\n'],
 ])('an upgrade to %s is served as if it had not been asked for', async (_what, protocol, more) => {
-  telephone.handler = call => call.respond(200, 'x')
+  proxy.telephone.handler = call => call.respond(200, 'x')
   const head = `GET /a HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n${more}\r\n`
-  const connection = await send(`${head}${more === '' ? '' : 'b'}GET /b HTTP/1.1\r\nHost: test\r\n\r\n`)
+  const connection = await proxy.send(`${head}${more === '' ? '' : 'b'}GET /b HTTP/1.1\r\nHost: test\r\n\r\n`)
   const response = await connection.readResponse()
   expect([response.status, field(response.headers, 'connection')]).toEqual([200, 'close'])
   expect((await connection.readToEnd()).length).toBe(0)
-  expect(telephone.calls.map(({ opening }) => [opening.kind, opening.target])).toEqual([['http', '/a']])
-  expect(telephone.calls[0]?.field('upgrade')).toBeUndefined()
+  expect(proxy.telephone.calls.map(({ opening }) => [opening.kind, opening.target])).toEqual([['http', '/a']])
+  expect(proxy.telephone.calls[0]?.field('upgrade')).toBeUndefined()
 })
 
 it('behind requests that wait for their responses, an upgrade is served as a plain request', async () => {
-  const connection = await send(`GET /a HTTP/1.1\r\nHost: test\r\n\r\n${REQUEST}`)
-  const first = await telephone.nextCall()
-  const second = await telephone.nextCall()
+  const connection = await proxy.send(`GET /a HTTP/1.1\r\nHost: test\r\n\r\n${REQUEST}`)
+  const first = await proxy.telephone.nextCall()
+  const second = await proxy.telephone.nextCall()
   expect(second.opening.kind).toBe('http')
   second.respond(426, 'two')
   first.respond(200, 'one')
@@ -250,7 +234,7 @@ it('behind requests that wait for their responses, an upgrade is served as a pla
 
 it('drain: upgraded connections have the grace period, then they are destroyed', async () => {
   const { connection, call } = await upgraded()
-  await harness.proxy.drain(50)
+  await proxy.harness.proxy.drain(50)
   expect((await call.aborted).reason).toBe('cancelled')
   await connection.closed
 })

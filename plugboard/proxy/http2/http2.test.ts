@@ -3,10 +3,10 @@
 
 import { createHash } from 'node:crypto'
 import { constants } from 'node:http2'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../../test/support/deadline.ts'
-import type { FakeTelephone } from '../../../test/support/harness/fake-telephone.ts'
 import { harnessRoute, ProxyHarness } from '../../../test/support/harness/proxy-harness.ts'
+import { useProxy } from '../../../test/support/harness/use-proxy.ts'
 import { Http2Client, readHttp2Response } from '../../../test/support/http/http2-client.ts'
 import { FRAME, resetFrame } from '../../../test/support/http/http2-frames.ts'
 import { rawExchange } from '../../../test/support/http/raw-connection.ts'
@@ -15,19 +15,11 @@ import { useLeakCheck } from '../../../test/support/leak-check.ts'
 
 useLeakCheck()
 
-let harness: ProxyHarness
-let telephone: FakeTelephone & { cut(): void }
+const proxy = useProxy({ http2Cleartext: true })
 let client: Http2Client
 
-beforeEach(async () => {
-  harness = await ProxyHarness.start({ http2Cleartext: true })
-  telephone = await harness.telephone()
-  client = new Http2Client(`http://127.0.0.1:${harness.port}`)
-})
-
-afterEach(async () => {
-  client.close()
-  await harness.close()
+beforeEach(() => {
+  client = proxy.http2()
 })
 
 const GET = { ':authority': 'test', ':path': '/' }
@@ -52,7 +44,7 @@ it('the end of a stream does not overtake a response that is only a head', async
 
 describe('requests', () => {
   it('arrive in the same form as HTTP/1.1 requests', async () => {
-    telephone.handler = call => call.respond(200, 'hello')
+    proxy.telephone.handler = call => call.respond(200, 'hello')
     const response = await client.ask({
       ...GET,
       ':path': '/a/../b?c=%2e',
@@ -60,7 +52,7 @@ describe('requests', () => {
       te: 'trailers',
     })
     expect([response.status, response.body.toString()]).toEqual([200, 'hello'])
-    const call = telephone.calls[0]!
+    const call = proxy.telephone.calls[0]!
     expect([call.opening.method, call.opening.target]).toEqual(['GET', '/b?c=%2e'])
     expect(call.field('host')).toBe('test')
     expect(call.fields('x-one')).toEqual(['1', '2'])
@@ -69,8 +61,8 @@ describe('requests', () => {
     expect(call.field('x-request-id')).toBe(response.field('x-request-id'))
     expect(call.fields('via')).toEqual(['2.0 plugboard-test'])
     expect(call.opening.fields.filter(each => each.startsWith(':'))).toEqual([])
-    expect(harness.accessLog[0]).toMatchObject({ method: 'GET', host: 'test', path: '/b', status: 200 })
-    expect(harness.proxy.counters).toMatchObject({ http2Connections: 1, requests: 1 })
+    expect(proxy.harness.accessLog[0]).toMatchObject({ method: 'GET', host: 'test', path: '/b', status: 200 })
+    expect(proxy.harness.proxy.counters).toMatchObject({ http2Connections: 1, requests: 1 })
   })
 
   it('H11 that have passed through this cluster before get 508, including upgrades', async () => {
@@ -79,36 +71,36 @@ describe('requests', () => {
     expect([response.status, response.field('plugboard-error')]).toEqual([508, 'loop_detected'])
     const upgrade = { ...GET, ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http', via }
     expect((await readHttp2Response(client.open(upgrade))).status).toBe(508)
-    expect(telephone.calls).toHaveLength(0)
+    expect(proxy.telephone.calls).toHaveLength(0)
   })
 
   it('in HTTP/1.1 are served on the same port', async () => {
-    telephone.handler = call => call.respond(200, 'hello')
+    proxy.telephone.handler = call => call.respond(200, 'hello')
     const bytes = 'POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n'
-    const response = await rawExchange(harness.port, bytes)
+    const response = await rawExchange(proxy.harness.port, bytes)
     expect(response.status).toBe(200)
   })
 
   it('Cookie fields are joined to one field (RFC 9113 section 8.2.3)', async () => {
-    telephone.handler = call => call.respond(204)
+    proxy.telephone.handler = call => call.respond(204)
     await client.ask({ ...GET, cookie: ['a=1', 'b=2', 'c=3'] })
-    expect(telephone.calls[0]!.fields('cookie')).toEqual(['a=1; b=2; c=3'])
+    expect(proxy.telephone.calls[0]!.fields('cookie')).toEqual(['a=1; b=2; c=3'])
   })
 
   it('F12 keep their bodies, with every method, with and without a length', async () => {
-    telephone.handler = async call => call.respond(200, (await call.ended).body.toString())
+    proxy.telephone.handler = async call => call.respond(200, (await call.ended).body.toString())
     for (const method of ['GET', 'DELETE', 'POST']) {
       expect((await client.ask({ ...GET, ':method': method }, 'body')).body.toString()).toBe('body')
       const sized = { ...GET, ':method': method, 'content-length': '4' }
       expect((await client.ask(sized, 'body')).body.toString()).toBe('body')
     }
-    expect(telephone.calls.map(call => call.field('content-length'))).toEqual(
+    expect(proxy.telephone.calls.map(call => call.field('content-length'))).toEqual(
       [1, 2, 3].flatMap(() => [undefined, '4']),
     )
   })
 
   it('R7 trailers are relayed in both directions, except those that frame, route or authenticate', async () => {
-    telephone.handler = async call => {
+    proxy.telephone.handler = async call => {
       const { trailers } = await call.ended
       call.stream.respond({ status: 200, statusText: '', fields: ['Trailer', 'x-sum'] })
       call.stream.write(Buffer.from('data'))
@@ -127,7 +119,7 @@ describe('requests', () => {
     for (const atOnce of [true, false]) {
       const stream = client.open(GET, true)
       const response = readHttp2Response(stream)
-      const call = await telephone.nextCall()
+      const call = await proxy.telephone.nextCall()
       call.stream.respond({ status: 200, statusText: '', fields: ['Content-Length', '4'] })
       call.stream.write(Buffer.from('data'))
       if (!atOnce) await new Promise(resolve => stream.once('data', resolve))
@@ -138,10 +130,10 @@ describe('requests', () => {
   })
 
   it('F8 without :authority, Host selects the route', async () => {
-    telephone.handler = call => call.respond(200)
+    proxy.telephone.handler = call => call.respond(200)
     const response = await client.ask({ ':path': '/', host: 'test' })
     expect(response.status).toBe(200)
-    expect(telephone.calls[0]!.fields('host')).toEqual(['test'])
+    expect(proxy.telephone.calls[0]!.fields('host')).toEqual(['test'])
   })
 
   it('F13 CONNECT is not allowed', async () => {
@@ -170,14 +162,14 @@ describe('requests', () => {
   ])('%s', async (code, status, headers) => {
     const response = await client.ask({ ...GET, ...headers })
     expect([response.status, response.field('plugboard-error'), response.code]).toEqual([status, code, 0])
-    expect(telephone.calls.length).toBe(0)
+    expect(proxy.telephone.calls.length).toBe(0)
     // The connection is still usable.
-    telephone.handler = call => call.respond(200)
+    proxy.telephone.handler = call => call.respond(200)
     expect((await client.ask(GET)).status).toBe(200)
   })
 
   it('a refusal does not wait for the body, and stops the upload', async () => {
-    harness.routes = [harnessRoute({ host: 'test', policy: { maxRequestBodyBytes: 10 } })]
+    proxy.harness.routes = [harnessRoute({ host: 'test', policy: { maxRequestBodyBytes: 10 } })]
     const stream = client.open({ ...POST, 'content-length': '1000000' })
     const response = await readHttp2Response(stream)
     expect([response.status, response.code]).toEqual([413, constants.NGHTTP2_NO_ERROR])
@@ -185,12 +177,12 @@ describe('requests', () => {
 
   it('F15 a body that is cut off is an abort, with every error code', async () => {
     const head = rawHead('POST')
-    const raw = await (await RawHttp2.open(harness.port)).greet()
+    const raw = await (await RawHttp2.open(proxy.harness.port)).greet()
     for (const [index, code] of [constants.NGHTTP2_CANCEL, constants.NGHTTP2_NO_ERROR].entries()) {
       const streamId = 2 * index + 1
       raw.request(streamId, head, false)
       raw.data(streamId, 'part')
-      const call = await telephone.nextCall()
+      const call = await proxy.telephone.nextCall()
       await call.untilReceived(4)
       raw.send(resetFrame(streamId, code))
       await expect(call.ended).rejects.toThrow()
@@ -198,7 +190,7 @@ describe('requests', () => {
     }
     raw.request(5, head, false)
     raw.data(5, 'part')
-    const call = await telephone.nextCall()
+    const call = await proxy.telephone.nextCall()
     await call.untilReceived(4)
     raw.destroy()
     expect((await call.aborted).reason).toBe('cancelled')
@@ -209,7 +201,7 @@ describe('requests', () => {
     const stream = client.open(POST)
     const response = readHttp2Response(stream)
     stream.end(Buffer.alloc(total, 'x'))
-    const call = await telephone.nextCall()
+    const call = await proxy.telephone.nextCall()
     call.autoConsume = false
     // The stream is accepted, so a whole window is in transit from here on.
     call.stream.respond({ status: 103, statusText: '', fields: [] })
@@ -227,7 +219,7 @@ describe('requests', () => {
 
 describe('responses', () => {
   it('R1 have no hop-by-hop fields, and their names are in lower case', async () => {
-    telephone.handler = call =>
+    proxy.telephone.handler = call =>
       call.respond(200, 'x', [
         'Connection',
         'X-Hop',
@@ -270,7 +262,7 @@ describe('responses', () => {
   })
 
   it('end with their head when they have no body, including trailers-only responses of gRPC', async () => {
-    telephone.handler = call =>
+    proxy.telephone.handler = call =>
       call.respond(200, '', ['grpc-status', '12', 'content-type', 'application/grpc'])
     const stream = client.open(GET, true)
     const flags = new Promise<number>(resolve => stream.on('response', (_headers, each) => resolve(each)))
@@ -281,18 +273,18 @@ describe('responses', () => {
 
   it('R2 that are aborted are reset, never ended', async () => {
     const head = rawHead('GET')
-    const raw = await (await RawHttp2.open(harness.port)).greet()
+    const raw = await (await RawHttp2.open(proxy.harness.port)).greet()
     for (const [index, fields] of [[], ['Content-Length', '10']].entries()) {
       const streamId = 2 * index + 1
       raw.request(streamId, head)
-      const call = await telephone.nextCall()
+      const call = await proxy.telephone.nextCall()
       call.stream.respond({ status: 200, statusText: '', fields })
       call.stream.write(Buffer.from('part'))
       await raw.next(each => each.type === FRAME.data && each.streamId === streamId)
       call.stream.reset('backend_closed')
       expect(await raw.ended(streamId)).toBe(constants.NGHTTP2_INTERNAL_ERROR)
     }
-    expect(harness.proxy.counters.truncated).toBe(2)
+    expect(proxy.harness.proxy.counters.truncated).toBe(2)
     raw.destroy()
   })
 
@@ -302,7 +294,7 @@ describe('responses', () => {
     ['two lengths', ['Content-Length', '2', 'Content-Length', '4'], 'part'],
     ['a field with an invalid name', ['X Y', '1'], 'part'],
   ])('R8 %s: 502', async (_name, fields, body) => {
-    telephone.handler = call => call.respond(200, body, fields)
+    proxy.telephone.handler = call => call.respond(200, body, fields)
     const response = await client.ask(GET)
     expect([response.status, response.field('plugboard-error')]).toEqual([502, 'backend_protocol_error'])
   })
@@ -311,7 +303,7 @@ describe('responses', () => {
     const stream = client.open(POST)
     const response = readHttp2Response(stream)
     stream.write('begin')
-    const call = await telephone.nextCall()
+    const call = await proxy.telephone.nextCall()
     await call.untilReceived(5)
     call.respond(400, 'enough')
     const { status, body, code } = await response
@@ -320,7 +312,7 @@ describe('responses', () => {
   })
 
   it('R4 R5 1xx responses are relayed, a 100 only to a client that waits for it', async () => {
-    telephone.handler = call => {
+    proxy.telephone.handler = call => {
       call.stream.respond({ status: 103, statusText: '', fields: ['Link', '</a>'] })
       call.stream.respond({ status: 100, statusText: '', fields: [] })
       call.respond(200)
@@ -331,7 +323,8 @@ describe('responses', () => {
   })
 
   it('R6 HEAD, 204 and 304 have no body', async () => {
-    telephone.handler = call => call.respond(Number(call.field('x-status')), 'body', ['Content-Length', '4'])
+    proxy.telephone.handler = call =>
+      call.respond(Number(call.field('x-status')), 'body', ['Content-Length', '4'])
     for (const [method, status] of [
       ['HEAD', 200],
       ['GET', 204],
@@ -345,7 +338,7 @@ describe('responses', () => {
 
   it('R9 each piece of the body is sent at once', async () => {
     const stream = client.open(GET, true)
-    const call = await telephone.nextCall()
+    const call = await proxy.telephone.nextCall()
     call.stream.respond({ status: 200, statusText: '', fields: [] })
     for (const piece of ['one', 'two', 'three']) {
       call.stream.write(Buffer.from(piece))
@@ -359,19 +352,19 @@ describe('responses', () => {
 
   it('R11 a reset by the client reaches the backend at once, and affects no other stream', async () => {
     const closed = client.open(GET, true)
-    const call = await telephone.nextCall()
+    const call = await proxy.telephone.nextCall()
     const stays = client.ask(GET)
-    const other = await telephone.nextCall()
+    const other = await proxy.telephone.nextCall()
     closed.close(constants.NGHTTP2_CANCEL)
     expect((await call.aborted).reason).toBe('cancelled')
-    expect(harness.proxy.counters.clientAborts).toBe(1)
+    expect(proxy.harness.proxy.counters.clientAborts).toBe(1)
     other.respond(200, 'here')
     expect((await stays).body.toString()).toBe('here')
-    expect(harness.accessLog.map(({ status }) => status).sort()).toEqual([200, 499])
+    expect(proxy.harness.accessLog.map(({ status }) => status).sort()).toEqual([200, 499])
   })
 
   it('S3 a backend that sends no response: 504', async () => {
-    harness.routes = [harnessRoute({ host: 'test', policy: { responseHeadTimeoutMs: 30 } })]
+    proxy.harness.routes = [harnessRoute({ host: 'test', policy: { responseHeadTimeoutMs: 30 } })]
     const response = await client.ask(GET)
     expect([response.status, response.field('plugboard-error')]).toEqual([504, 'backend_timeout'])
   })
@@ -379,7 +372,7 @@ describe('responses', () => {
   it('S4 one reader that stalls costs one window, and other streams continue', async () => {
     const total = 64 * 1024 * 1024
     let written = 0
-    telephone.handler = async call => {
+    proxy.telephone.handler = async call => {
       if (call.opening.target !== '/big') return call.respond(200, 'small')
       call.stream.respond({ status: 200, statusText: '', fields: ['Content-Length', String(total)] })
       const chunk = Buffer.alloc(65_536, 'x')
@@ -417,7 +410,7 @@ describe('WebSockets (RFC 8441)', () => {
         resolve(raw ?? []),
       ),
     )
-    const call = await telephone.nextCall()
+    const call = await proxy.telephone.nextCall()
     expect(call.opening).toMatchObject({ kind: 'upgrade', method: 'GET', target: '/chat' })
     expect(call.field('upgrade')).toBe('websocket')
     const [key = ''] = call.fields('sec-websocket-key')
@@ -450,13 +443,13 @@ describe('WebSockets (RFC 8441)', () => {
     call.stream.end()
     const rest = await readHttp2Response(stream)
     expect([rest.body.toString(), rest.code]).toEqual(['bye', 0])
-    expect(harness.proxy.counters.upgrades).toBe(1)
+    expect(proxy.harness.proxy.counters.upgrades).toBe(1)
   })
 
   it('a handshake without a valid Sec-WebSocket-Accept is refused', async () => {
     await settings()
     const response = readHttp2Response(client.open(connect))
-    const call = await telephone.nextCall()
+    const call = await proxy.telephone.nextCall()
     call.stream.respond({ status: 101, statusText: '', fields: ['Sec-WebSocket-Accept', 'x'] })
     expect((await response).field('plugboard-error')).toBe('backend_protocol_error')
   })
@@ -464,7 +457,7 @@ describe('WebSockets (RFC 8441)', () => {
   it('U2 any other response is relayed as plain HTTP', async () => {
     await settings()
     const response = readHttp2Response(client.open(connect))
-    ;(await telephone.nextCall()).respond(403, 'no')
+    ;(await proxy.telephone.nextCall()).respond(403, 'no')
     const { status, body } = await response
     expect([status, body.toString()]).toEqual([403, 'no'])
   })
@@ -478,7 +471,7 @@ describe('WebSockets (RFC 8441)', () => {
   it('R11 a client that disconnects causes an abort', async () => {
     await settings()
     const stream = client.open(connect)
-    const call = await telephone.nextCall()
+    const call = await proxy.telephone.nextCall()
     const proof = proofOf(call.field('sec-websocket-key') ?? '')
     call.stream.respond({ status: 101, statusText: '', fields: ['Sec-WebSocket-Accept', proof] })
     await new Promise(resolve => stream.once('response', resolve))
@@ -490,13 +483,13 @@ describe('WebSockets (RFC 8441)', () => {
 describe('the end', () => {
   it('a replica that leaves sends GOAWAY, and closes the connection with the last stream', async () => {
     const before = client.ask(GET)
-    const call = await telephone.nextCall()
+    const call = await proxy.telephone.nextCall()
     const goaway = new Promise<number>(resolve =>
       client.session.once('goaway', (code: number) => resolve(code)),
     )
-    harness.proxy.leave()
+    proxy.harness.proxy.leave()
     expect(await goaway).toBe(constants.NGHTTP2_NO_ERROR)
-    const drained = harness.proxy.drain(5000)
+    const drained = proxy.harness.proxy.drain(5000)
     call.respond(200, 'late')
     expect((await before).body.toString()).toBe('late')
     await drained
@@ -505,11 +498,11 @@ describe('the end', () => {
 
   it('a replica that leaves reports the last stream that it serves, and serves no later one', async () => {
     const head = rawHead('GET')
-    const raw = await (await RawHttp2.open(harness.port)).greet()
-    const later = await (await RawHttp2.open(harness.port)).greet()
+    const raw = await (await RawHttp2.open(proxy.harness.port)).greet()
+    const later = await (await RawHttp2.open(proxy.harness.port)).greet()
     raw.request(1, head)
-    const call = await telephone.nextCall()
-    harness.proxy.leave()
+    const call = await proxy.telephone.nextCall()
+    proxy.harness.proxy.leave()
     const goaway = await raw.next(each => each.type === FRAME.goaway)
     expect([goaway.payload.readUInt32BE(0), goaway.payload.readUInt32BE(4)]).toEqual([1, 0])
     // This stream needs no response: by the GOAWAY, its client can retry it.
@@ -519,25 +512,25 @@ describe('the end', () => {
     await raw.closed()
     // A connection that had no request yet still gets one response.
     later.request(1, head)
-    const first = await telephone.nextCall()
+    const first = await proxy.telephone.nextCall()
     first.respond(204)
     expect(await later.ended(1)).toBe('end')
     await later.closed()
-    expect(telephone.calls.length).toBe(2)
+    expect(proxy.telephone.calls.length).toBe(2)
   })
 
   it('a whole window can be in transit, not only 64 KiB', async () => {
-    const raw = await (await RawHttp2.open(harness.port)).greet()
+    const raw = await (await RawHttp2.open(proxy.harness.port)).greet()
     const update = await raw.next(each => each.type === FRAME.windowUpdate && each.streamId === 0)
     expect(update.payload.readUInt32BE(0) + 65_535).toBe(4 * 1024 * 1024)
     raw.destroy()
   })
 
   it('a connection without any bytes does not delay a stop', async () => {
-    const silent = await RawHttp2.open(harness.port)
-    await eventually('it is accepted', () => (harness.proxy.connectionCount > 0 ? true : undefined))
+    const silent = await RawHttp2.open(proxy.harness.port)
+    await eventually('it is accepted', () => (proxy.harness.proxy.connectionCount > 0 ? true : undefined))
     client.close()
-    const stopped = harness.proxy.drain(60_000)
+    const stopped = proxy.harness.proxy.drain(60_000)
     await silent.closed()
     await stopped
   })
@@ -551,8 +544,8 @@ describe('the end', () => {
 
   it('the grace period ends streams that do not finish', async () => {
     const response = client.ask(GET)
-    await telephone.nextCall()
-    await harness.proxy.drain(20)
+    await proxy.telephone.nextCall()
+    await proxy.harness.proxy.drain(20)
     expect((await response).status).toBe(0)
   })
 })

@@ -1,42 +1,26 @@
 // Row A13: a client that authenticates its connection gets one backend connection, and one line, of its own.
 
 import { constants } from 'node:http2'
-import { afterEach, beforeEach, expect, it } from 'vitest'
-import type { FakeTelephone } from '../../../test/support/harness/fake-telephone.ts'
-import { harnessRoute, ProxyHarness } from '../../../test/support/harness/proxy-harness.ts'
-import { Http2Client } from '../../../test/support/http/http2-client.ts'
-import { RawConnection } from '../../../test/support/http/raw-connection.ts'
+import { expect, it } from 'vitest'
+import { harnessRoute } from '../../../test/support/harness/proxy-harness.ts'
+import { type CutTelephone, useProxy } from '../../../test/support/harness/use-proxy.ts'
+import type { RawConnection } from '../../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../../test/support/leak-check.ts'
 
 useLeakCheck()
 
-let harness: ProxyHarness
 const NAMES = ['process-1', 'process-2', 'process-3']
-let telephones: (FakeTelephone & { cut(): void })[]
-const open: RawConnection[] = []
+let telephones: CutTelephone[]
 
-async function start(options: Parameters<typeof ProxyHarness.start>[0] = {}): Promise<void> {
-  harness = await ProxyHarness.start({ http2Cleartext: true, ...options })
+const proxy = useProxy({ http2Cleartext: true }, async harness => {
   telephones = []
   for (const name of NAMES) {
     const telephone = await harness.telephone(['web'], { instance: name })
     telephone.handler = call => call.respond(200, name)
     telephones.push(telephone)
   }
-}
-
-beforeEach(() => start())
-
-afterEach(async () => {
-  for (const connection of open.splice(0)) connection.destroy()
-  await harness.close()
+  return telephones[0]!
 })
-
-async function connect(): Promise<RawConnection> {
-  const connection = await RawConnection.open(harness.port)
-  open.push(connection)
-  return connection
-}
 
 /** Sends a GET. The response contains the name of its telephone. */
 async function ask(connection: RawConnection, fields = ''): Promise<string> {
@@ -50,12 +34,12 @@ const NTLM = 'Authorization: NTLM TlRMTVNTUAAB\r\n'
 it.each(['NTLM TlRM', 'Negotiate YII', 'negotiate YII', 'Kerberos x'])(
   'requests of one connection stay together from %s on',
   async credential => {
-    const [alice, bob] = [await connect(), await connect()]
+    const [alice, bob] = [await proxy.connect(), await proxy.connect()]
     await ask(alice)
     const line = await ask(alice, `Authorization: ${credential}\r\n`)
     await ask(bob, `Authorization: ${credential}\r\n`)
     for (let count = 0; count < 5; count += 1) expect(await ask(alice)).toBe(line)
-    await ask(await connect())
+    await ask(await proxy.connect())
     const ids = openings().map(({ affinity }) => affinity)
     const [one, two] = [...new Set(ids.filter(id => id !== undefined))]
     expect([one, two].map(id => ids.filter(each => each === id).length).sort()).toEqual([1, 6])
@@ -65,14 +49,14 @@ it.each(['NTLM TlRM', 'Negotiate YII', 'negotiate YII', 'Kerberos x'])(
 )
 
 it.each(['Basic YTpi', 'Bearer negotiate', 'NTLMv9 x'])('%s changes nothing', async credential => {
-  const connection = await connect()
+  const connection = await proxy.connect()
   for (let count = 0; count < 3; count += 1) await ask(connection, `Authorization: ${credential}\r\n`)
   expect(openings().map(({ affinity }) => affinity)).toEqual([undefined, undefined, undefined])
   expect(telephones.map(({ calls }) => calls.length)).toEqual([1, 1, 1])
 })
 
 it('sends an upgrade to the backend connection of its client as well', async () => {
-  const connection = await connect()
+  const connection = await proxy.connect()
   const line = await ask(connection, NTLM)
   for (const telephone of telephones) telephone.handler = call => call.respond(403, 'no')
   await connection.send('GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n')
@@ -85,9 +69,9 @@ it('sends an upgrade to the backend connection of its client as well', async () 
 })
 
 it('prefers another tunnel of the same process to another process', async () => {
-  const connection = await connect()
+  const connection = await proxy.connect()
   const line = await ask(connection, NTLM)
-  const again = await harness.telephone(['web'], { instance: line })
+  const again = await proxy.harness.telephone(['web'], { instance: line })
   again.handler = call => call.respond(200, 'again')
   telephones[NAMES.indexOf(line)]?.cut()
   expect(await ask(connection)).toBe('again')
@@ -96,36 +80,35 @@ it('prefers another tunnel of the same process to another process', async () => 
 })
 
 it('gives no id to a connection of a trusted proxy, which may carry many clients', async () => {
-  await harness.close()
-  await start({ trustedProxies: ['127.0.0.1'] })
-  const connection = await connect()
+  await proxy.restart({ trustedProxies: ['127.0.0.1'] })
+  const connection = await proxy.connect()
   await ask(connection, NTLM)
   await ask(connection)
   expect(openings().map(({ affinity }) => affinity)).toEqual([undefined, undefined])
 })
 
 it('does not let a client select the connection of another client', async () => {
-  const connection = await connect()
+  const connection = await proxy.connect()
   await ask(connection, 'Plugboard-Affinity: guessed\r\n')
   expect(openings()[0]?.affinity).toBeUndefined()
   expect(openings()[0]?.fields.join(' ')).not.toMatch(/guessed/)
 })
 
 it('P13 asks an HTTP/2 client to use HTTP/1.1, and other streams continue', async () => {
-  const client = new Http2Client(`http://127.0.0.1:${harness.port}`)
+  const client = proxy.http2()
   const head = { ':path': '/', ':authority': 'test' }
   const { status, code } = await client.ask({ ...head, authorization: 'Negotiate YII' })
   expect([status, code]).toEqual([0, constants.NGHTTP2_HTTP_1_1_REQUIRED])
   expect((await client.ask(head)).status).toBe(200)
   expect((await client.ask({ ...head, authorization: 'Basic YTpi' })).status).toBe(200)
   expect(openings().length).toBe(2)
-  expect(harness.accessLog.map(line => line.status)).toEqual([505, 200, 200])
+  expect(proxy.harness.accessLog.map(line => line.status)).toEqual([505, 200, 200])
   client.close()
 })
 
 it('applies the rules of the route first', async () => {
-  harness.routes = [harnessRoute({ host: 'test', service: 'absent' })]
-  const client = new Http2Client(`http://127.0.0.1:${harness.port}`)
+  proxy.harness.routes = [harnessRoute({ host: 'test', service: 'absent' })]
+  const client = proxy.http2()
   expect((await client.ask({ ':path': '/', ':authority': 'nowhere', authorization: 'NTLM x' })).status).toBe(
     404,
   )

@@ -55,7 +55,7 @@ export function harnessRoute(route: HarnessRoute): DirectoryRoute {
 }
 
 /** `replicaId`: the id of the proxy. The lines belong to `r1`, so for any other id they are one hop away. */
-type HarnessOptions = Partial<ProxyOptions> & { readonly replicaId?: ReplicaId }
+export type HarnessOptions = Partial<ProxyOptions> & { readonly replicaId?: ReplicaId }
 
 export class ProxyHarness {
   readonly registry = new Registry()
