@@ -27,7 +27,7 @@ function problems(flags: object, env: Record<string, string> = {}): string[] {
 }
 
 describe('settings', () => {
-  it('the former log level trace is debug', () => {
+  it('read the former log level trace as debug', () => {
     const env = { TELEPHONE_LOG_LEVEL: 'trace' }
     const flags = { token: 'a.b.c', target: '3000', service: 'shop' }
     expect(loadTelephoneConfig({ flags, env, cwd: folder }).values.logLevel).toBe('debug')
@@ -62,7 +62,7 @@ describe('settings', () => {
     })
   })
 
-  it('refuse a target that is the Plugboard itself', () => {
+  it('reject a target that is the Plugboard itself', () => {
     const flags = { token: 'a.b.c', service: 'web', plugboard: ['http://localhost:4000'] }
     expect(problems({ ...flags, target: '4000' })).toEqual([
       expect.stringMatching(
@@ -71,7 +71,7 @@ describe('settings', () => {
     ])
   })
 
-  it('of an HTTP/2 backend leave its defaults to it', () => {
+  it('of an HTTP/2 backend keep the defaults of HTTP/2', () => {
     for (const target of ['h2c://localhost:50051', 'h2://grpc.example.com', 'unix+h2c:/run/grpc.sock']) {
       const { services } = load({ target, service: 'grpc', token: 'a.b.c' })
       expect(services).toMatchObject([{ target: { http2: true } }])
@@ -85,7 +85,7 @@ describe('settings', () => {
     ['h2c://localhost:50051', { tlsVerify: false }, 'for TLS write h2://localhost:50051'],
     ['unix+h2c:/run/grpc.sock', { tlsCa: 'ca.pem' }, 'has no TLS'],
     ['localhost:50051', { healthCheck: 'grpc' }, 'write its target as h2c://localhost:50051'],
-    ['h2c://localhost:50051', { healthCheck: 'grpc:' }, 'none of tcp, grpc, grpc:<service>'],
+    ['h2c://localhost:50051', { healthCheck: 'grpc:' }, 'is not tcp, grpc, grpc:<service>'],
   ])(
     'that have no meaning for the version of HTTP are refused with what to write: %s %o',
     (target, flags, words) => {
@@ -124,7 +124,7 @@ describe('settings', () => {
     })
   })
 
-  it('name the token once, or the stronger source wins', () => {
+  it('use the token of the stronger source when there are several', () => {
     const target = { target: '3000', service: 'web' }
     const file = { kind: 'file', path: join(folder, 'f') }
     expect(load({ ...target, tokenFile: 'f' }, { TELEPHONE_TOKEN: 'x' }).token).toEqual(file)
@@ -135,8 +135,8 @@ describe('settings', () => {
   })
 })
 
-describe('what is wrong', () => {
-  it('is told all at once, with where and what instead', () => {
+describe('a wrong setting', () => {
+  it('is reported together with all others, with its source and the remedy', () => {
     expect(problems({ target: '70000', mount: 'a//b' })).toEqual([
       expect.stringMatching(/^token.*--token-file or TELEPHONE_TOKEN/),
       expect.stringMatching(/^target.*a port is 1 to 65535/),
@@ -150,14 +150,16 @@ describe('what is wrong', () => {
     expect(problems({}, { TELEPHONE_TARGTE: '3000' })[0]).toMatch(/TELEPHONE_TARGET/)
   })
 
-  it('with labels is found before the Plugboard refuses them', () => {
+  it('for labels is reported before Plugboard refuses the labels', () => {
     const base = { token: 'x', target: '3000', service: 'a' }
     const labels = (count: number) => Array.from({ length: count }, (_, i) => `k${i}=v`).join(',')
-    expect(problems({ ...base, labels: labels(65) })).toEqual([expect.stringMatching(/65 labels; 64/)])
+    expect(problems({ ...base, labels: labels(65) })).toEqual([
+      expect.stringMatching(/has 65 labels; at most 64 are allowed/),
+    ])
     expect(load({ ...base, labels: labels(64) }).services).toHaveLength(1)
   })
 
-  it('in the file has its line', () => {
+  it('in the file is reported with its line', () => {
     writeFileSync(
       join(folder, 'telephone.yaml'),
       'token: x\nservices:\n  - target: 3000\n    servce: web\n  - target: 3000\n    healthInterval: soon\n',
@@ -167,7 +169,7 @@ describe('what is wrong', () => {
     expect(found[1]).toMatch(/^telephone\.yaml:6: .*"soon"/)
   })
 
-  it('between services of the file is found', () => {
+  it('that depends on two services of the file is reported', () => {
     writeFileSync(
       join(folder, 'telephone.yaml'),
       'token: x\nservices:\n  - { service: a, target: 1 }\n  - { service: a, target: 0 }\n  - { service: a, target: 2 }\n',
@@ -183,15 +185,15 @@ describe('what is wrong', () => {
 it.each([
   ['h2c://127.0.0.1:1', 'lenient', /no effect here/],
   ['h2://127.0.0.1:1', 'lenient', /no effect here/],
-  ['127.0.0.1:1', 'loose', /"loose" is none of strict, lenient/],
-])('refuses backendParsing for %s: %s', (target, backendParsing, problem) => {
+  ['127.0.0.1:1', 'loose', /"loose" is not strict or lenient/],
+])('rejects for the target %s the backendParsing %s', (target, backendParsing, problem) => {
   const { problems } = inspectService({ service: 'web', target, backendParsing } as ServiceOptions)
   expect(problems.map(({ field, message }) => [field, message])).toEqual([
     ['backendParsing', expect.stringMatching(problem)],
   ])
 })
 
-it('hands backendParsing to the pool of the service', () => {
+it('passes backendParsing to the pool of the service', () => {
   const { service } = inspectService({ service: 'web', target: 1, backendParsing: 'lenient' })
   expect(service?.pool.backendParsing).toBe('lenient')
 })
@@ -225,21 +227,21 @@ describe('a command that a person types', () => {
     expect(personal({ target: '3000' }).services[0]?.service).not.toBe(service?.service)
   })
 
-  it('takes a token that is given instead', () => {
+  it('prefers a token in the settings', () => {
     localToken()
     const given = { kind: 'text', token: 'x.y.z' }
     expect(personal({ target: '3000', token: 'x.y.z' }).token).toEqual(given)
     expect(personal({ target: '3000' }, { TELEPHONE_TOKEN: 'x.y.z' }).token).toEqual(given)
   })
 
-  it('generates no name beside a mount or a service', () => {
+  it('generates no name when a mount or a service is set', () => {
     localToken()
     for (const flags of [{ mount: 'app.test' }, { service: 'web' }]) {
       expect(personal({ target: '3000', ...flags }).services[0]?.generatedHost).toBeUndefined()
     }
   })
 
-  it('gives the token of this machine to no other machine', () => {
+  it('does not send the token of this machine to another machine', () => {
     localToken()
     expect(refusal({ target: '3000', plugboard: ['https://proxy.example.com'] })).toMatch(
       /token .*is missing/,
@@ -254,7 +256,7 @@ describe('a command that a person types', () => {
     expect(refusal({ target: '3000', plugboard })).toContain(join(folder, 'data/secrets/telephone.jwt'))
   })
 
-  it('is warned when other users can read that token', () => {
+  it('warns when other users can read that token', () => {
     chmodSync(localToken(), 0o644)
     const { warnings } = loadTelephoneConfig({
       flags: { target: '3000' },
@@ -265,20 +267,20 @@ describe('a command that a person types', () => {
     expect(warnings).toHaveLength(1)
   })
 
-  it('has its target as an argument: a missing target is not said to be a flag', () => {
+  it('describes a missing target as an argument, not as a flag', () => {
     localToken()
     expect(refusal({})).toContain('is missing: add it to the command, such as "3000", set TELEPHONE_TARGET')
     expect(refusal({ target: '99999' })).toContain('target (argument <target>): "99999" has no usable port')
     expect(problems({ token: 'x.y.z' }).join()).toContain('is missing: set --target, set TELEPHONE_TARGET')
   })
 
-  it('is the only one that fills anything in', () => {
+  it('is the only kind of command with generated values', () => {
     localToken()
     expect(problems({ target: '3000' }).join()).toMatch(/token.*is missing/)
   })
 })
 
-it('each setting with a flag is in a group of the help, except for the file', () => {
+it('puts each setting with a flag, except for the file, into a group of the help', () => {
   const rows = Object.entries(telephoneSettings).filter(([, row]) => row.schema === undefined)
   expect(rows.filter(([, row]) => row.group === undefined).map(([key]) => key)).toEqual(['config'])
   expect(new Set(rows.flatMap(([, row]) => row.group ?? []))).toEqual(

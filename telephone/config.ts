@@ -1,5 +1,5 @@
-// The settings of a Telephone process: one row each. `--help`, the variables TELEPHONE_*, the YAML file and the
-// table in docs/telephone/settings.md come from here. The same table serves `http`, `start` and `check`.
+// The settings of a Telephone process, one row for each. `--help`, the variables TELEPHONE_*, the keys of the YAML file and the
+// table in docs/telephone/settings.md are derived from these rows. `http`, `start` and `check` use the same settings.
 
 import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 import { LOG_LEVEL_ALIASES, LOG_LEVELS } from '@vera-stack/shared/log.ts'
@@ -28,7 +28,7 @@ export const telephoneSettings = {
   config: setting.path({ short: 'c', help: 'YAML file with settings' }),
 
   ...group('Target and name', {
-    // One service; several are in the file, under `services`
+    // These describe one service. A file describes several services under `services`.
     target: setting.text({
       help: 'Backend: a port, host:port, http(s)://host:port or unix:/path.sock; HTTP/2: h2c:// (cleartext), h2:// (TLS) or unix+h2c:',
     }),
@@ -173,19 +173,19 @@ export const telephoneSettings = {
 
 export type TelephoneConfig = SettingsOf<typeof telephoneSettings>
 export interface LoadedTelephoneConfig extends LoadedSettings<typeof telephoneSettings> {
-  /** Only without a mount and a service: the label of the host that the Plugboard generates. */
+  /** The label of the host that the Plugboard generates. Present only without a mount and a service. */
   readonly generatedHost?: string | undefined
 }
 
 interface TelephoneLoadOptions extends Pick<LoadOptions<typeof telephoneSettings>, 'flags' | 'env' | 'cwd'> {
   /**
-   * True for commands that a person types: the token of a local Plugboard is found, and names are generated. A service or a
-   * container states both.
+   * True for commands that a person types: the token of a local Plugboard is found, and names are generated. A system service or
+   * a container has both in its settings.
    */
   readonly personal?: boolean
 }
 
-/** @throws SettingsError with all problems. */
+/** Returns the settings. Throws SettingsError with all problems. */
 export function loadTelephoneConfig({
   personal = false,
   cwd = process.cwd(),
@@ -234,7 +234,7 @@ function personalDefaults(config: TelephoneConfig, cwd: string): PersonalDefault
 
 type Problem = { key: keyof TelephoneConfig; detail: string }
 
-/** Rules between settings. */
+/** Returns the problems that depend on several settings. */
 function checkTelephoneConfig(
   config: TelephoneConfig,
   personal: boolean,
@@ -243,7 +243,7 @@ function checkTelephoneConfig(
   const problems: Problem[] = []
   if (config.token === undefined && config.tokenFile === undefined) {
     const tried = tokenFiles.length === 0 ? '' : `. A local Plugboard has one in ${tokenFiles.join(' or ')}`
-    const detail = `is missing: set --token-file or TELEPHONE_TOKEN ("plugboard token issue" makes a token)${tried}`
+    const detail = `is missing: set --token-file or TELEPHONE_TOKEN ("plugboard token issue" issues one)${tried}`
     problems.push({ key: 'token', detail })
   }
   for (const key of ['plugboardCa', 'tlsCa'] as const) {
@@ -256,7 +256,7 @@ function checkTelephoneConfig(
       const detail = `is missing: ${way}, set TELEPHONE_TARGET, or list "services:" in the file`
       return [...problems, { key: 'target', detail }]
     }
-    // Whether the file of CAs can be read is told above; that it is given at all is what counts here.
+    // The check above reports a file of CAs that cannot be read. This check depends only on the presence of `tlsCa`.
     const { service, problems: found } = inspectService({ ...singleService(config), tlsCa: config.tlsCa })
     problems.push(...found.map(({ field, message }) => ({ key: keyOfField(field), detail: message })))
     const loop = service && targetLoopProblem(service.target, config.plugboard)
@@ -282,7 +282,7 @@ function checkTelephoneConfig(
   return problems
 }
 
-/** What telephone.ts needs, out of settings that have been checked. */
+/** Returns the options of telephone.ts from checked settings. */
 export function telephoneOptions({
   values,
   sources,
@@ -335,7 +335,7 @@ function singleService(config: TelephoneConfig): ServiceOptions {
 
 const RANK = { flag: 3, variable: 2, file: 1, default: 0, none: 0 } as const
 
-/** Both given: the stronger source wins, and the file where they are equals, since it can be renewed. */
+/** When both are set, the stronger source applies. For equal sources, the file applies, because it can be renewed. */
 function tokenSource(config: TelephoneConfig, token: Source, tokenFile: Source): TokenSource {
   if (
     config.tokenFile !== undefined &&

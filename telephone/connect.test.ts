@@ -1,5 +1,5 @@
-// What `connect()` rejects, with which code and field, and what it waits for. Each rejection must come from the first
-// attempts, because a caller without a deadline would otherwise wait for ever.
+// Tests the rejections of `connect()` with their codes and fields, and the cases in which it waits. A rejection must follow from
+// the first attempts, because a caller without a deadline would otherwise wait without end.
 
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -47,7 +47,7 @@ const given = (): Record<string, unknown> => ({
   target: 'http://127.0.0.1:1',
 })
 
-/** With values that the types do not allow, as a caller in JavaScript may give them. */
+/** Calls `connect` with values that the types do not allow, as a caller in JavaScript may do. */
 async function connected(options: Record<string, unknown> = {}): Promise<TelephoneHandle> {
   const telephone = await connect({ ...given(), ...options } as unknown as ConnectOptions)
   telephones.push(telephone)
@@ -175,7 +175,7 @@ describe('the address that connect() gets', () => {
     await expect(connected({ plugboard: url })).rejects.toMatchObject(rejected)
   })
 
-  it('is rejected when no HTTP is spoken there', async () => {
+  it('is rejected when the server there does not use HTTP', async () => {
     const url = await listen(
       createTcpServer(socket =>
         socket
@@ -187,7 +187,7 @@ describe('the address that connect() gets', () => {
     await expect(connected({ plugboard: url })).rejects.toMatchObject({ field: 'plugboard' })
   })
 
-  it('is rejected when its certificate is not trusted, or TLS is not spoken there', async () => {
+  it('is rejected when its certificate is not trusted, or the server there does not use TLS', async () => {
     const secure = await new FakePlugboard('s', { cert: TEST_CERTIFICATE, key: TEST_KEY }).listen()
     await expect(connected({ plugboard: `https://127.0.0.1:${secure.port}` })).rejects.toMatchObject({
       field: 'plugboard',
@@ -200,18 +200,18 @@ describe('the address that connect() gets', () => {
     })
   })
 
-  it('may be wrong while another one of the list works', async () => {
+  it('may be wrong while another address of the list works', async () => {
     const wrong = await responding(404)
     const telephone = await connected({ plugboard: [wrong, plugboard.url] })
     expect(telephone.state).toBe('ready')
   })
 
-  it('is rejected when each one of a list is wrong', async () => {
+  it('is rejected when each address of a list is wrong', async () => {
     const wrong = [await responding(404), await responding(200)]
     await expect(connected({ plugboard: wrong })).rejects.toMatchObject({ field: 'plugboard' })
   })
 
-  it('is waited for while nothing listens there, with one warning', async () => {
+  it('is dialled again while no server listens there, with one warning', async () => {
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
     const { port } = plugboard
     await plugboard.kill()
@@ -222,7 +222,7 @@ describe('the address that connect() gets', () => {
     expect(warn.mock.calls).toEqual([[expect.stringContaining('the connection was refused')]])
   })
 
-  it('is waited for while it responds with 503', async () => {
+  it('is dialled again while it responds with 503', async () => {
     plugboard.refusal = { status: 503 }
     const events: TelephoneEvent[] = []
     const connecting = connected({ onEvent: (event: TelephoneEvent) => events.push(event) })
@@ -242,7 +242,7 @@ describe('the services that connect() gets', () => {
     ['is a server of node:http', createServer(), /For a server of node:http, give its port/],
     ['is a (req, res) handler', (_req: unknown, _res: unknown) => undefined, /\(req, res\)/],
     ['is a number without a port', -1, /"-1" has no usable port/],
-    ['is a truth value', true, /true is no target/],
+    ['is a boolean', true, /true is not a target/],
     ['is an Express application', (_req: unknown, _res: unknown, _next: unknown) => undefined, /its port/],
   ])('are rejected when a target %s', async (_what, target, message) => {
     const rejected = { code: 'invalid_request', field: 'target', message: expect.stringMatching(message) }
@@ -303,7 +303,7 @@ describe('the services that connect() gets', () => {
     })
   })
 
-  it('are waited for while Plugboard has no database', async () => {
+  it('are announced again while Plugboard has no database', async () => {
     const results = (accepted: boolean) => [
       { service: 'web', accepted, ...(accepted ? {} : { code: 'database_unavailable' }), urls: [] },
     ]
@@ -317,7 +317,7 @@ describe('the services that connect() gets', () => {
 })
 
 describe('a listener that throws', () => {
-  it('breaks neither the tunnel nor other listeners, and its error is uncaught', async () => {
+  it('does not affect the tunnel and other listeners, and its error is uncaught', async () => {
     const errors: unknown[] = []
     const uncaught = process.listeners('uncaughtException')
     process.removeAllListeners('uncaughtException')
@@ -361,7 +361,7 @@ describe('a fetch handler that fails', () => {
     ])
   })
 
-  it('is reported to onHandlerError instead, where there is one', async () => {
+  it('is reported to onHandlerError instead, if it is set', async () => {
     const written = vi.spyOn(console, 'error').mockImplementation(() => undefined)
     const failures: unknown[] = []
     await connected({

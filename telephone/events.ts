@@ -1,6 +1,6 @@
-// What happens to a Telephone, as one closed list: the status lines for a person, the log for a machine and the
-// library's subscribers are all made from these. Nothing secret is in them. All types here are public: the declarations of the
-// package show them, so they name no class and no type of the inside.
+// The events of a Telephone, as one closed list. The status lines for a person and the log for a machine are written from these
+// events, and the subscribers of the library receive them. Events contain no secrets. All types here are public, because the
+// declarations of the package contain them. So they use no internal class or type.
 
 import type { Reason } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { BackendFailure } from './backend/backend-failure.ts'
@@ -13,27 +13,27 @@ export type { BackendFailure } from './backend/backend-failure.ts'
 export type { FailureReport } from './backend/failure-log.ts'
 export type { HealthOutage } from './backend/health/health-check.ts'
 
-/** One service as a Plugboard has accepted or refused it. */
+/** The result of Plugboard for one announced service. */
 export interface AnnouncedService {
   readonly service: string
   readonly accepted: boolean
   /** Code of the refusal, from shared/errors.ts. Absent when the refusal has no code. */
   readonly code?: string | undefined
-  /** Why it was refused, or a remark. */
+  /** The reason of a refusal, or a remark about an accepted service. */
   readonly detail?: string | undefined
-  /** Where the service can now be reached. */
+  /** The URLs at which the service can be reached now. */
   readonly urls: readonly string[]
-  /** A mount that led to the service when it was accepted, and does not now, because its route was deleted or changed. */
+  /** A mount that no longer leads to the accepted service, because its route was deleted or changed. */
   readonly lostMount?: string | undefined
 }
 
-/** Why a Plugboard could not be dialled. The message may quote the far end, so it is cut. */
+/** The reason why a Plugboard could not be dialled. The message may contain text of the server, so its length is limited. */
 export interface DialFailure extends Error {
-  /** `unreachable`: no response. `refused`: the far end responded, and refused the tunnel. */
+  /** `unreachable`: there was no response. `refused`: the server responded, and refused the tunnel. */
   readonly kind: 'unreachable' | 'refused'
   /** Status code of the response. */
   readonly status: number | undefined
-  /** `code` of the problem details (`token_expired`, `forbidden`), or of a failed connection (`ECONNREFUSED`). */
+  /** The `code` of the problem details (`token_expired`, `forbidden`), or of a failed connection (`ECONNREFUSED`). */
   readonly code: string | undefined
   /** `Retry-After`, ms. */
   readonly retryAfterMs: number | undefined
@@ -43,7 +43,7 @@ export interface DialFailure extends Error {
   readonly concernsToken: boolean
   /** True when attempts fail until a person changes the token, the address of the Plugboard or a certificate. */
   readonly permanent: boolean
-  /** Remedy for a permanent failure whose message does not contain one. */
+  /** The remedy for a permanent failure whose message does not contain one. */
   readonly advice: string | undefined
 }
 
@@ -51,16 +51,16 @@ export interface DialFailure extends Error {
 export interface ExchangeSummary {
   readonly service: string
   readonly method: string
-  /** Without the query, because clients put secrets there. */
+  /** The path without the query, because queries may contain secrets. */
   readonly path: string
   /** `X-Request-Id` of the request. */
   readonly requestId: string | undefined
   readonly streamId: number
-  /** 0: the response had no head. */
+  /** 0 without a response head. */
   readonly status: number
-  /** Why it ended early. */
+  /** The reason of an early end. */
   readonly code: string | undefined
-  /** The cause, when the backend is the reason of an early end. */
+  /** The failure of the backend, when it caused the early end. */
   readonly failure: BackendFailure | undefined
   readonly durationMs: number
 }
@@ -87,18 +87,18 @@ export type TelephoneEvent =
       readonly tunnel: number
       readonly url: string
       readonly reason: Reason
-      /** The cause in words of this end or the peer. */
+      /** The cause, as a text of this end or of the peer. */
       readonly detail: string
-      /** True when further tunnels end for the same reason until a person acts. */
+      /** True when further tunnels end for the same reason until a person corrects the cause. */
       readonly permanent: boolean
       readonly retryInMs: number
     }
-  /** The replica drains, or there is a better one: a replacement is dialled, the old tunnel finishes its streams. */
+  /** The replica drains, or another replica is better. A replacement is dialled, and the old tunnel finishes its streams. */
   | { readonly kind: 'tunnel_replaced'; readonly tunnel: number; readonly url: string; readonly why: string }
   | { readonly kind: 'announced'; readonly tunnel: number; readonly results: readonly AnnouncedService[] }
   /**
-   * A mount no longer leads to the service, because its route was deleted or changed. One event for all tunnels. `claimInMs`: this
-   * Telephone claims it again after this time, or with an earlier announcement; undefined: it did not claim it.
+   * A mount no longer leads to the service, because its route was deleted or changed. All tunnels share one event. `claimInMs`:
+   * this Telephone claims the mount again after this time, or with an earlier announcement; undefined: it had not claimed it.
    */
   | {
       readonly kind: 'mount_lost'
@@ -115,7 +115,7 @@ export type TelephoneEvent =
       /** Undefined when the health is `up`. */
       readonly outage: HealthOutage | undefined
     }
-  /** Requests to a backend fail, or it responds again. `backend`: its target. */
+  /** Requests to a backend fail, or succeed again. `backend`: the target. */
   | {
       readonly kind: 'backend_failures'
       readonly service: string
@@ -124,21 +124,21 @@ export type TelephoneEvent =
     }
   /** `expiresAtMs`: milliseconds since 1970. */
   | { readonly kind: 'token_renewed'; readonly expiresAtMs: number | undefined }
-  /** The token was not renewed, or the renewed one is in no file. `expiresAtMs`: end of the old one, ms since 1970. */
+  /** The token was not renewed, or the new token was not written to a file. `expiresAtMs`: expiry of the old one, ms since 1970. */
   | { readonly kind: 'token_problem'; readonly detail: string; readonly expiresAtMs: number }
   /** At the start: limits of connections were lowered to fit the system's limit of open files. */
   | {
       readonly kind: 'limits_lowered'
       /** True when a limit that was set was lowered, or when a default became too small for ordinary use. */
       readonly isProblem: boolean
-      /** Which limits were lowered, why, and what to do. */
+      /** The lowered limits, the reason, and the remedy. */
       readonly detail: string
     }
   | { readonly kind: 'exchange'; readonly exchange: ExchangeSummary }
-  /** Backends or tunnels do not read, and the bytes that wait for them were over the budget: streams were reset. */
+  /** Slow backends or tunnels made the waiting bytes exceed the budget, so streams were reset. */
   | {
       readonly kind: 'over_budget'
-      /** When it was noticed. */
+      /** The held bytes before the resets. */
       readonly heldBytes: number
       readonly budgetBytes: number
       readonly evictedStreams: number

@@ -1,5 +1,5 @@
-// The Telephone as a library: `connect()` puts a function of this process, or a server beside it, on a Plugboard, without
-// another process.
+// The Telephone as a library: `connect()` exposes a function of this process, or a server beside it, through a Plugboard. It needs
+// no other process.
 //
 //   const telephone = await connect({ plugboard: 'https://proxy.example.com', token, service: 'web', target: app.fetch })
 
@@ -32,8 +32,8 @@ export type { TelephoneSettings } from './options/telephone-settings.ts'
 export type { TelephoneHandle, TunnelStatus } from './telephone-handle.ts'
 
 /**
- * Resolves when the first tunnel is ready and Plugboard has accepted at least one of the services. Waits for a Plugboard
- * that cannot be reached, until `signal` aborts. Rejects with VeraError when only a person can correct the cause:
+ * Resolves when the first tunnel is ready and Plugboard has accepted at least one of the services. While no Plugboard can be
+ * reached, it waits until `signal` aborts. Rejects with VeraError when only a person can correct the cause:
  *
  * - `invalid_request`: an option has a value that cannot be used; `field` names it. Field `token`: the token cannot be
  *   read. Field `plugboard`: no Plugboard responds at this address, or its certificate is refused.
@@ -79,7 +79,7 @@ export async function connect(options: ConnectOptions): Promise<TelephoneHandle>
   }
 }
 
-/** For callers without `onEvent`: one warning when `connect` has to wait, because it may wait for ever. */
+/** Writes one warning when `connect` has to wait, for callers without `onEvent`, because the wait may have no end. */
 function warnOnce(telephone: Telephone): () => void {
   const unsubscribe = telephone.subscribe(event => {
     if (event.kind !== 'dial_failed' || event.error.permanent) return

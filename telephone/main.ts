@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 
-// Where `telephone` starts: the command line. Each command's work is in cli/; settings are config.ts.
+// The entry point of the program `telephone`: its command line. The commands are in cli/, the settings in config.ts.
 
 import { openStandardOutput } from '@vera-stack/shared/process/standard-output.ts'
 import { addOptions, SettingsError } from '@vera-stack/shared/settings.ts'

@@ -1,22 +1,22 @@
-// What `connect()` returns: the part of a Telephone that the users of the library need. The class behind it (telephone.ts) has
-// more members, and the declarations of the package must not show the types of those.
+// The result of `connect()`: the part of a Telephone for users of the library. The class Telephone (telephone.ts) has more members.
+// The declarations of the package must not contain their types.
 
 import type { AnnouncedService, TelephoneListener } from './events.ts'
 
 /** A Telephone that `connect()` has started. */
 export interface TelephoneHandle {
-  /** Its name in the lists and logs of Plugboard. */
+  /** The name of the Telephone in the lists and logs of Plugboard. */
   readonly name: string
-  /** `connecting`: no tunnel is ready. `ready`: at least one is. `draining`: `close` was called. */
+  /** `connecting`: no tunnel is ready. `ready`: at least one tunnel is ready. `draining`: `close` was called. */
   readonly state: 'connecting' | 'ready' | 'draining' | 'closed'
   /** A copy of the state of each tunnel. */
   readonly tunnels: readonly TunnelStatus[]
-  /** The services as Plugboard has last accepted or refused them, with the URLs where they can be reached. */
+  /** The last result of Plugboard for each service, with the URLs at which the service can be reached. */
   readonly services: readonly AnnouncedService[]
   /** Calls `listener` with each later event. A listener must not throw. Returns a function that ends the subscription. */
   subscribe(listener: TelephoneListener): () => void
   /**
-   * Takes no new requests, finishes the open ones within `graceMs` (default: `drainTimeoutMs`), then closes the tunnels and the
+   * Accepts no new requests, finishes open requests within `graceMs` (default: `drainTimeoutMs`), then closes the tunnels and the
    * connections to backends. A second call returns the same promise.
    */
   close(graceMs?: number): Promise<void>

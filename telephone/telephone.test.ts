@@ -52,7 +52,7 @@ function start(options: Partial<TelephoneOptions> = {}, service: Partial<Service
     token: { kind: 'text', token: 'a.b.c' },
     services: [parseService({ service: 'web', target: '127.0.0.1:1', ...service })],
     name: 'test',
-    // Delays become their ceilings halved: short, and the same in every run.
+    // With 0.5, each delay is half of its maximum, in every run.
     random: () => 0.5,
     ...options,
   })
@@ -84,7 +84,7 @@ const jwt = (claims: object): string =>
     .join('.')
 
 describe('tunnels', () => {
-  it('are two, announce the services, and carry the token', async () => {
+  it('are two by default, announce the services, and send the token', async () => {
     const telephone = start({}, { mount: 'app.test/api', weight: 7, version: '1.2', labels: { zone: 'x' } })
     expect((await event('announced')).results).toEqual([
       { service: 'web', accepted: true, urls: ['http://app.test/api'] },
@@ -115,7 +115,7 @@ describe('tunnels', () => {
     expect(new Set(instances).size).toBe(1)
   })
 
-  it('end on different replicas where there are several', async () => {
+  it('end on different replicas if there are several', async () => {
     const b = await another('b')
     const replicas = [
       { id: 'a', url: plugboard.url },
@@ -127,13 +127,13 @@ describe('tunnels', () => {
     await Promise.all([plugboard.until(p => p.live.length === 1), b.until(p => p.live.length === 1)])
   })
 
-  it('move when a replica joins, the new one first', async () => {
+  it('move when a replica joins, and open the new tunnel first', async () => {
     start({ random: () => 0.001 })
     await plugboard.until(p => p.live.length === 2)
     await event('tunnel_ready', ready => ready.tunnel === 2)
     const b = await another('b')
     b.judge = announce => {
-      // At this moment nothing has been given up.
+      // At this moment no tunnel has been closed.
       expect(plugboard.live).toHaveLength(2)
       return announce.services.map(({ service }) => ({ service, accepted: true, urls: [] }))
     }
@@ -149,7 +149,7 @@ describe('tunnels', () => {
     })
   })
 
-  it('stay with the configured addresses when told so', async () => {
+  it('use only the configured addresses without followReplicas', async () => {
     const b = await another('b')
     plugboard.replicas = [
       { id: 'a', url: plugboard.url },
@@ -160,7 +160,7 @@ describe('tunnels', () => {
     expect(b.dials).toBe(0)
   })
 
-  it('are replaced when their replica drains, and finish what they carry', async () => {
+  it('are replaced when their replica drains, and finish their streams', async () => {
     const backend = await new ScriptedBackend().listen()
     const b = await another('b')
     start({ tunnels: 1, plugboards: [plugboard.url, b.url] }, { target: backend.port })
@@ -181,7 +181,7 @@ describe('tunnels', () => {
     await backend.close()
   })
 
-  it('outlive the announcement that their predecessor was still waiting for when it was asked to leave', async () => {
+  it('stay open when their predecessor drained before the response to its announcement', async () => {
     const b = await another('b')
     plugboard.replicas = [
       { id: 'a', url: plugboard.url },
@@ -195,7 +195,7 @@ describe('tunnels', () => {
     const clock: Clock = {
       ...systemClock,
       after: (delayMs, task) => {
-        // Set by tunnels for their announcements alone; kept for the end of the test.
+        // Only tunnels set timers of this length, for their announcements. The test runs them at its end.
         if (delayMs !== 10_000) return systemClock.after(delayMs, task)
         overdue.add(task)
         return { cancel: () => void overdue.delete(task) }
@@ -218,7 +218,7 @@ describe('tunnels', () => {
     await plugboard.until(p => p.tunnels.length === 2 && p.live.length === 1)
   })
 
-  it('come up whenever the Plugboard does', async () => {
+  it('open as soon as the Plugboard is available', async () => {
     const { port } = plugboard
     await plugboard.kill()
     start({ tunnels: 1 })
@@ -232,7 +232,7 @@ describe('tunnels', () => {
     ['replaced', 45_000],
     ['unauthorized', 45_000],
     ['draining', 125],
-  ] as const)('that end with %s wait %i ms', async (reason: Reason, retryInMs) => {
+  ] as const)('that end with %s are dialled again after %i ms', async (reason: Reason, retryInMs) => {
     start({ tunnels: 1 })
     await plugboard.until(p => p.live.length === 1)
     await event('tunnel_ready')
@@ -242,7 +242,7 @@ describe('tunnels', () => {
 })
 
 describe('a refusal', () => {
-  it('is told in the words of the server, and tried again slowly', async () => {
+  it('is reported with the text of the server, and retried slowly', async () => {
     plugboard.refusal = {
       status: 401,
       headers: { 'Content-Type': 'application/problem+json' },
@@ -264,7 +264,7 @@ describe('a refusal', () => {
     expect(retryInMs).toBe(45_000)
   })
 
-  it('with Retry-After is heeded', async () => {
+  it('with Retry-After is retried after this time', async () => {
     plugboard.refusal = { status: 503, headers: { 'Retry-After': '7' } }
     start({ tunnels: 1 })
     const { error, retryInMs } = await event('dial_failed')
@@ -272,7 +272,7 @@ describe('a refusal', () => {
     expect(retryInMs).toBe(7125)
   })
 
-  it('by something that is no Plugboard says so', async () => {
+  it('by a server that is not a Plugboard is reported as such', async () => {
     const server = createServer((_request, response) => response.end('hello'))
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
     start({ tunnels: 1, plugboards: [`http://127.0.0.1:${(server.address() as AddressInfo).port}`] })
@@ -282,7 +282,7 @@ describe('a refusal', () => {
     await new Promise(resolve => server.close(resolve))
   })
 
-  it('of the services is told', async () => {
+  it('of the services is reported', async () => {
     plugboard.judge = announce =>
       announce.services.map(({ service }) => ({ service, accepted: false, detail: 'not in scope', urls: [] }))
     start()
@@ -302,7 +302,7 @@ describe('a mount whose route was deleted', () => {
 
   it('is one event for all tunnels, and is claimed again after a minute', async () => {
     const clock = new ManualClock()
-    // The other end lives in real time, so pings by this clock must stay away.
+    // The other end uses the real clock, so this clock must not cause pings.
     const limits = { pingIntervalMs: 600_000, pingTimeoutMs: 1_800_000 }
     const telephone = start({ clock, limits }, { mount: 'app.test' })
     await plugboard.until(p => p.live.length === 2)
@@ -361,7 +361,7 @@ describe('tokens', () => {
     ])
   })
 
-  it('that cannot be read are waited for', async () => {
+  it('that cannot be read are read again later', async () => {
     const path = join(folder, 'token')
     start({ tunnels: 1, token: { kind: 'file', path } })
     const { error } = await event('dial_failed')
@@ -370,7 +370,7 @@ describe('tokens', () => {
     await plugboard.until(p => p.live.length === 1)
   })
 
-  it('are renewed at two thirds of their life, written back, and used from then on', async () => {
+  it('are renewed at two thirds of their lifetime, written to the file, and then used', async () => {
     const now = Date.now() / 1000
     const scope = { sub: 'test', jti: '1', services: ['web'] }
     const old = jwt({ ...scope, iat: Math.floor(now - 3000), exp: Math.floor(now + 2) })
@@ -390,7 +390,7 @@ describe('tokens', () => {
 })
 
 describe('health', () => {
-  it('of a backend that is down is announced, and its return too', async () => {
+  it('of a backend is announced when the backend goes down and when it is up again', async () => {
     const gone = await new ScriptedBackend().listen()
     const { port } = gone
     await gone.close()
@@ -406,7 +406,7 @@ describe('health', () => {
     await back.close()
   })
 
-  it('can be a page', async () => {
+  it('can depend on the status of a page', async () => {
     let status = 503
     const server = createServer((_request, response) => response.writeHead(status).end())
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
@@ -421,7 +421,7 @@ describe('health', () => {
 })
 
 describe('closing', () => {
-  it('finishes what is open, takes nothing new, and says so', async () => {
+  it('finishes open requests, accepts no new ones, and reports this', async () => {
     const backend = await new ScriptedBackend().listen()
     const telephone = start({ tunnels: 1 }, { target: backend.port })
     await plugboard.until(p => p.live.length === 1)
@@ -440,7 +440,7 @@ describe('closing', () => {
     await backend.close()
   })
 
-  it('cuts what is left when the grace is over', async () => {
+  it('ends open requests at the end of the grace time', async () => {
     const backend = await new ScriptedBackend().listen()
     const telephone = start({ tunnels: 1 }, { target: backend.port })
     await plugboard.until(p => p.live.length === 1)
@@ -452,7 +452,7 @@ describe('closing', () => {
     await backend.close()
   })
 
-  it('works at any moment', async () => {
+  it('works in each state', async () => {
     await start().close(0)
     const { port } = plugboard
     await plugboard.kill()
@@ -477,7 +477,7 @@ describe('connect, the library', () => {
     await telephone.close()
   })
 
-  it('rejects what cannot work, and leaves nothing behind', async () => {
+  it('rejects when it cannot work, and leaves no open handle', async () => {
     const given = { plugboard: plugboard.url, token: 'a.b.c', service: 'web', target: 'http://127.0.0.1:1' }
     await expect(connect({ ...given, target: 'ftp://x' })).rejects.toMatchObject({
       code: 'invalid_request',
@@ -495,7 +495,7 @@ describe('connect, the library', () => {
     })
   })
 
-  it('lets go of a signal that outlives it', async () => {
+  it('removes its listener from a signal that exists longer', async () => {
     const { signal } = new AbortController()
     const telephone = await connect({
       plugboard: plugboard.url,
@@ -509,7 +509,7 @@ describe('connect, the library', () => {
     expect(getEventListeners(signal, 'abort')).toHaveLength(0)
   })
 
-  it('gives up when told to', async () => {
+  it('rejects when its signal aborts', async () => {
     plugboard.refusal = { status: 503 }
     const controller = new AbortController()
     const connecting = connect({
@@ -530,7 +530,7 @@ describe('a generated host', () => {
   const startGenerated = () =>
     start({ services: [{ ...parseService(generated), generatedHost: 'brisk-otter' }] })
 
-  it('is proposed anew while it is taken, by all tunnels alike', async () => {
+  it('that is in use is replaced by another one, on all tunnels', async () => {
     const proposed: string[] = []
     plugboard.judge = announce =>
       announce.services.map(({ service, mount, generatedHost = '', lifetimeMs }) => {
@@ -555,7 +555,7 @@ describe('a generated host', () => {
     ])
   })
 
-  it('is given up after some that were taken, with the reason', async () => {
+  it('is refused with the reason after several ones that were in use', async () => {
     let announcements = 0
     plugboard.judge = announce => {
       announcements += 1
@@ -573,7 +573,7 @@ describe('a generated host', () => {
     expect(announcements).toBeLessThan(15)
   })
 
-  it('of a Plugboard that generates none is an error that names the remedy', async () => {
+  it('is an error with a remedy when Plugboard generates no hosts', async () => {
     startGenerated()
     expect((await event('announced')).results).toMatchObject([
       { accepted: false, detail: expect.stringContaining('pass --mount host/path') },
@@ -581,7 +581,7 @@ describe('a generated host', () => {
   })
 })
 
-it('announces how long a claimed mount stays', async () => {
+it('announces the lifetime of a claimed mount', async () => {
   for (const [options, lifetimeMs] of [
     [{}, undefined],
     [{ ephemeral: true }, 0],

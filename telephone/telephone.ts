@@ -1,9 +1,9 @@
-// Wires a Telephone: services and their backends, tunnels and where they end, the token and its renewal. Everything
-// here is given what it needs; who reads flags, prints lines or catches signals is main.ts.
+// Wires a Telephone: services and their backends, tunnels and the addresses of Plugboard, the token and its renewal. The caller
+// passes all options. main.ts reads flags, cli/ writes lines and handles signals.
 //
-// Start: backends first (they open nothing), then the first tunnel; the others once that one is ready or has
-// failed, so that they know which replicas there are. Stop: tunnels drain, because exchanges need the backends;
-// backends last.
+// Start: first the backends, which open no connection, then the first tunnel. The other tunnels start when the first one is ready
+// or has failed, because by then the addresses of the replicas may have arrived. Stop: first the tunnels drain, because their
+// exchanges need the backends, then the backends close.
 
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
@@ -45,7 +45,7 @@ import { Tunnel, type TunnelHost } from './tunnel/tunnel.ts'
 import { VERSION } from './version.ts'
 
 export interface TelephoneOptions extends TelephoneSettings {
-  /** One Plugboard or several; others are learned from them unless `followReplicas` is false. */
+  /** The addresses of one or more Plugboards. They send the addresses of other replicas, which `followReplicas` uses. */
   readonly plugboards: readonly string[]
   readonly token: TokenSource
   readonly services: readonly Service[]
@@ -58,12 +58,12 @@ export const DEFAULT_DRAIN_TIMEOUT_MS = 30_000
 const DEFAULT_DIAL_TIMEOUT_MS = 10_000
 /** More than 2,000 uploads that a backend does not read, at 256 KiB each. */
 const DEFAULT_MAX_HELD_BYTES = 640 * 2 ** 20
-/** Between looks whether two tunnels share a replica needlessly: the loss of that one would be the loss of both. */
+/** Time between checks for two tunnels on one replica while another is unused. The loss of that replica would end both. */
 const REBALANCE_MS = 20_000
 const REBALANCE_SPREAD_MS = 10_000
 /** A refused service is announced again, because the conflict may have ended or the scope may have changed. */
 const OFFER_AGAIN_MS = 60_000
-/** Generated hosts that may be taken before the refusal is reported. */
+/** Generated hosts in use by others that the Telephone proposes before it reports the refusal. */
 const MAX_PROPOSALS = 5
 const NO_GENERATED_HOSTS =
   'This Plugboard generates no host names. It may be an older version: pass --mount host/path.'
@@ -83,11 +83,11 @@ export class Telephone implements TelephoneHandle {
   readonly #checks: readonly HealthCheck[]
   readonly #announcements: ServiceAnnouncement[]
   readonly #drainTimeoutMs: number
-  /** The token of each tunnel's last dial. */
+  /** The token of the last dial of each tunnel. */
   readonly #dialedWith = new WeakMap<Tunnel, string>()
   readonly #held: HeldBytes
   #announcementId = 1
-  /** Generated hosts that were taken. */
+  /** The number of proposed hosts that were in use. */
   #proposals = 0
   #services: readonly AnnouncedService[] = []
   /** The lost mount of each announced service, by its place in the announcement. */
@@ -99,7 +99,7 @@ export class Telephone implements TelephoneHandle {
   #closing: Promise<void> | undefined
   #closed = false
 
-  /** Throws when a Plugboard's address cannot be used. Opens nothing: call `start`. */
+  /** Throws for an address of Plugboard that cannot be used. Opens no connection; call `start` for that. */
   constructor(options: TelephoneOptions) {
     this.#options = options
     this.#clock = options.clock ?? systemClock
@@ -156,19 +156,19 @@ export class Telephone implements TelephoneHandle {
     }))
   }
 
-  /** The services as last judged, with the URLs where they can be reached. */
+  /** The last result of Plugboard for each service, with the URLs at which the service can be reached. */
   get services(): readonly AnnouncedService[] {
     return this.#services
   }
 
-  /** Returns how to stop listening. */
+  /** Calls `listener` with each later event. Returns a function that ends the subscription. */
   subscribe(listener: TelephoneListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
   start(): void {
-    // Between two attempts nothing else would keep the process alive.
+    // This timer keeps the process alive between two attempts to connect.
     this.#keepAlive = setInterval(() => undefined, 2 ** 30)
     const { lowered } = this.#backendLimits
     if (lowered !== undefined) this.#report({ kind: 'limits_lowered', ...lowered })
@@ -177,7 +177,7 @@ export class Telephone implements TelephoneHandle {
     this.#watchBalance()
   }
 
-  /** Takes no new requests, finishes the open ones within `graceMs`, closes everything. May be called twice. */
+  /** Accepts no new requests, finishes open requests within `graceMs`, closes everything. A second call has no effect. */
   close(graceMs: number = this.#drainTimeoutMs): Promise<void> {
     this.#closing ??= this.#close(graceMs)
     return this.#closing
@@ -250,7 +250,7 @@ export class Telephone implements TelephoneHandle {
     }
   }
 
-  /** A generated host may be taken: then another one is proposed. */
+  /** Returns the results to use. When a generated host is in use, proposes another one and returns undefined. */
   #accept(results: Announced['results']): Announced['results'] | undefined {
     const [service] = this.#announcements
     const [result] = results
@@ -281,7 +281,7 @@ export class Telephone implements TelephoneHandle {
     return lostMount !== undefined && (mount !== undefined || generatedHost !== undefined)
   }
 
-  /** All tunnels receive the same news. */
+  /** Reports each lost mount once, because all tunnels receive the same results. */
   #reportLostMounts(results: readonly AnnouncedService[]): void {
     const before = this.#lostMounts
     this.#lostMounts = results.map(({ lostMount }) => lostMount)
@@ -303,7 +303,7 @@ export class Telephone implements TelephoneHandle {
         this.#balanceSoon()
         break
       default:
-      // Not for a Telephone.
+      // Plugboard sends no other message that a Telephone uses.
     }
   }
 
@@ -327,7 +327,7 @@ export class Telephone implements TelephoneHandle {
     this.#tunnels.findLast(doubled)?.move()
   }
 
-  /** All telephones learn of a new replica at the same time, so each one moves after a random delay. */
+  /** All telephones receive the address of a new replica at the same time, so each one moves after a random delay. */
   #balanceSoon(): void {
     if (this.#closing !== undefined) return
     this.#rebalance?.cancel()
@@ -344,7 +344,7 @@ export class Telephone implements TelephoneHandle {
     })
   }
 
-  /** Where tunnels end, `except` left out. */
+  /** Returns the addresses of the tunnels without `except`. */
   #places(except?: Tunnel): PlugboardAddress[] {
     return this.#tunnels.flatMap(tunnel =>
       tunnel === except || tunnel.place === undefined ? [] : [tunnel.place],
@@ -361,7 +361,7 @@ export class Telephone implements TelephoneHandle {
       return new HandlerBackend(target, { onError })
     }
     const { tlsVerify, tlsCa, hostHeader, pool } = service
-    // No more than the tunnel brings before any of it is taken.
+    // An upload starts with at most the bytes that the tunnel sends before they are accepted.
     const windowBytes = this.#options.limits?.initialWindowBytes ?? DEFAULT_LIMITS.initialWindowBytes
     const backend = targetText(target)
     const failures = new FailureLog({
@@ -406,7 +406,7 @@ export class Telephone implements TelephoneHandle {
       try {
         listener(event)
       } catch (error) {
-        // As for listeners of an EventTarget: the error is the program's, and the tunnel and other listeners go on.
+        // The error of a listener becomes an uncaught error, as for an EventTarget. The tunnel and other listeners continue.
         process.nextTick(() => {
           throw error
         })
@@ -417,7 +417,7 @@ export class Telephone implements TelephoneHandle {
 
 function announcementOf(service: Service): ServiceAnnouncement {
   const { mount, generatedHost, ephemeral = false, weight, version, labels } = service
-  // 0: as long as the Plugboard keeps ephemeral mounts.
+  // 0 selects the time for which Plugboard keeps ephemeral mounts.
   const lifetimeMs = service.mountLifetimeMs ?? (ephemeral || generatedHost !== undefined ? 0 : undefined)
   return {
     service: service.service,
@@ -436,13 +436,13 @@ function announcedOutage({ cause, detail, sinceMs }: HealthOutage): ServiceAnnou
   return { cause, detail: cutText(detail, MAX_OUTAGE_DETAIL), sinceMs: Math.max(0, Math.floor(sinceMs)) }
 }
 
-/** Unique on a network whose hosts have names of their own; the service is in it when that tells processes apart. */
+/** Returns a name that is unique when hosts have unique names. With one service, it contains the service too. */
 function defaultName(services: readonly Service[]): string {
   const only = services.length === 1 ? services[0] : undefined
   return only === undefined ? hostname() : `${hostname()}-${only.service}`
 }
 
-/** An address that cannot be dialled is no reason to end a tunnel: it is left out. */
+/** Returns the address; an empty list for an address that cannot be used, because it must not end the tunnel. */
 function readAddress({ id, url }: { id: string; url: string }): Address[] {
   try {
     return [{ url: tunnelUrl(url), replicaId: id }]

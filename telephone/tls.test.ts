@@ -1,4 +1,4 @@
-// Certificates on both hops: Telephone → Plugboard, also through a proxy, and Telephone → backend.
+// Tests certificates on both hops: from the Telephone to Plugboard, also through a proxy, and from the Telephone to the backend.
 
 import { once } from 'node:events'
 import { createServer as createHttp, type Server as HttpServer } from 'node:http'
@@ -121,7 +121,7 @@ describe('a backend on h2', () => {
     expect(error?.message).toContain('SELF_SIGNED')
   })
 
-  it('that has no TLS is told apart', async () => {
+  it('without TLS has an error of its own', async () => {
     server = createHttp()
     await listen()
     const { error } = await call({})
@@ -129,7 +129,7 @@ describe('a backend on h2', () => {
     expect(error).toMatchObject({ causeCode: 'tls_plain_port' })
   })
 
-  it('that speaks HTTP/1 only is told apart', async () => {
+  it('with HTTP/1 only has an error of its own', async () => {
     server = createHttps(certificate)
     await listen()
     const { error } = await call({ tlsCa: TEST_CERTIFICATE })
@@ -189,7 +189,7 @@ describe('a Plugboard on https', () => {
     const HTTPS_PROXY = `http://127.0.0.1:${port}`
     const telephone = await connect({
       ...settings(),
-      // A name that only the proxy can find.
+      // Only the proxy can resolve this name.
       plugboard: `https://plugboard.test:${plugboard.port}`,
       plugboardCa: TEST_CERTIFICATE,
       env: { HTTPS_PROXY },

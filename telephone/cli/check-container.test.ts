@@ -1,5 +1,5 @@
-// What `telephone check --container` reports of processes in each state. They are served by this process, in a scope of
-// its own; cli.integration.test.ts has the programs.
+// Tests `telephone check --container` against each state of a Telephone. This process serves the states under its own scope;
+// cli.integration.test.ts runs the programs.
 
 import { randomUUID } from 'node:crypto'
 import { serveLocalStatus } from '@vera-stack/shared/process/local-status.ts'
@@ -24,7 +24,7 @@ async function check(json: boolean): Promise<{ ok: boolean; output: string }> {
 }
 
 describe.runIf(process.platform === 'linux')('the health of a container', () => {
-  it.each(['connecting', 'ready', 'draining'])('is good while its Telephone responds: %s', async state => {
+  it.each(['connecting', 'ready', 'draining'])('is healthy while its Telephone is %s', async state => {
     const server = serveLocalStatus({
       program: 'telephone',
       scope,
@@ -38,7 +38,7 @@ describe.runIf(process.platform === 'linux')('the health of a container', () => 
     await server.close()
   })
 
-  it('is bad without a Telephone', async () => {
+  it('is unhealthy without a Telephone', async () => {
     const text = 'No Telephone runs in this container.'
     expect(await check(false)).toEqual({ ok: false, output: `✗ ${text}\n` })
     const { ok, output } = await check(true)

@@ -1,6 +1,6 @@
-// `telephone check --container`: the health check of the image. Asks the Telephone that runs beside it in the container,
-// and nothing else: no Plugboard, no backend, no settings. A Telephone that responds is healthy, also without a tunnel,
-// because an outage of Plugboard must not mark the applications beside it as unhealthy (decision 0011).
+// `telephone check --container`: the health check of the image. It asks only the Telephone in the same container, and uses no
+// Plugboard, no backend and no settings. A Telephone that responds is healthy, also without a tunnel, because an outage of
+// Plugboard must not mark the applications beside it as unhealthy (decision 0011).
 
 import {
   askLocalStatus,
@@ -10,10 +10,10 @@ import {
 import type { Terminal } from './terminal.ts'
 import { marked } from './words.ts'
 
-/** For a response, ms. Shorter than the time that a health check has, which includes the start of this program. */
+/** Time for a response, ms. It is shorter than the timeout of a health check, which includes the start of this program. */
 const TIMEOUT_MS = 2000
 
-/** True when a Telephone runs in this container, and each one responds. */
+/** Resolves with true when at least one Telephone runs in this container and each one responds. */
 export async function checkContainer(
   terminal: Terminal,
   env: Readonly<Record<string, string | undefined>>,

@@ -31,7 +31,7 @@ interface CheckFinding {
   readonly text: string
 }
 
-/** True when each step succeeded. `json`: writes one object at the end instead of a line for each step. */
+/** Resolves with true when each step succeeded. `json`: writes one object at the end instead of a line for each step. */
 export async function check(
   options: TelephoneOptions,
   terminal: Terminal,
@@ -115,7 +115,7 @@ async function checkName(url: URL, say: Say): Promise<boolean> {
   }
 }
 
-/** Connection, TLS, handshake, the Plugboard's hello, and bytes through the tunnel and back. */
+/** Checks the connection, TLS, the handshake, the hello of Plugboard, and a transfer through the tunnel and back. */
 function checkPlugboard(url: URL, token: string, options: TelephoneOptions, say: Say): Promise<void> {
   const { dialTimeoutMs: timeoutMs = 10_000, plugboardCa: tlsCa, env = process.env } = options
   const agent = `telephone/${VERSION}`
@@ -162,7 +162,7 @@ function checkPlugboard(url: URL, token: string, options: TelephoneOptions, say:
 
 const ECHO_BYTES = 100_000
 
-/** Bytes through the whole data path, there and back; then the session's end. */
+/** Sends bytes through the tunnel and back, then closes the session. */
 function echo(session: Session, timeoutMs: number, say: Say): void {
   const startedAt = performance.now()
   let bytes = 0
@@ -209,7 +209,7 @@ async function checkBackend(service: Service, say: Say): Promise<void> {
   else say('bad', `${service.service}: ${failureText(backend, failure)} ${failure.remedy}`)
 }
 
-/** A failed health check has no backend in its detail, so this adds it. */
+/** Returns the text of a failure. It adds the backend to a failed health check, whose detail does not name it. */
 function failureText(backend: string, { cause, detail }: BackendFailure): string {
   return cause === 'health_check_failed' ? `${backend} fails its health check: ${detail}.` : detail
 }

@@ -1,4 +1,4 @@
-// The program as it is run: its lines, its exit codes, its end.
+// Tests the program in a child process: its output, its exit codes, its end.
 
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,7 +17,7 @@ import { Caller } from '../testing/tunnel-pair.ts'
 useLeakCheck()
 const processes = useProcesses()
 
-/** Makes a terminal; undefined where it is not installed. Other systems have another program of this name. */
+/** A program that opens a terminal; undefined when it is not installed. Other systems have another program of this name. */
 const script = process.platform === 'linux' ? findProgram('script') : undefined
 const MAIN = join(import.meta.dirname, '../main.ts')
 const SECRET = 'not.a.secret'
@@ -48,7 +48,7 @@ async function ended(child: Child): Promise<number | null> {
 }
 
 describe('telephone http', () => {
-  it('tells a person what happens, serves, and ends politely', async () => {
+  it('prints its state, serves requests, and drains at a signal', async () => {
     const backend = await new ScriptedBackend().listen()
     const child = telephone(['http', String(backend.port), '--mount', 'app.test', '--access-log'], given())
     await child.waitForLine(/^✓ connected to .*replica replica-a \(tunnel 1 of 2\)/)
@@ -85,7 +85,7 @@ describe('telephone http', () => {
       const { port } = backend
       await backend.close()
       const words = [execPath, MAIN, 'http', String(port), '--service', 'web']
-      // util-linux: runs the command on a terminal of its own, and ends with its exit code.
+      // `script` of util-linux runs the command on a new terminal, and ends with the exit code of the command.
       const child = processes.start({
         name: 'telephone on a terminal',
         command: script as string,
@@ -105,7 +105,7 @@ describe('telephone http', () => {
       connection.say('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n')
       await caller.until(c => c.ended)
       await child.waitForLine(/^ {2}GET \/up 404 \d+ ms$/)
-      // Its own end: a refused token.
+      // The program ends by itself, because its token is refused.
       plugboard.refusal = revoked
       for (const { session } of plugboard.live) session.close('unauthorized', 'the token was revoked')
       expect(await ended(child)).toBe(1)
@@ -169,7 +169,7 @@ describe('telephone http', () => {
     })
   })
 
-  it('waits for a Plugboard that is not there, and says so once', async () => {
+  it('waits for a Plugboard that does not run, and reports this once', async () => {
     const { port } = plugboard
     await plugboard.kill()
     const child = telephone(['http', '3000', '--service', 'web'], given())
@@ -197,7 +197,7 @@ describe('telephone http', () => {
 })
 
 describe('telephone start', () => {
-  it('takes everything from the environment, and logs for a machine', async () => {
+  it('reads its settings from the environment, and logs JSON', async () => {
     const child = telephone(['start'], { ...given(), TELEPHONE_TARGET: '3000', TELEPHONE_SERVICE: 'web' })
     await child.waitForLine(/"msg":"service accepted"/)
     const lines = child.lines.map(line => JSON.parse(line) as Record<string, unknown>)
@@ -208,7 +208,7 @@ describe('telephone start', () => {
     expect(child.output).not.toContain(SECRET)
   })
 
-  it('reports a refused token as an error with the remedy, and goes on', async () => {
+  it('reports a refused token as an error with the remedy, and continues', async () => {
     plugboard.refusal = {
       status: 401,
       body: JSON.stringify({ code: 'token_expired', detail: 'It has expired.' }),
@@ -223,7 +223,7 @@ describe('telephone start', () => {
     expect(await child.stop()).toEqual({ code: 0, signal: null })
   })
 
-  it('says all that is wrong with its file, and ends with 2', async () => {
+  it('reports all mistakes of its file, and ends with 2', async () => {
     writeFileSync(join(folder, 'telephone.yaml'), 'servces: []\ntunnels: 99\n')
     const child = telephone(['start', '--config', 'telephone.yaml'])
     expect(await ended(child)).toBe(2)
@@ -234,7 +234,7 @@ describe('telephone start', () => {
 })
 
 describe('telephone check', () => {
-  it('finds nothing wrong where nothing is, and changes nothing', async () => {
+  it('reports no problem of a working setup, and changes no state', async () => {
     const backend = await new ScriptedBackend().listen()
     const claims = { sub: 'me', jti: '1', exp: Math.floor(Date.now() / 1000) + 90_000, services: ['web'] }
     const token = ['{}', JSON.stringify(claims), 'x']
@@ -278,7 +278,7 @@ describe('telephone check', () => {
       const env = { ...given(), VERA_STATUS_SCOPE: `cli-${process.pid}` }
       const running = telephone(['start'], { ...env, TELEPHONE_TARGET: '1', TELEPHONE_SERVICE: 'web' })
       await running.waitForLine(/"msg":"dial failed"/)
-      // Without settings, as a health check whose container has them as flags of its command.
+      // Without settings, as in a container whose command has the settings as flags.
       const healthy = telephone(['check', '--container'], { VERA_STATUS_SCOPE: env.VERA_STATUS_SCOPE })
       expect(await ended(healthy)).toBe(0)
       expect(healthy.lines).toEqual([
@@ -287,7 +287,7 @@ describe('telephone check', () => {
     },
   )
 
-  it('finds what is wrong, all of it', async () => {
+  it('reports all problems', async () => {
     plugboard.refusal = { status: 401, body: JSON.stringify({ detail: 'This token has expired.' }) }
     const claims = { sub: 'me', jti: '1', exp: 1000, services: ['other'] }
     const token = ['{}', JSON.stringify(claims), 'x']
@@ -304,7 +304,7 @@ describe('telephone check', () => {
   })
 })
 
-it('a mistake on the command line is one line and exit code 2', async () => {
+it('reports a mistake on the command line in one line, with exit code 2', async () => {
   for (const [args, line] of [
     [['http', '3000', '--mont', 'x'], "telephone: unknown option '--mont'"],
     [['http'], "telephone: missing required argument 'target'"],

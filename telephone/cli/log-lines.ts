@@ -1,4 +1,4 @@
-// Events as log lines for a machine: constant messages, what varies is in fields.
+// Writes events as log lines for a machine: the messages are constant, and the varying parts are fields.
 
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { AnnouncedService, ExchangeSummary, TelephoneEvent } from '../events.ts'

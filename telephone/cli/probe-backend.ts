@@ -1,4 +1,4 @@
-// One look at a backend, for `check` and for the start of `http`.
+// Checks a backend once, for `telephone check` and for the start of `telephone http`.
 
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import type { BackendFailure } from '../backend/backend-failure.ts'

@@ -54,7 +54,7 @@ describe('the line of a request', () => {
     ])
   })
 
-  it('has a colour for the end of the request, where colours are wanted', () => {
+  it('has a colour for the result of the request, if colours are on', () => {
     const all = requests({ colours: true })
     for (const status of [204, 404, 503]) all.show(exchange({ status }))
     expect(lines).toEqual([
@@ -66,7 +66,7 @@ describe('the line of a request', () => {
 })
 
 describe('many requests in one second', () => {
-  it('become a count, and the next second has lines again', () => {
+  it('are counted above the limit, and the next second has lines again', () => {
     const all = requests({ maxPerSecond: 2 })
     for (let index = 0; index < 5; index += 1) all.show(exchange({ path: `/${index}` }))
     all.show(exchange({ status: 0, code: 'backend_timeout' }))
@@ -79,14 +79,14 @@ describe('many requests in one second', () => {
     expect([lines.length, clock.pendingTimers]).toEqual([4, 0])
   })
 
-  it('are counted at the end too', () => {
+  it('have their count at the end of the program too', () => {
     const all = requests({ maxPerSecond: 1 })
     for (let index = 0; index < 2; index += 1) all.show(exchange())
     all.flush()
     expect([lines.at(-1), clock.pendingTimers]).toEqual(['  … 1 more request', 0])
   })
 
-  it('each have a line when they were asked for', () => {
+  it('each have a line without a limit', () => {
     const all = requests({ maxPerSecond: Number.POSITIVE_INFINITY })
     for (let index = 0; index < 50; index += 1) all.show(exchange())
     expect(lines).toHaveLength(50)

@@ -1,5 +1,5 @@
-// One line for each request, for the person at the terminal of `telephone http`: method, path, status, duration, and the
-// cause of a failure. A terminal takes each line before the program goes on, so above a rate the lines become a count.
+// Writes one line for each request to the terminal of `telephone http`: method, path, status, duration, and the cause of a failure.
+// The program waits while the terminal accepts a line, so above a rate it writes a count instead.
 
 import { styleText } from 'node:util'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
@@ -11,11 +11,11 @@ export interface RequestLinesOptions {
   readonly out: (line: string) => void
   readonly colours: boolean
   readonly clock: Clock
-  /** Further requests within the same second are counted. Infinity: each one has its line. */
+  /** Lines within one second. Further requests are only counted. Infinity: each request has a line. */
   readonly maxPerSecond: number
 }
 
-/** More lines cannot be read, and a terminal may need a millisecond for each. */
+/** A person cannot read more lines, and a terminal may need a millisecond for each. */
 export const TERMINAL_LINES_PER_SECOND = 20
 const WINDOW_MS = 1000
 

@@ -1,6 +1,6 @@
-// `telephone http` and `telephone start`: a Telephone in the foreground until a signal, with status lines or a log.
-// `http` also ends, with exit code 1, when only a person can make it serve. `start` reports that and tries again: a file
-// may get a new token, and a supervisor that restarts the process corrects nothing.
+// `telephone http` and `telephone start`: run a Telephone in the foreground until a signal, with status lines or a log. `http` also
+// ends, with exit code 1, when only a person can correct the cause of a refusal. `start` logs the refusal and retries, because the
+// token file may change, and a restart of the process would correct nothing.
 
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { createLog, type Log } from '@vera-stack/shared/log.ts'
@@ -32,28 +32,28 @@ export interface RunOptions {
   readonly personal: boolean
 }
 
-/** From the start until the memory that it used is released, ms. */
+/** Time from the start to the release of the memory that the start used, ms. */
 const SETTLED_MS = 5000
 
-/** Resolves with the exit code when everything is closed. */
+/** Runs the Telephone. Resolves with the exit code after everything is closed. */
 export async function run({ config, terminal, personal }: RunOptions): Promise<number> {
   const { logFormat } = config.values
   const format = logFormat === 'auto' ? (personal || terminal.isTerminal ? 'status' : 'json') : logFormat
-  // A person at a terminal sees each request without asking for it.
+  // A terminal shows each request, unless a setting decides otherwise.
   const asked = config.sources.accessLog.kind !== 'default'
   const watched = personal && terminal.isTerminal && format === 'status' && !asked
   const options = { ...telephoneOptions(config), reportExchanges: watched || config.values.accessLog }
   collectBodyMemory()
   const telephone = new Telephone(options)
   const log = format === 'status' ? undefined : openLog(format, config, telephone)
-  // Subscribed before the lines, so that the event that decides is known when they get it.
+  // The watch subscribes before the lines. So it has already stored a refusal when the lines receive the event.
   const watch = personal ? new RefusalWatch(telephone, options.plugboards) : undefined
   const show = log === undefined ? statusLines(telephone, options, terminal, watched) : eventLog(log)
   telephone.subscribe(event => {
-    // The last line reports this event, without the time of a next attempt.
+    // `reportRefusal` reports this event, without the time of a next attempt.
     if (event !== watch?.refusal?.event || event.kind === 'announced') show(event)
   })
-  // By then the first tunnels are open, and the code that opens them has left its memory behind.
+  // At this time the first tunnels are open, and the memory for opening them is no longer in use.
   const settled = systemClock.after(SETTLED_MS, releaseMemory)
   for (const { source, detail } of config.warnings) {
     if (log === undefined) terminal.out(`${marked('warn', `${source}: ${detail}`, terminal.colours)}\n`)
@@ -117,7 +117,7 @@ function localStatus({ state, tunnels }: Telephone): LocalStatus {
   return { state, detail: `${open} of ${tunnels.length} tunnels are open` }
 }
 
-/** The Telephone still serves. Only `check --container` does not find it. */
+/** Reports that `check --container` cannot find this Telephone. The Telephone serves anyway. */
 function reportProblem({ message }: Error, { out, colours }: Terminal, log: Log | undefined): void {
   const text = 'the socket for "telephone check --container" could not be opened'
   if (log !== undefined) log.warn(text, { detail: message })
@@ -128,7 +128,7 @@ function eventLog(log: Log): (event: TelephoneEvent) => void {
   return event => logEvent(log, event)
 }
 
-/** The lines of the services have reported a refusal of each service. */
+/** Reports why the program ends. The lines of the services have already reported a refusal of all services. */
 function reportRefusal(
   { event, error }: ServiceRefusal,
   { out, colours }: Terminal,
@@ -142,7 +142,7 @@ function describe({ target }: Service): string {
   return typeof target === 'function' ? 'a function' : targetText(target)
 }
 
-/** Warns at the start, because a person who sees an error page looks at Plugboard first. The start goes on. */
+/** Warns about backends that do not respond at the start. Otherwise a person would suspect Plugboard first. The start continues. */
 async function warnAboutBackends(services: readonly Service[], { out, colours }: Terminal): Promise<void> {
   for (const service of services) {
     if (service.healthCheck !== undefined) continue

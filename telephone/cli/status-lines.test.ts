@@ -40,7 +40,7 @@ const failed = (tunnel: number, message: string): TelephoneEvent => ({
 const ready: TelephoneEvent = { kind: 'tunnel_ready', tunnel: 1, url, replica: 'r1', agent: 'x' }
 
 describe('status lines', () => {
-  it('tell the same trouble once, again after a minute, and anew after it was over', () => {
+  it('report the same problem once, again after a minute, and again after it has ended', () => {
     for (const tunnel of [1, 2, 1, 2]) show(failed(tunnel, 'no answer'))
     expect(lines).toEqual(['✗ https://a.example: no answer; trying again in 0.4 s'])
     now = 60_000
@@ -72,7 +72,7 @@ describe('status lines', () => {
     ])
   })
 
-  it('tell the places of the services once, however many tunnels say so', () => {
+  it('report the URLs of the services once for all tunnels', () => {
     const announced = (tunnel: number, urls: string[]): TelephoneEvent => ({
       kind: 'announced',
       tunnel,
@@ -95,7 +95,7 @@ describe('status lines', () => {
     expect(lines).toEqual([`✓ https://a.example/ → http://localhost:3000\n! web: ${detail}`])
   })
 
-  it('explain a take-over, and what a loss means', () => {
+  it('explain that another Telephone has taken over, and the cause of a loss', () => {
     const lost = (reason: 'replaced' | 'ping_timeout'): TelephoneEvent => ({
       kind: 'tunnel_lost',
       tunnel: 1,
@@ -113,7 +113,7 @@ describe('status lines', () => {
     ])
   })
 
-  it('advise on a token ahead of its end, and on one that is refused', () => {
+  it('have the remedy for a token that expires soon, and for a refused one', () => {
     now = 1_000_000
     show({ kind: 'token_problem', detail: 'The token was not renewed: no.', expiresAtMs: now + 86_400_000 })
     const error = new DialError('refused', 'This token has expired.', { status: 401, code: 'token_expired' })
@@ -125,7 +125,7 @@ describe('status lines', () => {
   })
 })
 
-it('times are told as people tell them', () => {
+it('render durations for people', () => {
   expect([0, 20, 100, 3100, 120_000].map(briefly)).toEqual(['0 s', '0.1 s', '0.1 s', '3 s', '2 min'])
   expect([30_000, 120_000, 3_700_000, 200_000_000].map(roughly)).toEqual([
     'less than a minute',

@@ -1,5 +1,4 @@
-// Events as lines for the person who has started a Telephone in a terminal. Says each thing once: two tunnels that
-// fail alike, or the same failure again and again, are one line.
+// Writes events as lines for the person at the terminal. The same failure of two tunnels, or a repeated failure, has only one line.
 
 import { REASONS } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { cutText } from '@vera-stack/shared/text/cut-text.ts'
@@ -13,7 +12,7 @@ type BackendFailures = Extract<TelephoneEvent, { kind: 'backend_failures' }>
 export interface StatusLinesOptions {
   readonly out: (line: string) => void
   readonly colours: boolean
-  /** Service → where it leads: `http://localhost:3000`. */
+  /** The target of each service, such as `http://localhost:3000`. */
   readonly targets: ReadonlyMap<string, string>
   readonly requests: RequestLines
   readonly tunnels: number
@@ -97,7 +96,7 @@ export class StatusLines {
       case 'over_budget':
         this.#trouble(
           'warn',
-          'slow backends or clients: too many bytes were waiting, so some requests were ended (--max-held)',
+          'slow backends or clients made too many bytes wait, so some requests were ended. To allow more bytes, raise --max-held',
           '',
         )
         return
@@ -161,7 +160,7 @@ export class StatusLines {
     if (urls.length === 0)
       return marked('good', `${service} → ${target}${detail ? ` (${detail})` : ''}`, colours)
     const lines = urls.map(url => marked('good', `${url} → ${target}`, colours))
-    // A remark on a service that works: another telephone serves it too.
+    // An accepted service may have a remark, for example that another telephone serves it too.
     if (detail !== undefined) lines.push(marked('warn', `${service}: ${detail}`, colours))
     return lines.join('\n')
   }

@@ -1,4 +1,4 @@
-// Where a command writes to, so that tests can read it.
+// The output of a command. A test provides its own.
 
 export interface Terminal {
   readonly out: (text: string) => void

@@ -1,11 +1,11 @@
-// The life of the process between its start and a signal.
+// Waits for the signal that stops the process.
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
 /**
- * Resolves at SIGTERM or SIGINT with its name. A second signal ends the process at once with 128 + its number, as a
- * shell would report it. A parent that has opened a channel to us stops us itself: its end is ours, and the SIGINT of
- * a terminal, which goes to both, is left to it.
+ * Resolves with the name of the signal at SIGTERM or SIGINT. A second signal ends the process at once with the exit code 128 + its
+ * number, as shells report it. With an IPC channel, the parent stops this process: the process stops when the channel closes, and
+ * ignores the SIGINT that a terminal sends to both.
  */
 export function untilStopped(): Promise<string> {
   return new Promise(resolve => {
@@ -24,7 +24,7 @@ export function untilStopped(): Promise<string> {
       stopping = true
       resolve('disconnect')
     })
-    // Listening would keep the process alive for the parent's sake.
+    // A listener on the channel would otherwise keep the process alive.
     process.channel?.unref()
   })
 }

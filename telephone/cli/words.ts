@@ -1,4 +1,4 @@
-// Small pieces of the lines that people read.
+// Renders marks and durations in lines for people.
 
 import { styleText } from 'node:util'
 import { printable } from '@vera-stack/shared/text/printable.ts'
@@ -7,20 +7,20 @@ export type Mark = 'good' | 'bad' | 'note' | 'warn'
 
 const MARKS = { good: ['✓', 'green'], bad: ['✗', 'red'], warn: ['!', 'yellow'], note: ['·', 'gray'] } as const
 
-/** `✓ text` in the mark's colour. */
+/** Returns a line such as `✓ text`, with the mark in its colour. */
 export function marked(mark: Mark, text: string, colours: boolean): string {
   const [sign, colour] = MARKS[mark]
   return `${colours ? styleText(colour, sign, { validateStream: false }) : sign} ${printable(text)}`
 }
 
-/** `0.3 s`, `12 s`, `3 min` */
+/** Returns a short duration: `0.3 s`, `12 s`, `3 min`. */
 export function briefly(ms: number): string {
   if (ms === 0) return '0 s'
   if (ms < 950) return `${Math.max(ms / 1000, 0.1).toFixed(1)} s`
   return ms < 90_000 ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / 60_000)} min`
 }
 
-/** `29 days`, `3 hours`, `40 minutes` */
+/** Returns a rounded duration: `29 days`, `3 hours`, `40 minutes`. */
 export function roughly(ms: number): string {
   const units = [
     ['day', 86_400_000],

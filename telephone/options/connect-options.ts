@@ -12,16 +12,16 @@ import { parseService, type Service, ServiceError, type ServiceOptions } from '.
 import type { TelephoneSettings } from './telephone-settings.ts'
 import { valueText } from './value-text.ts'
 
-/** The request that a handler failed on: `service`, `method`, and `path` without its query. */
+/** The request of a failed handler: `service`, `method`, and `path` without its query. */
 export type HandlerFailure = Pick<
   Extract<TelephoneEvent, { kind: 'handler_failed' }>,
   'service' | 'method' | 'path'
 >
 
 export interface ConnectSettings extends TelephoneSettings {
-  /** `https://proxy.example.com`, or several addresses of one cluster. */
+  /** The address of Plugboard, such as `https://proxy.example.com`, or several addresses of one cluster. */
   readonly plugboard: string | readonly string[]
-  /** The token, or `{ file }`: read again at each connection, and written when renewed. */
+  /** The token, or `{ file }` with its path. The Telephone reads the file at each connection, and writes renewed tokens to it. */
   readonly token: string | { readonly file: string } | undefined
   /** Called with each event, from the first dial on. Without it, `connect` writes one warning when it has to wait. */
   readonly onEvent?: TelephoneListener
@@ -31,7 +31,7 @@ export interface ConnectSettings extends TelephoneSettings {
   readonly signal?: AbortSignal
 }
 
-/** One service, its options beside the others, or several under `services`. */
+/** The options of `connect()`: those of one service beside the settings, or several services under `services`. */
 export type ConnectOptions = ConnectSettings &
   (ServiceOptions | { readonly services: readonly ServiceOptions[] })
 
@@ -47,7 +47,7 @@ const MAX_NAME_LENGTH = 255
 /** Longest time that a timer of Node can wait, ms. */
 const LONGEST_TIMER_MS = 0x7fff_ffff
 
-/** Throws VeraError `invalid_request`, whose `field` names the option. */
+/** Returns the checked options. Throws VeraError `invalid_request`, whose `field` names the option. */
 export function readConnectOptions(options: ConnectOptions): ReadConnectOptions {
   if (typeof options !== 'object' || options === null) {
     throw invalid('options', 'connect() needs an object: { plugboard, token, service, target }.')
@@ -78,7 +78,7 @@ function plugboardsOf(plugboard: unknown): string[] {
     if (typeof url !== 'string' || url === '') {
       throw invalid(
         'plugboard',
-        `${valueText(url)} is no address. Give one such as https://host, or a list of them.`,
+        `${valueText(url)} is not an address. Give one such as https://host, or a list of addresses.`,
       )
     }
     try {
@@ -99,8 +99,7 @@ function tokenOf(token: unknown): TokenSource {
   if (typeof token === 'object' && token !== null && 'file' in token) {
     if (typeof token.file === 'string' && token.file !== '') return { kind: 'file', path: token.file }
   }
-  const given =
-    token === undefined || token === '' ? 'is missing' : 'has neither the form of a text nor { file }'
+  const given = token === undefined || token === '' ? 'is missing' : 'must be a text or { file }'
   throw invalid('token', `The token ${given}. "plugboard token issue" issues one.`)
 }
 
@@ -112,7 +111,7 @@ function servicesOf(options: ConnectOptions, plugboards: readonly string[]): Ser
   try {
     return rows.map((row: ServiceOptions | null) => {
       if (typeof row !== 'object' || row === null)
-        throw invalid('services', `${valueText(row)} is no service.`)
+        throw invalid('services', `${valueText(row)} is not a service. Give an object with a target.`)
       const service = parseService(row)
       if (service.tlsCa !== undefined) checkPem('tlsCa', service.tlsCa)
       const loop = targetLoopProblem(service.target, plugboards)
@@ -125,11 +124,14 @@ function servicesOf(options: ConnectOptions, plugboards: readonly string[]): Ser
   }
 }
 
-/** The command line has the same bounds in config.ts. */
+/** Checks the settings. config.ts has the same bounds for the command line. */
 function checkSettings(options: ConnectSettings): void {
   const { name, tunnels, drainTimeoutMs, dialTimeoutMs, maxHeldBytes, plugboardCa } = options
   if (name !== undefined && !(typeof name === 'string' && name !== '' && name.length <= MAX_NAME_LENGTH)) {
-    throw invalid('name', `${valueText(name)} is no name. Give a text of 1 to ${MAX_NAME_LENGTH} characters.`)
+    throw invalid(
+      'name',
+      `${valueText(name)} is not a name. Give a text of 1 to ${MAX_NAME_LENGTH} characters.`,
+    )
   }
   if (tunnels !== undefined && !(Number.isInteger(tunnels) && tunnels >= 1 && tunnels <= MAX_TUNNELS)) {
     throw invalid('tunnels', `${valueText(tunnels)} is not a whole number from 1 to ${MAX_TUNNELS}.`)
@@ -155,7 +157,7 @@ function checkSettings(options: ConnectSettings): void {
 function checkPem(field: string, value: unknown): void {
   if (typeof value !== 'string') throw invalid(field, `${valueText(value)} is not a text.`)
   if (value.includes('-----BEGIN CERTIFICATE-----')) return
-  throw invalid(field, 'The text holds no PEM certificate. Give the content of the file, not its path.')
+  throw invalid(field, 'The text contains no PEM certificate. Give the content of the file, not its path.')
 }
 
 function checkNumber(field: string, value: unknown, min: number, max: number): void {
@@ -166,7 +168,7 @@ function checkNumber(field: string, value: unknown, min: number, max: number): v
 
 function functionOf<Value>(field: string, value: Value | undefined): Value | undefined {
   if (value === undefined || typeof value === 'function') return value
-  throw invalid(field, `${valueText(value)} is no function.`)
+  throw invalid(field, `${valueText(value)} is not a function.`)
 }
 
 function writeHandlerError(error: unknown, { service, method, path }: HandlerFailure): void {
@@ -177,7 +179,7 @@ function invalid(field: string, message: string, cause?: unknown): VeraError {
   return new VeraError('invalid_request', `${field}: ${message}`, { field, cause })
 }
 
-/** Several processes of one program on one host are usual (workers), so each gets a name of its own. */
+/** Returns a name for this process. It contains the process id, because a host often runs several workers of one program. */
 function processName(services: readonly Service[]): string {
   return [hostname(), services[0]?.service, process.pid].join('-')
 }

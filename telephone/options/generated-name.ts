@@ -1,9 +1,9 @@
-// Names for `telephone http 3000` without a mount: a readable label, which the Plugboard completes to a host, and a service of
-// its own. The service has a random part, because two processes that meet at one label must not serve each other's requests.
+// Generates names for `telephone http 3000` without a mount: a readable label, which Plugboard completes to a host, and the name of
+// a service. The service has a random part, because two processes with the same label must not serve each other's requests.
 
 import { randomInt } from 'node:crypto'
 
-/** Tokens may be limited to generated services: `plugboard token issue --service 'tunnel-*'`. */
+/** A token may be limited to generated services: `plugboard token issue --service 'tunnel-*'`. */
 const SERVICE_PREFIX = 'tunnel-'
 const SUFFIX_CHARACTERS = 'abcdefghijkmnpqrstuvwxyz23456789'
 const SUFFIX_LENGTH = 8
@@ -17,13 +17,13 @@ const ANIMALS =
     ' ',
   )
 
-/** `brisk-otter`. After `attempt` labels that were taken, it has a number too. */
+/** Returns a label such as `brisk-otter`. From the third attempt on, the label also has a number. */
 export function generatedLabel(attempt = 0): string {
   const label = `${pick(ADJECTIVES)}-${pick(ANIMALS)}`
   return attempt < 2 ? label : `${label}-${randomInt(10, 10_000)}`
 }
 
-/** `tunnel-brisk-otter-x7k2q9fa`. */
+/** Returns a name such as `tunnel-brisk-otter-x7k2q9fa`. */
 export function generatedService(label: string): string {
   const suffix = Array.from({ length: SUFFIX_LENGTH }, () => pick([...SUFFIX_CHARACTERS])).join('')
   return `${SERVICE_PREFIX}${label}-${suffix}`

@@ -20,7 +20,7 @@ async function file(...path: readonly string[]): Promise<string> {
 }
 
 it.each(['main.ts', 'launch.cjs'])(
-  'the token of the checkout is found from any folder: telephone/%s',
+  'finds the token of the checkout from any folder: telephone/%s',
   async name => {
     await file('checkout', 'telephone', 'main.ts')
     const program = await file('checkout', 'telephone', name)
@@ -40,7 +40,7 @@ it.each([
   ['a bundle', ['telephone', 'dist', 'main.js']],
   ['an installed package', ['node_modules', '@vera-stack', 'telephone', 'launch.cjs']],
   ['the program of a user of the library', ['app', 'main.ts']],
-])('only the current folder counts for %s', async (_, path) => {
+])('searches only the current folder for %s', async (_, path) => {
   expect(localTokenFiles('/elsewhere', await file(...path))).toEqual([join('/elsewhere', TOKEN)])
 })
 
@@ -53,7 +53,7 @@ it.each([
   [['http://192.168.1.7:4000'], false],
   [['http://localhost.example.com'], false],
   [['http://127.0.0.1.example.com'], false],
-])('the token is found for Plugboards of this machine alone: %j', async (plugboards, isFound) => {
+])('finds the token only for Plugboards of this machine: %j', async (plugboards, isFound) => {
   const path = await file(TOKEN)
   expect(findLocalToken(plugboards, folder)).toBe(isFound ? path : undefined)
 })

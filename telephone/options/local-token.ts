@@ -1,5 +1,5 @@
-// The token of a Plugboard on this machine, for commands that name none: `npm start` and `plugboard dev` write it to their data
-// folder.
+// Finds the token of a Plugboard on this machine, for commands without a token. `npm start` and `plugboard dev` write this token
+// to their data folder.
 
 import { existsSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -7,14 +7,14 @@ import { isLoopback, tunnelUrl } from '../tunnel/plugboard-url.ts'
 
 const FILE = join('data', 'secrets', 'telephone.jwt')
 
-/** Where the token may be: in the data folder of the current folder, and of the checkout that this program is part of. */
+/** Returns the possible files: in the data folder of the current folder, and in that of the checkout that contains this program. */
 export function localTokenFiles(cwd: string, program = process.argv[1]): readonly string[] {
   const checkout = checkoutOf(program)
   const folders = checkout === undefined ? [cwd] : [cwd, checkout]
   return [...new Set(folders)].map(folder => join(folder, FILE))
 }
 
-/** The folder above `telephone/`, when the program is a source file. Undefined for a bundle, an installed package, a library. */
+/** Returns the folder above `telephone/` for a program that is a source file. Undefined for a bundle, a package or a library. */
 function checkoutOf(program: string | undefined): string | undefined {
   if (program === undefined || !existsSync(program)) return undefined
   const file = realpathSync(program)
@@ -23,7 +23,7 @@ function checkoutOf(program: string | undefined): string | undefined {
   return isSource && existsSync(join(folder, 'main.ts')) ? dirname(folder) : undefined
 }
 
-/** The first of these files. Undefined when a Plugboard is on another machine, because it would get the token unasked. */
+/** Returns the first existing file. Undefined when a Plugboard is on another machine, which must not receive this token. */
 export function findLocalToken(plugboards: readonly string[], cwd: string): string | undefined {
   if (!plugboards.every(plugboard => isLoopback(tunnelUrl(plugboard)))) return undefined
   return localTokenFiles(cwd).find(existsSync)

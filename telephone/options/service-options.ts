@@ -1,5 +1,5 @@
-// One service as the outside gives it (a row of the YAML file, flags, the library's caller) → what the Telephone
-// works with. All checks of a service's values are here, so that every way in says the same.
+// Checks the options of one service, from the YAML file, the flags or a caller of the library, and returns the service for
+// telephone.ts. All checks of values are in this file, so that the same mistake has the same error everywhere.
 
 import {
   formatMount,
@@ -15,7 +15,7 @@ import { MAX_GRPC_SERVICE_LENGTH } from '../backend/health/grpc-health.ts'
 import type { PoolOptions } from '../backend/http1/pool/pool.ts'
 import { valueText } from './value-text.ts'
 
-/** As the protocol bounds them (control-schema.ts). */
+/** Limits of the protocol (control-schema.ts). */
 const MAX_VERSION = 128
 const MAX_LABELS = 64
 const MAX_LABEL_KEY = 63
@@ -37,9 +37,9 @@ const NUMBERS = [
 ] as const
 
 export interface ServiceOptions {
-  /** Name of the service; absent: made from the mount. */
+  /** Name of the service. Absent: derived from the mount. */
   readonly service?: string | undefined
-  /** `host/path` to claim for it; absent: routes are managed elsewhere. */
+  /** The mount to claim for the service, `host/path`. Absent: an administrator manages the routes. */
   readonly mount?: string | undefined
   /** True when Plugboard deletes the claimed mount some time after its last tunnel has ended (`ephemeralGrace` of Plugboard). */
   readonly ephemeral?: boolean | undefined
@@ -52,27 +52,27 @@ export interface ServiceOptions {
   readonly target: string | number | URL | FetchHandler
   /** Share of the traffic, relative to the other telephones of the service: 0 to 1000, default 100. */
   readonly weight?: number | undefined
-  /** Version of the backend, shown and usable in policies. */
+  /** Version of the backend. Plugboard shows it, and policies can use it. */
   readonly version?: string | undefined
-  /** Up to 64, keys of up to 63 characters, values of up to 255. */
+  /** Up to 64 labels. Keys have up to 63 characters, values up to 255. */
   readonly labels?: Readonly<Record<string, string>> | undefined
   /** `preserve` (default), `backend`, or a fixed value. */
   readonly hostHeader?: string | undefined
-  /** False: take any certificate of an https or h2 backend. */
+  /** False: accepts any certificate of an https or h2 backend. */
   readonly tlsVerify?: boolean | undefined
-  /** PEM of the CAs of an https or h2 backend. */
+  /** PEM of the CAs to trust for an https or h2 backend. */
   readonly tlsCa?: string | undefined
-  /** `tcp`, a path for GET, or `grpc` (also `grpc:<service>`) for a gRPC server's own; absent: no check. */
+  /** `tcp`, a path for GET, or `grpc` (also `grpc:<service>`) for the health service of a gRPC server. Absent: no check. */
   readonly healthCheck?: string | undefined
   readonly healthIntervalMs?: number | undefined
   readonly connectTimeoutMs?: number | undefined
   /** Default 4 s; 60 s for HTTP/2. */
   readonly keepAliveMs?: number | undefined
-  /** Default 512; 64 for HTTP/2, which carries many requests on each. */
+  /** Default 512; 64 for HTTP/2, because each connection carries many requests. */
   readonly maxConnections?: number | undefined
-  /** `lenient`: accept what RFC 9112 allows in the heads of a backend of HTTP/1.1. */
+  /** `lenient`: accepts the inexact lines that RFC 9112 allows in the heads of an HTTP/1.1 backend. */
   readonly backendParsing?: 'strict' | 'lenient' | undefined
-  /** How much of the connections to the backend one client may hold, in percent: 1 to 100, default 75; 100: all. */
+  /** The largest share of the connections to the backend that one client may hold, in percent: 1 to 100, default 75. */
   readonly clientSharePercent?: number | undefined
 }
 
@@ -85,7 +85,7 @@ export interface Service extends Omit<ServiceOptions, 'service' | 'mount' | 'tar
   readonly pool: Partial<PoolOptions>
 }
 
-/** A value of a service cannot be used. `field` is its key in ServiceOptions. */
+/** Thrown for a value of a service that cannot be used. `field`: its key in ServiceOptions. */
 export class ServiceError extends Error {
   readonly field: keyof ServiceOptions
 
@@ -96,14 +96,14 @@ export class ServiceError extends Error {
   }
 }
 
-/** Throws ServiceError at the first value that cannot be used. */
+/** Returns the service. Throws ServiceError for the first value that cannot be used. */
 export function parseService(options: ServiceOptions): Service {
   const { service, problems } = inspectService(options)
   if (service === undefined) throw problems[0]
   return service
 }
 
-/** The service, or everything that is wrong with it. */
+/** Returns the service, or all problems of its options. */
 export function inspectService(options: ServiceOptions): { service?: Service; problems: ServiceError[] } {
   const problems: ServiceError[] = []
   const wrong = (field: keyof ServiceOptions, message: string): undefined => {
@@ -119,22 +119,22 @@ export function inspectService(options: ServiceOptions): { service?: Service; pr
   if (!checkKinds(options, wrong)) return { problems }
   const { healthCheck, hostHeader, weight, labels = {} } = options
   if (healthCheck !== undefined && !HEALTH_CHECK.test(healthCheck)) {
-    wrong('healthCheck', `"${healthCheck}" is none of tcp, grpc, grpc:<service> or a path such as /health`)
+    wrong('healthCheck', `"${healthCheck}" is not tcp, grpc, grpc:<service> or a path such as /health`)
   } else if (healthCheck?.startsWith('grpc') && typeof target === 'object' && !target.http2) {
     const instead = target.kind === 'tls' ? 'h2' : 'h2c'
     const text = target.kind === 'unix' ? `unix+h2c:${target.path}` : `${instead}://${target.authority}`
-    wrong('healthCheck', `"${healthCheck}" asks a backend that speaks HTTP/2: write its target as ${text}`)
+    wrong('healthCheck', `"${healthCheck}" needs a backend of HTTP/2: write its target as ${text}`)
   }
   if (healthCheck !== undefined && typeof target === 'function') {
-    wrong('healthCheck', 'a function in this process has no health to check')
+    wrong('healthCheck', 'cannot be used for a function in this process. Remove it')
   }
   if (hostHeader !== undefined && !isHostWithPort(hostHeader)) {
-    wrong('hostHeader', `"${hostHeader}" is none of preserve, backend or a host with an optional port`)
+    wrong('hostHeader', `"${hostHeader}" is not preserve, backend or a host with an optional port`)
   }
   if (typeof target === 'object') checkTls(target, options, wrong)
   const { backendParsing: parsing } = options
   if (parsing !== undefined && parsing !== 'strict' && parsing !== 'lenient') {
-    wrong('backendParsing', `${valueText(parsing)} is none of strict, lenient`)
+    wrong('backendParsing', `${valueText(parsing)} is not strict or lenient`)
   } else if (parsing === 'lenient' && (typeof target === 'function' || target?.http2 === true)) {
     wrong('backendParsing', 'has no effect here: it is for backends of HTTP/1.1. Remove it')
   }
@@ -158,7 +158,8 @@ export function inspectService(options: ServiceOptions): { service?: Service; pr
     wrong('clientSharePercent', `${valueText(clientSharePercent)} is not a whole number from 1 to 100`)
   }
   const labelRows = Object.entries(labels)
-  if (labelRows.length > MAX_LABELS) wrong('labels', `${labelRows.length} labels; ${MAX_LABELS} are the most`)
+  if (labelRows.length > MAX_LABELS)
+    wrong('labels', `has ${labelRows.length} labels; at most ${MAX_LABELS} are allowed`)
   for (const [key, value] of labelRows) {
     if (key === '__proto__') wrong('labels', `"${key}" cannot be the key of a label`)
     if (key.length > MAX_LABEL_KEY || value.length > MAX_LABEL_VALUE)
@@ -182,7 +183,7 @@ export function inspectService(options: ServiceOptions): { service?: Service; pr
   }
 }
 
-/** True when each value has the type of its option. Callers in JavaScript have no types, and Plugboard ends the tunnel. */
+/** True when each value has the type of its option. Callers in JavaScript have no types, and a wrong type would end the tunnel. */
 function checkKinds(options: ServiceOptions, wrong: Wrong): boolean {
   let right = true
   const check = (field: keyof ServiceOptions, isRight: boolean, kind: string): void => {
@@ -207,13 +208,13 @@ function isRecordOfTexts(value: unknown): boolean {
   return Object.values(value).every(each => typeof each === 'string')
 }
 
-/** Over HTTP/2 the scheme alone says whether there is TLS: what is meant for it must not be lost in silence. */
+/** Reports TLS options of an HTTP/2 target without TLS, because only the scheme of such a target selects TLS. */
 function checkTls(target: HttpTarget, { tlsCa, tlsVerify }: ServiceOptions, wrong: Wrong): void {
   if (!target.http2 || target.kind === 'tls' || (tlsCa === undefined && tlsVerify !== false)) return
   const instead = target.kind === 'tcp' ? `; for TLS write h2://${target.authority}` : ''
   wrong(
     tlsCa === undefined ? 'tlsVerify' : 'tlsCa',
-    `means nothing for ${targetText(target)}, which has no TLS${instead}`,
+    `has no effect on ${targetText(target)}, which has no TLS${instead}`,
   )
 }
 
@@ -251,7 +252,7 @@ function targetOf(target: unknown, wrong: Wrong): Service['target'] | undefined 
     return wrong('target', `"${target}" has no usable port: a port is 1 to 65535`)
   }
   if (!(target instanceof URL) && typeof target !== 'string' && typeof target !== 'number') {
-    return wrong('target', `${valueText(target)} is no target. ${TARGETS}`)
+    return wrong('target', `${valueText(target)} is not a target. ${TARGETS}`)
   }
   try {
     return parseTarget(String(target))
@@ -260,7 +261,7 @@ function targetOf(target: unknown, wrong: Wrong): Service['target'] | undefined 
   }
 }
 
-/** Parameters of `(req, res)` and `(req, res, next)`. A fetch handler gets one argument: the Request. */
+/** The smallest number of parameters of a node:http handler: `(req, res)`. A fetch handler gets one argument, the Request. */
 const NODE_HANDLER_PARAMETERS = 2
 
 function fetchHandler(handler: FetchHandler, wrong: Wrong): FetchHandler | undefined {

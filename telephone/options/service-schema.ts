@@ -1,5 +1,5 @@
-// The rows of `services:` in the YAML file. Only shapes and units are checked here; what the values mean is
-// service-options.ts's, the same as for flags and for the library.
+// Parses the rows of `services:` in the YAML file. This file checks only types and units. service-options.ts checks the values, as
+// for flags and for the library.
 
 import { readFileSync } from 'node:fs'
 import { recordOf } from '@vera-stack/shared/record-of.ts'
@@ -22,7 +22,7 @@ const percent = z.union([z.string(), z.number()]).transform((raw, context) => {
   return z.NEVER
 })
 
-/** A path to a PEM file → its text. */
+/** Replaces the path of a PEM file by the text of the file. */
 const pem = z.string().transform((path, context) => {
   try {
     return readPem(path)
@@ -68,7 +68,7 @@ export function serviceOptionsOf(row: ServiceRow): ServiceOptions {
   }
 }
 
-/** Throws an Error that names the file. */
+/** Returns the text of a PEM file. Throws an Error that names the file. */
 export function readPem(path: string): string {
   let text: string
   try {
@@ -77,6 +77,6 @@ export function readPem(path: string): string {
     throw new Error(`the file ${path} cannot be read (${(cause as NodeJS.ErrnoException).code})`, { cause })
   }
   if (!text.includes('-----BEGIN CERTIFICATE-----'))
-    throw new Error(`the file ${path} holds no PEM certificate`)
+    throw new Error(`the file ${path} contains no PEM certificate`)
   return text
 }

@@ -1,7 +1,7 @@
-// Values of callers in messages: short, and without a conversion that could throw, such as that of an object without a
+// Renders values of callers in messages. The text is short, and the conversion never throws, also for an object without a
 // prototype.
 
-/** `"text"`, `7`, `an object`. */
+/** Returns `"text"`, `7`, `an object`. */
 export function valueText(value: unknown): string {
   if (typeof value === 'string') return `"${value}"`
   if (typeof value === 'function') return 'a function'

@@ -1,5 +1,5 @@
-// A Plugboard for tests of the Telephone: takes tunnels, judges announcements as it is told, and lets the test
-// drain, drop, refuse and renew. The session under it is the real one.
+// A Plugboard for tests of the Telephone. It accepts tunnels, and responds to announcements as the test decides. The test can
+// drain, drop, refuse and renew. It uses the real Session.
 
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
@@ -30,12 +30,12 @@ export class FakePlugboard {
   readonly name: string
   port = 0
   readonly tunnels: FakeTunnel[] = []
-  /** Announcements so far, on all tunnels. */
+  /** The number of announcements on all tunnels. */
   announcements = 0
-  /** Requests for a tunnel, refused ones too. */
+  /** The number of requests for a tunnel, including refused ones. */
   dials = 0
   refusal: Refusal | undefined
-  /** Sent to each tunnel once it has greeted. */
+  /** Sent on each tunnel after its hello. */
   replicas: { id: string; url: string }[] = []
   judge = (announce: Announce): Announced['results'] =>
     announce.services.map(({ service, mount }) => ({
@@ -43,7 +43,7 @@ export class FakePlugboard {
       accepted: true,
       urls: mount === undefined ? [] : [`http://${mount}`],
     }))
-  /** The answer to `renew`; undefined: none. */
+  /** The response to `renew`; undefined: no response. */
   renewed: ControlMessage | undefined
   renewals = 0
   readonly #server: Server
@@ -51,7 +51,7 @@ export class FakePlugboard {
   readonly #sockets = new Set<Socket>()
   #waiting: (() => void)[] = []
 
-  /** With a certificate it speaks https. */
+  /** `certificate`: the server uses TLS. */
   constructor(name: string, certificate?: { cert: string; key: string }) {
     this.name = name
     this.#server = certificate === undefined ? createServer() : createSecureServer(certificate)
@@ -90,7 +90,7 @@ export class FakePlugboard {
     return `http://127.0.0.1:${this.port}`
   }
 
-  /** Tunnels that are open and have announced. */
+  /** Open tunnels with an announcement. */
   get live(): FakeTunnel[] {
     return this.tunnels.filter(tunnel => tunnel.closedBy === undefined && tunnel.announce !== undefined)
   }
@@ -100,7 +100,7 @@ export class FakePlugboard {
     return this
   }
 
-  /** Drops every connection and listens no more, as a killed process. */
+  /** Drops every connection and closes the listener, as a killed process does. */
   async kill(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy()
     if (!this.#server.listening) return

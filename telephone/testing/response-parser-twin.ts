@@ -1,17 +1,17 @@
-// The response parser's slow and obvious twin, for tests: it wants all bytes at once, works on one string, and
-// follows RFC 9112 section by section without a thought for speed. Where the two differ, one is wrong.
+// A slow and simple second version of the response parser, for tests. It needs all bytes at once, works on one string, and follows
+// RFC 9112 section by section. A difference between the two is a fault of one of them.
 
 import { relayedTrailers } from '@vera-stack/shared/http/headers.ts'
 import type { RequestTraits } from '../backend/http1/parser/response-head.ts'
 
-/** What an answer comes to. `incomplete`: nothing wrong so far, but more is needed. */
+/** The result for a response. `incomplete`: the bytes are valid so far, but more bytes are needed. */
 export interface Outcome {
   result: 'complete' | 'incomplete' | 'error'
   statuses: number[]
   fields: string[][]
   body: string
   trailers: string[] | undefined
-  /** Bytes behind the answer. */
+  /** The number of bytes after the response. */
   left: number
 }
 
@@ -88,7 +88,7 @@ export function slowParse(text: string, request: RequestTraits, closed: boolean)
 function chunks(text: string, outcome: Outcome): string {
   let rest = text
   for (;;) {
-    // A size is judged as far as it is there, as the fast one does.
+    // An incomplete chunk size is checked as far as it has arrived, as in the fast parser.
     const early = /^[0-9a-fA-F]{1,11}(;[\t -~\x80-\xff]*)?(\r\n?)?/.exec(rest)
     if (rest === '') throw new Missing()
     if (!early) throw new Broken()

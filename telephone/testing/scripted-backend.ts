@@ -1,5 +1,5 @@
-// A backend for tests that says byte for byte what it is told: a TCP server whose every connection is handed to
-// the test, with what has arrived on it so far.
+// A backend for tests that sends exactly the bytes that the test writes. It is a TCP server. The test gets each connection, with the
+// bytes that have arrived on it.
 
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
@@ -31,13 +31,13 @@ export class BackendConnection {
     })
   }
 
-  /** Resolves once `condition` holds; looked at whenever something has happened. */
+  /** Resolves when `condition` is true. It is checked after each event of the connection. */
   async until(condition: (connection: BackendConnection) => boolean): Promise<this> {
     while (!condition(this)) await new Promise<void>(resolve => this.#waiting.push(resolve))
     return this
   }
 
-  /** Resolves with everything received once a whole head has come, and takes it off. */
+  /** Waits for a complete head. Removes it from `received`, and resolves with it. */
   async request(): Promise<string> {
     await this.until(c => c.received.includes('\r\n\r\n'))
     const end = this.received.indexOf('\r\n\r\n') + 4
@@ -79,7 +79,7 @@ export class ScriptedBackend {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** The connection of this number, counted from 0, once it is there. */
+  /** Resolves with the connection of this number, counted from 0, when it exists. */
   async connection(number = 0): Promise<BackendConnection> {
     while (this.connections[number] === undefined) {
       await new Promise<void>(resolve => this.#waiting.push(resolve))

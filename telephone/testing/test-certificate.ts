@@ -1,5 +1,5 @@
-// A certificate for tests, its own CA, for localhost, 127.0.0.1 and plugboard.test, valid for a century. Its key is
-// public: good for nothing else.
+// A self-signed certificate for tests, for localhost, 127.0.0.1 and plugboard.test, valid for a century. Its private key is public,
+// so it must not be used for anything else.
 
 export const TEST_CERTIFICATE = `-----BEGIN CERTIFICATE-----
 MIIBrDCCAVGgAwIBAgIUZyHZO7GGWK7qhCdsBVGrhmP3FZ0wCgYIKoZIzj0EAwIw

@@ -1,5 +1,5 @@
-// For tests: two real sessions over transports joined in memory (test/support has those), the Plugboard's side as
-// a small client.
+// Two real sessions for tests, over transports that are joined in memory (test/support creates these). The side of Plugboard is a
+// small client.
 
 import { createHash } from 'node:crypto'
 import { Session, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
@@ -22,14 +22,14 @@ export interface TunnelPair {
   close(): Promise<void>
 }
 
-/** Two joined transports: the Telephone's and the Plugboard's. */
+/** Two joined transports: `a` of the Telephone and `b` of Plugboard. */
 export interface Link {
   readonly a: Transport
   readonly b: Transport
   cut(): void
 }
 
-/** Resolves once both ends have greeted. `onStream` and `held` are the Telephone's. */
+/** Resolves after the hello of both ends. `onStream` and `held` belong to the Telephone. */
 export async function tunnelPair(
   link: Link,
   onStream: (stream: Stream, opening: Opening) => StreamEvents,
@@ -68,7 +68,7 @@ export async function tunnelPair(
   }
 }
 
-/** One stream as its opener sees it. */
+/** One stream from the view of its opener. */
 export class Caller implements StreamEvents {
   readonly stream: Stream
   readonly heads: StreamResponseHead[] = []
@@ -78,7 +78,7 @@ export class Caller implements StreamEvents {
   ended = false
   error: TunnelError | undefined
   writable = true
-  /** False: received bytes give no credit back. */
+  /** False: received bytes return no credit. */
   reading = true
   #unread = 0
   #waiting: (() => void)[] = []
@@ -154,8 +154,8 @@ export class Caller implements StreamEvents {
 }
 
 /**
- * Sends a body to a backend that echoes it, with a reader that stalls again and again in the middle. Gives the hashes of what
- * was sent and of what came back.
+ * Sends a body to a backend that echoes it, with a reader that stalls repeatedly. Resolves with the hashes of the sent and of the
+ * received bytes.
  */
 export async function echoLarge(
   session: Session,

@@ -30,7 +30,7 @@ describe('addresses', () => {
     expect(book.hasUnused([place('a', 'A'), place('x', 'B')])).toBe(false)
   })
 
-  it('behind one load balancer: replicas are told apart by name, and one that did not answer is left for a while', () => {
+  it('behind one load balancer are distinguished by replica, and one that did not respond is avoided for a while', () => {
     const { book } = addresses(['balancer'])
     book.learn(['A', 'B'].map(replicaId => ({ url: url('balancer'), replicaId })))
     expect(book.hasUnused([place('balancer', 'A')])).toBe(true)
@@ -42,7 +42,7 @@ describe('addresses', () => {
     expect(book.hasUnused([place('balancer', 'A')])).toBe(true)
   })
 
-  it('that are wanted come first among those that are used as much', () => {
+  it('that are wanted come first among addresses with the same use', () => {
     const { book } = addresses(['seed'])
     book.learn(['A', 'B', 'C'].map(id => ({ url: url(id.toLowerCase()), replicaId: id })))
     for (const wanted of ['A', 'B', 'C']) expect(book.pick([], wanted).replicaId).toBe(wanted)
@@ -61,7 +61,7 @@ describe('addresses', () => {
     expect(book.pick([]).replicaId).toBe('A')
   })
 
-  it('that have failed are good again once they are told of anew', () => {
+  it('that have failed are used again after Plugboard has sent them again', () => {
     const { book } = addresses(['b'])
     const told = (...ids: string[]) =>
       book.learn(ids.map(id => ({ url: url(id.toLowerCase()), replicaId: id })))
@@ -74,34 +74,37 @@ describe('addresses', () => {
     expect(book.pick([place('a', 'A')]).replicaId).toBe('B')
   })
 
-  it('are better than none when all have failed', () => {
+  it('that have failed are used when all have failed', () => {
     const { book } = addresses(['seed'], false)
     book.failed({ url: url('seed'), replicaId: undefined })
     expect(book.pick([place('seed')]).url.host).toBe('seed')
   })
 
-  it('that were told of are left alone when so wished', () => {
+  it('that Plugboard has sent are ignored without followReplicas', () => {
     const { book } = addresses(['seed'], false)
     expect(book.pick([place('seed')]).url.host).toBe('seed')
   })
 })
 
-describe("a Plugboard's address", () => {
+describe('an address of Plugboard', () => {
   it.each([
     ['https://proxy.example.com', 'wss://proxy.example.com/_plugboard/tunnel'],
     ['proxy.example.com', 'wss://proxy.example.com/_plugboard/tunnel'],
     ['http://localhost:4000/', 'ws://localhost:4000/_plugboard/tunnel'],
     ['ws://10.0.0.1:80', 'ws://10.0.0.1/_plugboard/tunnel'],
     ['wss://a:1/_plugboard/tunnel', 'wss://a:1/_plugboard/tunnel'],
-  ])('%s is %s', (text, href) => {
+  ])('%s becomes %s', (text, href) => {
     expect(tunnelUrl(text).href).toBe(href)
   })
 
-  it.each(['ftp://a', 'https://a/path', 'https://u:p@a', 'https://a?b', 'http://'])('%s is refused', text => {
-    expect(() => tunnelUrl(text)).toThrow()
-  })
+  it.each(['ftp://a', 'https://a/path', 'https://u:p@a', 'https://a?b', 'http://'])(
+    '%s is rejected',
+    text => {
+      expect(() => tunnelUrl(text)).toThrow()
+    },
+  )
 
-  it('is shown without its path, and known to be this machine or not', () => {
+  it('is shown without its path, and is recognised as this machine or another one', () => {
     expect(displayUrl(tunnelUrl('wss://a.example:444'))).toBe('https://a.example:444')
     const loopback = ['http://localhost', 'http://x.localhost', 'http://127.9.9.9', 'http://[::1]:5'].map(
       tunnelUrl,

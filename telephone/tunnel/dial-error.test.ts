@@ -1,5 +1,5 @@
-// Which failures to reach a Plugboard only a person can end. `telephone http` and `connect()` end at those, so a failure
-// that ends by itself must never be among them.
+// Tests which failures of a dial only a person can correct. `telephone http` and `connect()` end after such a failure, so a
+// temporary failure must not be one of them.
 
 import { describe, expect, it } from 'vitest'
 import { DialError, dialFailure } from './dial-error.ts'
@@ -21,7 +21,7 @@ describe('a failure to reach a Plugboard', () => {
     'ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR',
     'ERR_SSL_TLSV1_UNRECOGNIZED_NAME',
     'EPROTO',
-  ])('ends by itself: %s', code => {
+  ])('is temporary: %s', code => {
     expect(system(code).permanent).toBe(false)
   })
 
@@ -32,22 +32,22 @@ describe('a failure to reach a Plugboard', () => {
     'CERT_HAS_EXPIRED',
     'ERR_TLS_CERT_ALTNAME_INVALID',
     'HPE_INVALID_CONSTANT',
-  ])('needs a person: %s', code => {
+  ])('is permanent: %s', code => {
     expect(system(code).permanent).toBe(true)
   })
 
-  it('needs a person when the far end does not use TLS, whatever the code is', () => {
+  it('is permanent when the server does not use TLS, with any code', () => {
     for (const code of ['EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG']) {
       const error = system(code, 'write EPROTO 00:error:0A00010B:SSL routines::wrong version number')
       expect([error.permanent, error.message]).toEqual([true, expect.stringContaining('http:// instead')])
     }
   })
 
-  it.each([408, 425, 429, 500, 502, 503, 504])('ends by itself: status %i', status => {
+  it.each([408, 425, 429, 500, 502, 503, 504])('is temporary: status %i', status => {
     expect(refused(status).permanent).toBe(false)
   })
 
-  it.each([200, 301, 400, 401, 403, 404, 426])('needs a person: status %i', status => {
+  it.each([200, 301, 400, 401, 403, 404, 426])('is permanent: status %i', status => {
     expect(refused(status).permanent).toBe(true)
   })
 })

@@ -1,4 +1,4 @@
-// What is left of a dial that was refused.
+// Tests the end of a dial that was refused.
 
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -35,16 +35,16 @@ async function dialRefused(respond: (socket: Socket) => void, timeoutMs: number)
   }
 }
 
-it('ends the connection of a refusal that the far end would keep', async () => {
+it('closes the connection of a refusal that the server would keep open', async () => {
   const { kind, status, retryAfterMs } = await dialRefused(socket => {
     socket.resume().once('end', () => socket.end())
-    // As a load balancer does: no `Connection: close`.
+    // Like a load balancer, the server sends no `Connection: close`.
     socket.write('HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 2\r\n\r\n{}')
   }, 10_000)
   expect([kind, status, retryAfterMs]).toEqual(['refused', 503, 2000])
 })
 
-it('quotes a bounded part of a refusal', async () => {
+it('reports only a bounded part of a refusal', async () => {
   const refusedWith = (response: string) =>
     dialRefused(socket => {
       socket.resume().once('end', () => socket.end())
@@ -62,7 +62,7 @@ it('quotes a bounded part of a refusal', async () => {
 it.each([
   ['head', 'HTTP/1.1 101 Switching Protocols\r\nX: ', 'unreachable', undefined],
   ['refusal', 'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 1000\r\n\r\n{', 'refused', 503],
-])('gives up at its deadline although bytes of a %s keep arriving', async (_name, start, kind, status) => {
+])('fails at its deadline although bytes of a %s keep arriving', async (_name, start, kind, status) => {
   const error = await dialRefused(socket => {
     const timer = setInterval(() => socket.write(' '), 20)
     socket.on('error', () => undefined).on('close', () => clearInterval(timer))

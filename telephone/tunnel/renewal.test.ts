@@ -41,7 +41,7 @@ beforeEach(() => {
 })
 
 describe('renewal', () => {
-  it('asks at two thirds of the life, and again when nobody answers', () => {
+  it('asks at two thirds of the lifetime, and again without a response', () => {
     renewal.follow(store.read())
     clock.advance(HOUR_MS * (2 / 3) - 1)
     expect(asked).toBe(0)
@@ -71,7 +71,7 @@ describe('renewal', () => {
     expect(asked).toBe(2)
   })
 
-  it('does not ask without end for a token that lives no longer', () => {
+  it('stops asking when the new token does not expire later', () => {
     const short = token(3600)
     renewal.follow(short)
     clock.advance(HOUR_MS * (2 / 3))
@@ -83,7 +83,7 @@ describe('renewal', () => {
     expect(asked).toBe(2)
   })
 
-  it('tells when there is no new token, and keeps asking', () => {
+  it('reports that there is no new token, and continues to ask', () => {
     renewal.follow(store.read())
     clock.advance(HOUR_MS * (2 / 3))
     renewal.onRenewed(undefined, 'the signing key is gone')
@@ -115,13 +115,13 @@ describe('renewal', () => {
     expect(events).toEqual([])
   })
 
-  it('advises a file only once, and never to a telephone that has one', () => {
+  it('recommends a token file only once, and only without one', () => {
     renewal.follow(store.read())
     for (const hours of [2, 3]) renewal.onRenewed(token(hours * 3600), undefined)
     expect(events.map(({ kind }) => kind)).toEqual(['token_renewed', 'token_problem', 'token_renewed'])
   })
 
-  it('asks at once, spread by lot, when the time has passed at the start', () => {
+  it('asks after a short random delay when the time has passed at the start', () => {
     renewal.follow(token(3600, seconds() - 3000))
     clock.advance(4999)
     expect(asked).toBe(0)
@@ -129,7 +129,7 @@ describe('renewal', () => {
     expect(asked).toBe(1)
   })
 
-  it('waits longer than timers can', () => {
+  it('can wait longer than the longest timer', () => {
     renewal.follow(token(300 * 24 * 3600))
     clock.advance(199 * 24 * HOUR_MS)
     expect(asked).toBe(0)
@@ -137,7 +137,7 @@ describe('renewal', () => {
     expect(asked).toBe(1)
   })
 
-  it('leaves alone what is not a JWT', () => {
+  it('ignores a token that is not a JWT', () => {
     renewal.follow('opaque')
     expect(clock.pendingTimers).toBe(0)
     expect(renewalTime({ exp: 100 }, 40_000)).toBe(80_000)
@@ -154,11 +154,11 @@ describe('a token file', () => {
     rmSync(folder, { recursive: true })
   })
 
-  it('that cannot be written does not undo the renewal, and one put there by hand counts', () => {
+  it('that cannot be written does not prevent the renewal, and a changed file is read', () => {
     const path = join(folder, 'token')
     writeFileSync(path, 'old.a.b')
     const file = new TokenStore({ kind: 'file', path })
-    // The draft's folder is gone: works for root too, whom permissions do not stop.
+    // The folder is deleted, so the write fails for root too. Permissions do not restrict root.
     rmSync(path)
     rmSync(folder, { recursive: true })
     expect(() => file.renew('new.a.b')).toThrow(/cannot be written/)
@@ -168,7 +168,7 @@ describe('a token file', () => {
     expect(file.read()).toBe('by-hand.a.b')
   })
 
-  it('holds one token and nothing else', () => {
+  it('contains exactly one token', () => {
     const path = join(folder, 'token')
     const file = new TokenStore({ kind: 'file', path })
     for (const text of ['', 'a b', 'Bearer x', 'a\nb']) {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { HELD_MS, type Step, step, type TunnelEvent, type TunnelState } from './tunnel-state.ts'
 
-/** Effects of events in a row, from the start. */
+/** Returns the effects of a sequence of events from the start. */
 function run(...events: TunnelEvent[]): { states: string[]; effects: string[] } {
   let state: TunnelState = { kind: 'waiting' }
   const states: string[] = []
@@ -26,20 +26,20 @@ const up: TunnelEvent[] = [
 ]
 
 describe('a tunnel slot', () => {
-  it('comes up step by step', () => {
+  it('opens in steps', () => {
     expect(run(...up)).toEqual({
       states: ['dialing', 'greeting', 'announcing', 'ready'],
       effects: ['dial', 'greet', 'announce', 'drain_retired'],
     })
   })
 
-  it('dials the next before it lets go of one that drains', () => {
+  it('dials a replacement before it releases a draining tunnel', () => {
     const { states, effects } = run(...up, { kind: 'peer_drain' }, ...up.slice(1))
     expect(states.slice(4)).toEqual(['dialing', 'greeting', 'announcing', 'ready'])
     expect(effects.slice(4)).toEqual(['retire', 'dial', 'greet', 'announce', 'drain_retired'])
   })
 
-  it('waits slowly for what only a person can change', () => {
+  it('retries slowly after a failure that only a person can correct', () => {
     const refused: TunnelEvent = { kind: 'dial_failed', unauthorized: true, retryAfterMs: undefined }
     expect(run({ kind: 'timer' }, refused).effects).toEqual(['dial', 'wait slow'])
     for (const reason of ['replaced', 'unauthorized', 'unsupported_version'] as const) {
@@ -60,7 +60,7 @@ describe('a tunnel slot', () => {
     expect(run(...up, lost(true)).effects.at(-1)).toBe('wait backoff')
   })
 
-  it('begins with short delays again only after it has held', () => {
+  it('uses short delays again only after a tunnel has stayed open', () => {
     const lost = (nowMs: number): TunnelEvent => ({
       kind: 'lost',
       reason: 'session_lost',
@@ -71,7 +71,7 @@ describe('a tunnel slot', () => {
     expect(run(...up, lost(HELD_MS)).effects).toContain('reset_backoff')
   })
 
-  it('hands Retry-After on', () => {
+  it('waits for the time of Retry-After', () => {
     const { effects } = step(
       { kind: 'dialing' },
       { kind: 'dial_failed', unauthorized: false, retryAfterMs: 7000 },
@@ -79,7 +79,7 @@ describe('a tunnel slot', () => {
     expect(effects).toEqual([{ kind: 'wait', pace: 'backoff', atLeastMs: 7000 }])
   })
 
-  it('whatever comes: dials only without a session of its own, never waits twice, ends once', () => {
+  it('dials only without a session, waits once at a time, and ends once, for any events', () => {
     const reason = fc.constantFrom('session_lost', 'going_away', 'replaced', 'draining')
     const anyEvent: fc.Arbitrary<TunnelEvent> = fc.oneof(
       fc.constantFrom<TunnelEvent>(

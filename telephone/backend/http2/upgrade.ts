@@ -28,7 +28,7 @@ export function readUpgradeHead({ fields }: StreamResponseHead, webSocketKey: st
 
 /** As for a function in this process (backend/forward/handler-forward.ts). */
 export function respondDeclined(events: ExchangeEvents): void {
-  const body = Buffer.from('This backend speaks HTTP/2 and does not take this upgrade.\n')
+  const body = Buffer.from('The backend uses HTTP/2 and does not accept this upgrade.\n')
   const fields = ['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', String(body.length)]
   events.onResponseHead({ status: 501, statusText: statusText(501), fields })
   events.onResponseBody(body)
