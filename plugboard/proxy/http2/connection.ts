@@ -26,7 +26,7 @@ const CONNECTION_MEMORY_MB = 64
 /** Streams that a client may reset at once, and per second after that (CVE-2023-44487). */
 const RESET_BURST = 500
 const RESETS_PER_SECOND = 50
-/** Relays repeated fields of a backend unchanged. Node 22 has no such option and refuses such a response (http2/answer.ts). */
+/** Relays repeated fields of a backend unchanged. Node 22 has no such option and refuses such a response (http2/response.ts). */
 const RELAYED = { strictSingleValueFields: false }
 /** Codes of session errors that are the client's fault. Others are broken connections. */
 const CLIENT_FAULTS: ReadonlySet<string> = new Set(['ERR_HTTP2_ERROR', 'ERR_HTTP2_TOO_MANY_INVALID_FRAMES'])

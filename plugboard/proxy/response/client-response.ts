@@ -1,4 +1,4 @@
-// One response to the client, independent of the version of HTTP: http1/answer.ts and http2/answer.ts write it. This class
+// One response to the client, independent of the version of HTTP: http1/response.ts and http2/response.ts write it. This class
 // decides when the response is written, and checks its length, so that a response of a faulty Telephone that is too short or
 // too long never looks complete. A head is held until the end of the event-loop turn in which it arrived, because most
 // responses are complete by then and need only one write.

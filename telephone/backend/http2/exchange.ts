@@ -6,7 +6,7 @@
 //      ▲           │
 //      └───────────┘ (once: refused, or lost before the first byte)
 //
-// An upgrade is an extended CONNECT (upgrade.ts). answer-body.ts detects the end of a response.
+// An upgrade is an extended CONNECT (upgrade.ts). response-body.ts detects the end of a response.
 
 import { type ClientHttp2Stream, constants } from 'node:http2'
 import { isIdempotent } from '@vera-stack/shared/http/idempotent.ts'
