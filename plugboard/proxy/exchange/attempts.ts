@@ -36,6 +36,9 @@ import {
   type RequestFailure,
 } from './request-failure.ts'
 
+/** The part of a client connection that attempts use: it keeps the requests of an authenticated client on one line. */
+export type AffineConnection = Pick<ClientConnection, 'affinity' | 'authenticated'>
+
 /** The exchange or upgrade that the attempts belong to. */
 export interface AttemptsOwner extends Omit<StreamEvents, 'onAbort'> {
   /** True when the request has no body. */
@@ -66,7 +69,7 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
   failure: RequestFailure | undefined
   poolSlot = 0
   readonly #owner: AttemptsOwner
-  readonly #connection: ClientConnection
+  readonly #connection: AffineConnection
   #stream: Stream | undefined
   /** The line of the current attempt. */
   #candidate: Candidate | undefined
@@ -82,7 +85,7 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
   /** `startedAtMs`: the value of `requestStart`. */
   constructor(
     context: ProxyContext,
-    connection: ClientConnection,
+    connection: AffineConnection,
     request: RoutedRequest,
     startedAtMs: number,
     owner: AttemptsOwner,

@@ -1,0 +1,255 @@
+// The attempts of one request on real lines: the calls to its owner, the counts of the lines, and the access line.
+
+import type { AccessFields } from '@vera-stack/shared/log.ts'
+import { silentLogger } from '@vera-stack/shared/log.ts'
+import type { Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
+import { type Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
+import { beforeEach, expect, it } from 'vitest'
+import { harnessRoute } from '../../../test/support/harness/proxy-harness.ts'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { RequestIds } from '../../common/http/request-id.ts'
+import { asReplicaId } from '../../common/ids/replica-id.ts'
+import { asTunnelId, lineId } from '../../registry/line-ids.ts'
+import { Registry } from '../../registry/registry.ts'
+import { LinePicker } from '../../telephones/lines/line-picker.ts'
+import { createProxyCounters } from '../counters.ts'
+import { Deadlines } from '../deadlines.ts'
+import type { RoutedRequest } from '../edge/routed-request.ts'
+import { Via } from '../edge/via.ts'
+import { ServiceErrors } from '../policy/service-errors.ts'
+import type { LineRecovery, ProxyContext } from '../proxy-context.ts'
+import { RefusalLog } from '../response/refusal-log.ts'
+import { Attempts, type AttemptsOwner } from './attempts.ts'
+
+/** A line whose streams the test ends. */
+class TestUpstream {
+  readonly canOpen = true
+  readonly streamCount = 0
+  readonly opened: StreamEvents[] = []
+  readonly resets: Reason[] = []
+  /** The reason for which it refuses each stream. */
+  refuses: Reason | undefined
+
+  open(_opening: unknown, events: StreamEvents): Stream {
+    if (this.refuses !== undefined) throw new TunnelError(this.refuses)
+    this.opened.push(events)
+    return {
+      id: this.opened.length,
+      kind: 'http',
+      open: true,
+      accepted: true,
+      respond: () => undefined,
+      write: () => true,
+      end: () => undefined,
+      reset: reason => void this.resets.push(reason),
+      consume: () => undefined,
+      keep: () => undefined,
+      holdAfterEnd: () => undefined,
+      release: () => undefined,
+    }
+  }
+
+  abort(reason: Reason): void {
+    this.opened.at(-1)?.onAbort(new TunnelError(reason, { remote: true }))
+  }
+}
+
+/** Records the calls of the attempts. */
+class RecordingOwner implements AttemptsOwner {
+  readonly calls: string[] = []
+  endsWithHead = true
+  canReplay = true
+  hold = () => void this.calls.push('hold')
+  opened = (_stream: Stream, isRetry: boolean) => void this.calls.push(isRetry ? 'retry' : 'opened')
+  failed = (code: string) => void this.calls.push(`failed: ${code}`)
+  takenStreamAborted = ({ reason }: TunnelError) => void this.calls.push(`taken: ${reason}`)
+  onHead = () => void this.calls.push('head')
+  onData = () => void this.calls.push('data')
+  onEnd = () => void this.calls.push('end')
+  onWritable = () => void this.calls.push('writable')
+}
+
+const route = harnessRoute({ host: 'test', policy: { balancing: 'round_robin', retries: 1 } })
+
+const REQUEST: RoutedRequest = {
+  kind: 'routed',
+  opening: { kind: 'http', hops: 0, service: 'web', method: 'GET', target: '/', fields: [] },
+  route,
+  proto: 'http',
+  receivedPath: '/',
+  via: '',
+  looped: false,
+  maxForwards: -1,
+  trace: '',
+  authenticatesConnection: false,
+  requestId: 'request-1',
+  clientAddress: '192.0.2.1',
+  host: 'test',
+  path: '/',
+  accept: '',
+  contentLength: -1,
+  chunked: false,
+  expectsContinue: false,
+  upgrade: '',
+  edits: undefined,
+  hsts: '',
+}
+
+/** The state of LineRecovery that a test sets. */
+class TestRecovery implements LineRecovery {
+  unverified = false
+  underWay = true
+  readonly waiting: (() => void)[] = []
+  onStep = (task: () => void) => void this.waiting.push(task)
+}
+
+let lines: [first: TestUpstream, second: TestUpstream]
+let owner: RecordingOwner
+let access: AccessFields[]
+let context: ProxyContext
+let attempts: Attempts
+
+beforeEach(() => begin())
+
+function begin(recovery?: TestRecovery): void {
+  lines = [new TestUpstream(), new TestUpstream()]
+  owner = new RecordingOwner()
+  access = []
+  const clock = new ManualClock()
+  const counters = createProxyCounters()
+  const registry = new Registry()
+  const deadlines = new Deadlines(clock, 1000)
+  context = {
+    picker: new LinePicker({ registry, upstreamOf: line => lines[line.weight === 101 ? 0 : 1] }),
+    clock,
+    deadlines,
+    discardDeadlines: deadlines,
+    idleDeadlines: deadlines,
+    counters,
+    access: fields => access.push(fields),
+    refusals: new RefusalLog({
+      ids: new RequestIds(),
+      access: undefined,
+      counters,
+      clock,
+      log: silentLogger,
+    }),
+    serviceErrors: new ServiceErrors(),
+    log: silentLogger,
+    via: new Via(['plugboard-test']),
+    underscoreHeaders: 'pass',
+    recovery,
+    bodyIdleTimeoutMs: 1000,
+    minBodyRateBytes: 0,
+    draining: false,
+  }
+  // The first line has the higher weight, so round robin starts with it.
+  for (const [name, weight] of [
+    ['first', 101],
+    ['second', 100],
+  ] as const) {
+    const tunnelId = asTunnelId(name)
+    registry.replace(tunnelId, [
+      {
+        id: lineId(tunnelId, 'web'),
+        replicaId: asReplicaId('r1'),
+        tunnelId,
+        service: 'web',
+        telephone: name,
+        instance: name,
+        health: 'up',
+        weight,
+        version: '',
+        labels: {},
+      },
+    ])
+  }
+  attempts = new Attempts(context, { affinity: undefined, authenticated: () => undefined }, REQUEST, 0, owner)
+}
+
+/** The number of open streams of each line. */
+const active = () => context.picker.candidatesOf('web').map(candidate => candidate.active)
+
+it('counts the attempt on its line until the request ends', () => {
+  attempts.start()
+  expect([owner.calls, active()]).toEqual([['opened'], [1, 0]])
+  lines[0].opened[0]?.onHead({ status: 200, statusText: '', fields: [] })
+  lines[0].opened[0]?.onEnd(undefined)
+  attempts.finish(200, 0, 5, undefined)
+  expect([owner.calls, active()]).toEqual([
+    ['opened', 'head', 'end'],
+    [0, 0],
+  ])
+})
+
+it('sends the request again on another line, and reports only the telephone of the last attempt', () => {
+  attempts.start()
+  lines[0].abort('session_lost')
+  expect([owner.calls, active(), context.counters.retries]).toEqual([['opened', 'retry'], [0, 1], 1])
+  attempts.finish(200, 0, 5, undefined)
+  attempts.finish(499, 0, 0, undefined)
+  expect(access).toMatchObject([{ status: 200, bytesOut: 5, telephoneId: 'second', cause: undefined }])
+})
+
+it('tries the next line at once when a line refuses the stream, without a retry', () => {
+  lines[0].refuses = 'draining'
+  attempts.start()
+  expect([owner.calls, active(), context.counters.retries]).toEqual([['opened'], [0, 1], 0])
+})
+
+it.each<[string, Reason, (owner: RecordingOwner) => void]>([
+  ['a timeout', 'backend_timeout', () => undefined],
+  [
+    'a failure after the response has started',
+    'session_lost',
+    each => {
+      each.canReplay = false
+    },
+  ],
+])(
+  'fails after %s, with the cause in the access line and in the errors of the service',
+  (_when, reason, set) => {
+    attempts.start()
+    set(owner)
+    lines[0].abort(reason)
+    const code = reason === 'session_lost' ? 'telephone_lost' : reason
+    expect([owner.calls, active()]).toEqual([
+      ['opened', `failed: ${code}`],
+      [0, 0],
+    ])
+    attempts.finish(504, 0, 0, 'backend_timeout')
+    expect(access).toMatchObject([{ code: 'backend_timeout', telephoneId: 'first' }])
+    expect(context.serviceErrors.lastOf(route.service.id)).toMatchObject({ code: 'backend_timeout' })
+  },
+)
+
+it('fails with the error of the last attempt when the retries are used up', () => {
+  attempts.start()
+  lines[0].abort('refused')
+  lines[1].abort('backend_closed')
+  expect([owner.calls, active()]).toEqual([
+    ['opened', 'retry', 'failed: backend_closed'],
+    [0, 0],
+  ])
+})
+
+it('waits while lines are recovered, and opens no stream after the request has ended', () => {
+  const recovery = new TestRecovery()
+  recovery.unverified = true
+  begin(recovery)
+  attempts.start()
+  expect([owner.calls, recovery.waiting.length]).toEqual([['hold'], 1])
+  attempts.finish(499, 0, 0, undefined)
+  recovery.unverified = false
+  for (const step of recovery.waiting) step()
+  expect([owner.calls, active()]).toEqual([['hold'], [0, 0]])
+})
+
+it('reports the abort of a stream that the owner took, and does not reset that stream', () => {
+  attempts.start()
+  attempts.takeStream()
+  attempts.finish(200, 0, 5, undefined)
+  attempts.drop('cancelled')
+  lines[0].abort('over_budget')
+  expect([owner.calls, lines[0].resets]).toEqual([['opened', 'taken: over_budget'], []])
+})
