@@ -1,10 +1,8 @@
 // The multiplexer of one tunnel: carries streams in both directions over the messages of a transport. Exchanges hellos,
 // selects the version, checks that the peer is alive, schedules the streams, drains and closes. Independent of sockets,
 // tokens, routes and HTTP. Over 500 lines, because all parts read or change the one state below. Parts with a state of
-// their own are separate files (mux-stream.ts, stream-table.ts, send-scheduler.ts, outbox.ts, ping-clock.ts).
-//
-//   opening ──hello──▶ open ──(drain, either side)──▶ open, no new streams ──last stream──▶ closed
-//      └────────────── bad frame, timeout, close, transport lost ──────────────────────────▶ closed
+// their own are separate files (session-state.ts has the states and their transitions; mux-stream.ts, stream-table.ts,
+// send-scheduler.ts, outbox.ts, ping-clock.ts).
 
 import { ClientShares } from '../client-shares.ts'
 import { type Clock, systemClock, type Timer } from '../clock.ts'
@@ -15,6 +13,16 @@ import { DEFAULT_LIMITS, MESSAGE_MAX_BYTES, type SessionLimits } from './limits.
 import { HeadTooLargeError, Outbox } from './outbox.ts'
 import { PingClock } from './ping-clock.ts'
 import { SendScheduler } from './send-scheduler.ts'
+import {
+  acceptsStreams,
+  allowsTransition,
+  isDrained,
+  nextSessionState,
+  phaseOf,
+  type SessionPhase,
+  type SessionState,
+  type SessionTransition,
+} from './session-state.ts'
 import type { HeldBytes } from './streams/held-bytes.ts'
 import { MuxStream, type StreamHost } from './streams/mux-stream.ts'
 import { GrowthBudget, ReceiveWindow } from './streams/receive-window.ts'
@@ -93,16 +101,13 @@ export class Session {
   #messages = 0
   #messagesSeen = 0
   #bytesSeen = 0
-  #state: 'opening' | 'open' | 'closed' = 'opening'
+  #state: SessionState = 'opening'
   #peer: Hello | undefined
   /** Read once from the peer's hello, instead of once for each stream. */
   #peerShowsAcceptance = false
   #nextId: number
   #highestPeerId = 0
   #ownStreams = 0
-  #draining = false
-  #drainConfirmed = false
-  #peerDraining = false
   #helloTimer: Timer | undefined
   #drainTimer: Timer | undefined
   #graceEndsMs = Number.POSITIVE_INFINITY
@@ -152,8 +157,8 @@ export class Session {
   }
 
   /** `opening` until the peer's hello arrives, then `open`, and `closed` at the end. */
-  get state(): 'opening' | 'open' | 'closed' {
-    return this.#state
+  get state(): SessionPhase {
+    return phaseOf(this.#state)
   }
 
   /** The peer's hello. Undefined while opening. */
@@ -165,8 +170,6 @@ export class Session {
   get canOpen(): boolean {
     return (
       this.#state === 'open' &&
-      !this.#draining &&
-      !this.#peerDraining &&
       this.#ownStreams < (this.#peer as Hello).maxStreams &&
       this.#held?.full !== true
     )
@@ -179,7 +182,7 @@ export class Session {
 
   /** True when the session is open and no probe waits for its pong (`probe`). */
   get reachable(): boolean {
-    return this.#state === 'open' && !this.#pings.probing
+    return this.state === 'open' && !this.#pings.probing
   }
 
   /** Number of open streams, both directions. */
@@ -197,7 +200,7 @@ export class Session {
    * until the peer responds to a ping. Then it calls `onProved`. No effect unless the session is open.
    */
   probe(onConfirmed: () => void): void {
-    if (this.#state === 'open') this.#pings.probe(onConfirmed)
+    if (this.state === 'open') this.#pings.probe(onConfirmed)
   }
 
   /**
@@ -250,8 +253,8 @@ export class Session {
   drain(graceMs: number): Promise<void> {
     if (this.#state === 'opening') this.close('going_away', 'drained')
     if (this.#state === 'closed') return this.#closed.promise
-    if (!this.#draining) {
-      this.#draining = true
+    if (allowsTransition(this.#state, 'drain')) {
+      this.#advance('drain')
       // The protocol requires an integer; the rest of a longer grace period may have a fraction.
       const message: ControlMessage = { type: 'drain', graceMs: Math.ceil(graceMs) }
       this.#outbox.control(JSON.stringify(message))
@@ -414,7 +417,7 @@ export class Session {
 
   #refusal(kind: string | undefined): Reason | undefined {
     if (kind === undefined) return 'unknown_kind'
-    if (this.#drainConfirmed || this.#peerDraining) return 'draining'
+    if (!acceptsStreams(this.#state)) return 'draining'
     if (this.#streams.size - this.#ownStreams >= this.#limits.maxStreams) return 'overloaded'
     if (this.#held?.full === true) return 'overloaded'
     return undefined
@@ -437,13 +440,13 @@ export class Session {
       case 'hello':
         throw new FrameError('a second hello')
       case 'drain':
-        this.#peerDraining = true
+        this.#advance('peer_drain')
         this.#outbox.control(JSON.stringify({ type: 'drained' } satisfies ControlMessage))
         this.#events.onPeerDrain(message.graceMs)
         return
       case 'drained':
-        if (!this.#draining) throw new FrameError('drained without drain')
-        this.#drainConfirmed = true
+        if (!allowsTransition(this.#state, 'drained')) throw new FrameError('drained without drain')
+        this.#advance('drained')
         this.#closeWhenDrained()
         return
       default:
@@ -462,7 +465,7 @@ export class Session {
     this.#helloTimer?.cancel()
     this.#helloTimer = undefined
     this.#peer = peer
-    this.#state = 'open'
+    this.#advance('hello')
     this.#outbox.maxFrameBytes = Math.min(peer.maxFrameBytes, MESSAGE_MAX_BYTES - FRAME_HEADER_BYTES)
     this.#outbox.statesClient = peer.features.includes(CLIENT_FEATURE)
     this.#outbox.statesCause = peer.features.includes(CAUSE_FEATURE)
@@ -508,7 +511,7 @@ export class Session {
 
   #end(error: TunnelError): void {
     if (this.#state === 'closed') return
-    this.#state = 'closed'
+    this.#advance('end')
     this.#error = error
     this.#helloTimer?.cancel()
     this.#drainTimer?.cancel()
@@ -541,10 +544,14 @@ export class Session {
     }
   }
 
+  #advance(event: SessionTransition): void {
+    const next = nextSessionState(this.#state, event)
+    if (next === undefined) throw new Error(`the session cannot ${event} in the state ${this.#state}`)
+    this.#state = next
+  }
+
   #closeWhenDrained(): void {
-    if (this.#state === 'open' && this.#drainConfirmed && this.#streams.size === 0) {
-      this.close('going_away', 'drained')
-    }
+    if (isDrained(this.#state) && this.#streams.size === 0) this.close('going_away', 'drained')
   }
 
   // Streams and their turns
@@ -616,7 +623,7 @@ export class Session {
       this.#ownStreams -= 1
       this.#shares.remove(stream.client)
     }
-    if (this.#drainConfirmed) this.#closeWhenDrained()
+    this.#closeWhenDrained()
   }
 
   #sendable(opening: Opening): Opening {
@@ -635,9 +642,9 @@ export class Session {
   }
 
   #whyNotOpen(): TunnelError {
-    if (this.#state !== 'open')
+    if (this.state !== 'open')
       return this.#error ?? new TunnelError('session_lost', { detail: 'not open yet' })
-    return new TunnelError(this.#draining || this.#peerDraining ? 'draining' : 'overloaded')
+    return new TunnelError(this.#state === 'open' ? 'overloaded' : 'draining')
   }
 
   #hello(): Hello {

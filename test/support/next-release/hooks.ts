@@ -26,8 +26,8 @@ const EDITS: Readonly<Record<string, readonly Edit[]>> = {
     $&`,
     ],
     [
-      /if \(!this\.#draining\) throw new FrameError\('drained without drain'\)/,
-      'if (!this.#draining) return',
+      /if \((!allowsTransition\(this\.#state, 'drained'\))\) throw new FrameError\('drained without drain'\)/,
+      'if ($1) return',
     ],
   ],
 }
