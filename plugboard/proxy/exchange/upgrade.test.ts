@@ -1,4 +1,5 @@
-// Rows U1-U5: an upgraded connection from the client's socket to the telephone's stream.
+// Rows U1-U5: an upgraded connection from the client's socket to the telephone's stream. ../edge-rows.test.ts has the upgrades
+// that stay plain HTTP.
 
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { expect, it } from 'vitest'
@@ -6,7 +7,7 @@ import { eventually } from '../../../test/support/deadline.ts'
 import type { FakeCall } from '../../../test/support/harness/fake-telephone.ts'
 import { harnessRoute, ProxyHarness } from '../../../test/support/harness/proxy-harness.ts'
 import { useProxy } from '../../../test/support/harness/use-proxy.ts'
-import { field, RawConnection } from '../../../test/support/http/raw-connection.ts'
+import { RawConnection } from '../../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../../test/support/leak-check.ts'
 
 useLeakCheck()
@@ -67,27 +68,6 @@ it('U3 at most 64 KiB are held; then the socket is not read', async () => {
   call.stream.respond(SWITCH)
   await connection.readHead()
   await call.untilReceived(65_536 + 32 * (1 << 20))
-})
-
-it('U3 early bytes are dropped when the connection is not upgraded', async () => {
-  const connection = await proxy.send(`${REQUEST}GET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n`)
-  ;(await proxy.telephone.nextCall()).respond(200, 'plain')
-  expect((await connection.readResponse()).body.toString()).toBe('plain')
-  expect((await connection.readToEnd()).length).toBe(0)
-  expect(proxy.telephone.calls).toHaveLength(1)
-})
-
-it.each([200, 403, 426])('U2 %i instead of 101 is plain HTTP', async status => {
-  const connection = await proxy.send(REQUEST)
-  ;(await proxy.telephone.nextCall()).respond(status, 'no', ['X', 'y'])
-  const response = await connection.readResponse()
-  expect([response.status, response.body.toString(), field(response.headers, 'x')]).toEqual([
-    status,
-    'no',
-    'y',
-  ])
-  expect(field(response.headers, 'connection')).toBe('close')
-  await connection.readToEnd()
 })
 
 it('U2 a long response instead of 101 is streamed', async () => {
@@ -204,21 +184,6 @@ it('is retried on another line before any response', async () => {
   ;(await proxy.telephone.nextCall()).stream.reset('backend_unreachable')
   ;(await other.nextCall()).stream.respond(SWITCH)
   expect((await connection.readHead()).status).toBe(101)
-})
-
-it.each([
-  ['h2c', 'h2c', ''],
-  ['a list with h2c', 'foo, h2c', ''],
-  ['a request with a body', 'websocket', 'Content-Length: 1\r\n'],
-])('an upgrade to %s is served as if it had not been asked for', async (_what, protocol, more) => {
-  proxy.telephone.handler = call => call.respond(200, 'x')
-  const head = `GET /a HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n${more}\r\n`
-  const connection = await proxy.send(`${head}${more === '' ? '' : 'b'}GET /b HTTP/1.1\r\nHost: test\r\n\r\n`)
-  const response = await connection.readResponse()
-  expect([response.status, field(response.headers, 'connection')]).toEqual([200, 'close'])
-  expect((await connection.readToEnd()).length).toBe(0)
-  expect(proxy.telephone.calls.map(({ opening }) => [opening.kind, opening.target])).toEqual([['http', '/a']])
-  expect(proxy.telephone.calls[0]?.field('upgrade')).toBeUndefined()
 })
 
 it('behind requests that wait for their responses, an upgrade is served as a plain request', async () => {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AUDIENCE, ISSUER, Issuer } from '../../support/credentials/issuer.ts'
 import { signJwt } from '../../support/credentials/jwt.ts'
 import { field, RawConnection } from '../../support/http/raw-connection.ts'
-import { ask, edge, fence, forwarded, get } from './edge.ts'
+import { ask, BARRIER, barrier, edge, forwarded, get } from './edge.ts'
 
 const PAGE = 'https://app.test'
 const issuer = new Issuer()
@@ -63,8 +63,8 @@ afterAll(() => issuer.close())
 async function kept(bytes: string, status: number, code: string, method?: string) {
   const response = await ask(bytes, method)
   expect([response.status, field(response.headers, 'plugboard-error')], response.head).toEqual([status, code])
-  await fence()
-  expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/fence'])
+  await barrier()
+  expect(edge.backend.requests.map(({ target }) => target)).toEqual([BARRIER])
   return response
 }
 
@@ -98,7 +98,7 @@ describe('CORS', () => {
     expect(field(response.headers, 'access-control-allow-origin')).toBe(PAGE)
     expect(field(response.headers, 'access-control-allow-headers')).toBe('x-a')
     expect(field(response.headers, 'access-control-allow-methods')).toBe('PUT, PATCH, DELETE')
-    await fence()
+    await barrier()
     expect(edge.backend.requests).toHaveLength(1)
   })
 
@@ -322,7 +322,7 @@ describe('answers of a route itself', () => {
       location,
     ])
     expect([response.body.toString(), field(response.headers, 'content-length')]).toEqual(['', '0'])
-    await fence()
+    await barrier()
     expect(edge.backend.requests).toHaveLength(1)
   })
 
@@ -341,7 +341,7 @@ describe('answers of a route itself', () => {
     expect((await connection.readResponse()).body.toString()).toBe('<h1>Later</h1>')
     connection.destroy()
     expect((await ask(get('/', UPGRADE, 'closed.test'))).status).toBe(503)
-    await fence()
+    await barrier()
     expect(edge.backend.requests).toHaveLength(1)
   })
 

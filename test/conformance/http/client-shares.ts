@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../support/deadline.ts'
 import { Http2Client, readHttp2Response } from '../../support/http/http2-client.ts'
 import { field, RawConnection } from '../../support/http/raw-connection.ts'
-import { edge, fence, get } from './edge.ts'
+import { barrier, edge, get } from './edge.ts'
 import type { BackendRequest } from './recording-backend.ts'
 
 const ONE = '127.0.0.2'
@@ -14,7 +14,7 @@ const UPLOAD = 'POST /upload HTTP/1.1\r\nHost: scarce.test\r\nContent-Length: 10
 const open: { destroy(): void }[] = []
 afterEach(async () => {
   for (const connection of open.splice(0)) connection.destroy()
-  await fence()
+  await barrier()
 })
 
 async function send(bytes: string, from: string): Promise<RawConnection> {
@@ -55,7 +55,7 @@ describe.skipIf(process.platform !== 'linux')('clients', () => {
       const other = await send(get('/other', '', 'scarce.test'), OTHER)
       expect((await other.readResponse()).status).toBe(200)
     }
-    await fence()
+    await barrier()
     expect(edge.backend.requests.some(({ target }) => target === '/waiting')).toBe(false)
     requests[0]!.respond(200, 'x')
     expect((await waiting.readResponse()).status).toBe(200)
@@ -89,7 +89,7 @@ describe.skipIf(process.platform !== 'linux')('clients', () => {
       ONE,
     )
     expect((await whole.readResponse()).body.toString()).toBe('POST /whole hello')
-    await fence()
+    await barrier()
     expect(edge.backend.requests.some(({ target }) => target === '/upload')).toBe(false)
     await upload.send('x')
     await seen('/upload', 1)

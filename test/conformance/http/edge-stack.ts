@@ -11,56 +11,14 @@ import { freePort } from '../../support/process/free-port.ts'
 import { Processes } from '../../support/process/processes.ts'
 import { PlugboardProcess } from '../../support/programs/plugboard-process.ts'
 import { RecordingBackend } from './recording-backend.ts'
+import { EDGE_POLICIES, EDGE_ROUTES, LIMITED } from './rows/edge-routes.ts'
 
-/** Host → what is mounted there. All services lead to the same backend, but for `dead` and `nobody`. */
-const ROUTES: readonly { mount: string; service: string; options?: object }[] = [
-  { mount: 'edge.test', service: 'edge' },
-  { mount: 'neighbour.test', service: 'edge' },
-  { mount: 'mounted.test/public', service: 'edge' },
-  { mount: 'stripped.test/api', service: 'edge', options: { stripMount: true } },
-  { mount: 'spelled.test/%e3%83%91/%61', service: 'edge', options: { stripMount: true } },
-  { mount: 'spelled.test/caf%C3%A9', service: 'edge', options: { access: { deny: ['0.0.0.0/0', '::/0'] } } },
-  { mount: '*.test/caf%c3%a9', service: 'edge' },
-  { mount: 'spelled.test/old', service: 'edge', options: { redirect: { to: '/new' } } },
-  { mount: '*.tenants.test', service: 'edge', options: { tenantHeader: 'X-Tenant' } },
-  { mount: 'exact.tenants.test', service: 'own', options: { tenantHeader: 'X-Tenant' } },
-  { mount: '*.deep.tenants.test', service: 'fixed' },
-  { mount: 'hurried.test', service: 'hurried' },
-  { mount: 'rare.test', service: 'rare' },
-  { mount: 'scarce.test', service: 'scarce' },
-  { mount: 'limited.test', service: 'limited' },
-  { mount: 'fixed.test', service: 'fixed' },
-  { mount: 'own.test', service: 'own' },
-  { mount: 'dead.test', service: 'dead' },
-  { mount: 'nobody.test', service: 'nobody' },
-  { mount: 'faked.test', service: 'faked' },
-]
-
-const POLICIES: Record<string, object> = {
-  edge: {},
-  /** Short timeouts and small bodies. */
-  hurried: {
-    responseHeadTimeoutMs: 400,
-    idleTimeoutMs: 400,
-    upgradeIdleTimeoutMs: 1200,
-    maxRequestBodyBytes: 1000,
-  },
-  fixed: { hostHeader: { fixed: 'inner.example' } },
-  own: { hostHeader: 'backend' },
-  rare: { maxRequestsPerSecond: 1 },
-  /** Its backend has few connections. */
-  scarce: {},
-  limited: { maxStreams: 4 },
-  dead: {},
-  nobody: {},
-  faked: {},
-}
-
+/** LIMITED of rows/edge-routes.ts as arguments, and short times. */
 const TIGHT = [
   '--name',
   'tight',
   '--trusted-proxies',
-  '127.0.0.1',
+  ...LIMITED.trustedProxies,
   '--max-connections-per-address',
   '2',
   '--head-timeout',
@@ -74,13 +32,13 @@ const TIGHT = [
   '4',
   '--allow-trace',
   '--underscore-headers',
-  'drop',
+  LIMITED.underscoreHeaders,
   '--max-head',
-  '4KiB',
+  String(LIMITED.limits.maxHeadBytes),
   '--max-target',
-  '1KiB',
+  String(LIMITED.limits.maxTargetBytes),
   '--max-headers',
-  '20',
+  String(LIMITED.limits.maxHeaders),
   '--max-connections',
   '8',
 ]
@@ -122,9 +80,9 @@ export class EdgeStack {
       args: ['--outbound-networks', '127.0.0.1', ...(options.args ?? [])],
     })
     const dead = await freePort()
-    const services = Object.keys(POLICIES)
-    for (const name of services) await this.plugboard.addService(name, POLICIES[name])
-    for (const route of ROUTES) await this.plugboard.call('POST', '/v1/routes', route)
+    const services = Object.keys(EDGE_POLICIES)
+    for (const name of services) await this.plugboard.addService(name, EDGE_POLICIES[name])
+    for (const route of EDGE_ROUTES) await this.plugboard.call('POST', '/v1/routes', route)
     this.token = (await this.plugboard.issueToken({ services: ['*'], mounts: ['*'] })).token
     const served = services
       .filter(name => name !== 'nobody' && name !== 'faked')

@@ -2,13 +2,15 @@
 // http.test.ts, so that all of them share the stack.
 
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest'
-import { field, RawConnection, type RawResponse, rawExchange } from '../../support/http/raw-connection.ts'
+import { type RawResponse, rawExchange } from '../../support/http/raw-connection.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.ts'
 import { EdgeStack } from './edge-stack.ts'
 import type { BackendRequest } from './recording-backend.ts'
+import { BARRIER, chunked, get, HOST } from './rows/edge-row.ts'
+import { passBarrier } from './rows/run-row.ts'
 
+export { BARRIER, chunked, get, HOST }
 export const edge = new EdgeStack()
-export const HOST = 'Host: edge.test\r\n'
 
 /** Starts the stack for the file that calls it. */
 export function useEdge(): void {
@@ -22,16 +24,6 @@ export function useEdge(): void {
     await database?.drop()
   })
   beforeEach(() => edge.backend.reset())
-}
-
-/** A request without a body: its line, a Host, more field lines. */
-export function get(target = '/', fields = '', host = 'edge.test'): string {
-  return `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n${fields}\r\n`
-}
-
-/** A chunked POST whose chunks are given as they are. */
-export function chunked(chunks: string, fields = ''): string {
-  return `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n${fields}\r\n${chunks}`
 }
 
 /** One answer on a connection of its own. */
@@ -48,24 +40,7 @@ export async function forwarded(bytes: string, method?: string): Promise<Backend
   return edge.backend.requests[0]!
 }
 
-/** A request that follows all others on their way: whatever they have caused at the backend is there before it. */
-export async function fence(port = edge.port): Promise<void> {
-  const response = await ask(get('/fence', '', 'neighbour.test'), 'GET', port)
-  expect(response.body.toString()).toBe('GET /fence ')
-}
-
-/** A client error: this status, the end of the connection, and no byte at the backend. */
-export async function refused(bytes: string, status: number, port = edge.port): Promise<RawResponse> {
-  const connection = await RawConnection.open(port)
-  await connection.send(bytes)
-  const response = await connection.readResponse(/^HEAD /.test(bytes) ? 'HEAD' : 'GET')
-  expect(response.status, response.head).toBe(status)
-  expect(field(response.headers, 'plugboard-error')).toBeDefined()
-  expect(field(response.headers, 'connection')).toBe('close')
-  expect((await connection.readToEnd()).toString()).toBe('')
-  connection.destroy()
-  await fence(port)
-  expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/fence'])
-  expect(edge.backend.faults).toEqual([])
-  return response
+/** Sends a request behind all earlier ones. When it gets its response, their effects at the backend are there. */
+export function barrier(port = edge.port): Promise<void> {
+  return passBarrier(port)
 }

@@ -5,8 +5,7 @@ import { useEdge } from './edge.ts'
 
 useEdge()
 
-await import('./request-framing.ts')
-await import('./request-fields.ts')
+await import('./rows-on-wire.ts')
 await import('./responses.ts')
 await import('./upgrades.ts')
 await import('./slowness.ts')

@@ -6,7 +6,7 @@ import { eventually } from '../../support/deadline.ts'
 import { FLAG, FRAME, fieldBlock, frame, resetFrame } from '../../support/http/http2-frames.ts'
 import { RawHttp2 } from '../../support/http/raw-http2.ts'
 import { runSeed } from '../../support/seeded-random.ts'
-import { edge, fence } from './edge.ts'
+import { BARRIER, barrier, edge } from './edge.ts'
 import { Http2Fuzz } from './fuzz/http2-fuzz.ts'
 
 type Field = readonly [string, string]
@@ -43,8 +43,8 @@ function hold(): void {
 
 /** Nothing of it reached the backend, and the port serves others. */
 async function onlyTheFence(): Promise<void> {
-  await fence(port())
-  expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/fence'])
+  await barrier(port())
+  expect(edge.backend.requests.map(({ target }) => target)).toEqual([BARRIER])
   expect(edge.backend.faults).toEqual([])
 }
 
@@ -94,9 +94,9 @@ describe('P1 malformed', () => {
     raw.request(1, fields, true)
     expect(await raw.ended(1)).toBe(CODES.protocol)
     // The connection is none the worse.
-    raw.request(3, head('/fence'))
+    raw.request(3, head(BARRIER))
     expect(await raw.ended(3)).toBe('end')
-    expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/fence'])
+    expect(edge.backend.requests.map(({ target }) => target)).toEqual([BARRIER])
   })
 
   it.each([
@@ -107,10 +107,10 @@ describe('P1 malformed', () => {
     raw.request(1, head('/', [['content-length', '3']], 'POST'), false)
     raw.data(1, body, end)
     await raw.closed()
-    await fence(port())
+    await barrier(port())
     expect(
       edge.backend.requests.filter(({ state }) => state === 'complete').map(each => each.target),
-    ).toEqual(['/fence'])
+    ).toEqual([BARRIER])
   })
 })
 
@@ -330,7 +330,7 @@ describe('P10 floods end their connection and no other', () => {
     expect(over).toBeLessThan(20_000)
     // At most the burst, and what a second allows.
     expect(edge.backend.requests.length).toBeLessThan(700)
-    await fence(port())
+    await barrier(port())
   })
 
   it('P10 a header block without an end', async () => {
@@ -412,9 +412,9 @@ it.each(['NTLM TlRM', 'Negotiate YII'])(
     const raw = await connect()
     raw.request(1, head('/secret', [['authorization', credential]]), true)
     expect(await raw.ended(1)).toBe(CODES.http11)
-    raw.request(3, head('/fence'))
+    raw.request(3, head(BARRIER))
     expect(await raw.ended(3)).toBe('end')
-    expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/fence'])
+    expect(edge.backend.requests.map(({ target }) => target)).toEqual([BARRIER])
   },
 )
 

@@ -5,6 +5,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { within } from '../../support/deadline.ts'
+import { BARRIER } from './rows/edge-row.ts'
 
 const PATIENCE_MS = 15_000
 
@@ -238,8 +239,8 @@ export class RecordingBackend {
 
   began(request: BackendRequest): void {
     this.requests.push(request)
-    // A fence must come through whatever the test has the backend do.
-    if (request.target === '/fence') echo(request)
+    // A barrier gets its response, whatever the backend of the test does.
+    if (request.target === BARRIER) echo(request)
     else this.handler(request)
     for (const wake of this.#wake.splice(0)) wake()
   }

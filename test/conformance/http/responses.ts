@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { eventually } from '../../support/deadline.ts'
 import { field, RawConnection } from '../../support/http/raw-connection.ts'
-import { ask, chunked, edge, fence, forwarded, get, HOST } from './edge.ts'
+import { ask, BARRIER, barrier, chunked, edge, get, HOST } from './edge.ts'
 
 const says = (bytes: string, then?: 'end' | 'reset') => {
   edge.backend.handler = request => {
@@ -18,16 +18,6 @@ const expectation = (value: string, version = '1.1') =>
   `POST / HTTP/${version}\r\n${HOST}Expect: ${value}\r\nContent-Length: 3\r\n\r\n`
 
 describe('fields and framing', () => {
-  it('R1 fields of the hop, and those that Connection names, end here', async () => {
-    says(
-      `${OK}Connection: keep-alive, X-Secret\r\nX-Secret: 1\r\nKeep-Alive: timeout=9\r\nProxy-Authenticate: Basic\r\n` +
-        'Upgrade: h2c\r\nTE: trailers\r\nProxy-Connection: x\r\nPlugboard-Error: x\r\nX-Kept: 2\r\nContent-Length: 2\r\n\r\nok',
-    )
-    const response = await ask(get())
-    expect(response.head).not.toMatch(/secret|keep-alive:.*9|proxy-|upgrade|^te|^plugboard/im)
-    expect([field(response.headers, 'x-kept'), response.body.toString()]).toEqual(['2', 'ok'])
-  })
-
   it.each(['HEAD', '204', '205', '304'])('R6 %s has no body, whatever the backend sends', async what => {
     const status = what === 'HEAD' ? '200' : what
     says(`HTTP/1.1 ${status} Said\r\nContent-Length: 5\r\n\r\nextra`)
@@ -48,39 +38,17 @@ describe('fields and framing', () => {
     connection.destroy()
   })
 
-  it('R6 HEAD with chunks announced', async () => {
-    says(`${OK}Transfer-Encoding: chunked\r\n\r\n5\r\nextra\r\n0\r\n\r\n`)
-    const response = await ask(`HEAD / HTTP/1.1\r\n${HOST}\r\n`, 'HEAD')
-    expect([response.status, response.body.length]).toEqual([200, 0])
-  })
-
-  it('R7 trailers of an answer', async () => {
-    says(
-      `${OK}Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\n` +
-        'Set-Cookie: a\r\nAuthorization: b\r\nHost: c\r\nPlugboard-Error: d\r\n\r\n',
-    )
-    const response = await ask(get('/', 'TE: trailers\r\n'))
-    expect([response.body.toString(), response.trailers]).toEqual(['ok', [['X-Sum', '1']]])
-  })
-
-  it('R7 trailers of a request', async () => {
-    const trailers =
-      'X-Sum: 1\r\nHost: a\r\nX-Forwarded-For: 6\r\nCookie: b\r\nAuthorization: c\r\nPlugboard-Hops: 1\r\n'
-    const request = await forwarded(chunked(`2\r\nok\r\n0\r\n${trailers}\r\n`, 'Trailer: X-Sum\r\n'))
-    expect([request.body, request.trailers]).toEqual(['ok', [['X-Sum', '1']]])
-  })
-
   it.each(['Content-Length: 9', 'Transfer-Encoding: x'])(
     'R7 %s among the trailers of a request',
     async field => {
       const response = await ask(chunked(`2\r\nok\r\n0\r\n${field}\r\n\r\n`))
-      await fence()
+      await barrier()
       const [request] = edge.backend.requests
       if (response.status === 200) expect(request?.trailers).toEqual([])
       else
         expect([response.status, await request?.ended]).toEqual([
           400,
-          request?.target === '/fence' ? 'complete' : 'aborted',
+          request?.target === BARRIER ? 'complete' : 'aborted',
         ])
     },
   )
@@ -156,40 +124,6 @@ describe('fields and framing', () => {
     says(`${OK}\r\nuntil the end`, 'end')
     const response = await ask(get())
     expect([response.body.toString(), response.complete]).toEqual(['until the end', true])
-  })
-
-  it('R10 Connection: close', async () => {
-    const connection = await RawConnection.open(edge.port)
-    await connection.send(`${get('/', 'Connection: close\r\n')}${get('/hidden')}`)
-    const response = await connection.readResponse()
-    expect([response.status, field(response.headers, 'connection')]).toEqual([200, 'close'])
-    expect((await connection.readToEnd()).toString()).toBe('')
-    connection.destroy()
-    await fence()
-    expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/', '/fence'])
-  })
-
-  it('R10 HTTP/1.0 gets no chunks, and the end of the connection', async () => {
-    says(`${OK}Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`)
-    const connection = await RawConnection.open(edge.port)
-    await connection.send(`GET / HTTP/1.0\r\n${HOST}\r\n`)
-    const response = await connection.readResponse()
-    expect([response.body.toString(), response.complete]).toEqual(['ok', true])
-    expect(field(response.headers, 'transfer-encoding')).toBeUndefined()
-    expect((await connection.readToEnd()).length).toBe(0)
-    connection.destroy()
-    expect(edge.backend.requests[0]!.head).toMatch(/^GET \/ HTTP\/1\.1\r\n/)
-  })
-
-  it('R10 HTTP/1.0 with keep-alive', async () => {
-    const connection = await RawConnection.open(edge.port)
-    for (const target of ['/1', '/2']) {
-      await connection.send(`GET ${target} HTTP/1.0\r\n${HOST}Connection: keep-alive\r\n\r\n`)
-      const response = await connection.readResponse()
-      expect(field(response.headers, 'connection')).toBe('keep-alive')
-      expect(response.body.toString()).toBe(`GET ${target} `)
-    }
-    connection.destroy()
   })
 })
 
@@ -309,7 +243,7 @@ describe('ends that come too early', () => {
     // As much as the windows and the system's buffers take, then it stands still while others are served.
     let last = -1
     await eventually('the backend is held up', async () => {
-      await fence()
+      await barrier()
       const still = written === last
       last = written
       return still && written > 0 ? true : undefined
@@ -345,50 +279,8 @@ describe('interim answers', () => {
     await connection.send(get('/hidden'))
     expect((await connection.readToEnd()).toString()).toBe('')
     connection.destroy()
-    await fence()
+    await barrier()
     expect(edge.backend.requests.map(({ target }) => target)).not.toContain('/hidden')
-  })
-
-  it('R4 a client that does not wait', async () => {
-    const request = await forwarded(`${expectation('100-continue')}abc`)
-    expect(request.body).toBe('abc')
-  })
-
-  it.each([
-    ['without a body', `GET / HTTP/1.1\r\n${HOST}Expect: 100-continue\r\n\r\n`],
-    ['that got no 100', `${expectation('100-continue')}abc`],
-  ])('R4 a request %s is the last one of its connection', async (_what, bytes) => {
-    const connection = await RawConnection.open(edge.port)
-    await connection.send(bytes + get('/hidden'))
-    const response = await connection.readResponse()
-    expect([response.status, field(response.headers, 'connection')]).toEqual([200, 'close'])
-    expect((await connection.readToEnd()).toString()).toBe('')
-    connection.destroy()
-  })
-
-  it.each(['200-ok', '100-continue, x', 'x, 100-continue', '100-continue;q=1', ''])(
-    'R4 Expect: %s is refused',
-    async value => {
-      const response = await ask(expectation(value))
-      expect([response.status, field(response.headers, 'connection')]).toEqual([417, 'close'])
-      await fence()
-      expect(edge.backend.requests).toHaveLength(1)
-    },
-  )
-
-  it('R4 HTTP/1.0 expects nothing', async () => {
-    expect((await forwarded(`${expectation('100-continue', '1.0')}abc`)).all('expect')).toEqual([])
-  })
-
-  it('R5 a 103 is relayed, then the answer', async () => {
-    says('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: x\r\nX-Request-ID: a\r\n\r\n')
-    const connection = await RawConnection.open(edge.port)
-    await connection.send(get())
-    const hints = await connection.readHead()
-    expect([hints.status, hints.headers]).toEqual([103, [['Link', '</a>']]])
-    edge.backend.requests[0]!.respond(200, 'ok')
-    expect((await connection.readResponse()).body.toString()).toBe('ok')
-    connection.destroy()
   })
 
   it('R5 a death after the 103 is a 502', async () => {

@@ -3,7 +3,7 @@
 import { expect, it } from 'vitest'
 import { eventually } from '../../support/deadline.ts'
 import { field, RawConnection } from '../../support/http/raw-connection.ts'
-import { ask, edge, fence, get, HOST } from './edge.ts'
+import { ask, barrier, edge, get, HOST } from './edge.ts'
 
 /** Sends a byte of `text` whenever the far end has had time to say something, until it ends the connection. */
 async function trickle(connection: RawConnection, text: string): Promise<string> {
@@ -25,7 +25,7 @@ it('S1 a head that comes byte by byte is cut with 408', async () => {
   expect(text).toMatch(/^HTTP\/1\.1 408 /)
   expect(text).toMatch(/\r\nPlugboard-Error: request_timeout\r\n(?:.*\r\n)*Connection: close\r\n/)
   connection.destroy()
-  await fence(edge.tight!.port)
+  await barrier(edge.tight!.port)
   expect(edge.backend.requests).toHaveLength(1)
 })
 
@@ -166,5 +166,5 @@ it('S5 a connection past the limit is refused at accept, and the others go on', 
   expect((await open[0]!.readResponse()).status).toBe(200)
   for (const connection of open) connection.socket.end()
   await Promise.all(open.map(connection => connection.readToEnd()))
-  await eventually('there is room again', () => fence(port).then(() => true as const))
+  await eventually('there is room again', () => barrier(port).then(() => true as const))
 })

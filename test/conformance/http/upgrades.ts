@@ -1,11 +1,11 @@
-// Rows U1-U5: connections that begin as HTTP and go on as bytes.
+// Rows U1-U5: connections that begin as HTTP and go on as bytes. rows/upgrades.ts has the upgrades that stay plain HTTP.
 
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { eventually } from '../../support/deadline.ts'
 import { field, RawConnection } from '../../support/http/raw-connection.ts'
 import { patternBytes, patternHash } from '../../support/pattern.ts'
-import { ask, edge, fence, get, HOST, refused } from './edge.ts'
+import { ask, BARRIER, barrier, edge, get, HOST } from './edge.ts'
 import type { BackendRequest } from './recording-backend.ts'
 
 const KEY = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
@@ -42,7 +42,7 @@ describe('before the 101', () => {
       await connection.send(`${asks(protocol)}early`)
       const request = await edge.backend.request()
       expect([request.all('upgrade'), request.all('connection')]).toEqual([[protocol], ['Upgrade']])
-      await fence()
+      await barrier()
       expect(request.connection.received.endsWith('\r\n\r\n')).toBe(true)
       request.connection.becomeRaw()
       request.say(`${switchTo(protocol)}\r\n`)
@@ -52,32 +52,6 @@ describe('before the 101', () => {
       connection.destroy()
     },
   )
-
-  it.each(['h2c', 'HTTP/2.0', 'TLS/1.0', 'websocket, h2c'])(
-    'U1 an upgrade to %s is served as if not asked for',
-    async protocol => {
-      const connection = await RawConnection.open(edge.port)
-      await connection.send(`${asks(protocol)}${get('/hidden')}`)
-      const response = await connection.readResponse()
-      expect([response.body.toString(), field(response.headers, 'connection')]).toEqual(['GET /ws ', 'close'])
-      expect(edge.backend.requests[0]!.all('upgrade')).toEqual([])
-      expect((await connection.readToEnd()).length).toBe(0)
-      connection.destroy()
-      await fence()
-      expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/ws', '/fence'])
-    },
-  )
-
-  it('U1 an upgrade with a body is served as if not asked for', async () => {
-    const bytes = `POST /ws HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 3\r\n\r\nabc`
-    const connection = await RawConnection.open(edge.port)
-    await connection.send(bytes + get('/hidden'))
-    expect((await connection.readResponse()).body.toString()).toBe('POST /ws abc')
-    expect((await connection.readToEnd()).length).toBe(0)
-    connection.destroy()
-    await fence()
-    expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/ws', '/fence'])
-  })
 
   it('U1 an upgrade to h2c with a body in chunks is served as if not asked for', async () => {
     // What the HTTP client of Java sends by default for a body of unknown length.
@@ -97,8 +71,8 @@ describe('before the 101', () => {
     expect(request.trailers).toEqual([['X-Last', '1']])
     expect((await connection.readToEnd()).length).toBe(0)
     connection.destroy()
-    await fence()
-    expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/java', '/fence'])
+    await barrier()
+    expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/java', BARRIER])
   })
 
   it('U1 broken chunks behind an ignored upgrade never become a complete request', async () => {
@@ -110,20 +84,6 @@ describe('before the 101', () => {
     connection.destroy()
     for (const request of edge.backend.requests) expect(await request.ended).toBe('aborted')
     expect(edge.backend.requests.length).toBeLessThan(2)
-  })
-
-  it.each(['chunked', 'chunked\t'])('U1 an upgrade with Transfer-Encoding: %j is refused', async coding => {
-    const fields = `Connection: Upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: ${coding}\r\n`
-    await refused(`POST /ws HTTP/1.1\r\n${HOST}${fields}\r\n3\r\nabc\r\n0\r\n\r\n`, 400)
-  })
-
-  it('U1 an upgrade behind a bad request is not looked at', async () => {
-    await refused(get('/%00') + asks(), 400)
-  })
-
-  it('U1 Upgrade that Connection does not name ends here', async () => {
-    const response = await ask(get('/ws', `Upgrade: websocket\r\n${KEY}`))
-    expect([response.status, edge.backend.requests[0]!.all('upgrade')]).toEqual([200, []])
   })
 
   it.each([
@@ -156,26 +116,11 @@ describe('before the 101', () => {
     connection.destroy()
   })
 
-  it.each([200, 403, 426])('U2 an answer of %i instead is plain HTTP', async status => {
-    edge.backend.handler = request => request.respond(status, 'plain')
-    const connection = await RawConnection.open(edge.port)
-    await connection.send(`${asks()}${get('/hidden')}`)
-    const response = await connection.readResponse()
-    expect([response.status, response.body.toString()]).toEqual([status, 'plain'])
-    expect((await connection.readToEnd()).length).toBe(0)
-    connection.destroy()
-    const { connection: used } = edge.backend.requests[0]!
-    await fence()
-    // Not a byte of what the client sent on top has reached the backend.
-    expect(used.received).not.toContain('/hidden')
-    expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/ws', '/fence'])
-  })
-
   it('U3 bytes before a refusal are dropped with the connection', async () => {
     edge.backend.handler = request => request.connection.socket.end()
     const response = await ask(`${asks()}early`)
     expect(response.status).toBe(502)
-    await fence()
+    await barrier()
     for (const request of edge.backend.requests) expect(request.connection.received).not.toContain('early')
   })
 })

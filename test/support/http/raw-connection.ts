@@ -5,13 +5,18 @@ import { connect, type Socket } from 'node:net'
 import { resetSocket } from '../../../shared/net/reset-socket.ts'
 import { within } from '../deadline.ts'
 
-export interface RawResponse {
+export interface RawHead {
   readonly status: number
   readonly statusText: string
   /** Name and value as received, in order. */
   readonly headers: [name: string, value: string][]
   /** The whole head, with the empty line. */
   readonly head: string
+}
+
+export interface RawResponse extends RawHead {
+  /** The heads of the 1xx responses before it. */
+  readonly interim: readonly RawHead[]
   readonly body: Buffer
   readonly trailers: [name: string, value: string][]
   /** False when the connection ended before the body did. */
@@ -108,7 +113,7 @@ export class RawConnection {
   }
 
   /** Resolves with the head of the next response. A 1xx response counts as a response. */
-  async readHead(): Promise<Omit<RawResponse, 'body' | 'trailers' | 'complete'>> {
+  async readHead(): Promise<RawHead> {
     const head = await this.readUntil('\r\n\r\n')
     const [first = '', ...lines] = head.slice(0, -4).split('\r\n')
     const parts = first.match(/^HTTP\/1\.[01] (\d{3}) ?(.*)$/)
@@ -116,10 +121,12 @@ export class RawConnection {
     return { status: Number(parts[1]), statusText: parts[2] ?? '', headers: lines.map(splitField), head }
   }
 
-  /** Resolves with the next whole response, and skips 1xx. `method` is that of the request: a response to HEAD has no body. */
+  /** Resolves with the next whole response and the interim ones before it. `method` of the request: a response to HEAD has no body. */
   async readResponse(method = 'GET'): Promise<RawResponse> {
-    let head = await this.readHead()
-    while (head.status < 200 && head.status !== 101) head = await this.readHead()
+    const interim: RawHead[] = []
+    let last = await this.readHead()
+    for (; last.status < 200 && last.status !== 101; last = await this.readHead()) interim.push(last)
+    const head = { ...last, interim }
     const without = method === 'HEAD' || head.status === 101 || head.status === 204 || head.status === 304
     if (without) return { ...head, body: Buffer.alloc(0), trailers: [], complete: true }
     if (/chunked/i.test(field(head.headers, 'transfer-encoding') ?? '')) {
