@@ -25,7 +25,7 @@ function expectProblem(response: RawResponse, status: number, code: string, retr
     status,
     code,
     requestId,
-    detail: expect.stringMatching(/^[A-Z][^\n]{5,100}\.$/),
+    detail: expect.stringMatching(/^[A-Z][^\n]{5,120}\.$/),
   })
   expect(field(response.headers, 'retry-after')).toEqual(
     retryAfter ? expect.stringMatching(/^\d+$/) : undefined,
