@@ -86,13 +86,10 @@ describe('settings', () => {
     ['unix+h2c:/run/grpc.sock', { tlsCa: 'ca.pem' }, 'has no TLS'],
     ['localhost:50051', { healthCheck: 'grpc' }, 'write its target as h2c://localhost:50051'],
     ['h2c://localhost:50051', { healthCheck: 'grpc:' }, 'is not tcp, grpc, grpc:<service>'],
-  ])(
-    'that have no meaning for the version of HTTP are refused with what to write: %s %o',
-    (target, flags, words) => {
-      writeFileSync(join(folder, 'ca.pem'), '-----BEGIN CERTIFICATE-----')
-      expect(problems({ target, service: 'grpc', token: 'a.b.c', ...flags }).join()).toContain(words)
-    },
-  )
+  ])('without effect on the version of HTTP are rejected with the remedy: %s %o', (target, flags, words) => {
+    writeFileSync(join(folder, 'ca.pem'), '-----BEGIN CERTIFICATE-----')
+    expect(problems({ target, service: 'grpc', token: 'a.b.c', ...flags }).join()).toContain(words)
+  })
 
   it('of several services are in the file', () => {
     writeFileSync(

@@ -1,4 +1,4 @@
-// The cause of each failure, with real sockets: a request through a tunnel in memory to a backend that is broken.
+// Tests the cause of each failure with real sockets: a request goes through a tunnel in memory to a broken backend.
 
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
@@ -40,7 +40,7 @@ interface Broken {
   readonly scheme?: string
   readonly host?: string
   readonly options?: HttpBackendOptions
-  /** Time that passes once the request is on its way, ms. */
+  /** Time that passes after the request was sent, ms. */
   readonly afterMs?: number
   /** The client's side ends the stream with this reason, as a Plugboard does. */
   readonly end?: 'backend_timeout' | 'cancelled'
@@ -114,7 +114,7 @@ const BROKEN: [string, Broken, string, RegExp][] = [
   [
     'has a name that does not resolve',
     { host: 'nosuch.invalid' },
-    // A machine without DNS reports the second one.
+    // A machine without DNS reports the second code.
     'name_not_found|dns_unavailable',
     /host name/,
   ],
@@ -283,7 +283,7 @@ describe('a request to a backend that', () => {
   })
 })
 
-/** A request while another one has the only connection. */
+/** Sends a request while another one uses the only connection. */
 async function secondRequest({ server, options }: Broken): Promise<Outcome> {
   const clock = new ManualClock()
   const port = await portOf(server)
@@ -342,7 +342,7 @@ describe('an error of a socket', () => {
     expect(causeOf(error('ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR'), true)).toBe('tls_failed')
   })
 
-  it('of OpenSSL is quoted without its place in the source of OpenSSL', () => {
+  it('of OpenSSL is reported without its place in the source of OpenSSL', () => {
     const text =
       '4003E59ED37F0000:error:0A000410:SSL routines:ssl3_read_bytes:ssl/tls alert handshake failure:../deps/openssl/openssl/ssl/record/rec_layer_s3.c:918:SSL alert number 40\n'
     const failed = error('ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE', text)
@@ -354,20 +354,20 @@ describe('an error of a socket', () => {
     )
   })
 
-  it('of several addresses is that of an address which the machine can use', () => {
+  it('of several addresses is the error of an address that the machine can use', () => {
     const errors = [error('ENETUNREACH'), error('ECONNREFUSED')]
     expect(causeOf(new AggregateError(errors))).toBe('connection_refused')
     expect(causeOf(new AggregateError([error('ENETUNREACH')]))).toBe('host_unreachable')
   })
 
-  it('in time depends on what the connection waited for', () => {
+  it('of a timeout depends on the step of the connection', () => {
     const causes = (['name', 'connection', 'handshake'] as const).map(
       stage => connectTimeout('http://b', 5000, stage).causeCode,
     )
     expect(causes).toEqual(['dns_unavailable', 'connect_timeout', 'tls_failed'])
   })
 
-  it('that is not of the backend has no failure', () => {
+  it('that the backend did not cause has no failure', () => {
     for (const reason of ['cancelled', 'session_lost', 'draining', 'client_share'] as const) {
       expect(failureOf(new TunnelError(reason, { remote: true }))).toBeUndefined()
     }

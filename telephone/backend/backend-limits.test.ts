@@ -7,7 +7,7 @@ const grpc = parseService({ service: 'grpc', target: 'h2c://127.0.0.1:1', health
 const fetch = parseService({ service: 'fetch', target: () => new Response() })
 
 describe('fitBackendLimits', () => {
-  it.each([524_288, Number.POSITIVE_INFINITY])('leaves the limits alone with %s open files', openFiles => {
+  it.each([524_288, Number.POSITIVE_INFINITY])('keeps the limits with %s open files', openFiles => {
     const { limits, lowered } = fitBackendLimits([web, grpc, fetch], 2, openFiles)
     expect(limits.get('web')).toMatchObject({ maxConnections: 512 })
     expect(limits.get('grpc')).toMatchObject({ maxConnections: 64 })
@@ -45,7 +45,7 @@ describe('fitBackendLimits', () => {
     })
   })
 
-  it('gives each service one connection at least', () => {
+  it('keeps at least one connection for each service', () => {
     expect(fitBackendLimits([web], 2, 32).limits.get('web')).toEqual({ maxConnections: 1, maxDetached: 1 })
   })
 })

@@ -72,7 +72,7 @@ describe('the failures of a backend', () => {
     expect(summary()).toEqual([])
   })
 
-  it('of a quiet backend leave no timer behind', () => {
+  it('of a backend without requests leave no timer', () => {
     fail(REFUSED)
     clock.advance(60_000)
     expect(summary()).toEqual([['first', 'connection_refused', 1]])
@@ -82,7 +82,7 @@ describe('the failures of a backend', () => {
     expect(summary()).toEqual([['repeated', 'connection_refused', 1]])
   })
 
-  it('of a backend that fails and recovers all the time have a bounded number of reports', () => {
+  it('of a backend that fails and recovers repeatedly have a bounded number of reports', () => {
     for (let round = 0; round < 1000; round += 1) {
       fail(round % 2 === 0 ? REFUSED : RESET)
       succeed()
@@ -95,7 +95,7 @@ describe('the failures of a backend', () => {
     ])
   })
 
-  it('last from the first failure on, also when there was no report of it yet', () => {
+  it('begin at the first failure, even if it was not reported yet', () => {
     fail(REFUSED)
     for (let round = 0; round < 2; round += 1) {
       fail(RESET)

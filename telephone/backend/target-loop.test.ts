@@ -9,7 +9,7 @@ it.each([
   ['[::1]:4000', 'ws://app.localhost:4000'],
   ['http://192.0.2.7:80', 'http://192.0.2.7'],
   ['h2://Proxy.example.com.', 'https://proxy.example.com/_plugboard/tunnel'],
-])('refuses the target %s of the Plugboard %s', (target, plugboard) => {
+])('rejects the target %s of the Plugboard %s', (target, plugboard) => {
   const problem = targetLoopProblem(parseTarget(target), ['https://other.example.com', plugboard])
   expect(problem).toMatch(
     /^\S+ is the Plugboard https?:\/\/\S+ itself, .*; name the address of your web server$/,

@@ -4,7 +4,7 @@
 import type { HttpTarget } from '@vera-stack/shared/net/backend-target.ts'
 import { displayUrl, isLoopback, tunnelUrl } from '../tunnel/plugboard-url.ts'
 
-/** Returns what is wrong with the target and what to do; undefined when it is another server. */
+/** Returns the problem of the target and the remedy; undefined when the target is another server. */
 export function targetLoopProblem(
   target: HttpTarget | ((request: Request) => unknown),
   plugboards: readonly string[],

@@ -37,7 +37,7 @@ function add(queue: WaitQueue<Request>, ...clients: string[]): Request[] {
 }
 
 describe('turns', () => {
-  it('are those of the clients, and of one client in the order of its requests', () => {
+  it('alternate between clients, and follow the order of requests of one client', () => {
     const queue = queueOf()
     const [a1, a2, a3, b1, c1, b2] = add(queue, 'a', 'a', 'a', 'b', 'c', 'b')
     const order = Array.from({ length: 6 }, () => queue.next())
@@ -45,7 +45,7 @@ describe('turns', () => {
     expect([queue.next(), queue.size]).toEqual([undefined, 0])
   })
 
-  it('pass over a client that may take nothing, until it may', () => {
+  it('skip a client that holds its share, until it has room', () => {
     const queue = queueOf()
     const [a1, a2, b1] = add(queue, 'a', 'a', 'b')
     full.add('a')
@@ -54,7 +54,7 @@ describe('turns', () => {
     expect([queue.hasTurn, queue.next(), queue.next()]).toEqual([true, a1, a2])
   })
 
-  it('are not those of requests that were taken back', () => {
+  it('skip requests that were removed', () => {
     const queue = queueOf()
     const [a1, b1] = add(queue, 'a', 'b')
     expect([queue.remove(a1 as Request), queue.remove(a1 as Request)]).toEqual([true, false])
@@ -71,7 +71,7 @@ describe('places', () => {
     expect([b1?.refused, b2?.refused]).toEqual([undefined, 'overloaded'])
   })
 
-  it('have no share where the client is not known', () => {
+  it('have no share for unknown clients', () => {
     const queue = queueOf({ maxWaiting: 4 })
     expect(add(queue, '', '', '', '').map(({ refused }) => refused)).toEqual(Array(4).fill(undefined))
   })
@@ -93,7 +93,7 @@ describe('a wait', () => {
     expect(clock.pendingTimers).toBe(0)
   })
 
-  it('begins anew when it is renewed, and keeps its turn', () => {
+  it('starts again when it is renewed, and keeps its place', () => {
     const queue = queueOf({ maxWaitMs: 1000 })
     const [a1, a2] = add(queue, 'a', 'a')
     clock.advance(900)

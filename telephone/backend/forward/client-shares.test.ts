@@ -1,5 +1,5 @@
-// No client holds more than its share of the connections of a backend, and a slow upload holds none while they are
-// scarce: requests through a tunnel, to backends of both versions of HTTP.
+// Tests that a client holds at most its share of the connections of a backend, and that a slow upload holds no connection while few
+// are free. The requests go through a tunnel to backends of both versions of HTTP.
 
 import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
@@ -38,7 +38,7 @@ function upload(client: string, text: string, more: Partial<Opening> = {}): Call
   return text === '' ? caller : caller.send(text)
 }
 
-/** The tunnel has delivered everything that was sent before. */
+/** Resolves when the tunnel has delivered all bytes that were sent before. */
 async function delivered(): Promise<void> {
   const echo = new Caller(tunnel.plugboard, { kind: 'echo' }, false)
   echo.send('x')
@@ -71,14 +71,14 @@ describe('connections of HTTP/1.1', () => {
     return head
   }
 
-  it('are held by one client up to its share; its next request waits, those of others do not', async () => {
+  it('are used by one client up to its share; its next request waits, and requests of others do not', async () => {
     const slow = [get('a'), get('a'), get('a')]
     const waiting = get('a', '/waiting')
     await Promise.all([0, 1, 2].map(async number => (await backend.connection(number)).request()))
     const other = get('b', '/other')
     expect(await respond(3)).toContain('GET /other ')
     await other.until(({ ended }) => ended)
-    // The connection of the other is idle now, and still not for the client that has its share.
+    // The connection of the other client is idle now. The client that holds its share still cannot use it.
     await delivered()
     expect([waiting.over, backend.connections.length]).toEqual([false, 4])
     slow[0]?.stream.reset('cancelled')
@@ -86,7 +86,7 @@ describe('connections of HTTP/1.1', () => {
     await waiting.until(({ ended }) => ended)
   })
 
-  it('that a client waits for in vain give a reason of their own, as a full queue does', async () => {
+  it('have a separate reason for a wait without success, as for a full queue', async () => {
     for (let number = 0; number < 3; number += 1) get('a')
     const waiting = [get('a'), get('a'), get('a')]
     const tooMany = get('a')
@@ -115,7 +115,7 @@ describe('connections of HTTP/1.1', () => {
     ['the end of the connection', false, ({ socket }) => void socket.destroy()],
     ['a last response', false, connection => connection.say(LAST)],
     ['nonsense of the backend', false, connection => connection.say('nonsense\r\n\r\n')],
-  ])('are given back when a request ends by %s', async (_, reused, end) => {
+  ])('are released when a request ends by %s', async (_, reused, end) => {
     const callers = [get('a'), get('a'), get('a')]
     for (const [number, caller] of callers.entries()) {
       const connection = await backend.connection(number)
@@ -129,7 +129,7 @@ describe('connections of HTTP/1.1', () => {
     await Promise.all(next.map(caller => caller.until(({ ended }) => ended)))
   })
 
-  it('are not counted for a WebSocket, which never comes back', async () => {
+  it('do not count a WebSocket, whose connection never returns to the pool', async () => {
     const fields = ['Host', 'a.test', 'Connection', 'Upgrade', 'Upgrade', 'websocket']
     for (let number = 0; number < 6; number += 1) {
       const socket = new Caller(tunnel.plugboard, { client: 'a', kind: 'upgrade', fields }, false)
@@ -140,7 +140,7 @@ describe('connections of HTTP/1.1', () => {
     }
   })
 
-  it('that are upgraded have a share of their own, where they have a limit', async () => {
+  it('that are upgraded have a separate share if they have a limit', async () => {
     await tunnel.close()
     forwarder.close()
     await start(`127.0.0.1:${backend.port}`, { maxConnections: 4, maxDetached: 4 })
@@ -169,14 +169,14 @@ describe('connections of HTTP/1.1', () => {
   })
 
   describe('and slow uploads', () => {
-    it('are taken while fewer than half are in use', async () => {
+    it('get a connection while fewer than half are in use', async () => {
       upload('a', 'x')
       expect(await (await backend.connection(0)).request()).toContain('POST / ')
       upload('b', 'x')
       expect(await (await backend.connection(1)).request()).toContain('POST / ')
     })
 
-    it('are taken once 64 KiB have come, or all of a shorter body', async () => {
+    it('get a connection after 64 KiB, or after all of a shorter body', async () => {
       get('x')
       get('y')
       const long = upload('a', 'x'.repeat(65_535), { target: '/long' })
@@ -192,14 +192,14 @@ describe('connections of HTTP/1.1', () => {
       const fourth = await backend.connection(3)
       expect(await fourth.request()).toContain('POST /short ')
       await fourth.until(({ received }) => received === 'xy')
-      // Both go on as if they had never waited, with credit for all that they send.
+      // Both continue as if they had not waited, with credit for all bytes that they send.
       long.send('x'.repeat(100_000 - 65_536)).stream.end()
       await third.until(({ received }) => received.length === 100_000)
       for (const connection of [third, fourth]) connection.say(OK)
       await Promise.all([long, short].map(caller => caller.until(({ ended }) => ended)))
     })
 
-    it('are taken, whatever has come, once fewer than half are in use', async () => {
+    it('get a connection with any part of the body as soon as fewer than half are in use', async () => {
       const [first] = [get('x'), get('y')]
       const slow = upload('a', 'x', { target: '/slow' })
       await Promise.all([0, 1].map(async number => (await backend.connection(number)).request()))
@@ -211,7 +211,7 @@ describe('connections of HTTP/1.1', () => {
       slow.stream.reset('cancelled')
     })
 
-    it('are no uploads when the body came with its head, or when there is none', async () => {
+    it('are requests with a body that did not arrive with the head', async () => {
       get('x')
       get('y')
       const fields = ['Host', 'a.test', 'Content-Length', '5']
@@ -221,7 +221,7 @@ describe('connections of HTTP/1.1', () => {
       await backend.connection(3)
     })
 
-    it('hold no connection however many there are, and wait for as long as something comes', async () => {
+    it('hold no connection in any number, and wait as long as bytes arrive', async () => {
       get('x')
       get('y')
       const slow = Array.from({ length: 20 }, () => upload('a', 'x'))
@@ -241,7 +241,7 @@ describe('connections of HTTP/1.1', () => {
       await Promise.all(slow.map(caller => caller.until(({ over }) => over)))
     })
 
-    it('that are given up while they wait leave nothing behind', async () => {
+    it('that are cancelled while they wait leave no state', async () => {
       get('x')
       get('y')
       const slow = upload('a', 'x')
@@ -280,7 +280,7 @@ describe('streams of HTTP/2', () => {
     })
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
     await start(`h2c://127.0.0.1:${port()}`, { maxConnections: 1, maxWaiting: 4, maxWaitMs: 6000 })
-    // The first one finds out how many streams the backend takes.
+    // The first request learns the stream limit of the backend.
     const first = get('')
     await until(() => streams.length === 1)
     streams.pop()?.respond({ ':status': 204 }, { endStream: true })
@@ -292,7 +292,7 @@ describe('streams of HTTP/2', () => {
     await new Promise(resolve => server.close(resolve))
   })
 
-  it('are held by one client up to its share; its next request waits, those of others do not', async () => {
+  it('are used by one client up to its share; its next request waits, and requests of others do not', async () => {
     const slow = [get('a'), get('a'), get('a')]
     const waiting = get('a')
     await until(() => streams.length === 3)
@@ -308,7 +308,7 @@ describe('streams of HTTP/2', () => {
     await waiting.until(({ ended }) => ended)
   })
 
-  it('that a client waits for in vain give a reason of their own', async () => {
+  it('have a separate reason for a wait without success', async () => {
     for (let number = 0; number < 3; number += 1) get('a')
     const waiting = get('a')
     await until(() => streams.length === 3)
@@ -317,7 +317,7 @@ describe('streams of HTTP/2', () => {
     expect(waiting.error?.reason).toBe('client_share')
   })
 
-  it('are taken by an upload at once, since many calls of gRPC send little and wait', async () => {
+  it('are used by an upload at once, because many gRPC calls send little and wait', async () => {
     for (const client of ['x', 'y', 'z']) get(client)
     upload('a', 'x')
     await until(() => streams.length === 4)

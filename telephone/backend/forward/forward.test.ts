@@ -1,4 +1,4 @@
-// The public form of a finished exchange: nothing in it may be secret.
+// Tests the public form of a finished exchange. It must not contain secrets.
 
 import { expect, it } from 'vitest'
 import { exchangeSummary } from './forward.ts'

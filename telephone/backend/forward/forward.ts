@@ -1,5 +1,5 @@
-// The Telephone's side of every stream that a Plugboard opens: finds the service, passes the stream to its backend, and
-// refuses a stream of an unknown service. Independent of tunnels, tokens and HTTP.
+// Handles every stream that a Plugboard opens: finds the service, passes the stream to its backend, and refuses a stream of an
+// unknown service. This file does not depend on tunnels, tokens or HTTP.
 
 import { equalsIgnoringCase } from '@vera-stack/shared/http/headers.ts'
 import { EchoStream } from '@vera-stack/shared/protocol/streams/echo-stream.ts'

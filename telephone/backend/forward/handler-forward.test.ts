@@ -43,7 +43,7 @@ describe('a fetch handler', () => {
     })
   })
 
-  it('answers with its fields, several Set-Cookie apart', async () => {
+  it('responds with its fields, and with several Set-Cookie fields', async () => {
     await serve(() => {
       const headers = new Headers({ 'X-A': 'b' })
       headers.append('Set-Cookie', 'a=1')
@@ -56,13 +56,13 @@ describe('a fetch handler', () => {
     ])
   })
 
-  it('sends no body to HEAD', async () => {
+  it('sends no body in a response to HEAD', async () => {
     await serve(() => new Response('twelve bytes', { headers: { 'Content-Length': '12' } }))
     const caller = await new Caller(tunnel.plugboard, { method: 'HEAD' }).until(c => c.ended)
     expect(caller).toMatchObject({ status: 200, body: '' })
   })
 
-  it('streams both ways at once, and stops when nobody reads', async () => {
+  it('streams in both directions at once, and stops when the client does not read', async () => {
     let pulled = 0
     await serve(
       request =>
@@ -99,7 +99,7 @@ describe('a fetch handler', () => {
     expect(caller.bytes).toBe(total)
   })
 
-  it('sends 100 when it begins to read the body, for clients that wait', async () => {
+  it('sends 100 to waiting clients when it begins to read the body', async () => {
     await serve(async request => new Response(await request.text()))
     const fields = ['Host', 'h', 'Expect', '100-continue', 'Content-Length', '2']
     const caller = new Caller(tunnel.plugboard, { method: 'PUT', fields }, false)
@@ -110,7 +110,7 @@ describe('a fetch handler', () => {
     expect(caller.body).toBe('ok')
   })
 
-  it('is told by the signal, and by its streams, when the client goes away', async () => {
+  it('gets an aborted signal and stream errors when the client disconnects', async () => {
     const aborted = Promise.withResolvers<unknown>()
     const cancelled = Promise.withResolvers<void>()
     const bodyFailed = Promise.withResolvers<unknown>()
@@ -132,7 +132,7 @@ describe('a fetch handler', () => {
     expect(await bodyFailed.promise).toBeInstanceOf(Error)
   })
 
-  it('that throws, or gives no Response, is a 500', async () => {
+  it('that throws or returns no Response causes a 500', async () => {
     for (const handler of [
       () => {
         throw new Error('boom')
@@ -174,7 +174,7 @@ describe('a fetch handler', () => {
     expect(errors).toHaveLength(1)
   })
 
-  it('takes no upgrades and no requests that fetch cannot express', async () => {
+  it('rejects upgrades and requests that fetch cannot express', async () => {
     await serve(() => new Response('never'))
     const upgrade = await new Caller(tunnel.plugboard, { kind: 'upgrade' }).until(c => c.ended)
     const trace = await new Caller(tunnel.plugboard, { method: 'TRACE' }).until(c => c.ended)

@@ -1,4 +1,4 @@
-// What a slow backend, or a slow client, makes a Telephone hold: it counts, and stays within the budget.
+// Tests that the bytes which a slow backend or a slow client makes a Telephone hold are counted and stay within the budget.
 
 import { createServer } from 'node:http'
 import {
@@ -55,7 +55,7 @@ async function telephone(target: string, budgetBytes: number) {
   return { tunnel, held, overruns }
 }
 
-/** Uploads as fast as there is room, for as long as the stream is open. */
+/** Uploads as fast as possible while the stream is open. */
 function upload(caller: Caller): void {
   const more = () => {
     while (caller.stream.open && caller.stream.write(Buffer.alloc(65_536)));
@@ -92,7 +92,7 @@ it('uploads that the backend does not read stay within the budget; other request
   for (const { stream } of callers) stream.reset('cancelled')
 })
 
-it('what an HTTP/2 backend sends before a slow client reads counts, and is given up above the budget', async () => {
+it('counts bytes of an HTTP/2 backend for a slow client, and drops them above the budget', async () => {
   const sessions = new Set<ServerHttp2Session>()
   const server = createHttp2Server()
   server.on('session', session => sessions.add(session))

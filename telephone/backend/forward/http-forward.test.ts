@@ -39,7 +39,7 @@ afterEach(async () => {
 })
 
 describe('requests', () => {
-  it('arrive with fields, body and trailers as sent; the answer comes back the same way', async () => {
+  it('arrive unchanged with fields, body and trailers, and so do the responses', async () => {
     const caller = new Caller(
       tunnel.plugboard,
       {
@@ -71,7 +71,7 @@ describe('requests', () => {
     expect(finished).toMatchObject([{ status: 200, code: undefined }])
   })
 
-  it('without a body stay without one, with a length keep it, also a late one', async () => {
+  it('keep their framing: no body stays no body, and a length stays, also for a late body', async () => {
     const get = new Caller(tunnel.plugboard, {})
     const first = await backend.connection()
     expect(await first.request()).toBe('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n')
@@ -90,7 +90,7 @@ describe('requests', () => {
     await put.until(c => c.ended)
   })
 
-  it('carry the Host that the service asks for', async () => {
+  it('have the Host that the service requires', async () => {
     await tunnel.close()
     forwarder.close()
     for (const [hostHeader, expected] of [
@@ -109,7 +109,7 @@ describe('requests', () => {
     }
   })
 
-  it('that cannot be written without meaning two things are refused', async () => {
+  it('that two recipients could read differently are refused', async () => {
     const caller = new Caller(tunnel.plugboard, { fields: ['Content-Length', '1', 'Content-Length', '2'] })
     await caller.until(c => c.over)
     expect(caller.error).toMatchObject({ reason: 'request_unsendable', delivered: 'no' })
@@ -132,7 +132,7 @@ describe('failures', () => {
     expect(finished.map(exchange => exchange.code)).toEqual(['backend_closed', 'backend_closed'])
   })
 
-  it('of a loose backend pass when the service is lenient; else the reset names the rule', async () => {
+  it('of an inexact backend are accepted with lenient parsing; otherwise the reset names the rule', async () => {
     const loose = 'HTTP/1.1 200 OK\nX-A : 1\nContent-Length: 2\n\nok'
     const strict = new Caller(tunnel.plugboard, {})
     const first = await backend.connection()
@@ -158,7 +158,7 @@ describe('failures', () => {
     ])
   })
 
-  it('R3: an answer before the end of the upload is whole, and the rest of the upload is dropped', async () => {
+  it('R3: a response before the end of the upload is complete, and the rest of the upload is dropped', async () => {
     const caller = new Caller(
       tunnel.plugboard,
       { method: 'POST', fields: ['Content-Length', '9000000'] },
@@ -169,7 +169,7 @@ describe('failures', () => {
     connection.say('HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno')
     await caller.until(c => c.ended)
     expect(caller).toMatchObject({ status: 413, body: 'no' })
-    // More than a window: without credit for what is dropped this would wait for ever.
+    // This is more than a window, so the test would wait without end if dropped bytes returned no credit.
     for (let sent = 0; sent < 9_000_000; sent += 60_000) {
       caller.send('x'.repeat(60_000))
       await caller.until(c => c.writable)
@@ -178,7 +178,7 @@ describe('failures', () => {
     await connection.until(c => c.ended || c.closed)
   })
 
-  it('R8: an answer that is not HTTP', async () => {
+  it('R8: a response that breaks HTTP is a protocol error of the backend', async () => {
     const caller = new Caller(tunnel.plugboard, {})
     const connection = await backend.connection()
     await connection.request()
@@ -187,7 +187,7 @@ describe('failures', () => {
     expect(caller.error?.reason).toBe('backend_protocol_error')
   })
 
-  it('R11: a caller that goes away takes the backend connection with it', async () => {
+  it('R11: the backend connection closes when the caller disconnects', async () => {
     const caller = new Caller(tunnel.plugboard, {})
     const connection = await backend.connection()
     await connection.request()
@@ -198,7 +198,7 @@ describe('failures', () => {
     expect(finished).toMatchObject([{ status: 200, code: 'cancelled' }])
   })
 
-  it('a lost tunnel takes every backend connection with it', async () => {
+  it('every backend connection closes when the tunnel is lost', async () => {
     const callers = [new Caller(tunnel.plugboard, {}), new Caller(tunnel.plugboard, {})]
     const connections = [await backend.connection(0), await backend.connection(1)]
     for (const connection of connections) await connection.request()
@@ -207,7 +207,7 @@ describe('failures', () => {
     for (const caller of callers) await caller.until(c => c.over)
   })
 
-  it('says when there is no connection to be had', async () => {
+  it('have a reason for a wait without a connection', async () => {
     await tunnel.close()
     forwarder.close()
     await start({ maxConnections: 1, maxWaiting: 0 })
@@ -220,7 +220,7 @@ describe('failures', () => {
     first.stream.reset('cancelled')
   })
 
-  it('says when nobody listens, nobody serves, or nobody knows the kind', async () => {
+  it('have a reason for a refused connection, an unknown service and an unknown kind', async () => {
     const unknown = new Caller(tunnel.plugboard, { service: 'other' })
     const registry = new Caller(tunnel.plugboard, { kind: 'registry' })
     await backend.close()
@@ -237,7 +237,7 @@ describe('failures', () => {
 describe('upgrades', () => {
   const fields = ['Host', 'h', 'Connection', 'Upgrade', 'Upgrade', 'websocket']
 
-  it('U1, U3, U4: nothing passes before the 101, then raw bytes both ways with half-close', async () => {
+  it('U1, U3, U4: forward no bytes before the 101, then raw bytes in both directions with half-close', async () => {
     const caller = new Caller(tunnel.plugboard, { kind: 'upgrade', fields }, false)
     caller.send('early')
     const connection = await backend.connection()
@@ -260,7 +260,7 @@ describe('upgrades', () => {
     expect(finished).toMatchObject([{ status: 101, code: undefined }])
   })
 
-  it('U2: declined, it is a plain answer', async () => {
+  it('U2: that are declined have an ordinary response', async () => {
     const caller = new Caller(tunnel.plugboard, { kind: 'upgrade', fields }, false)
     const connection = await backend.connection()
     await connection.request()
@@ -270,7 +270,7 @@ describe('upgrades', () => {
     caller.stream.end()
   })
 
-  it('cut off by the caller, the backend sees a reset and not an end', async () => {
+  it('that the caller cuts off reset the connection to the backend', async () => {
     const caller = new Caller(tunnel.plugboard, { kind: 'upgrade', fields }, false)
     const connection = await backend.connection()
     await connection.request()
@@ -283,7 +283,7 @@ describe('upgrades', () => {
 })
 
 describe('large bodies', () => {
-  it('arrive byte for byte with a reader that stalls, in both directions at once', async () => {
+  it('arrive unchanged at a reader that stalls, in both directions at once', async () => {
     const total = 24 * 1024 * 1024
     const server = createServer((request, response) => {
       response.writeHead(200, { 'content-length': total })
@@ -303,7 +303,7 @@ describe('large bodies', () => {
   })
 })
 
-it('an echo gives back what it gets, without a backend', async () => {
+it('an echo stream returns its bytes without a backend', async () => {
   const caller = new Caller(
     tunnel.plugboard,
     { kind: 'echo', service: '', method: '', target: '', fields: [] },
@@ -314,7 +314,7 @@ it('an echo gives back what it gets, without a backend', async () => {
   expect(caller).toMatchObject({ status: 200, body: 'ping' })
 })
 
-it('the tunnel has copied a chunk when write says true: connections read into one buffer', async () => {
+it('the tunnel has copied a chunk when write returns true, because connections read into one buffer', async () => {
   const chunk = Buffer.from('original')
   const sentAtOnce = await tunnelPair(memoryTransportPair(), stream => {
     stream.respond({ status: 200, statusText: '', fields: [] })

@@ -18,7 +18,7 @@ import { HttpBackend, type HttpBackendOptions } from './http-backend.ts'
 
 useLeakCheck()
 
-/** What the backend was sent, and its stream to answer on. */
+/** The request at the backend, and its stream for the response. */
 interface Arrived {
   readonly stream: ServerHttp2Stream
   readonly headers: IncomingHttpHeaders
@@ -124,7 +124,7 @@ afterEach(async () => {
 })
 
 describe('requests', () => {
-  it('arrive with fields, body and trailers; the answer comes back the same way', async () => {
+  it('arrive unchanged with fields, body and trailers, and so do the responses', async () => {
     const caller = new Caller(
       tunnel.plugboard,
       { method: 'PATCH', target: '/a?b', fields: ['Host', 'h', 'X-A', 'caf\xe9', 'TE', 'trailers'] },
@@ -176,7 +176,7 @@ describe('requests', () => {
     expect(sessions).toHaveLength(1)
   })
 
-  it('whose body came with the head end with its last byte, not with a frame more', async () => {
+  it('whose body arrived with the head end with the last byte, without a further frame', async () => {
     const caller = new Caller(tunnel.plugboard, { method: 'POST', fields: ['Content-Length', '4'] }, false)
     caller.send('ab').send('cd').stream.end()
     const { stream } = await request()
@@ -203,14 +203,14 @@ describe('requests', () => {
   it.each([
     ['backend', () => `127.0.0.1:${(server.address() as AddressInfo).port}`],
     ['app.internal', () => 'app.internal'],
-  ])('carry the Host that the service asks for: %s', async (hostHeader, expected) => {
+  ])('have the Host that the service requires: %s', async (hostHeader, expected) => {
     await restart({ hostHeader })
     const caller = new Caller(tunnel.plugboard, {})
     expect((await request()).headers[':authority']).toBe(expected())
     caller.stream.reset('cancelled')
   })
 
-  it('that authenticate their connection have it for themselves', async () => {
+  it('that authenticate their connection do not share it', async () => {
     const shared = new Caller(tunnel.plugboard, {})
     const first = await request()
     const fields = ['Host', 'a.test', 'Authorization', 'Negotiate YII']
@@ -234,7 +234,7 @@ describe('requests', () => {
     expect(used[0]?.destroyed).toBe(false)
   })
 
-  it('that authenticate their connection and get none are refused', async () => {
+  it('that authenticate their connection are refused without a free connection', async () => {
     await restart({ maxConnections: 1 })
     const fields = ['Host', 'a.test', 'Authorization', 'NTLM TlRM']
     const given = new Caller(tunnel.plugboard, { fields })
@@ -244,7 +244,7 @@ describe('requests', () => {
     given.stream.reset('cancelled')
   })
 
-  it('that cannot be sent without meaning two things are refused', async () => {
+  it('that two recipients could read differently are refused', async () => {
     const caller = new Caller(tunnel.plugboard, { fields: ['Content-Length', '1', 'Content-Length', '2'] })
     await caller.until(c => c.over)
     expect(caller.error).toMatchObject({ reason: 'request_unsendable', delivered: 'no' })
@@ -273,8 +273,8 @@ describe('requests', () => {
   })
 })
 
-describe('answers', () => {
-  it('R6: to HEAD, and 204, 205, 304, have no body', async () => {
+describe('responses', () => {
+  it('R6: to HEAD, and with 204, 205 or 304, have no body', async () => {
     for (const [method, status] of [
       ['HEAD', 200],
       ['GET', 204],
@@ -293,7 +293,7 @@ describe('answers', () => {
     expect(sessions).toHaveLength(1)
   })
 
-  it('R3: before the end of the upload are whole; the rest of it is dropped and the stream reset without blame', async () => {
+  it('R3: before the end of the upload are complete; the rest is dropped, and the stream is reset with NO_ERROR', async () => {
     const caller = new Caller(
       tunnel.plugboard,
       { method: 'POST', fields: ['Content-Length', '9000000'] },
@@ -304,7 +304,7 @@ describe('answers', () => {
     stream.end('no')
     await caller.until(c => c.ended)
     expect(caller).toMatchObject({ status: 413, body: 'no' })
-    // More than a window: without credit for what is dropped this would wait for ever.
+    // This is more than a window, so the test would wait without end if dropped bytes returned no credit.
     for (let sent = 0; sent < 9_000_000; sent += 60_000) {
       caller.send('x'.repeat(60_000))
       await caller.until(c => c.writable)
@@ -315,7 +315,7 @@ describe('answers', () => {
     expect(finished).toMatchObject([{ status: 413, code: undefined }])
   })
 
-  it('R9: each chunk leaves at once', async () => {
+  it('R9: each chunk is sent at once', async () => {
     const caller = new Caller(tunnel.plugboard, {})
     const { stream } = await request()
     stream.respond({ ':status': 200, 'content-type': 'text/event-stream' })
@@ -329,7 +329,7 @@ describe('answers', () => {
 })
 
 describe('cancellation', () => {
-  it('R11: a caller that goes away resets its stream, and no other', async () => {
+  it('R11: a caller that disconnects resets only its own stream', async () => {
     const leaving = new Caller(tunnel.plugboard, { method: 'POST' }, false)
     const left = await request(0)
     const staying = new Caller(tunnel.plugboard, {})
@@ -348,11 +348,11 @@ describe('cancellation', () => {
     expect(finished).toMatchObject([{ status: 200, code: 'cancelled' }, { code: undefined }])
   })
 
-  it('of a caller whose upload waits for a slow backend is not held up by it', async () => {
+  it('of an upload that waits for a slow backend takes effect at once', async () => {
     const caller = new Caller(tunnel.plugboard, { method: 'POST' }, false)
     const { stream } = await request()
     stream.pause()
-    // More than the backend's window: the rest waits on this side.
+    // This is more than the window of the backend, so the rest waits on this side.
     caller.send('x'.repeat(200_000))
     caller.stream.reset('cancelled')
     await until(() => arrived[0]!.closed)
@@ -385,7 +385,7 @@ describe('upgrades', () => {
     'chat',
   ]
 
-  it('U1, U3, U4: a WebSocket is an extended CONNECT; nothing passes before it is accepted, then bytes both ways', async () => {
+  it('U1, U3, U4: a WebSocket is an extended CONNECT, with bytes in both directions only after it is accepted', async () => {
     const caller = new Caller(tunnel.plugboard, { kind: 'upgrade', fields }, false)
     caller.send('early')
     const { stream, headers } = await request()
@@ -422,7 +422,7 @@ describe('upgrades', () => {
     expect(finished).toMatchObject([{ status: 101, code: undefined }])
   })
 
-  it("U4: the client's half may end with its head", async () => {
+  it('U4: the half of the client may end with its head', async () => {
     const caller = new Caller(tunnel.plugboard, { kind: 'upgrade', fields })
     const { stream } = await request()
     expect(stream.endAfterHeaders).toBe(false)
@@ -446,7 +446,7 @@ describe('upgrades', () => {
     await until(() => arrived[0]!.closed)
   })
 
-  it('U2: declined, it is a plain answer', async () => {
+  it('U2: that are declined have an ordinary response', async () => {
     const caller = new Caller(tunnel.plugboard, { kind: 'upgrade', fields }, false)
     caller.send('dropped')
     const { stream } = await request()
@@ -459,7 +459,7 @@ describe('upgrades', () => {
     expect(arrived[0]?.body).toBe('')
   })
 
-  it('cut off by the caller, the backend sees a reset and not an end', async () => {
+  it('that the caller cuts off reset the stream of the backend', async () => {
     const caller = new Caller(tunnel.plugboard, { kind: 'upgrade', fields }, false)
     const { stream } = await request()
     stream.respond({ ':status': 200 })
@@ -470,7 +470,7 @@ describe('upgrades', () => {
     expect(stream.rstCode).toBe(constants.NGHTTP2_CANCEL)
   })
 
-  it('to anything else are answered politely', async () => {
+  it('to another protocol have a response with the reason', async () => {
     const other = fields.map(text => (text === 'WebSocket' ? 'foo' : text))
     const caller = new Caller(tunnel.plugboard, { kind: 'upgrade', fields: other }, false)
     await caller.until(c => c.ended)
@@ -480,7 +480,7 @@ describe('upgrades', () => {
 })
 
 describe('large bodies', () => {
-  it('arrive byte for byte with a reader that stalls, in both directions at once', async () => {
+  it('arrive unchanged at a reader that stalls, in both directions at once', async () => {
     const total = 24 * 1024 * 1024
     server.removeAllListeners('stream')
     server.on('stream', (stream: ServerHttp2Stream) => {
@@ -493,7 +493,7 @@ describe('large bodies', () => {
     expect(received).toBe(sent)
   })
 
-  it('S4, R12: a stalled reader holds a bounded part of a body, and its neighbours keep their speed', async () => {
+  it('S4, R12: a stalled reader holds a bounded part of a body, and other streams keep their speed', async () => {
     const stalled = new Caller(tunnel.plugboard, {})
     stalled.reading = false
     const { stream } = await request(0)
@@ -512,7 +512,7 @@ describe('large bodies', () => {
     await neighbour.until(c => c.over)
     expect(neighbour.error).toBeUndefined()
     expect(neighbour.bytes).toBe(8_000_000)
-    // A window of the tunnel, one of HTTP/2, and what streams hold on the way.
+    // The bound is a window of the tunnel, a window of HTTP/2, and the buffers of the streams between them.
     expect(written).toBeLessThan(2_000_000)
     stalled.stream.reset('cancelled')
     await until(() => arrived[0]!.closed)

@@ -1,4 +1,4 @@
-// A backend that breaks HTTP/2, through the tunnel: it costs itself only, and nothing of it looks complete.
+// Tests a backend that breaks HTTP/2, through the tunnel: other requests are not affected, and no broken response looks complete.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { systemClock } from '@vera-stack/shared/clock.ts'
@@ -39,7 +39,7 @@ async function restart(greeting: () => Buffer, options?: HttpBackendOptions, clo
   await start(options, clock)
 }
 
-/** A GET, with what the backend has of it. The first stream of a connection is 1. */
+/** Sends a GET, and resolves with its state at the backend. The first stream of a connection is 1. */
 async function get(connectionNumber = 0, id = 1): Promise<[Caller, FrameConnection]> {
   const caller = new Caller(tunnel.plugboard, {})
   const connection = await backend.connection(connectionNumber)
@@ -75,7 +75,7 @@ describe('R2: a body cut short is never complete', () => {
     expect(caller).toMatchObject({ ended: false, error: { reason, remote: true } })
   })
 
-  it('nor one that is cut in the very message that brings it', async () => {
+  it('also when one message contains the body and its reset', async () => {
     const [caller, connection] = await get()
     const head = frame(FRAME.headers, FLAG.endHeaders, 1, fieldBlock([':status', '200']))
     connection.say(head, frame(FRAME.data, 0, 1, 'half'), frame(FRAME.resetStream, 0, 1, u32(0)))
@@ -83,14 +83,14 @@ describe('R2: a body cut short is never complete', () => {
     expect(caller).toMatchObject({ ended: false, error: { reason: 'backend_closed' } })
   })
 
-  it('while the client does not read: what is complete stays so when the connection ends behind it', async () => {
+  it('but a complete body stays complete when the connection ends before the client reads', async () => {
     const [caller, connection] = await get()
     caller.reading = false
     connection.respond(1)
     await caller.until(c => c.heads.length === 1)
     const window = connection.frames.find(one => one.type === FRAME.settings)
     expect(window).toBeDefined()
-    // More than the tunnel takes, less than HTTP/2's window.
+    // This is more than the tunnel accepts, and less than the window of HTTP/2.
     for (let sent = 0; sent < 448; sent += 16) connection.body(1, 'x'.repeat(16_384))
     connection.body(1, 'end', true)
     connection.socket.end()
@@ -138,7 +138,7 @@ describe('frames that break the protocol', () => {
     ['a name in upper case', c => c.respond(1, [':status', '200', 'X-A', 'y'], true)],
     ['a field of the connection', c => c.respond(1, [':status', '200', 'connection', 'close'], true)],
     ['two lengths', c => c.respond(1, [':status', '200', 'content-length', '1', 'content-length', '1'])],
-  ])('%s: 502', async (_name, say) => {
+  ])('%s before the head cause a 502', async (_name, say) => {
     const [caller, connection] = await get()
     say(connection)
     await caller.until(c => c.over)
@@ -150,7 +150,7 @@ describe('frames that break the protocol', () => {
     ['trailers that do not end the stream', c => c.respond(1, ['x', 'y'])],
     ['a body longer than its length', c => c.body(1, 'abcdefg')],
     ['a body shorter than its length', c => c.body(1, 'a', true)],
-  ])('%s, behind the head: cut off', async (_name, say) => {
+  ])('%s after the head cut off the response', async (_name, say) => {
     const [caller, connection] = await get()
     connection.respond(1, [':status', '200', 'content-length', '5'])
     await caller.until(c => c.heads.length === 1)
@@ -159,7 +159,7 @@ describe('frames that break the protocol', () => {
     expect(caller).toMatchObject({ ended: false, error: { reason: 'backend_protocol_error' } })
   })
 
-  it('endless interim answers are not waited for', async () => {
+  it('endless interim responses end the stream', async () => {
     const [caller, connection] = await get()
     for (let count = 0; count < 70; count += 1) connection.respond(1, [':status', '103'])
     await caller.until(c => c.over)
@@ -168,7 +168,7 @@ describe('frames that break the protocol', () => {
     await connection.frame(FRAME.resetStream, 1)
   })
 
-  it('a value that would add a line is left out by nghttp2, the rest goes on', async () => {
+  it('nghttp2 removes a value that would add a line, and the response continues', async () => {
     const [caller, connection] = await get()
     connection.respond(1, [':status', '200', 'x-a', 'b\r\nx-c: d', 'x-e', 'f'], true)
     await caller.until(c => c.over)
@@ -206,7 +206,7 @@ describe('GOAWAY and REFUSED_STREAM', () => {
     ['a GOAWAY before it', c => c.goaway(0, 0)],
     ['a GOAWAY with an error before it', c => c.goaway(0, 11)],
     ['REFUSED_STREAM', c => c.reset(1, 7)],
-  ])('a request that was not looked at is repeated, whatever its method: %s', async (name, refuse) => {
+  ])('a request that the backend has not processed is repeated with any method: %s', async (name, refuse) => {
     const caller = new Caller(tunnel.plugboard, { method: 'POST' })
     const first = await backend.connection(0)
     await first.frame(FRAME.headers, 1)
@@ -219,7 +219,7 @@ describe('GOAWAY and REFUSED_STREAM', () => {
     expect(caller).toMatchObject({ ended: true, status: 200 })
   })
 
-  it('with a body that is gone, or refused twice, it is told as not delivered', async () => {
+  it('a request with a sent body, or refused twice, is reported as not delivered', async () => {
     const upload = new Caller(tunnel.plugboard, { method: 'POST' }, false).send('body')
     const connection = await backend.connection()
     await connection.frame(FRAME.data, 1)
@@ -247,7 +247,7 @@ describe('GOAWAY and REFUSED_STREAM', () => {
     expect(caller.error).toMatchObject({ reason: 'backend_unreachable', delivered: 'no' })
   })
 
-  it('streams before the GOAWAY go on to their end; new ones go to a new connection', async () => {
+  it('streams before the GOAWAY continue to their end; new streams use a new connection', async () => {
     const [older, connection] = await get()
     const newer = new Caller(tunnel.plugboard, {})
     await connection.frame(FRAME.headers, 3)
@@ -263,7 +263,7 @@ describe('GOAWAY and REFUSED_STREAM', () => {
     await connection.until(c => c.ended || c.closed)
   })
 
-  it('a connection that the backend had closed in the meantime costs an idempotent request nothing', async () => {
+  it('an idempotent request succeeds although the backend has closed the connection meanwhile', async () => {
     const [first, connection] = await get()
     connection.respond(1, [':status', '204'], true)
     await first.until(c => c.ended)
@@ -292,7 +292,7 @@ describe('GOAWAY and REFUSED_STREAM', () => {
 })
 
 describe('connections', () => {
-  it('a backend that speaks HTTP/1 is found out before it gets a request, and told apart', async () => {
+  it('a backend of HTTP/1 is detected before it gets a request, and has its own cause', async () => {
     await restart(() => Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'))
     const caller = new Caller(tunnel.plugboard, { method: 'POST' })
     await caller.until(c => c.over)
@@ -315,7 +315,7 @@ describe('connections', () => {
     expect(caller.error).toMatchObject({ reason: 'backend_unreachable' })
   })
 
-  it('nobody listens', async () => {
+  it('a refused connection is unreachable', async () => {
     await backend.close()
     const caller = new Caller(tunnel.plugboard, {})
     await caller.until(c => c.over)
@@ -325,7 +325,7 @@ describe('connections', () => {
     })
   })
 
-  it('a backend that takes no requests on any connection is not dialled again and again', async () => {
+  it('a backend that accepts no request on any connection is not dialled repeatedly', async () => {
     await restart(() => Buffer.concat([settings(), frame(FRAME.goaway, 0, 0, u32(0, 0))]))
     const caller = new Caller(tunnel.plugboard, {})
     await caller.until(c => c.over)
@@ -333,7 +333,7 @@ describe('connections', () => {
     expect(backend.connections.length).toBeLessThanOrEqual(2)
   })
 
-  it('heads larger than any backend wants reach it; what it says of them is its own matter', async () => {
+  it('a large head reaches the backend, which decides about it', async () => {
     const fields = ['Host', 'a.test', 'X-Large', 'y'.repeat(250_000)]
     const caller = new Caller(tunnel.plugboard, { fields })
     const connection = await backend.connection()
@@ -343,7 +343,7 @@ describe('connections', () => {
     expect(caller).toMatchObject({ status: 431, error: undefined })
   })
 
-  it("the backend's limit of streams is kept: another connection, then a queue with a bound", async () => {
+  it('requests over the stream limit of the backend use another connection, then a bounded queue', async () => {
     const greeting = () => settings(MAX_CONCURRENT_STREAMS, 2)
     await restart(greeting, { maxConnections: 2, maxWaiting: 1 })
     const callers: Caller[] = []
@@ -373,7 +373,7 @@ describe('connections', () => {
     const [second, alsoDraining] = await get(1)
     alsoDraining.goaway(1, 0)
     const third = new Caller(tunnel.plugboard, {})
-    // Its turn comes when one of the two ends.
+    // It gets a connection when one of the two ends.
     draining.respond(1, [':status', '204'], true)
     await first.until(c => c.ended)
     const connection = await backend.connection(2)
@@ -384,7 +384,7 @@ describe('connections', () => {
     expect(second.over).toBe(false)
   })
 
-  it('one who waits too long for a stream is told so', async () => {
+  it('a request that waits too long for a stream has a reason', async () => {
     const clock = new ManualClock()
     await restart(() => settings(MAX_CONCURRENT_STREAMS, 0), { maxConnections: 2 }, clock)
     const caller = new Caller(tunnel.plugboard, {})
@@ -398,7 +398,7 @@ describe('connections', () => {
     expect(backend.connections).toHaveLength(1)
   })
 
-  it('an idle one is closed after keepAlive', async () => {
+  it('an idle connection is closed after keepAlive', async () => {
     const clock = new ManualClock()
     await restart(() => settings(), { keepAliveMs: 20_000 }, clock)
     const [caller, connection] = await get()
@@ -413,7 +413,7 @@ describe('connections', () => {
     await connection.until(c => c.ended || c.closed)
   })
 
-  it('a dead one is noticed by a PING with a deadline, while an answer is awaited', async () => {
+  it('a PING with a deadline detects a dead connection while a response is awaited', async () => {
     const clock = new ManualClock()
     await restart(() => settings(), {}, clock)
     const [caller, connection] = await get()
@@ -426,7 +426,7 @@ describe('connections', () => {
     expect(caller.error?.reason).toBe('backend_timeout')
   })
 
-  it('one that breaks the protocol behind its GOAWAY is given up as well: Node hears nothing more of it', async () => {
+  it('a connection that breaks the protocol after its GOAWAY is closed, although Node reports no error', async () => {
     const clock = new ManualClock()
     await restart(() => settings(), {}, clock)
     const [caller, connection] = await get()
@@ -442,14 +442,14 @@ describe('connections', () => {
     await connection.until(c => c.closed)
   })
 
-  it('a silent one that answers its PING lives on', async () => {
+  it('a silent connection that responds to its PING stays open', async () => {
     const clock = new ManualClock()
     await restart(() => settings(), {}, clock)
     const [caller, connection] = await get()
     for (let count = 1; count < 5; count += 1) {
       clock.advance(7500)
       await connection.until(c => c.frames.filter(one => one.type === FRAME.ping).length === count)
-      // Behind the PONG in order: once it has arrived, so has that.
+      // This is sent after the PONG, so the PONG has arrived when this has arrived.
       connection.respond(1, [':status', '103'])
       await caller.until(c => c.heads.length === count)
     }
@@ -458,7 +458,7 @@ describe('connections', () => {
     expect(caller.ended).toBe(true)
   })
 
-  it('without TLS, WebSocket needs the backend to allow it', async () => {
+  it('WebSocket without TLS needs a backend that allows it', async () => {
     const fields = ['Upgrade', 'websocket', 'Connection', 'Upgrade', 'Sec-WebSocket-Key', 'k']
     const caller = new Caller(tunnel.plugboard, { kind: 'upgrade', fields }, false)
     await caller.until(c => c.ended)

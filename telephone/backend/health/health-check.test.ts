@@ -13,7 +13,7 @@ import { HealthCheck } from './health-check.ts'
 
 useLeakCheck()
 
-/** What one check finds wrong. */
+/** Resolves with the problem that one check finds. */
 function checkOnce(target: string, check: string): Promise<string | undefined> {
   return new Promise(resolve => {
     const health = new HealthCheck({
@@ -46,17 +46,17 @@ describe('an HTTP/2 backend', () => {
   afterEach(() => new Promise(resolve => server.close(resolve)))
   const target = () => `h2c://127.0.0.1:${(server.address() as AddressInfo).port}`
 
-  it('is well when it greets, or answers', async () => {
+  it('is up when it sends SETTINGS, or responds to GET', async () => {
     expect(await checkOnce(target(), 'tcp')).toBeUndefined()
     expect(await checkOnce(target(), '/ok')).toBeUndefined()
     expect(asked).toEqual([['/ok', target().slice('h2c://'.length)]])
   })
 
-  it('is not when its answer says so', async () => {
+  it('is down when its response has an error status', async () => {
     expect(await checkOnce(target(), '/bad')).toBe('/bad returned 500')
   })
 
-  it('is not when it does not run, or speaks something else', async () => {
+  it('is down when it does not run, or uses another protocol', async () => {
     const other = await new ScriptedBackend().listen()
     const port = other.port
     const problem = checkOnce(`h2c://127.0.0.1:${port}`, 'tcp')
@@ -85,11 +85,11 @@ describe('a gRPC backend', () => {
     ['grpc:shop.Stock', 'gRPC health: NOT_SERVING'],
     ['grpc:shop.Nobody', 'gRPC health: the server has no such service'],
     ['tcp', undefined],
-  ])('asked with %s', async (check, problem) => {
+  ])('has with the check %s the right result', async (check, problem) => {
     expect(await checkOnce(`h2c://127.0.0.1:${await backend.start()}`, check)).toBe(problem)
   })
 
-  it('on a unix socket', async () => {
+  it('can be checked on a unix socket', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'vera-test-'))
     const path = join(folder, 'grpc.sock')
     await backend.start(`unix:${path}`)
@@ -99,7 +99,7 @@ describe('a gRPC backend', () => {
   })
 })
 
-it('reads the responses of a loose backend as its service does', async () => {
+it('reads the responses of an inexact backend as its service does', async () => {
   const backend = await new ScriptedBackend().listen()
   for (const [index, backendParsing] of (['strict', 'lenient'] as const).entries()) {
     const result = new Promise<string | undefined>(resolve => {

@@ -95,7 +95,7 @@ afterEach(async () => {
   await backend.close()
 })
 
-/** One answered exchange; leaves its connection idle in the pool. */
+/** Completes one exchange. Its connection is idle in the pool afterwards. */
 async function warmUp(pool: Pool, response = OK): Promise<BackendConnection> {
   const client = new Client(pool)
   const connection = await backend.connection(backend.connections.length)
@@ -105,10 +105,10 @@ async function warmUp(pool: Pool, response = OK): Promise<BackendConnection> {
   return connection
 }
 
-/** A pool that refuses a second request at once while it has a connection. */
+/** Returns a pool with one connection that refuses a second request at once. */
 const poolForOne = () => poolHere({ maxConnections: 1, maxWaiting: 0 })
 
-/** Shows that the pool has room for a connection and keeps no idle one: the next request opens a connection. */
+/** Checks that the next request opens a connection, so the pool has room and no idle connection. */
 async function opensAnother(pool: Pool): Promise<void> {
   const before = new Set(backend.connections)
   const client = new Client(pool)
@@ -120,7 +120,7 @@ async function opensAnother(pool: Pool): Promise<void> {
 }
 
 describe('requests', () => {
-  it('go out as given, with the framing that fits', async () => {
+  it('are sent unchanged, with the right framing', async () => {
     const pool = poolHere()
     const plain = new Client(pool, { fields: ['HOST', 'x', 'X-A', '1', 'x-a', '2'] })
     const connection = await backend.connection()
@@ -177,7 +177,7 @@ describe('requests', () => {
     expect(connection.received).not.toContain('!')
   })
 
-  it('stop a sender that is faster than the backend, and let it go on', async () => {
+  it('pause a sender that is faster than the backend, and resume it', async () => {
     const client = new Client(poolHere(), { method: 'PUT', fields: [], ended: false })
     const connection = await backend.connection()
     await connection.request()
@@ -188,7 +188,7 @@ describe('requests', () => {
     for (; room && sent < 64 * 1024 * 1024; sent += chunk.length) {
       room = client.exchange.write(chunk)
       if (!room) {
-        // The kernel takes its share in the following turns.
+        // The kernel accepts more bytes in the following turns.
         for (let turn = 0; turn < 5 && client.drains === 0; turn += 1) await new Promise(setImmediate)
         if (client.drains > 0) {
           client.drains = 0
@@ -203,8 +203,8 @@ describe('requests', () => {
   })
 })
 
-describe('answers', () => {
-  it('are relayed with their interim heads and trailers', async () => {
+describe('responses', () => {
+  it('are forwarded with their interim heads and trailers', async () => {
     const client = new Client(poolHere())
     const connection = await backend.connection()
     await connection.request()
@@ -218,7 +218,7 @@ describe('answers', () => {
     expect(client).toMatchObject({ state: 'complete', body: 'ok', trailers: ['X', 'y'] })
   })
 
-  it('without a length end with the connection, which is closed', async () => {
+  it('without a length end with the connection, which the pool closes', async () => {
     const client = new Client(poolHere())
     const connection = await backend.connection()
     await connection.request()
@@ -235,7 +235,7 @@ describe('answers', () => {
     ['in a body of known length', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel'],
     ['in a chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel'],
     ['before the last chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n'],
-  ])('cut off %s are failures, with a FIN and with a reset', async (_name, text) => {
+  ])('that are cut off %s are failures, with a FIN and with a reset', async (_name, text) => {
     for (const how of ['end', 'resetAndDestroy'] as const) {
       const pool = poolForOne()
       const client = new Client(pool, { method: 'POST' })
@@ -258,7 +258,7 @@ describe('answers', () => {
     await connection.until(c => c.closed || c.ended)
   })
 
-  it('in HTTP/2 are told apart: the target lacks its scheme', async () => {
+  it('in HTTP/2 have an error that names the scheme for the target', async () => {
     const client = new Client(poolHere())
     const connection = await backend.connection()
     await connection.request()
@@ -268,7 +268,7 @@ describe('answers', () => {
     expect(client.error?.detail).toContain('h2c://')
   })
 
-  it('slower readers stop the backend', async () => {
+  it('pause the backend while the reader is slower', async () => {
     const client = new Client(poolHere())
     const connection = await backend.connection()
     await connection.request()
@@ -277,7 +277,7 @@ describe('answers', () => {
     client.exchange.pause()
     const total = 32 * 1024 * 1024
     connection.socket.write(Buffer.alloc(total, 'x'))
-    // Until the kernel's buffers are full and nothing moves any more.
+    // Waits until the buffers of the kernel are full and no more bytes are written.
     for (let last = -1, turns = 0; turns < 50; turns += 1) {
       await new Promise(setImmediate)
       if (connection.socket.writableLength !== last) turns = 0
@@ -292,7 +292,7 @@ describe('answers', () => {
 })
 
 describe('connections', () => {
-  it('are kept and used again, the last one first', async () => {
+  it('are kept and used again', async () => {
     const pool = poolHere()
     const first = new Client(pool)
     const second = new Client(pool)
@@ -327,7 +327,7 @@ describe('connections', () => {
     await opensAnother(pool)
   })
 
-  it('that speak while idle are closed', async () => {
+  it('on which the backend sends bytes while they are idle are closed', async () => {
     const pool = poolForOne()
     const connection = await warmUp(pool)
     connection.say('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison')
@@ -335,7 +335,7 @@ describe('connections', () => {
     await opensAnother(pool)
   })
 
-  it('on which the answer overtook the upload are closed, the answer is whole', async () => {
+  it('with a response before the end of the upload are closed, and the response is complete', async () => {
     const pool = poolForOne()
     const client = new Client(pool, { method: 'POST', fields: ['Content-Length', '1000'], ended: false })
     const connection = await backend.connection()
@@ -350,10 +350,10 @@ describe('connections', () => {
     await opensAnother(pool)
   })
 
-  it('closed by the backend while idle cost nobody a request', async () => {
+  it('that the backend closed while idle cause no failed GET, because it is repeated', async () => {
     const pool = poolHere()
     const stale = await warmUp(pool)
-    // The backend closes at the moment the request is on its way.
+    // The backend closes after the request was sent.
     const client = new Client(pool)
     await stale.request()
     stale.socket.resetAndDestroy()
@@ -363,7 +363,7 @@ describe('connections', () => {
     expect(await client.finished()).toMatchObject({ state: 'complete', body: 'ok' })
   })
 
-  it('closed by the backend under a POST are not repeated', async () => {
+  it('that the backend closes during a POST cause no repetition', async () => {
     const pool = poolHere()
     const stale = await warmUp(pool)
     const client = new Client(pool, { method: 'POST' })
@@ -377,7 +377,7 @@ describe('connections', () => {
     const POST: Partial<BackendRequest> = { method: 'POST' }
     const PUT: Partial<BackendRequest> = { method: 'PUT', fields: ['Content-Length', '4'], ended: false }
 
-    /** The number of the connection on which the backend gets the next request. */
+    /** Resolves with the number of the connection on which the backend gets the next request. */
     async function usedBy(
       request: Partial<BackendRequest>,
       idleMs: number,
@@ -390,7 +390,7 @@ describe('connections', () => {
       })
       pools.push(pool)
       const idle = await warmUp(pool, response)
-      // No timer runs in between: as if the event loop were busy.
+      // No timer runs in between, as when the event loop is busy.
       clock.freeze(idleMs)
       const client = new Client(pool, request)
       if (request === PUT) client.exchange.write(Buffer.from('body'))
@@ -407,33 +407,33 @@ describe('connections', () => {
       ['a GET', {}],
       ['a POST', POST],
       ['a PUT with a body', PUT],
-    ])('for less than 0.8 s carry %s', async (_name, request) => {
+    ])('for less than 0.8 s are used for %s', async (_name, request) => {
       expect(await usedBy(request, 799)).toBe(0)
     })
 
     it.each([
       ['a POST', POST],
       ['a PUT with a body', PUT],
-    ])('for longer carry no %s, which could not be repeated', async (_name, request) => {
+    ])('for longer are not used for %s, which could not be repeated', async (_name, request) => {
       expect(await usedBy(request, 800)).toBe(1)
     })
 
-    it('for longer carry requests that can be repeated', async () => {
+    it('for longer are used for requests that can be repeated', async () => {
       expect(await usedBy({}, 3999)).toBe(0)
     })
 
-    it('carry everything for as long as the backend says that it keeps them', async () => {
+    it('are used for all requests during the keep-alive time of the backend', async () => {
       const hinted = 'HTTP/1.1 200 OK\r\nKeep-Alive: timeout=3\r\nContent-Length: 2\r\n\r\nok'
       expect(await usedBy(POST, 1999, hinted)).toBe(0)
     })
 
-    it('and not usable make room for a new one at the limit', async () => {
+    it('and not usable are closed for a new one at the limit', async () => {
       expect(await usedBy(POST, 800, OK, 1)).toBe(1)
       await (await backend.connection(0)).until(connection => connection.ended)
     })
   })
 
-  it('closed by the backend after body bytes are not repeated', async () => {
+  it('that the backend closes after body bytes cause no repetition', async () => {
     const pool = poolHere()
     const stale = await warmUp(pool)
     const client = new Client(pool, { method: 'PUT', fields: ['Content-Length', '9'], ended: false })
@@ -459,7 +459,7 @@ describe('connections', () => {
     expect(backend.connections).toHaveLength(1)
   })
 
-  it('are not waited for longer than allowed', async () => {
+  it('have a limit for the wait', async () => {
     const pool = poolHere({ maxConnections: 1, maxWaitMs: 5 })
     const first = new Client(pool)
     const second = new Client(pool)
@@ -467,7 +467,7 @@ describe('connections', () => {
     first.exchange.abort()
   })
 
-  it('are closed when idle for too long, sooner when the backend says so', async () => {
+  it('are closed when idle for too long, and sooner with a shorter keep-alive of the backend', async () => {
     const pool = poolHere({ keepAliveMs: 20 })
     const connection = await warmUp(pool)
     await connection.until(c => c.ended)
@@ -480,7 +480,7 @@ describe('connections', () => {
     await other.until(c => c.ended)
   })
 
-  it('are dropped at once when the client goes away', async () => {
+  it('are closed at once when the client disconnects', async () => {
     for (const text of ['', 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc']) {
       const pool = poolForOne()
       const client = new Client(pool)
@@ -494,7 +494,7 @@ describe('connections', () => {
     }
   })
 
-  it('that are still being opened or waited for can be given up', async () => {
+  it('can be cancelled while they are opened or awaited', async () => {
     const pool = poolHere({ maxConnections: 1 })
     const opening = new Client(pool)
     const waiting = new Client(pool)
@@ -546,7 +546,7 @@ describe('connections that a client has authenticated', () => {
   const LATER = { affinity: 'alice' }
   const CHALLENGE = 'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM TlRM\r\nContent-Length: 2\r\n\r\nno'
 
-  /** One exchange. The number of the connection that the backend got it on. */
+  /** Completes one exchange. Resolves with the number of its connection. */
   async function ask(pool: Pool, request: Partial<BackendRequest> = {}, response = OK): Promise<number> {
     const client = new Client(pool, request)
     const number = await Promise.race([
@@ -598,7 +598,7 @@ describe('connections that a client has authenticated', () => {
     },
   )
 
-  it('carry the requests of the same client, and of no other', async () => {
+  it('are used only for requests of the same client', async () => {
     const pool = poolHere()
     expect(await ask(pool, ALICE, CHALLENGE)).toBe(0)
     expect(await ask(pool, ALICE)).toBe(0)
@@ -608,7 +608,7 @@ describe('connections that a client has authenticated', () => {
     expect(await ask(pool, LATER)).toBe(0)
   })
 
-  it('carry a POST of their client, however long they have been idle', async () => {
+  it('are used for a POST of their client after any idle time', async () => {
     const clock = new ManualClock()
     const pool = new Pool(createConnector(parseTarget(`127.0.0.1:${backend.port}`)), clock)
     pools.push(pool)
@@ -620,14 +620,14 @@ describe('connections that a client has authenticated', () => {
     await isClosed(0)
   })
 
-  it('make room for other clients at the limit', async () => {
+  it('are closed for other clients at the limit', async () => {
     const pool = poolHere({ maxConnections: 1 })
     await ask(pool, ALICE, CHALLENGE)
     expect(await ask(pool)).toBe(1)
     await isClosed(0)
   })
 
-  it('make room for waiting requests, except in the middle of an authentication', async () => {
+  it('are closed for waiting requests, except during an authentication', async () => {
     const pool = poolHere({ maxConnections: 1 })
     const alice = new Client(pool, ALICE)
     const first = await backend.connection(0)
@@ -664,7 +664,7 @@ describe('upgrades', () => {
     ended: false,
   }
 
-  it('become raw bytes both ways after the 101, with half-close; early bytes wait for it', async () => {
+  it('become raw bytes in both directions after the 101, with half-close; early bytes wait for the 101', async () => {
     const pool = poolForOne()
     const client = new Client(pool, upgrade)
     const connection = await backend.connection()
@@ -696,7 +696,7 @@ describe('upgrades', () => {
     await connection.until(c => c.received === 'still here' && c.ended)
   })
 
-  it('that are declined are plain answers, and early bytes are dropped', async () => {
+  it('that are declined have ordinary responses, and early bytes are dropped', async () => {
     const pool = poolHere()
     const client = new Client(pool, upgrade)
     const connection = await backend.connection()
@@ -712,7 +712,7 @@ describe('upgrades', () => {
     expect(backend.connections).toHaveLength(1)
   })
 
-  it('cut off are failures, and given up they are reset', async () => {
+  it('that are cut off are failures, and cancelled ones are reset', async () => {
     const client = new Client(poolHere(), upgrade)
     const connection = await backend.connection()
     await connection.request()
@@ -746,7 +746,7 @@ describe('a limit of upgraded connections', () => {
     return { client, connection }
   }
 
-  it('refuses further upgrades, and leaves the connections of plain requests alone', async () => {
+  it('refuses further upgrades, and keeps the connections of ordinary requests', async () => {
     const pool = poolHere({ maxConnections: 1, maxDetached: 2 })
     const first = await upgraded(pool)
     const second = await upgraded(pool)
@@ -763,7 +763,7 @@ describe('a limit of upgraded connections', () => {
     for (const { client } of [second, third]) client.exchange.abort()
   })
 
-  it('counts an upgrade that came too late as a plain connection', async () => {
+  it('counts an upgrade above the limit as an ordinary connection', async () => {
     const pool = poolHere({ maxConnections: 2, maxDetached: 1, maxWaiting: 0 })
     const clients = [new Client(pool, upgrade), new Client(pool, upgrade)]
     for (const number of [0, 1]) {
@@ -781,8 +781,8 @@ describe('a limit of upgraded connections', () => {
   })
 })
 
-describe("against Node's own client and server", () => {
-  it('reads the same answers', async () => {
+describe('compared with the client and the server of Node', () => {
+  it('reads the same responses', async () => {
     const server = createServer((request, response) => {
       const kind = request.url?.slice(1)
       response.setHeader('X-Kind', kind ?? '')

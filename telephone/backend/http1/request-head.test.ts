@@ -23,7 +23,7 @@ describe('a request head', () => {
     expect(write({ upgrade: true, ended: false })).toMatchObject({ framing: 'raw' })
   })
 
-  it('has one Host, as the rule says', () => {
+  it('has one Host according to the rule', () => {
     const fixed = { kind: 'fixed', host: 'fixed.example' } as const
     const request = { method: 'GET', target: '/', fields: ['hOst', 'given'], upgrade: false, ended: true }
     expect(writeRequestHead(request, fixed).text).toBe('GET / HTTP/1.1\r\nhOst: fixed.example\r\n\r\n')
@@ -51,7 +51,7 @@ describe('a request head', () => {
   })
 })
 
-it('the last chunk carries trailers, but none that frame, route or authenticate', () => {
+it('the last chunk has trailers, except those for framing, routing or authentication', () => {
   expect(lastChunk(undefined)).toBe('0\r\n\r\n')
   expect(lastChunk(['X-A', '1', 'Content-Length', '9', 'Host', 'x', 'Authorization', 'y'])).toBe(
     '0\r\nX-A: 1\r\n\r\n',

@@ -300,7 +300,7 @@ export class Http2Exchange implements BackendExchange, SessionWaiter, ResponseBo
 
 function reset(stream: ClientHttp2Stream | undefined): void {
   if (stream === undefined) return
-  // The stream is closed, but holds bytes that are not read any more.
+  // The stream is closed, but still contains bytes that will not be read.
   if (stream.closed) stream.destroy()
   else stream.close(constants.NGHTTP2_CANCEL)
 }

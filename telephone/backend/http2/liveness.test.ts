@@ -4,7 +4,7 @@ import { Liveness, PONG_TIMEOUT_MS, SILENCE_MS } from './liveness.ts'
 const MINUTE = 60_000
 
 describe('a connection with open streams', () => {
-  it('is asked after a silence, and is dead when the PING does not come back', () => {
+  it('gets a PING after a silence, and is dead without a response to it', () => {
     const liveness = new Liveness(0)
     expect(liveness.look(SILENCE_MS - 1, 0)).toBe('fine')
     expect(liveness.look(SILENCE_MS, 0)).toBe('ping')
@@ -13,7 +13,7 @@ describe('a connection with open streams', () => {
     expect(liveness.look(SILENCE_MS + PONG_TIMEOUT_MS, 0)).toBe('dead')
   })
 
-  it('lives as long as any byte comes, also before its PONG: a slow link is not a dead one', () => {
+  it('is alive as long as bytes arrive, also before the PONG, because the link may be slow', () => {
     const liveness = new Liveness(0)
     liveness.pinged(SILENCE_MS)
     let now = SILENCE_MS
@@ -24,13 +24,13 @@ describe('a connection with open streams', () => {
     expect(liveness.look(now + PONG_TIMEOUT_MS, 19)).toBe('dead')
   })
 
-  it('has no silence while it had no streams', () => {
+  it('does not count the time without streams as silence', () => {
     const liveness = new Liveness(0)
     liveness.wake(MINUTE)
     expect(liveness.look(MINUTE + SILENCE_MS - 1, 0)).toBe('fine')
   })
 
-  /** Looks every second; the PONG comes at once, and is bytes. Returns when it was pinged. */
+  /** Checks every second; the PONG arrives at once, as bytes. Returns the times of the PINGs. */
   function run(
     liveness: Liveness,
     fromMs: number,
@@ -48,18 +48,18 @@ describe('a connection with open streams', () => {
     return pings
   }
 
-  it('gRPC: a long silence is asked about once, then less than every five minutes', () => {
+  it('gRPC: gets one PING in a long silence, then at most one every five minutes', () => {
     const pings = run(new Liveness(0), 0, 20 * MINUTE)
     expect(pings.length).toBe(4)
     for (const [index, at] of pings.slice(1).entries()) expect(at - pings[index]!).toBeGreaterThan(5 * MINUTE)
   })
 
-  it('gRPC: however many requests go out, there are two PINGs without data, not three', () => {
+  it('gRPC: gets two PINGs without data, and no third one, with any number of requests', () => {
     const liveness = new Liveness(0)
     expect(run(liveness, 0, 5 * MINUTE, () => liveness.sent()).length).toBe(2)
   })
 
-  it('gRPC: an answer allows the next one', () => {
+  it('gRPC: may get another PING after a response', () => {
     const liveness = new Liveness(0)
     expect(run(liveness, 0, MINUTE).length).toBe(1)
     liveness.responded()

@@ -74,7 +74,7 @@ describe('a request', () => {
     expect(() => write(request)).toThrow(RequestError)
   })
 
-  it('a WebSocket handshake is an extended CONNECT, its key kept back', () => {
+  it('a WebSocket handshake is an extended CONNECT without its key', () => {
     const fields = [
       'Upgrade',
       'websocket',
@@ -93,7 +93,7 @@ describe('a request', () => {
     })
   })
 
-  it('never carries what belongs to a connection, and nothing but pairs that HTTP/2 allows', () => {
+  it('has no fields of a connection, and only pairs that HTTP/2 allows', () => {
     const name = fc.oneof(
       fc.constantFrom(
         'Connection',

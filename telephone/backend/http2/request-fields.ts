@@ -1,6 +1,6 @@
-// A request as the tunnel carries it → the field list of an HTTP/2 request (RFC 9113 section 8.3.1), for Node's
-// http2 as alternating names and values. What belongs to a connection is left out (section 8.2.2), Host becomes
-// `:authority`, and an upgrade to WebSocket becomes an extended CONNECT (RFC 8441).
+// Converts a request of the tunnel to the field list of an HTTP/2 request (RFC 9113 section 8.3.1): alternating names and values, as
+// Node's http2 expects them. Fields that apply to a connection are removed (section 8.2.2), Host becomes `:authority`, and an
+// upgrade to WebSocket becomes an extended CONNECT (RFC 8441).
 
 import { authenticatesConnection } from '@vera-stack/shared/http/connection-auth.ts'
 import {
@@ -100,8 +100,8 @@ export function writeRequestFields(
 }
 
 /**
- * The trailers that may go on, as Node's http2 takes them; undefined when one is not a field at all. An empty object
- * when there are none: Node then ends the stream with an empty DATA frame.
+ * Returns the trailers that may be forwarded, in the form of Node's http2; undefined when a trailer is not a valid field. Without
+ * trailers it returns an empty object, and Node ends the stream with an empty DATA frame.
  */
 export function writeTrailers(trailers: Fields | undefined): Record<string, string[]> | undefined {
   const written: Record<string, string[]> = Object.create(null)

@@ -1,5 +1,5 @@
 // The readable half of a stream of Node's http2. Node also emits `end` for an incomplete body, when the backend resets
-// the stream with NO_ERROR or the connection ends. This file tells a complete body apart: END_STREAM ends the half while
+// the stream with NO_ERROR or the connection ends. This file recognises a complete body: END_STREAM ends the half while
 // the stream is not closed yet.
 //
 // After END_STREAM, this file reads the rest of the body from the stream even during a pause, one window at most. Node

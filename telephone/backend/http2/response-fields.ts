@@ -1,12 +1,12 @@
-// The field list of an HTTP/2 answer, as Node's http2 gives it (alternating names and values, in the order received)
-// → an answer head or trailers for the tunnel. nghttp2 has checked already what RFC 9113 section 8 asks: pseudo-
-// header fields, names in lower case, nothing that belongs to a connection, at most one Content-Length.
+// Converts the field list of an HTTP/2 response to a response head or trailers for the tunnel. Node's http2 passes alternating names
+// and values in the received order. nghttp2 has already checked the rules of RFC 9113 section 8: the pseudo-header fields, names in
+// lower case, no fields of a connection, at most one Content-Length.
 
 import { relayedTrailers } from '@vera-stack/shared/http/headers.ts'
 import { statusText } from '@vera-stack/shared/http/status-text.ts'
 import type { Fields, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
 
-/** Bytes of one field list, counted as RFC 9113 section 10.5.1 does. nghttp2 bounds what it takes to read one. */
+/** Bytes of one field list, counted as in RFC 9113 section 10.5.1. nghttp2 limits the work to read a list. */
 export const MAX_LIST_BYTES = 65_536
 const FIELD_OVERHEAD_BYTES = 32
 

@@ -14,7 +14,7 @@ export function isWebSocket({ method, fields }: BackendRequest, head: Http2Reque
   return at !== -1 && equalsIgnoringCase(fields[at + 1] as string, 'websocket')
 }
 
-/** A 2xx to an extended CONNECT → the 101 that the client waits for (RFC 8441 section 5). */
+/** Converts a 2xx to an extended CONNECT to the 101 that the client expects (RFC 8441 section 5). */
 export function readUpgradeHead({ fields }: StreamResponseHead, webSocketKey: string): StreamResponseHead {
   const accept = webSocketAccept(webSocketKey)
   const all: Fields = ['Upgrade', 'websocket', 'Connection', 'Upgrade', 'Sec-WebSocket-Accept', accept]
@@ -26,7 +26,7 @@ export function readUpgradeHead({ fields }: StreamResponseHead, webSocketKey: st
   return { status: 101, statusText: statusText(101), fields: all }
 }
 
-/** As for a function in this process (backend/forward/handler-forward.ts). */
+/** Responds like a function in this process (backend/forward/handler-forward.ts). */
 export function respondDeclined(events: ExchangeEvents): void {
   const body = Buffer.from('The backend uses HTTP/2 and does not accept this upgrade.\n')
   const fields = ['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', String(body.length)]

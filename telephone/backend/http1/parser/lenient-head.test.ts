@@ -61,7 +61,7 @@ describe('a lenient reader', () => {
       'HTTP/1.1 103 Hints\nA: b\n\nHTTP/1.1 200 OK\nContent-Length: 2\n\nok',
       ['Content-Length', '2'],
     ],
-  ])('accepts %s, wherever the bytes are cut', (_name, text, fields) => {
+  ])('accepts %s, for each split of the bytes', (_name, text, fields) => {
     fc.assert(
       fc.property(fc.array(fc.nat(), { maxLength: 5 }), at => {
         const { heads, body, complete, error } = parse(cut(text, at), 'lenient')
@@ -107,11 +107,11 @@ describe('a lenient reader', () => {
       /size of a chunk/,
     ],
     ['a head larger than the limit', `HTTP/1.1 200 OK\nA: ${'x'.repeat(500)}\n\n`, /larger than 400 bytes/],
-  ])('refuses %s', (_name, text, message) => {
+  ])('rejects %s', (_name, text, message) => {
     for (const chunks of [[text], [...text]]) expect(parse(chunks, 'lenient', 400).error).toMatch(message)
   })
 
-  it('reads what is strict as the strict reader does', () => {
+  it('reads a strict head like the strict reader', () => {
     const line = fc.tuple(fc.stringMatching(/^[A-Za-z-]{1,8}$/), fc.stringMatching(/^[!-~ ]{0,12}$/))
     fc.assert(
       fc.property(fc.array(line, { maxLength: 6 }), fc.array(fc.nat(), { maxLength: 4 }), (lines, at) => {

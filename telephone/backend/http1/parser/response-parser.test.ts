@@ -14,7 +14,7 @@ interface Parsed extends Outcome {
   message: string
 }
 
-/** Feeds the pieces one by one, then the end of the connection when `closed`. */
+/** Passes the pieces one by one to the parser, then the end of the connection when `closed`. */
 function parse(
   pieces: readonly string[],
   request: RequestTraits = GET,
@@ -68,7 +68,7 @@ const outcomeOf = ({ result, statuses, fields, body, trailers, left }: Outcome):
     ? { result, statuses, fields, body, trailers: undefined, left: 0 }
     : { result, statuses, fields, body, trailers, left }
 
-describe('answers as backends send them', () => {
+describe('responses of backends', () => {
   const vectors: [name: string, text: string, request: RequestTraits, closed: boolean][] = [
     ['a length', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nServer: x\r\n\r\nhello', GET, false],
     ['a length of 0', 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n', GET, false],
@@ -186,7 +186,7 @@ describe('answers as backends send them', () => {
     ['a head cut short', 'HTTP/1.1 200 OK\r\nContent-Len', GET, true],
   ]
 
-  it.each(vectors)('%s: as the twin reads it, at every split point', (_name, text, request, closed) => {
+  it.each(vectors)('%s: the result of the twin at every split point', (_name, text, request, closed) => {
     const expected = outcomeOf(slowParse(text, request, closed))
     expect(expected.result).not.toBe('error')
     expect(outcomeOf(parse([text], request, closed))).toEqual(expected)
@@ -196,7 +196,7 @@ describe('answers as backends send them', () => {
     expect(outcomeOf(parse([...text], request, closed))).toEqual(expected)
   })
 
-  it('says what the first vector is, by hand', () => {
+  it('have the result that is written out for the first vector', () => {
     const { heads, body, result } = parse([vectors[0]![1]])
     expect(heads).toEqual([
       {
@@ -214,7 +214,7 @@ describe('answers as backends send them', () => {
   })
 })
 
-describe('answers that break HTTP', () => {
+describe('responses that break HTTP', () => {
   const vectors: [name: string, text: string, message: RegExp][] = [
     ['another protocol', 'SSH-2.0-OpenSSH_9.2p1\r\n', /status line/],
     ['another protocol, a whole head', 'ICY 200 OK\r\nA: b\r\n\r\n', /status line/],
@@ -316,7 +316,7 @@ describe('answers that break HTTP', () => {
 describe('limits', () => {
   const long = `HTTP/1.1 200 OK\r\nA: ${'x'.repeat(500)}\r\n\r\n`
 
-  it('of the head, in one piece, in many, and never ending', () => {
+  it('of the head apply in one piece, in many pieces, and without an end', () => {
     for (const pieces of [[long], [...long], ['HTTP/1.1 200 OK\r\nA: ', 'x'.repeat(10_000)]]) {
       expect(parse(pieces, GET, false, { maxHeadBytes: 200 }).message).toMatch(
         /head is larger than 200 bytes/,
@@ -325,14 +325,14 @@ describe('limits', () => {
     expect(parse([long], GET, true, { maxHeadBytes: long.length }).result).toBe('complete')
   })
 
-  it('of the trailers', () => {
+  it('of the trailers apply', () => {
     const text = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: '
     expect(parse([text, 'x'.repeat(500)], GET, false, { maxHeadBytes: 200 }).message).toMatch(
       /trailers are larger than 200 bytes/,
     )
   })
 
-  it('of fields, extensions and interim answers', () => {
+  it('of fields, extensions and interim responses apply', () => {
     const fields = 'A: b\r\n'.repeat(6)
     expect(parse([`HTTP/1.1 200 OK\r\n${fields}\r\n`], GET, false, { maxFields: 5 }).message).toMatch(
       /fields/,
@@ -347,10 +347,10 @@ describe('limits', () => {
   })
 })
 
-describe('the connection after the answer', () => {
+describe('the connection after the response', () => {
   const keeps = (text: string, request = GET): boolean => parse([text], request).heads.at(-1)!.keepAlive
 
-  it('is kept by HTTP/1.1 unless it says close, and by HTTP/1.0 only when it says so', () => {
+  it('is kept by HTTP/1.1 without `close`, and by HTTP/1.0 only with `keep-alive`', () => {
     expect(keeps('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')).toBe(true)
     expect(keeps('HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: x, Close\r\n\r\n')).toBe(false)
     expect(keeps('HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n')).toBe(false)
@@ -365,14 +365,14 @@ describe('the connection after the answer', () => {
     expect(keeps('HTTP/1.1 304 Not Modified\r\n\r\n')).toBe(true)
   })
 
-  it('is kept as long as the backend says', () => {
+  it('is kept for the keep-alive time of the backend', () => {
     const head = parse(['HTTP/1.1 200 OK\r\nKeep-Alive: max=5, timeout=7\r\nContent-Length: 0\r\n\r\n'])
       .heads[0]!
     expect(head.keepAliveMs).toBe(7000)
   })
 })
 
-describe('against the twin', () => {
+describe('compared with the twin', () => {
   const name = fc.stringMatching(/^[A-Za-z-]{1,12}$/)
   const value = fc.stringMatching(/^[\t -~\x80-\xff]{0,20}$/)
   const field = fc.tuple(name, value).map(([n, v]) => `${n}: ${v}\r\n`)
@@ -421,7 +421,7 @@ describe('against the twin', () => {
       .filter(piece => piece !== '')
   }
 
-  it('reads what is valid alike, however it is split', () => {
+  it('reads valid responses equally, for any split', () => {
     fc.assert(
       fc.property(
         response,
@@ -438,7 +438,7 @@ describe('against the twin', () => {
     )
   })
 
-  it('refuses alike what a flipped, dropped or added byte has made of it', () => {
+  it('reads responses with a flipped, dropped or added byte equally', () => {
     const nasty = fc.constantFrom('\r', '\n', '\0', ' ', '\t', ':', ';', ',', '0', 'f', '\x7f', '\xff')
     const mutation = fc.tuple(fc.nat(), fc.constantFrom('replace', 'insert', 'remove'), nasty)
     fc.assert(
@@ -453,7 +453,7 @@ describe('against the twin', () => {
           const mutant = text.slice(0, at) + (how === 'remove' ? '' : byte) + rest
           const expected = outcomeOf(slowParse(mutant, request, false))
           const found = outcomeOf(parse(cut(mutant, points), request, false))
-          // An unfinished head that is wrong already need not be waited for.
+          // The parser may reject an incomplete head before its end.
           if (expected.result === 'incomplete' && found.result === 'error') return
           expect(found).toEqual(expected)
         },
