@@ -103,7 +103,9 @@ class TestRecovery implements LineRecovery {
   onStep = (task: () => void) => void this.waiting.push(task)
 }
 
-let lines: [first: TestUpstream, second: TestUpstream]
+const NAMES = ['first', 'second', 'third']
+
+let lines: [first: TestUpstream, second: TestUpstream, third: TestUpstream]
 let owner: RecordingOwner
 let access: AccessFields[]
 let context: ProxyContext
@@ -112,7 +114,7 @@ let attempts: Attempts
 beforeEach(() => begin())
 
 function begin(recovery?: TestRecovery): void {
-  lines = [new TestUpstream(), new TestUpstream()]
+  lines = [new TestUpstream(), new TestUpstream(), new TestUpstream()]
   owner = new RecordingOwner()
   access = []
   const clock = new ManualClock()
@@ -120,7 +122,7 @@ function begin(recovery?: TestRecovery): void {
   const registry = new Registry()
   const deadlines = new Deadlines(clock, 1000)
   context = {
-    picker: new LinePicker({ registry, upstreamOf: line => lines[line.weight === 101 ? 0 : 1] }),
+    picker: new LinePicker({ registry, upstreamOf: line => lines[NAMES.indexOf(line.telephone)] }),
     clock,
     deadlines,
     discardDeadlines: deadlines,
@@ -143,11 +145,8 @@ function begin(recovery?: TestRecovery): void {
     minBodyRateBytes: 0,
     draining: false,
   }
-  // The first line has the higher weight, so round robin starts with it.
-  for (const [name, weight] of [
-    ['first', 101],
-    ['second', 100],
-  ] as const) {
+  // Round robin starts with the first line, because it has the highest weight.
+  for (const [index, name] of NAMES.entries()) {
     const tunnelId = asTunnelId(name)
     registry.replace(tunnelId, [
       {
@@ -158,7 +157,7 @@ function begin(recovery?: TestRecovery): void {
         telephone: name,
         instance: name,
         health: 'up',
-        weight,
+        weight: 103 - index,
         version: '',
         labels: {},
       },
@@ -172,20 +171,20 @@ const active = () => context.picker.candidatesOf('web').map(candidate => candida
 
 it('counts the attempt on its line until the request ends', () => {
   attempts.start()
-  expect([owner.calls, active()]).toEqual([['opened'], [1, 0]])
+  expect([owner.calls, active()]).toEqual([['opened'], [1, 0, 0]])
   lines[0].opened[0]?.onHead({ status: 200, statusText: '', fields: [] })
   lines[0].opened[0]?.onEnd(undefined)
   attempts.finish(200, 0, 5, undefined)
   expect([owner.calls, active()]).toEqual([
     ['opened', 'head', 'end'],
-    [0, 0],
+    [0, 0, 0],
   ])
 })
 
 it('sends the request again on another line, and reports only the telephone of the last attempt', () => {
   attempts.start()
   lines[0].abort('session_lost')
-  expect([owner.calls, active(), context.counters.retries]).toEqual([['opened', 'retry'], [0, 1], 1])
+  expect([owner.calls, active(), context.counters.retries]).toEqual([['opened', 'retry'], [0, 1, 0], 1])
   attempts.finish(200, 0, 5, undefined)
   attempts.finish(499, 0, 0, undefined)
   expect(access).toMatchObject([{ status: 200, bytesOut: 5, telephoneId: 'second', cause: undefined }])
@@ -194,7 +193,7 @@ it('sends the request again on another line, and reports only the telephone of t
 it('tries the next line at once when a line refuses the stream, without a retry', () => {
   lines[0].refuses = 'draining'
   attempts.start()
-  expect([owner.calls, active(), context.counters.retries]).toEqual([['opened'], [0, 1], 0])
+  expect([owner.calls, active(), context.counters.retries]).toEqual([['opened'], [0, 1, 0], 0])
 })
 
 it.each<[string, Reason, (owner: RecordingOwner) => void]>([
@@ -215,7 +214,7 @@ it.each<[string, Reason, (owner: RecordingOwner) => void]>([
     const code = reason === 'session_lost' ? 'telephone_lost' : reason
     expect([owner.calls, active()]).toEqual([
       ['opened', `failed: ${code}`],
-      [0, 0],
+      [0, 0, 0],
     ])
     attempts.finish(504, 0, 0, 'backend_timeout')
     expect(access).toMatchObject([{ code: 'backend_timeout', telephoneId: 'first' }])
@@ -229,7 +228,7 @@ it('fails with the error of the last attempt when the retries are used up', () =
   lines[1].abort('backend_closed')
   expect([owner.calls, active()]).toEqual([
     ['opened', 'retry', 'failed: backend_closed'],
-    [0, 0],
+    [0, 0, 0],
   ])
 })
 
@@ -242,7 +241,7 @@ it('waits while lines are recovered, and opens no stream after the request has e
   attempts.finish(499, 0, 0, undefined)
   recovery.unverified = false
   for (const step of recovery.waiting) step()
-  expect([owner.calls, active()]).toEqual([['hold'], [0, 0]])
+  expect([owner.calls, active()]).toEqual([['hold'], [0, 0, 0]])
 })
 
 it('reports the abort of a stream that the owner took, and does not reset that stream', () => {
