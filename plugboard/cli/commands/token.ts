@@ -4,16 +4,9 @@ import { MAX_TOKEN_LIMIT } from '@vera-stack/shared/claims.ts'
 import { ownCommand } from '@vera-stack/shared/process/own-command.ts'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { IssuedTokenBody, TokenBody } from '../../admin/api-types.ts'
-import {
-  type ApiCommand,
-  apiAction,
-  type CliContext,
-  collect,
-  examples,
-  segment,
-} from '../api/api-command.ts'
-import { requireIds } from '../api/require-id.ts'
-import { type Column, relative } from '../output/output.ts'
+import { type ApiCommand, apiAction, type CliContext, collect, examples } from '../api/api-command.ts'
+import { relative } from '../output/output.ts'
+import { type CredentialKind, defineCredentialList, defineCredentialRevoke } from './credential-commands.ts'
 
 interface IssueOptions {
   readonly name: string
@@ -39,17 +32,21 @@ function wholeNumber(text: string): number {
 }
 
 export function defineToken(token: Command, context: CliContext): void {
-  const columns: readonly Column<TokenBody>[] = [
-    { title: 'name', value: row => row.name },
-    { title: 'state', value: row => row.state },
-    { title: 'services', value: row => row.services.join(' ') },
-    { title: 'mounts', value: row => row.mounts.join(' ') },
-    { title: 'tunnels', value: row => ofLimit(row.usage.tunnels, row.limits.tunnels) },
-    { title: 'claims', value: row => ofLimit(row.usage.claims, row.limits.claims) },
-    { title: 'expires', value: row => relative(row.expiresAt, context.now()) },
-    { title: 'last seen', value: row => relative(row.lastSeenAt, context.now()) },
-    { title: 'id', value: row => row.id },
-  ]
+  const kind: CredentialKind<TokenBody> = {
+    command: 'token',
+    noun: 'token',
+    path: '/v1/tokens',
+    columns: [
+      { title: 'services', value: row => row.services.join(' ') },
+      { title: 'mounts', value: row => row.mounts.join(' ') },
+      { title: 'tunnels', value: row => ofLimit(row.usage.tunnels, row.limits.tunnels) },
+      { title: 'claims', value: row => ofLimit(row.usage.claims, row.limits.claims) },
+    ],
+    lastUse: { title: 'last seen', value: row => row.lastSeenAt },
+    empty: () =>
+      `No tokens. Issue one: ${ownCommand('plugboard')} token issue --name <name> --service <name>`,
+    revoked: 'their tunnels close at once',
+  }
 
   const issue = token
     .command('issue')
@@ -109,27 +106,6 @@ export function defineToken(token: Command, context: CliContext): void {
     await output.secret({ ...row, command }, command, note)
   })
 
-  const list = token
-    .command('list')
-    .description('list tokens, newest first')
-    .option('--active', 'only entries that are not revoked and not expired')
-  examples(list, 'token list --active')
-  apiAction(list, context, async ({ api, output, options }: ApiCommand<{ active?: boolean }>) => {
-    const rows = await api.list<TokenBody>('/v1/tokens', { active: options.active })
-    await output.rows(
-      rows,
-      columns,
-      `No tokens. Issue one: ${ownCommand('plugboard')} token issue --name <name> --service <name>`,
-    )
-  })
-
-  const revoke = token.command('revoke <id...>').description('revoke tokens; their tunnels close at once')
-  examples(revoke, 'token revoke 0199c2a4-7c1e-7b2e-9a53-3f6a1d0e8b11')
-  apiAction(revoke, context, async ({ api, output }: ApiCommand<unknown>, ids: readonly string[]) => {
-    requireIds(ids, 'token')
-    for (const id of ids) {
-      const { body } = await api.request<TokenBody>('POST', `/v1/tokens/${segment(id)}/revoke`)
-      await output.done(body, `token ${body.id} of ${body.name} revoked`)
-    }
-  })
+  defineCredentialList(token, context, kind)
+  defineCredentialRevoke(token, context, kind)
 }

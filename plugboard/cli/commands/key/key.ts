@@ -10,8 +10,8 @@ import {
   examples,
   segment,
 } from '../../api/api-command.ts'
-import { requireIds } from '../../api/require-id.ts'
 import { type Column, relative } from '../../output/output.ts'
+import { type CredentialKind, defineCredentialList, defineCredentialRevoke } from '../credential-commands.ts'
 import { defineKeyReset } from './key-reset.ts'
 
 interface CreateOptions {
@@ -23,16 +23,20 @@ interface CreateOptions {
 }
 
 export function defineKey(key: Command, context: CliContext): void {
-  const columns: readonly Column<KeyBody>[] = [
-    { title: 'name', value: row => row.name },
-    { title: 'state', value: row => row.state },
-    { title: 'scopes', value: row => row.scopes.join(' ') },
-    { title: 'limits', value: row => limitsOf(row) },
-    { title: 'prefix', value: row => row.prefix },
-    { title: 'expires', value: row => relative(row.expiresAt, context.now()) },
-    { title: 'last used', value: row => relative(row.lastUsedAt, context.now()) },
-    { title: 'id', value: row => row.id },
-  ]
+  const kind: CredentialKind<KeyBody> = {
+    command: 'key',
+    noun: 'API key',
+    path: '/v1/keys',
+    columns: [
+      { title: 'scopes', value: row => row.scopes.join(' ') },
+      { title: 'limits', value: row => limitsOf(row) },
+      { title: 'prefix', value: row => row.prefix },
+    ],
+    lastUse: { title: 'last used', value: row => row.lastUsedAt },
+    empty: () => 'No API keys.',
+    revoked: 'Plugboard refuses them at once',
+    force: 'also revoke the last active key with the scope admin',
+  }
 
   const create = key
     .command('create')
@@ -74,39 +78,9 @@ export function defineKey(key: Command, context: CliContext): void {
     await output.secret(body, body.key, `API key ${body.id} for ${body.name}. It is shown only once:`)
   })
 
-  const list = key
-    .command('list')
-    .description('list API keys, newest first')
-    .option('--active', 'only entries that are not revoked and not expired')
-  examples(list, 'key list --active')
-  apiAction(list, context, async ({ api, output, options }: ApiCommand<{ active?: boolean }>) => {
-    await output.rows(
-      await api.list<KeyBody>('/v1/keys', { active: options.active }),
-      columns,
-      'No API keys.',
-    )
-  })
-
+  defineCredentialList(key, context, kind)
   defineKeyReset(key.command('reset'), context)
-
-  const revoke = key
-    .command('revoke <id...>')
-    .description('revoke API keys; Plugboard refuses them at once')
-    .option('--force', 'also revoke the last active key with the scope admin')
-  examples(revoke, 'key revoke 0199c2a4-7c1e-7b2e-9a53-3f6a1d0e8b11')
-  apiAction(
-    revoke,
-    context,
-    async ({ api, output, options }: ApiCommand<{ force?: boolean }>, ids: readonly string[]) => {
-      requireIds(ids, 'key')
-      for (const id of ids) {
-        const { body } = await api.request<KeyBody>('POST', `/v1/keys/${segment(id)}/revoke`, {
-          query: { force: options.force },
-        })
-        await output.done(body, `API key ${body.id} of ${body.name} revoked`)
-      }
-    },
-  )
+  defineCredentialRevoke(key, context, kind)
 }
 
 /** Returns the limits as a text, such as `shop-* at shop.example.com`. */
