@@ -8,7 +8,7 @@
 // pool/pool.ts and exchange.ts contain the pooling and the retries.
 
 import type { OnReadOpts, Socket } from 'node:net'
-import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import type { Timer } from '@vera-stack/shared/clock.ts'
 import { resetSocket } from '@vera-stack/shared/net/reset-socket.ts'
 import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
@@ -23,6 +23,7 @@ import {
   watchStage,
 } from '../backend-failure.ts'
 import type { Connector } from '../connector.ts'
+import type { BackendConnectionOptions, ConnectionOwner } from '../pool-limits.ts'
 import { HttpError } from './parser/http-error.ts'
 import type { RequestTraits, ResponseHead } from './parser/response-head.ts'
 import {
@@ -48,22 +49,15 @@ export interface ConnectionUser {
 }
 
 /** The part of the pool that a connection uses. */
-export interface Http1ConnectionOwner {
+export interface Http1ConnectionOwner extends ConnectionOwner<Connection> {
   onConnected(connection: Connection): void
-  onConnectFailed(connection: Connection, error: TunnelError): void
   /** The connection is ready for the next exchange. */
   onIdle(connection: Connection): void
   /** The connection switched to another protocol and never returns to the pool. */
   onDetached(connection: Connection): void
-  /** A connection closed that was connected, or that was destroyed while connecting. */
-  onClosed(connection: Connection): void
 }
 
-export interface ConnectionOptions {
-  readonly connector: Connector
-  readonly owner: Http1ConnectionOwner
-  readonly clock: Clock
-  readonly connectTimeoutMs: number
+export interface ConnectionOptions extends BackendConnectionOptions<Http1ConnectionOwner> {
   readonly parserLimits: ParserLimits
   readonly backendParsing: BackendParsing
 }

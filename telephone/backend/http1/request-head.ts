@@ -3,9 +3,10 @@
 // Content-Length.
 
 import { authenticatesConnection } from '@vera-stack/shared/http/connection-auth.ts'
-import { FIELD, fieldOf, parseContentLength, relayedTrailers } from '@vera-stack/shared/http/headers.ts'
+import { FIELD, fieldOf, relayedTrailers } from '@vera-stack/shared/http/headers.ts'
 import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { type BackendRequest, type HostRule, RequestError } from '../backend-exchange.ts'
+import { requestLength } from '../request-length.ts'
 import { FIELD_LINES, TOKEN } from './parser/grammar.ts'
 
 /** The framing of the request body. `raw`: an upgrade, plain bytes after the 101. */
@@ -40,11 +41,7 @@ export function writeRequestHead(request: BackendRequest, hostRule: HostRule): H
     const value = fields[index + 1] as string
     switch (fieldOf(name)) {
       case FIELD.contentLength:
-        if (contentLength !== undefined)
-          throw new RequestError('The request has more than one Content-Length.')
-        contentLength = parseContentLength(value)
-        if (contentLength === undefined)
-          throw new RequestError('The value of Content-Length in the request is not a number.')
+        contentLength = requestLength(value, contentLength)
         head += `${name}: ${contentLength}\r\n`
         continue
       case FIELD.transferEncoding:

@@ -11,9 +11,10 @@ import type {
 } from '../backend-exchange.ts'
 import { type BackendFailure, failureOf } from '../backend-failure.ts'
 import type { Connector } from '../connector.ts'
+import type { PoolLimits } from '../pool-limits.ts'
 import { Http2Exchange } from './exchange.ts'
 import type { BackendSession } from './session.ts'
-import { SessionPool, type SessionPoolOptions } from './session-pool.ts'
+import { SessionPool } from './session-pool.ts'
 
 export interface Http2ClientOptions {
   readonly connector: Connector
@@ -21,7 +22,7 @@ export interface Http2ClientOptions {
   readonly hostRule: HostRule
   /** True when the connector uses TLS. */
   readonly secure: boolean
-  readonly pool: Partial<SessionPoolOptions>
+  readonly pool: Partial<PoolLimits>
 }
 
 export class Http2Client implements BackendClient {

@@ -3,16 +3,11 @@
 // upgrade to WebSocket becomes an extended CONNECT (RFC 8441).
 
 import { authenticatesConnection } from '@vera-stack/shared/http/connection-auth.ts'
-import {
-  equalsIgnoringCase,
-  FIELD,
-  fieldOf,
-  parseContentLength,
-  relayedTrailers,
-} from '@vera-stack/shared/http/headers.ts'
+import { equalsIgnoringCase, FIELD, fieldOf, relayedTrailers } from '@vera-stack/shared/http/headers.ts'
 import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { type BackendRequest, type HostRule, RequestError } from '../backend-exchange.ts'
 import { isToken, TEXT, trimBlanks } from '../http1/parser/grammar.ts'
+import { requestLength } from '../request-length.ts'
 
 export interface Http2RequestHead {
   /** Pseudo-header fields first, names in lower case. */
@@ -62,11 +57,7 @@ export function writeRequestFields(
         list[authorityAt] = value
         continue
       case FIELD.contentLength:
-        if (contentLength !== undefined)
-          throw new RequestError('The request has more than one Content-Length.')
-        contentLength = parseContentLength(value)
-        if (contentLength === undefined)
-          throw new RequestError('The value of Content-Length in the request is not a number.')
+        contentLength = requestLength(value, contentLength)
         list.push('content-length', String(contentLength))
         continue
       case FIELD.transferEncoding:

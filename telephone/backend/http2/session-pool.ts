@@ -11,19 +11,9 @@ import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { exhausted, unreachable } from '../backend-failure.ts'
 import type { Connector } from '../connector.ts'
-import { DEFAULT_WAIT_LIMITS, type Waiting, type WaitLimits, WaitQueue } from '../wait-queue.ts'
+import { DEFAULT_POOL_LIMITS, type PoolLimits } from '../pool-limits.ts'
+import { type Waiting, WaitQueue } from '../wait-queue.ts'
 import { BackendSession, type SessionOwner } from './session.ts'
-
-/** `maxWaitMs` is at least the time limit for connecting. */
-export interface SessionPoolOptions extends WaitLimits {
-  /** Largest number of connections. Draining ones do not count, up to `maxDetached` of them. */
-  readonly maxConnections: number
-  readonly maxDetached: number
-  /** Connections without a stream are closed after this time, ms. 0: at once. */
-  readonly keepAliveMs: number
-  /** Time limit for connection, TLS and the backend's SETTINGS together, ms. */
-  readonly connectTimeoutMs: number
-}
 
 /**
  * 64 connections at the usual limit of 100 streams are more than a tunnel has. HTTP/2 servers close idle connections
@@ -31,13 +21,12 @@ export interface SessionPoolOptions extends WaitLimits {
  */
 export const HTTP2_MAX_CONNECTIONS = 64
 
-const DEFAULT_OPTIONS: SessionPoolOptions = {
-  ...DEFAULT_WAIT_LIMITS,
+/** `maxDetached`: draining connections above this number count as connections. `maxWaitMs` is at least `connectTimeoutMs`. */
+const DEFAULT_OPTIONS: PoolLimits = {
+  ...DEFAULT_POOL_LIMITS,
   maxConnections: HTTP2_MAX_CONNECTIONS,
-  maxDetached: Number.POSITIVE_INFINITY,
   maxWaiting: 4096,
   keepAliveMs: 60_000,
-  connectTimeoutMs: 5000,
 }
 
 /** A request that needs a stream. It gets exactly one of the two calls, possibly before `acquire` returns. */
@@ -60,7 +49,7 @@ export class SessionPool implements SessionOwner {
   readonly #connector: Connector
   readonly #secure: boolean
   readonly #clock: Clock
-  readonly #options: SessionPoolOptions
+  readonly #options: PoolLimits
   /** Open sessions, oldest first. */
   readonly #sessions: BackendSession[] = []
   readonly #connecting = new Set<BackendSession>()
@@ -76,12 +65,7 @@ export class SessionPool implements SessionOwner {
   #watchTimer: Timer | undefined
   #closed = false
 
-  constructor(
-    connector: Connector,
-    secure: boolean,
-    clock: Clock,
-    options: Partial<SessionPoolOptions> = {},
-  ) {
+  constructor(connector: Connector, secure: boolean, clock: Clock, options: Partial<PoolLimits> = {}) {
     this.#connector = connector
     this.#secure = secure
     this.#clock = clock

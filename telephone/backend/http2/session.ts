@@ -21,13 +21,13 @@ import {
   watchStage,
 } from '../backend-failure.ts'
 import type { Connector } from '../connector.ts'
+import type { BackendConnectionOptions, ConnectionOwner } from '../pool-limits.ts'
 import { Liveness, PONG_TIMEOUT_MS } from './liveness.ts'
 import { explainEnd, type Goaway, type StreamEnd } from './stream-end.ts'
 
 /** The part of the pool that a session uses. */
-export interface SessionOwner {
+export interface SessionOwner extends ConnectionOwner<BackendSession> {
   onReady(session: BackendSession): void
-  onConnectFailed(session: BackendSession, error: TunnelError): void
   /** A stream of the client opened or ended. Not called while the session drains. */
   onStreamOpened(client: string): void
   onStreamEnded(client: string): void
@@ -35,8 +35,6 @@ export interface SessionOwner {
   onRoom(session: BackendSession): void
   /** The session accepts no new streams. Open streams continue. */
   onDraining(session: BackendSession): void
-  /** A session closed that was ready before. */
-  onClosed(session: BackendSession): void
 }
 
 export interface StreamOptions {
@@ -52,12 +50,7 @@ interface OpenStream {
   slot: number
 }
 
-export interface BackendSessionOptions {
-  readonly connector: Connector
-  readonly owner: SessionOwner
-  readonly clock: Clock
-  /** Time limit for connection, TLS and the backend's SETTINGS together, ms. */
-  readonly connectTimeoutMs: number
+export interface BackendSessionOptions extends BackendConnectionOptions<SessionOwner> {
   /** True with TLS: the backend must select `h2` by ALPN. */
   readonly secure: boolean
 }

@@ -6,21 +6,15 @@ import type { Clock } from '@vera-stack/shared/clock.ts'
 import { UNACCEPTED_BYTES } from '@vera-stack/shared/protocol/wire/frame.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { Connector } from '../../connector.ts'
-import { DEFAULT_WAIT_LIMITS } from '../../wait-queue.ts'
+import { DEFAULT_POOL_LIMITS, type PoolLimits } from '../../pool-limits.ts'
 import { Connection, type Http1ConnectionOwner } from '../connection.ts'
 import { type BackendParsing, DEFAULT_PARSER_LIMITS, type ParserLimits } from '../parser/response-parser.ts'
 import { ConnectionTurns, type TurnLimits, type Uploading } from './connection-turns.ts'
 import { IdleBackendConnections } from './idle-connections.ts'
 import { UpgradedConnections } from './upgraded-connections.ts'
 
-export interface PoolOptions extends TurnLimits {
-  /** Largest number of connections that carry HTTP. Upgraded connections do not count. */
-  readonly maxConnections: number
-  /** Largest number of upgraded connections. Requests for further upgrades are refused. */
-  readonly maxDetached: number
-  /** Idle connections are closed after this time, ms: shorter than the 5 s of many backends. 0: no reuse. */
-  readonly keepAliveMs: number
-  readonly connectTimeoutMs: number
+/** `maxDetached`: of upgraded connections. Requests for further upgrades are refused. */
+export interface PoolOptions extends PoolLimits, TurnLimits {
   readonly parserLimits: ParserLimits
   readonly backendParsing: BackendParsing
 }
@@ -28,11 +22,10 @@ export interface PoolOptions extends TurnLimits {
 export const HTTP1_MAX_CONNECTIONS = 512
 
 const DEFAULT_POOL_OPTIONS: PoolOptions = {
-  ...DEFAULT_WAIT_LIMITS,
+  ...DEFAULT_POOL_LIMITS,
   maxConnections: HTTP1_MAX_CONNECTIONS,
-  maxDetached: Number.POSITIVE_INFINITY,
+  // Shorter than the 5 s after which many backends close idle connections.
   keepAliveMs: 4000,
-  connectTimeoutMs: 5000,
   uploadStartBytes: UNACCEPTED_BYTES,
   parserLimits: DEFAULT_PARSER_LIMITS,
   backendParsing: 'strict',
