@@ -55,7 +55,7 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
   server.on('clientError', (error, socket) => refuse(error, socket, connections.isIdle(socket as Socket)))
   server.listen({ port: listen.port, ...(listen.host === undefined ? {} : { host: listen.host }) })
   await once(server, 'listening')
-  // The system cannot accept a connection (EMFILE, ENOBUFS). The listener goes on.
+  // The system cannot accept a connection (EMFILE, ENOBUFS). The listener stays open.
   server.on('error', error => log.error('the admin listener could not accept a connection', { err: error }))
 
   return {

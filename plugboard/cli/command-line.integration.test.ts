@@ -288,7 +288,7 @@ describe('routes and services', () => {
     await ok('route add app.localhost/api --service shop')
   })
 
-  test('route rm names the connected telephones that claim the mount again', async () => {
+  test('route rm and route set --mount name the connected telephones that claim the mount again', async () => {
     const connect = (name: string, tunnel: string, mounts: string[]) =>
       api.telephones.push({
         ...{ id: tunnel, name, instance: name, agent: 'telephone/0.1.0', remoteAddress: '10.0.0.1' },
@@ -318,6 +318,12 @@ describe('routes and services', () => {
     expect((await run('route rm app.localhost')).err).toContain(
       'note: telephones a, b, c and 1 more are connected with app.localhost and claim it again',
     )
+
+    await add()
+    expect((await run('route set app.localhost --mount moved.localhost')).err).toContain(
+      'are connected with app.localhost and claim it again',
+    )
+    await ok('route rm moved.localhost')
 
     await add()
     const { key } = await api.key(['routes:*'])

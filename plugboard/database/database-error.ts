@@ -31,24 +31,35 @@ const CONSTRAINTS: Readonly<Record<string, (error: ServerError) => VeraError>> =
   routes_service_living: error =>
     new VeraError('conflict', error.message, { field: 'service', cause: error }),
   routes_service_id_services_id_fk: error =>
-    new VeraError('conflict', 'The service of this route has been deleted.', {
+    new VeraError('conflict', 'The service of this route has been deleted. Choose another service.', {
       field: 'service',
       cause: error,
     }),
   services_without_routes: error => new VeraError('conflict', sentences(error), { cause: error }),
   services_name_living: error =>
-    new VeraError('conflict', 'A service of this name exists.', { field: 'name', cause: error }),
-  admin_keys_prefix: error =>
-    new VeraError('conflict', 'A key of this prefix exists.', { field: 'prefix', cause: error }),
-  signing_keys_pkey: error =>
-    new VeraError('conflict', 'A key of this kid exists.', { field: 'kid', cause: error }),
-  routes_host_form: error =>
-    new VeraError('invalid_request', 'This is no host pattern.', { field: 'mount', cause: error }),
-  routes_mount_path_form: error =>
-    new VeraError('invalid_request', 'This mount path is not in its normal form.', {
-      field: 'mount',
+    new VeraError('conflict', 'A service with this name exists. Choose another name.', {
+      field: 'name',
       cause: error,
     }),
+  admin_keys_prefix: error =>
+    new VeraError('conflict', 'A key with this prefix exists. Try again.', { field: 'prefix', cause: error }),
+  signing_keys_pkey: error =>
+    new VeraError('conflict', 'A key with this kid exists. Try again.', { field: 'kid', cause: error }),
+  routes_host_form: error =>
+    new VeraError(
+      'invalid_request',
+      'The host of the mount is not a host pattern. Give a name, *.name or *.',
+      { field: 'mount', cause: error },
+    ),
+  routes_mount_path_form: error =>
+    new VeraError(
+      'invalid_request',
+      'The path of the mount is not in normal form. Remove empty segments and dot segments.',
+      {
+        field: 'mount',
+        cause: error,
+      },
+    ),
   routes_service_or_response: error =>
     new VeraError(
       'invalid_request',
@@ -59,7 +70,10 @@ const CONSTRAINTS: Readonly<Record<string, (error: ServerError) => VeraError>> =
       },
     ),
   routes_mount_path_reserved: error =>
-    new VeraError('invalid_request', '/_plugboard is reserved.', { field: 'mount', cause: error }),
+    new VeraError('invalid_request', 'The path /_plugboard is reserved. Choose another path.', {
+      field: 'mount',
+      cause: error,
+    }),
 }
 
 const sentences = (error: ServerError) => (error.detail ? `${error.message} ${error.detail}` : error.message)

@@ -1,5 +1,5 @@
-// The note of `plugboard route rm` about connected telephones that announce the deleted mount. Such a telephone claims the mount
-// again when it reconnects. Without the note, the user finds the route again later and sees no cause.
+// The note of `plugboard route rm` and `route set --mount` about connected telephones that announce the old mount. Such a telephone
+// claims the mount again when it reconnects. Without the note, the user finds the route again later and sees no cause.
 
 import type { ListedTelephone, RouteBody } from '../../../admin/api-types.ts'
 import { ApiError } from '../../api/api-client.ts'
@@ -19,7 +19,7 @@ export async function noteClaimants(
     tunnels = await api.list<ListedTelephone>('/v1/telephones', { service })
   } catch (error) {
     if (!(error instanceof ApiError)) throw error
-    // The route is deleted, so the command has succeeded. A key without the scope status:read gets no note.
+    // The route is changed already, so the command has succeeded. A key without the scope status:read gets no note.
     if (error.code !== 'forbidden') output.note(`note: telephones could not be listed: ${error.message}`)
     return
   }

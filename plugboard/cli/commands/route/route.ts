@@ -180,10 +180,12 @@ async function setRoute(
     throw usageError('nothing to change: give --mount, --service or an option of the route')
   }
   const body = { mount, service, ...(some ? { options } : {}) }
+  const previous = mount === undefined ? undefined : await call.api.get<RouteBody>(path)
   const changing = ifMatch === undefined ? call : { ...call, options: { ifMatch } }
   const row = await changeRow<RouteBody>(changing, path, body)
   await call.output.done(
     maskedPasswords(row),
     `route ${row.mount} → ${useOf(row.service)} changed (version ${row.version})`,
   )
+  if (previous !== undefined && previous.mount !== row.mount) await noteClaimants(call, previous)
 }
