@@ -332,7 +332,7 @@ describe('a mount whose route was deleted', () => {
     expect(await event('mount_lost')).toMatchObject({ mount: 'app.test', claimInMs: undefined })
   })
 
-  it('is still the mount of a generated host, and not a Plugboard that generates none', async () => {
+  it('is reported as lost for a generated host, not as a Plugboard without generated hosts', async () => {
     plugboard.judge = () => [{ service: 'web', accepted: true, urls: ['http://brisk-otter.test'] }]
     const service = parseService({ service: 'web', target: '127.0.0.1:1' })
     start({ tunnels: 1, services: [{ ...service, generatedHost: 'brisk-otter' }] })

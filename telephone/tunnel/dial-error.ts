@@ -64,7 +64,7 @@ export class DialError extends Error implements DialFailure {
 /** `code` of a failure to read the token. The error has no status, because no Plugboard was dialled. */
 export const TOKEN_UNREADABLE = 'token_unreadable'
 
-/** Refusals with these statuses end by themselves: timeouts, too early, too many requests. */
+/** Refusals with these status codes are temporary: timeouts, too early, too many requests. */
 const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([408, 425, 429])
 const NO_TLS = 'ERR_SSL_WRONG_VERSION_NUMBER'
 /**

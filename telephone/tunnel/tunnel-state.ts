@@ -42,7 +42,7 @@ export type TunnelEvent =
       readonly newToken: boolean
     }
   | { readonly kind: 'peer_drain' }
-  /** A better replica is known. */
+  /** Another replica is better. */
   | { readonly kind: 'move' }
   | { readonly kind: 'stop' }
 

@@ -209,7 +209,8 @@ export class Tunnel {
   #greet(): void {
     const transport = this.#transport
     const address = this.#address
-    if (transport === undefined || address === undefined) throw new Error('greeting nobody')
+    if (transport === undefined || address === undefined)
+      throw new Error('a session was started without a connection')
     this.#transport = undefined
     const { identity, limits, clock } = this.#host
     const session: Session = new Session({

@@ -131,7 +131,7 @@ export class SessionPool implements SessionOwner {
     this.#watch()
   }
 
-  // What sessions report.
+  // Reports of sessions.
 
   onReady(session: BackendSession): void {
     const waiter = this.#connectingOwn.get(session)
