@@ -1,4 +1,4 @@
-// The bench runs, measures what it says and leaves nothing behind. No figure is judged here.
+// Checks that the bench runs, measures the named figures, and leaves no process or file behind. No figure is compared.
 
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -31,7 +31,7 @@ async function runBench(args: readonly string[]) {
   }
 }
 
-it('measures the same scenario through each target', async () => {
+it('measures a scenario through each target', async () => {
   const args = ['--rounds', '1', '--seconds', '0.2', '--connections', '4', '--only', 'small']
   const { bench, exit, report } = await runBench([...args, '--targets', 'direct,vera'])
   expect(exit, bench.output).toEqual({ code: 0, signal: null })
@@ -41,8 +41,8 @@ it('measures the same scenario through each target', async () => {
   ])
 })
 
-// BENCH_SCENARIOS=all: each scenario, a minute of starts and stops.
-it('measures scenarios in what the front speaks', async () => {
+// BENCH_SCENARIOS=all measures each scenario, which takes a minute of starts and stops.
+it('measures the scenarios of the protocols at the front', async () => {
   const all = process.env.BENCH_SCENARIOS === 'all'
   const args = ['--rounds', '1', '--seconds', '0.2', '--bulk-mib', '8', '--connections', '4']
   const only = all ? [] : ['--only', 'front']
@@ -69,13 +69,13 @@ it('measures scenarios in what the front speaks', async () => {
   }
 }, 240_000)
 
-it('names an argument that it does not understand', async () => {
+it('names an unknown argument', async () => {
   const { bench, exit } = await runBench(['--only', 'nothing'])
   expect(exit.code).toBe(1)
   expect(bench.output).toContain('--only: nothing is not one of small')
 })
 
-it('reads what wrk prints', () => {
+it('parses the output of wrk', () => {
   const text = `Running 2s test @ http://127.0.0.1:1/
   1 threads and 32 connections
   Latency Distribution
@@ -95,7 +95,7 @@ Requests/sec:  51600.00`
   })
 })
 
-it('puts the difference of two builds beside the noise', () => {
+it('prints the difference of two builds together with the noise', () => {
   const rows = (
     [
       ['vera', [11, 20, 33]],
@@ -114,7 +114,7 @@ it('puts the difference of two builds beside the noise', () => {
   expect(comparisonOf(rows.slice(0, 1))).toEqual([])
 })
 
-it('takes medians and percentiles', () => {
+it('computes medians and percentiles', () => {
   expect(median([3, 1, 2])).toBe(2)
   expect(median([4, 1, 2, 3])).toBe(2.5)
   expect(percentile([1, 2, 3, 4], 0.5)).toBe(2)

@@ -1,5 +1,5 @@
-// `npm run bench`: starts backends and targets on loopback, measures them in one run, prints a table to stderr
-// and the JSON to stdout, and stops everything it started.
+// `npm run bench`: starts backends and targets on loopback, measures them in one run, prints a table to stderr and the JSON to
+// stdout, and stops all processes that it started.
 
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -41,7 +41,9 @@ const TARGETS: Record<TargetName, StartTarget> = {
 
 const say = (text: string) => process.stderr.write(`${text}\n`)
 
-/** The port of the backend that a scenario wants: the fastest there is for small requests, else our own. */
+/**
+ * Starts the backend of a scenario, and resolves with its port: nginx for small requests when it is installed, else our own.
+ */
 async function startBackend(scenario: ScenarioName, processes: Processes, folder: string): Promise<number> {
   if ((scenario === 'small' || scenario === 'front') && nginxProgram()) {
     const body = `${'vera-stack '.repeat(9)}\\n`
@@ -53,7 +55,7 @@ async function startBackend(scenario: ScenarioName, processes: Processes, folder
   return Number(port)
 }
 
-/** Certificate and gRPC backend of the scenario that wants them. */
+/** Creates the certificate and starts the gRPC backend for the scenario `front`. */
 async function startFront(processes: Processes, folder: string): Promise<Front> {
   const certificateFolder = join(folder, 'certificates')
   await mkdir(certificateFolder)
@@ -64,7 +66,7 @@ async function startFront(processes: Processes, folder: string): Promise<Front> 
   return { certificateFolder, grpcPort: Number(port) }
 }
 
-/** These speak TLS and HTTP/2; what the others would do with either is no question. */
+/** The targets that support TLS and HTTP/2. Other targets are not measured in the scenario `front`. */
 const FRONT_TARGETS: ReadonlySet<TargetName> = new Set(['nginx', 'vera', 'vera-again', 'vera-other'])
 
 async function runScenario(

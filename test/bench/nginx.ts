@@ -1,5 +1,5 @@
-// nginx as one foreground process with everything it writes in one folder: a reverse proxy to compare with, or
-// the fast backend of the small requests.
+// Starts nginx as one foreground process with all its files in one folder, as a reverse proxy for comparison or as the fast
+// backend of small requests.
 
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ export interface Nginx {
 
 export const nginxProgram = () => findProgram('nginx')
 
-/** `locations`: what goes into `server { }`; `upstreams`: what stands beside it. */
+/** `locations`: the text inside of `server { }`. `upstreams`: the text beside it. */
 export async function startNginx(
   processes: Processes,
   folder: string,

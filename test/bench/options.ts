@@ -1,29 +1,29 @@
-// What a run of the bench measures, from the command line.
+// The options of a run of the bench, from the command line.
 
 import { parseArgs } from 'node:util'
 
 export const SCENARIOS = ['small', 'front', 'bulk', 'sse', 'websocket'] as const
 export type ScenarioName = (typeof SCENARIOS)[number]
 export const TARGETS = ['direct', 'nginx', 'ssh', 'vera'] as const
-/** With `--against`: this build a second time, for the noise, and the other build. */
+/** The further targets with `--against`: this build a second time, for the noise, and the other build. */
 const COMPARED = ['vera-again', 'vera-other'] as const
 export type TargetName = (typeof TARGETS)[number] | (typeof COMPARED)[number]
 
 export interface BenchOptions {
   readonly scenarios: readonly ScenarioName[]
   readonly targets: readonly TargetName[]
-  /** Rounds of each measurement; the median counts. */
+  /** Rounds of each measurement. The median is the result. */
   readonly rounds: number
   /** Length of a round of requests, streams or messages. */
   readonly seconds: number
   /** Client connections of the small requests. */
   readonly connections: number
   readonly bulkBytes: number
-  /** Run the TypeScript sources instead of the bundles that users run. */
+  /** True to run the TypeScript sources instead of the bundles that users run. */
   readonly source: boolean
-  /** Root folder of another checkout with bundles: measured beside this one, in the same rounds. */
+  /** Root folder of another checkout with bundles, which is measured in the same rounds. */
   readonly against: string | undefined
-  /** Where the JSON goes, besides stdout. */
+  /** A file for the JSON, in addition to stdout. */
   readonly jsonFile: string | undefined
 }
 
@@ -42,7 +42,7 @@ export const HELP = `Usage: npm run bench -- [options]
   --help
 `
 
-/** Undefined: help was asked for. Throws an Error that names the argument. */
+/** Returns the options, or undefined for `--help`. Throws an Error that names an invalid argument. */
 export function parseOptions(args: readonly string[]): BenchOptions | undefined {
   const { values } = parseArgs({
     args: [...args],

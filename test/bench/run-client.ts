@@ -1,4 +1,4 @@
-// Starts a client process of the bench and waits for its answer.
+// Starts a client process of the bench and waits for its result.
 
 import { join } from 'node:path'
 import type { Child } from '../support/process/child.ts'
@@ -6,7 +6,7 @@ import type { Processes } from '../support/process/processes.ts'
 import type { Job, ResultOf } from './clients/protocol.ts'
 
 const SCRIPT = join(import.meta.dirname, 'clients/main.ts')
-/** No job of a sane run takes longer; a hanging one must not hang the bench. */
+/** The time limit of a job, so that a job that hangs does not block the bench. */
 const TIMEOUT_MS = 300_000
 
 export async function startClient<J extends Job>(

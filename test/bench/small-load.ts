@@ -1,5 +1,5 @@
-// The load of the small requests: wrk where it is installed, else a client process of ours. Both keep one
-// request under way on each connection.
+// The load of small requests: wrk when it is installed, else a client process of ours. Both keep one request open on each
+// connection.
 
 import { findProgram } from '../support/process/find-program.ts'
 import type { Processes } from '../support/process/processes.ts'
@@ -10,7 +10,7 @@ export const loadGenerator = () => (findProgram('wrk') ? 'wrk' : 'node')
 
 export async function runLoad(processes: Processes, job: LoadJob): Promise<LoadResult> {
   const wrk = findProgram('wrk')
-  // wrk knows whole seconds only.
+  // wrk accepts whole seconds only.
   if (!wrk || job.seconds < 1) return runClient(processes, job)
   const seconds = Math.round(job.seconds)
   const child = processes.start({
@@ -32,7 +32,7 @@ export async function runLoad(processes: Processes, job: LoadJob): Promise<LoadR
   return readReport(child.output)
 }
 
-/** What wrk prints, in numbers. */
+/** Returns the numbers in the output of wrk. */
 export function readReport(text: string): LoadResult {
   const [, requests, duration, unit] = text.match(/(\d+) requests in ([\d.]+)(us|ms|s|m)\b/) ?? []
   if (requests === undefined) throw new Error(`not a report of wrk:\n${text}`)

@@ -1,13 +1,13 @@
-// One way from a client to the backend: direct, through another proxy, or through ours.
+// A target: one path from a client to the backend, without a proxy, through another proxy, or through ours.
 
 import type { Processes } from '../support/process/processes.ts'
 
 export interface Target {
-  /** Where clients connect, on 127.0.0.1. */
+  /** The port to which clients connect, on 127.0.0.1. */
   readonly port: number
-  /** The `Host` they name. */
+  /** The `Host` of their requests. */
   readonly host: string
-  /** Where TLS is spoken, when the context has a `front`. */
+  /** The port for TLS, when the context has a `front`. */
   readonly front?: { readonly tlsPort: number; readonly grpcHost: string }
   /** The processes between client and backend whose cost counts, by role. */
   readonly roles: Record<string, () => readonly number[]>
@@ -16,9 +16,9 @@ export interface Target {
 export interface TargetContext {
   readonly processes: Processes
   readonly backendPort: number
-  /** For targets that speak TLS: what to speak it with, and where the gRPC backend is. */
+  /** For targets that support TLS: the certificate and the port of the gRPC backend. */
   readonly front?: Front
-  /** Run the sources instead of the bundles. */
+  /** True to run the sources instead of the bundles. */
   readonly source: boolean
   /** Root folder of the other checkout of a comparison. */
   readonly against?: string | undefined
@@ -34,7 +34,7 @@ export interface Front {
 
 export type StartTarget = (context: TargetContext) => Promise<Target>
 
-/** Why a target is left out of this run. */
+/** The reason why a target is not measured in this run. */
 export class TargetMissing extends Error {
   constructor(reason: string) {
     super(reason)

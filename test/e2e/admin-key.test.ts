@@ -1,5 +1,5 @@
-// The admin key of a Plugboard over its life: made once for a database, never anew by a restart or a file, and
-// replaced through the database when it is lost.
+// The life of the admin key of a Plugboard: it is created once for a database, never again by a restart or a file, and replaced
+// through the database when it is lost.
 
 import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ import { PlugboardProcess } from '../support/programs/plugboard-process.ts'
 
 let folder: string
 let database: TestDatabase | undefined
-// Its children end before the folder and the database go.
+// The children end before the folder and the database are removed.
 afterEach(async () => {
   await database?.drop()
   database = undefined
@@ -36,7 +36,7 @@ const keyReset = async (plugboard: PlugboardProcess, ...args: string[]) => {
   return await plugboard.run('key', 'reset', '--data', join(folder, 'data'), ...where, ...args)
 }
 
-it('is not made anew by a restart after it was revoked, and comes back by "key reset" alone', async () => {
+it('is not created again by a restart after it was revoked, but only by "key reset"', async () => {
   database = await createTestDatabase()
   let plugboard = await start()
   const first = await plugboard.adminKey()
@@ -62,7 +62,7 @@ it('is not made anew by a restart after it was revoked, and comes back by "key r
   expect(await statusWith(plugboard, await plugboard.adminKey())).toBe(200)
 })
 
-it('is never taken from a file, whose mode is closed', async () => {
+it('is never read from a file, and the mode of its file is private', async () => {
   const stale = createApiKey().key
   await mkdir(join(folder, 'data/secrets'), { recursive: true })
   await writeFile(keyFile(), `${stale}\n`)

@@ -20,7 +20,7 @@ import { useStack } from '../support/programs/stack.ts'
 const MAIN = join(import.meta.dirname, '../../telephone/main.ts')
 const stack = useStack({ withoutTelephone: true })
 
-/** Responds to the first bytes of each connection. */
+/** Starts a server that responds to the first bytes of each connection. */
 const scripted = (respond: (socket: Socket) => void): Server =>
   createServer(socket => {
     socket.on('error', () => undefined)
@@ -43,7 +43,7 @@ const BROKEN: Readonly<Record<string, Broken>> = {
   refused: { cause: /^connection_refused$/, status: 502, code: 'backend_unreachable' },
   dns: {
     host: 'nosuch.invalid',
-    // A machine without DNS reports the second one.
+    // A machine without DNS reports the second cause.
     cause: /^(name_not_found|dns_unavailable)$/,
     status: 502,
     code: 'backend_unreachable',
@@ -130,7 +130,7 @@ afterAll(async () => {
   }
 })
 
-/** A port that listens with the server, or that refuses connections. */
+/** Resolves with a port on which the server listens, or which refuses connections. */
 async function portOf(server?: Server): Promise<number> {
   const listener = server ?? createServer()
   listener.listen(0, '127.0.0.1')
@@ -150,7 +150,7 @@ function problem({ text }: { text: string }): { code?: string; detail?: string; 
   return text.startsWith('{') ? JSON.parse(text) : {}
 }
 
-/** The first line with these fields, in whatever order. */
+/** Returns the first line with these fields, in any order. */
 async function logLine(child: Child, fields: Record<string, string>): Promise<Record<string, unknown>> {
   const parts = Object.entries(fields).map(([name, value]) => `(?=.*"${name}":"${value}")`)
   const [line] = await child.waitForLine(new RegExp(`^${parts.join('')}.*$`))
@@ -188,7 +188,7 @@ describe('a backend that is', () => {
     },
   )
 
-  it('unhealthy says since when and why, in the log and in the API', async () => {
+  it('unhealthy is reported with the time and the reason, in the log and in the API', async () => {
     const line = await accessLine(problem(await ask('unhealthy')).requestId)
     expect(line.detail).toMatch(
       /^health check fails since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ: \/healthz returned 500$/,

@@ -1,4 +1,5 @@
-// A real browser on the welcome page and on the front page of the admin port. Skipped, with the reason, where there is no Chromium.
+// A real browser on the welcome page and on the front page of the admin port. Skipped, with the reason, when Chromium is not
+// installed.
 
 import { type Browser, chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -21,7 +22,7 @@ describe.skipIf(!executablePath)('a browser', () => {
     folder = await temporaryFolder()
     plugboard = await PlugboardProcess.start({ processes, folder, command: 'dev' })
     await plugboard.child.waitForLine(new RegExp(`http://localhost:${plugboard.port}`))
-    // Root cannot use Chromium's sandbox; the page is our own.
+    // Root cannot use the sandbox of Chromium, and the page is our own.
     browser = await chromium.launch({ executablePath: executablePath!, args: ['--no-sandbox'] })
   })
 
@@ -31,7 +32,7 @@ describe.skipIf(!executablePath)('a browser', () => {
     await removeFolder(folder)
   })
 
-  it('shows the welcome page, with nothing to complain about', async () => {
+  it('shows the welcome page without errors', async () => {
     const tab = await browser.newPage()
     const complaints: string[] = []
     tab.on('console', message => complaints.push(message.text()))
@@ -45,7 +46,7 @@ describe.skipIf(!executablePath)('a browser', () => {
     await tab.close()
   })
 
-  it('shows a page for people when there is no route', async () => {
+  it('shows an HTML page when the host has no route', async () => {
     const tab = await browser.newPage()
     const response = await tab.goto(`http://nothing-here.localhost:${plugboard.port}/`)
     expect(response?.status()).toBe(404)
@@ -54,7 +55,7 @@ describe.skipIf(!executablePath)('a browser', () => {
     await tab.close()
   })
 
-  it('shows the front page of the admin port, which the policy does not hinder', async () => {
+  it('shows the front page of the admin port, without errors of its content security policy', async () => {
     const tab = await browser.newPage()
     const complaints: string[] = []
     tab.on('console', message => complaints.push(message.text()))

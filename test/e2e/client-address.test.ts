@@ -1,5 +1,5 @@
-// Who the client is, behind a load balancer that speaks the PROXY protocol, on the plain port and under TLS. The
-// balancer is 127.0.0.2; everybody else, the Telephone included, comes directly.
+// The address of the client behind a load balancer that uses the PROXY protocol, on the plain port and with TLS. The balancer
+// is 127.0.0.2. All other clients and the Telephone connect directly.
 
 import { mkdtempSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
@@ -35,7 +35,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-/** What the server says until it closes, to a client at `from` that begins with `header`. */
+/** Sends `header` and a request from the address `from`. Resolves with all bytes until the server closes. */
 async function ask(options: {
   from: string
   header?: Buffer
@@ -60,23 +60,23 @@ async function ask(options: {
 const forwardedFor = (response: string) =>
   /"X-Forwarded-For","([^"]*)"/i.exec(response.replaceAll(' ', ''))?.[1]
 
-it.each([false, true])('is who the PROXY header names (TLS: %s)', async tls => {
+it.each([false, true])('is the address in the PROXY header (TLS: %s)', async tls => {
   expect(forwardedFor(await ask({ from: BALANCER, header: V1, tls }))).toBe('203.0.113.7')
   expect(forwardedFor(await ask({ from: BALANCER, header: V2, tls }))).toBe('203.0.113.8')
-  // A health check of the balancer's own.
+  // A health check of the balancer itself.
   expect(forwardedFor(await ask({ from: BALANCER, header: LOCAL, tls }))).toBe(BALANCER)
 })
 
-it('whom the header names is no trusted proxy by that: its own X-Forwarded-For counts for nothing', async () => {
+it('is not a trusted proxy because the header names it, so its X-Forwarded-For is ignored', async () => {
   const fields = ['X-Forwarded-For: 198.51.100.1']
   expect(forwardedFor(await ask({ from: BALANCER, header: V1, fields }))).toBe('203.0.113.7')
 })
 
-it.each([false, true])('is the far end of a connection that nobody relayed (TLS: %s)', async tls => {
+it.each([false, true])('is the peer of a direct connection (TLS: %s)', async tls => {
   expect(forwardedFor(await ask({ from: '127.0.0.1', tls }))).toBe('127.0.0.1')
 })
 
-it('cannot be claimed by anybody else, nor left out by the balancer', async () => {
+it('comes only from a header of the balancer, and the balancer must send one', async () => {
   expect(await ask({ from: '127.0.0.1', header: V1 })).toMatch(/^HTTP\/1\.1 400 /)
   expect(await ask({ from: BALANCER })).toBe('')
 })

@@ -1,5 +1,5 @@
-// One client opens more requests than its service has backend connections, and sends or reads next to nothing on them.
-// Requests of other clients are served as if it were not there, by every way to open many requests.
+// One client opens more requests than its service has backend connections, and sends or reads almost no bytes on them.
+// Requests of other clients must be served as usual, for every way to open many requests.
 
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2'
 import { connect, type Socket } from 'node:net'
@@ -10,13 +10,13 @@ import { HOST, useStack } from '../support/programs/stack.ts'
 
 const stack = useStack({ plugboardArgs: ['--http2-cleartext'] })
 
-/** As many as the issue of a slow client had, and more than the Telephone has connections. */
+/** The number of requests of the attack: more than the Telephone has connections. */
 const ATTACKERS = 520
 const CONNECTIONS = 512
 const SHARE = 384
 const ATTACKER = '127.0.0.2'
 const OTHER = '127.0.0.3'
-/** What a request of another client may take, ms. */
+/** The time limit for a request of another client, ms. */
 const PATIENCE_MS = 2000
 
 const sockets: Socket[] = []
@@ -45,17 +45,17 @@ async function streamsOpen(): Promise<number> {
   return (items as { streams: number }[]).reduce((sum, { streams }) => sum + streams, 0)
 }
 
-/** All requests of the attack have reached the Telephone, and this many the backend. */
+/** Resolves when all requests of the attack have reached the Telephone, and this number of them the backend. */
 async function underWay(atBackend: number): Promise<void> {
-  await eventually('the attack is under way', async () => {
+  await eventually('all requests of the attack are open', async () => {
     return (await streamsOpen()) === ATTACKERS && attacked().length === atBackend ? true : undefined
   })
 }
 
-/** Requests of the attack under way: some of the one before may arrive while it ends. */
+/** Returns the requests of the present attack. Some requests of the attack before may arrive while it ends. */
 const attacked = () => stack.backend.all('request').filter(({ url }) => url.includes(`attack=${attack}`))
 
-/** Requests of another client, one after the other, on connections of their own. */
+/** Sends requests of another client, one after the other, each on its own connection. */
 async function othersAreServed(): Promise<void> {
   const requests = [
     'GET /hello HTTP/1.1',
@@ -144,7 +144,7 @@ function http2Session(): ClientHttp2Session {
   return session
 }
 
-// Other loopback addresses than 127.0.0.1: only Linux has them all.
+// The test needs loopback addresses other than 127.0.0.1, and only Linux has all of them.
 describe.skipIf(process.platform !== 'linux')(`${ATTACKERS} requests of one client`, () => {
   it.each(WAYS)('leave room for others: %s', async (_, atBackend, begin) => {
     begin()

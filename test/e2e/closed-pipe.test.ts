@@ -1,4 +1,4 @@
-// Output that a reader closes early, as `| head` does: the commands run as real processes behind a real pipe.
+// Commands whose output is closed early by its reader, as `| head` does. They run as real processes with a real pipe.
 
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ const PLUGBOARD = join(import.meta.dirname, '../../plugboard/main.ts')
 const SERVICES = 400
 const processes = useProcesses()
 
-// An admin API without services. It counts the services that a client adds.
+// An admin API without services, which counts the services that a client adds.
 let api: Server
 let added: number
 let folder: string

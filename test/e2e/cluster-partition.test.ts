@@ -1,5 +1,5 @@
-// Two replicas that lose each other and find each other again; a third one that joins; a Telephone that is started
-// anew elsewhere.
+// Two replicas that lose their connection and connect again; a third replica that joins; a Telephone that is started again on
+// another replica.
 
 import { expect, it } from 'vitest'
 import { eventually } from '../support/deadline.ts'
@@ -20,7 +20,7 @@ async function untilResponded(index: number, outcome: string): Promise<void> {
   })
 }
 
-it('each side of a partition serves with what it reaches; healed, they are one again', async () => {
+it('each side of a partition serves with the lines that it reaches, and both agree again afterwards', async () => {
   await cluster.untilLinked()
   const only = await cluster.startTelephone(0, { args: pinned })
   await untilResponded(1, '200')
@@ -31,7 +31,7 @@ it('each side of a partition serves with what it reaches; healed, they are one a
     const { disagreements = [] } = (await row(1, 'replica-1')) as { disagreements?: string[] }
     return disagreements.some(text => text.includes('no link')) ? true : undefined
   })
-  // With a line on both sides nobody notices a partition, nor its end.
+  // With a line on both sides, a client notices neither the partition nor its end.
   const other = await cluster.startTelephone(1, { args: pinned })
   await untilResponded(1, '200')
   const loops = [0, 1].map(index => new RequestLoop({ port: cluster.places[index]!.port, host: HOST }))
@@ -62,13 +62,13 @@ it('a newer process of a Telephone replaces the older one on another replica, un
   await untilLines(0, 1)
   await untilResponded(0, '200')
   await newer.child.stop('SIGKILL')
-  // The older process dials nothing: its tunnel is still open, so this needs no wait of the Telephone.
+  // The tunnel of the older process is still open, so that process does not dial again.
   await untilLines(1, 0)
   await untilResponded(0, '200')
   await older.child.stop()
 })
 
-it('a replica that joins gets its share of tunnels, without a failed request or a cut stream', async () => {
+it('a replica that joins gets its share of tunnels without a failed request or a cut stream', async () => {
   const telephones = []
   for (let index = 0; index < 4; index += 1) telephones.push(await cluster.startTelephone(index % 2))
   await cluster.untilTunnels(8)

@@ -1,4 +1,4 @@
-// One clusterSecret follows another, replica by replica: at no moment do two of them not know each other.
+// A rotation of the clusterSecret, replica by replica. At each moment, all replicas accept each other.
 
 import { expect, it } from 'vitest'
 import { eventually } from '../support/deadline.ts'
@@ -7,10 +7,10 @@ import { SECRET, useCluster } from '../support/programs/cluster.ts'
 import { HOST } from '../support/programs/stack.ts'
 
 const NEW = 'another secret for the cluster of tests'
-// Pinned telephones never go elsewhere: a replica that stops need not wait for them.
+// A pinned Telephone never moves to another replica, so a replica that stops does not wait for it.
 const cluster = useCluster(2, { replicaArgs: ['--drain-timeout', '1s'] })
 
-/** Each request goes through the replica that has no telephone of the service. */
+/** Sends each request through the replica without a Telephone of the service. */
 async function untilForwardedBothWays(): Promise<void> {
   for (const [index, host] of [
     [1, HOST],
@@ -33,7 +33,8 @@ it('requests are forwarded in both directions at each step of a rotation', async
     await cluster.startTelephone(1, { args: pinned, service: 'second' }),
   ]
   await untilForwardedBothWays()
-  // As two replicas meet: before the new one is everywhere, while it becomes the first, while the old one goes.
+  // The pairs of settings that meet: before all replicas have the new secret, while it becomes the first, and while the old
+  // one is removed.
   const steps: [index: number, secrets: string[]][] = [
     [0, [SECRET, NEW]],
     [1, [NEW, SECRET]],

@@ -1,5 +1,5 @@
-// What is under way while a cluster changes: streams on tunnels that move to another replica, requests at a replica
-// that is stopping, requests of a process that a newer one replaces.
+// Open streams and requests while a cluster changes: streams on tunnels that move to another replica, requests at a replica
+// that stops, and requests of a process that a newer one replaces.
 
 import type { IncomingMessage } from 'node:http'
 import { expect, it } from 'vitest'
@@ -12,7 +12,7 @@ import { HOST, SERVICE } from '../support/programs/stack.ts'
 const cluster = useCluster(2)
 const at = (index: number, path: string) => ({ port: cluster.places[index]!.port, host: HOST, path })
 
-/** An event stream that moves on when the backend is told to; collects what comes. */
+/** An event stream whose events the test triggers at the backend. Collects the received text. */
 class Stream {
   received = ''
   readonly ended: Promise<string>
@@ -26,7 +26,7 @@ class Stream {
       message.on('end', () => resolve(this.received))
       message.on('error', reject)
     })
-    // Told at the end of the test; until then it is nobody's.
+    // The test awaits this promise only at its end, so a rejection before it is marked as handled.
     this.ended.catch(() => undefined)
   }
 
@@ -47,7 +47,7 @@ it('a stream on a tunnel that moves to a replica that has joined is never cut', 
   for (let index = 0; index < 3; index += 1) telephones.push(await cluster.startTelephone(index % 2))
   await cluster.untilTunnels(6)
   const streams: Stream[] = []
-  // Until there is one on each tunnel, so that whichever moves has one.
+  // Opens streams until each tunnel has one, so that any tunnel that moves has one.
   await eventually('every tunnel has a stream', async () => {
     streams.push(await Stream.open(streams.length % 2))
     const rows = await Promise.all(cluster.replicas.map(replica => replica.telephones()))
@@ -56,7 +56,7 @@ it('a stream on a tunnel that moves to a replica that has joined is never cut', 
   await cluster.addReplica()
   await cluster.untilLinked()
   await eventually(
-    'the newcomer has its share',
+    'the new replica has its share',
     async () => {
       const self = (await cluster.status(2)).find(row => row.self)
       return Number(self?.tunnels) >= 2 ? true : undefined
@@ -67,10 +67,10 @@ it('a stream on a tunnel that moves to a replica that has joined is never cut', 
   cluster.backend.step()
   for (const stream of streams) expect(await stream.ended).toContain('after the move')
   for (const { child } of telephones) await child.stop()
-  // Moves are gentle: one tunnel of a replica every two seconds, each telephone at a time of its own.
+  // A replica moves one tunnel every two seconds, and each Telephone at another time.
 }, 120_000)
 
-it('a replica that stops answers while it is unready, then takes no connection', async () => {
+it('a replica that stops serves requests while it is unready, then accepts no connection', async () => {
   const telephone = await cluster.startTelephone(0)
   await cluster.replicas[1]!.child.stop()
   await cluster.startReplica(1, { args: ['--stop-delay', '500ms'] })
@@ -87,14 +87,14 @@ it('a replica that stops answers while it is unready, then takes no connection',
   )
   await loop.successes(20)
   await stopped
-  // Reset: a connection that the system had taken for us, and nobody had looked at yet.
+  // ECONNRESET: the system had accepted the connection, but the process had not.
   for (const outcome of await loop.stop()) expect(['ECONNREFUSED', 'ECONNRESET']).toContain(outcome)
   await cluster.startReplica(1)
   await cluster.untilLinked()
   await telephone.child.stop()
 })
 
-it('a process that a newer one replaces on another replica finishes what it has', async () => {
+it('a process that a newer one replaces on another replica finishes its requests', async () => {
   const pinned = ['--tunnels', '1', '--no-follow-replicas']
   const older = await cluster.startTelephone(0, { args: pinned, name: 'twin' })
   await eventually('the older one serves', async () =>

@@ -1,5 +1,5 @@
-// Three replicas on one Postgres: a Telephone connected anywhere is reachable everywhere, and what happens to that
-// when a replica is killed, stops politely, or loses its way to another one.
+// Three replicas on one Postgres: a Telephone that is connected to any replica is reachable through every replica, also when a
+// replica is killed, is stopped, or drains and starts again.
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,7 +18,7 @@ const untilServed = (index: number) =>
   eventually(`replica ${index + 1} serves`, async () =>
     (await hello(index)).status === 200 ? true : undefined,
   )
-/** A connection is made behind all that were asked for before: the system has taken these too. */
+/** Opens a connection after all others. When it is open, the system has accepted the others too. */
 const untilQueued = async (port: number) => (await RawConnection.open(port)).destroy()
 
 describe('three replicas', () => {
@@ -34,7 +34,7 @@ describe('three replicas', () => {
     await telephone.child.stop()
   })
 
-  it('keep a snapshot each, in a data folder that nobody has to make', async () => {
+  it('keep a snapshot each, in a data folder that they create', async () => {
     for (const replica of cluster.replicas) {
       const file = join(replica!.folder, 'data', 'snapshot.json')
       await eventually(`${file} is there`, () => (existsSync(file) ? true : undefined))
@@ -63,7 +63,7 @@ describe('three replicas', () => {
     for (const { child } of telephones) await child.stop()
   })
 
-  it('fail no request that finds one which was stopped and goes on', async () => {
+  it('fail no request to a replica that was stopped by SIGSTOP and continues', async () => {
     // One of its two tunnels is on the replica that is stopped.
     const telephone = await cluster.startTelephone(2)
     await cluster.untilTunnels(2)
@@ -83,7 +83,7 @@ describe('three replicas', () => {
         )
         return given && tunnels.every(row => row.tunnels === 1) ? true : undefined
       })
-      // Nobody takes them yet. Some may not be sent twice, and tunnels that are dead lie beside them.
+      // These requests wait in the queue of the system. Some may not be sent twice, and some tunnels are dead.
       for (let count = 0; count < 10; count += 1) {
         responses.push(hello(2).then(({ status }) => status))
         const upload = send({ port, host: HOST, path: '/echo', method: 'POST', body })
@@ -104,7 +104,7 @@ describe('three replicas', () => {
     await telephone.child.stop()
   }, 60_000)
 
-  it('fail no request when one stops politely and comes back, one after the other', async () => {
+  it('fail no request when each replica in turn drains, stops and starts again', async () => {
     const telephone = await cluster.startTelephone(0)
     await cluster.untilTunnels(2)
     for (const stopped of [0, 1, 2]) {

@@ -1,4 +1,4 @@
-// A database that refuses Plugboard: each command names the reason in one line and ends; a start that can wait, waits.
+// A database that rejects Plugboard: each command prints the reason in one line and ends. A start waits when waiting can help.
 
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -43,7 +43,7 @@ async function endOf(child: Child): Promise<string> {
 }
 
 describe('a database that does not exist', () => {
-  it('ends the first start with the sentence of the server', async () => {
+  it('ends the first start with the error text of the server', async () => {
     const { child } = await launch(databaseUrl(db.url, 'no_such_database'))
     expect(await endOf(child)).toMatch(
       /^plugboard: The database .*no_such_database.* reports: database "no_such_database" does not exist\. Create the database, or correct its name in the database URL\.$/,
@@ -51,7 +51,7 @@ describe('a database that does not exist', () => {
   })
 
   it.each(['migrate', 'migrate --status', 'key reset --stdout'])(
-    'ends plugboard %s with it',
+    'ends plugboard %s with this text',
     async command => {
       const url = databaseUrl(db.url, 'no_such_database')
       const args = [MAIN, ...command.split(' '), '--database-url', url]

@@ -1,5 +1,5 @@
-// Services that lead back to a Plugboard: two Plugboards that expose each other, a cluster that exposes itself, and a chain
-// of two Plugboards whose client leaves.
+// Services that forward to a Plugboard again: two Plugboards that expose each other, a cluster that exposes itself, and a
+// chain of two Plugboards whose client closes its connection.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Backend } from '../support/backend/backend-process.ts'
@@ -13,7 +13,7 @@ import { PlugboardProcess } from '../support/programs/plugboard-process.ts'
 import { HOST } from '../support/programs/stack.ts'
 import { TelephoneProcess } from '../support/programs/telephone-process.ts'
 
-/** Access lines of requests for the path. */
+/** Returns the access lines of requests for the path. */
 function accessLines(plugboard: PlugboardProcess, path: string): string[] {
   return plugboard.child.output.split('\n').filter(line => line.includes(`"path":"${path}"`))
 }
@@ -65,13 +65,13 @@ describe('two Plugboards', () => {
     for (let index = 0; index < 20; index += 1) {
       await eventually('each hop has written its access line', () => {
         const counts = [one, two].map(each => accessLines(each, `/round-${index}`).length)
-        // The first one forwards it, gets it back, and refuses that.
+        // The first Plugboard forwards the request, receives it again, and rejects it.
         return counts[0] === 2 && counts[1] === 1 ? true : undefined
       })
     }
   })
 
-  it('in a chain are both left when the client leaves, and no further request runs', async () => {
+  it('in a chain both end the request when the client closes its connection', async () => {
     const { request } = openRequest({ port: one.port, host: 'chain.localhost', path: '/silent' })
     const { id, rawHeaders } = await backend.next('request', ({ url }) => url === '/silent')
     const via = rawHeaders.filter((_, index) => rawHeaders[index - 1]?.toLowerCase() === 'via')

@@ -1,5 +1,5 @@
-// A gRPC server behind a Telephone, through all of the way. These clients speak HTTP/1.1: a call is a chunked request
-// in which each message has five bytes in front, its status comes in the trailers of a chunked answer.
+// A gRPC server behind a Telephone, through the whole stack. These clients use HTTP/1.1: a call is a chunked request with
+// five bytes before each message, and its status is in the trailers of a chunked response.
 
 import { once } from 'node:events'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
@@ -17,7 +17,7 @@ beforeAll(async () => {
 })
 afterAll(() => backend.stop())
 
-/** Length-prefixed, not compressed. */
+/** Returns a message with its length prefix, not compressed. */
 function framed(message: string): Buffer {
   const head = Buffer.alloc(5)
   head.writeUInt32BE(Buffer.byteLength(message), 1)
@@ -39,7 +39,7 @@ class Call {
       headers: { host: HOST, te: 'trailers', 'content-type': 'application/grpc', ...headers },
     })
     this.response = once(this.request, 'response').then(([response]) => response as IncomingMessage)
-    // Who wants the answer gets its error; a call that is only cancelled has nobody who does.
+    // A test that waits for the response gets the error. A test that only cancels the call does not wait.
     this.response.catch(() => undefined)
   }
 
@@ -48,7 +48,7 @@ class Call {
     return this
   }
 
-  /** All messages, and the status of the call. */
+  /** Resolves with all messages and the status of the call. */
   async result(): Promise<{
     status: number | undefined
     messages: string[]
@@ -69,7 +69,7 @@ class Call {
 }
 
 describe('a gRPC server, over HTTP/1.1', () => {
-  it('unary: one message each way, and the status in trailers', async () => {
+  it('unary: one message in each direction, and the status in trailers', async () => {
     const call = new Call(ECHO.unary, { 'grpc-timeout': '30S' })
     call.send('hello').request.end()
     expect(await call.result()).toEqual({ status: 200, messages: ['hello'], grpcStatus: '0' })
@@ -88,7 +88,7 @@ describe('a gRPC server, over HTTP/1.1', () => {
     expect(await upload.result()).toMatchObject({ messages: ['a,b,c'], grpcStatus: '0' })
   })
 
-  it('bidirectional: answers come while the request goes on', async () => {
+  it('bidirectional: responses arrive while the request continues', async () => {
     const call = new Call(ECHO.bidirectional)
     call.send('first')
     const response = await call.response
@@ -98,7 +98,7 @@ describe('a gRPC server, over HTTP/1.1', () => {
     expect(await call.result()).toMatchObject({ messages: ['second'], grpcStatus: '0' })
   })
 
-  it('an error, with messages before it and without', async () => {
+  it('an error, with and without messages before it', async () => {
     const late = new Call(ECHO.serverStreaming)
     late.send('fail 9 not now').request.end()
     expect(await late.result()).toMatchObject({ status: 200, messages: { length: 1 }, grpcStatus: '9' })
@@ -107,7 +107,7 @@ describe('a gRPC server, over HTTP/1.1', () => {
     expect(await missing.result()).toMatchObject({ status: 200, messages: [], grpcStatus: '12' })
   })
 
-  it('a client that goes away cancels its call', async () => {
+  it('a client that closes its connection cancels its call', async () => {
     const call = new Call(ECHO.bidirectional)
     call.send('open')
     const response = await call.response

@@ -1,4 +1,4 @@
-// An authenticated telephone that sends garbage loses its tunnel; the others, and their clients, do not notice.
+// An authenticated Telephone that sends garbage loses its tunnel. Other Telephones and their clients are not affected.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../support/deadline.ts'
@@ -113,8 +113,8 @@ describe('that makes Plugboard hold bytes', () => {
       Buffer.concat([Buffer.from('05000000', 'hex'), Buffer.from([2, 0, 0]), Buffer.alloc(20_000)]),
     )
 
-  it('gets two echo streams, of the 4,096 that it opens, and no more memory than they may hold', async () => {
-    // It gives no credit, so that nothing of the echo can leave.
+  it('gets two of the 4,096 echo streams that it opens, and no more memory than they may hold', async () => {
+    // It gives no credit, so that no byte of the echo can be sent.
     hostile.hello({ initialWindowBytes: 1024 })
     const hello = await hostile.receive('"hello"')
     expect(hello.toString('latin1')).toContain('"maxStreams":2,')
@@ -144,7 +144,7 @@ describe('with a service of its own', () => {
     await hostile.receive('"announced"')
   }
 
-  /** The id of the stream that a request opens. */
+  /** Resolves with the id of the stream that a request opens. */
   async function streamOf(request: () => void): Promise<number> {
     const opened = hostile.receive('/wanted')
     request()
@@ -164,7 +164,7 @@ describe('with a service of its own', () => {
     client.destroy()
   })
 
-  it('cannot make a broken answer look whole', async () => {
+  it('cannot make an incomplete response look complete', async () => {
     await serve()
     const client = await RawConnection.open(stack.port)
     const id = await streamOf(() => void client.send(`GET /wanted HTTP/1.1\r\nHost: ${HOSTILE}\r\n\r\n`))
@@ -176,7 +176,7 @@ describe('with a service of its own', () => {
     client.destroy()
   })
 
-  it('gets its clients a 502 when it answers with nonsense', async () => {
+  it('causes a 502 for its clients when it sends an invalid response', async () => {
     await serve()
     const response = send({ port: stack.port, host: HOSTILE, path: '/wanted' })
     const opened = await hostile.receive('/wanted')
@@ -185,7 +185,7 @@ describe('with a service of its own', () => {
     await hostile.ended()
   })
 
-  it('cannot announce beyond its scope', async () => {
+  it('cannot announce a service outside of its scope', async () => {
     const { token } = await stack.plugboard.issueToken({ services: ['only-this'] })
     const telephone = await RawTelephone.dial(stack.port, token)
     telephone.hello()

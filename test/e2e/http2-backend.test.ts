@@ -1,4 +1,4 @@
-// An HTTP/2 server behind a Telephone, for clients that speak HTTP/1.1: WebSocket, interim answers, trailers.
+// An HTTP/2 server behind a Telephone, for clients of HTTP/1.1: WebSocket, interim responses, trailers.
 
 import { createServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
@@ -33,7 +33,7 @@ afterAll(() => {
   server.close()
 })
 
-it('answers with its interim heads and trailers', async () => {
+it('responds with its interim heads and trailers', async () => {
   const connection = await RawConnection.open(stack.port)
   await connection.send(`GET /a?b HTTP/1.1\r\nHost: ${HOST}\r\nTE: trailers\r\n\r\n`)
   expect(await connection.readHead()).toMatchObject({ status: 103 })
@@ -43,7 +43,7 @@ it('answers with its interim heads and trailers', async () => {
   connection.destroy()
 })
 
-it('takes a WebSocket, by an extended CONNECT', async () => {
+it('accepts a WebSocket by an extended CONNECT', async () => {
   const connection = await RawConnection.open(stack.port)
   await connection.send(
     `GET /socket HTTP/1.1\r\nHost: ${HOST}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +

@@ -1,5 +1,5 @@
-// HTTP/2 from end to end: clients over TLS and in cleartext, a browser among them, and gRPC calls from a real client
-// to a real server through Plugboard, tunnel and Telephone.
+// HTTP/2 from end to end: clients over TLS and in cleartext, a browser, and gRPC calls from a real client to a real server
+// through Plugboard, tunnel and Telephone.
 
 import { once } from 'node:events'
 import { mkdtempSync } from 'node:fs'
@@ -53,7 +53,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-/** Streams that are open in Plugboard, of all tunnels: none, once every client is served or gone. */
+/** Resolves with the number of open streams of all tunnels. It is 0 when all clients are served or have disconnected. */
 afterEach(() =>
   eventually('no stream is left open', async () => {
     const rows = (await stack.plugboard.telephones()) as { streams: number }[]
@@ -65,7 +65,7 @@ const head = (path: string, more = {}) => ({ ':authority': HOST, ':path': path, 
 const post = (path: string) => head(path, { ':method': 'POST' })
 
 describe('over TLS', () => {
-  it('ALPN chooses HTTP/2, and the backend is told what its client speaks', async () => {
+  it('ALPN chooses HTTP/2, and the backend receives the protocol of the client', async () => {
     expect(client.session.alpnProtocol).toBe('h2')
     const response = await client.ask(head('/request'))
     expect(response.status).toBe(200)
@@ -74,7 +74,7 @@ describe('over TLS', () => {
     expect(rawHeaders[rawHeaders.indexOf('host') + 1]).toBe(HOST)
   })
 
-  it('carries bodies both ways, many at once, byte for byte', async () => {
+  it('carries many bodies at once in both directions without changes', async () => {
     const bytes = 3_000_000
     const body = patternBytes(0, bytes)
     const up = Array.from({ length: 8 }, () => client.ask(post('/hash'), body))
@@ -85,7 +85,7 @@ describe('over TLS', () => {
     for (const response of await Promise.all(down)) expect(response.body.equals(body)).toBe(true)
   })
 
-  it('a client that is cut off in its upload is an abort for the backend', async () => {
+  it('a client that loses its connection in an upload causes an abort at the backend', async () => {
     const other = new Http2Client(`https://127.0.0.1:${tlsPort}`, { ca: TEST_CA, servername: HOST })
     other.open(post('/silent?cut=1')).write('part')
     const { id } = await stack.backend.next('request', report => report.url === '/silent?cut=1')
@@ -94,7 +94,7 @@ describe('over TLS', () => {
     expect(stack.backend.all('body').filter(report => report.id === id && report.complete)).toEqual([])
   })
 
-  it('a reader that stalls does not hold up its neighbours on the connection', async () => {
+  it('a stream that is not read does not delay other streams of the connection', async () => {
     const stalled = client.open(head('/download?bytes=50000000'), true)
     await once(stalled, 'response')
     for (let index = 0; index < 50; index += 1) {
@@ -112,7 +112,7 @@ describe.each(['TLS', 'cleartext'])('gRPC over %s', how => {
   })
   afterAll(() => calls.close())
 
-  it('unary calls, with metadata both ways', async () => {
+  it('unary calls, with metadata in both directions', async () => {
     const metadata = new Metadata()
     metadata.set('x-one', '1')
     metadata.set('x-two-bin', Buffer.from([0, 255]))
@@ -144,7 +144,7 @@ describe.each(['TLS', 'cleartext'])('gRPC over %s', how => {
     expect((await calls.unary('x', {}, new Metadata(), '/echo.Echo/Nothing')).code).toBe(grpc.UNIMPLEMENTED)
   })
 
-  it('streams from the server, from the client, and both at once', async () => {
+  it('streams from the server, from the client, and in both directions at once', async () => {
     const down = await resultOfStream(calls.serverStreaming('count 100'))
     expect([down.code, down.messages]).toEqual([grpc.OK, [...Array(100).keys()].map(String)])
     expect((await calls.clientStreaming(['a', 'b', 'c'])).messages).toEqual(['a,b,c'])
@@ -152,7 +152,7 @@ describe.each(['TLS', 'cleartext'])('gRPC over %s', how => {
     const result = resultOfStream(both)
     for (const message of ['one', 'two', 'three']) {
       both.write(Buffer.from(message))
-      // Each answer comes before the next message is sent.
+      // Each response arrives before the next message is sent.
       expect(String((await once(both, 'data'))[0])).toBe(message)
     }
     both.end()
@@ -184,7 +184,7 @@ describe.each(['TLS', 'cleartext'])('gRPC over %s', how => {
   })
 })
 
-it('what Plugboard itself answers to a gRPC call is a status that clients understand', async () => {
+it('Plugboard itself responds to a gRPC call with a gRPC status', async () => {
   const nowhere = new GrpcClient(stack.port, 'nowhere.test')
   expect((await nowhere.unary('x')).code).toBe(grpc.UNIMPLEMENTED)
   nowhere.close()
@@ -194,8 +194,8 @@ const executablePath =
   findProgram('chromium') ?? findProgram('chromium-browser') ?? findProgram('google-chrome')
 if (!executablePath) console.log('no Chromium on this machine: HTTP/2 is not tried in a browser')
 
-it.skipIf(!executablePath)('a browser speaks HTTP/2, and its WebSockets share the connection', async () => {
-  // Root cannot use Chromium's sandbox; the page is our own.
+it.skipIf(!executablePath)('a browser uses HTTP/2, and its WebSockets share the connection', async () => {
+  // Root cannot use the sandbox of Chromium, and the page is our own.
   const browser = await chromium.launch({ executablePath: executablePath!, args: ['--no-sandbox'] })
   const context = await browser.newContext({ ignoreHTTPSErrors: true })
   const page = await context.newPage()

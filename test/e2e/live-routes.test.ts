@@ -1,5 +1,5 @@
-// Routes are added, changed and deleted through the API and the command line while requests run: each change is
-// seen, and nothing that it does not concern notices.
+// Adds, changes and deletes routes through the API and the command line while requests run. Each change is visible at once,
+// and other requests and routes are not affected.
 
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -12,7 +12,7 @@ import { HOST, SERVICE, useStack } from '../support/programs/stack.ts'
 
 const stack = useStack()
 
-/** Waits until the host answers with the status. */
+/** Resolves when the host responds with the status. */
 function responses(host: string, status: number, path = '/hello') {
   return eventually(`${host}${path} answers ${status}`, async () => {
     const response = await send({ port: stack.port, host, path })

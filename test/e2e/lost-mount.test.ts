@@ -9,7 +9,7 @@ import { useCluster } from '../support/programs/cluster.ts'
 const MOUNT = 'lost.localhost'
 const cluster = useCluster(2)
 
-it('a Telephone warns once when its mount is deleted, and reports it when it is back', async () => {
+it('a Telephone warns once when its mount is deleted, and reports the mount when it exists again', async () => {
   await cluster.untilLinked()
   const { child } = await cluster.startTelephone(1, { service: 'lost', mount: MOUNT })
   await child.waitForLine(/replica-1 \(tunnel 2 of 2\)/)

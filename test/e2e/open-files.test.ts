@@ -1,4 +1,4 @@
-// A process that runs out of open files refuses what comes beyond its limits, lives on, and serves what it has.
+// A process at its limit of open files refuses further connections, continues to run, and serves the open ones.
 
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -21,7 +21,7 @@ import { HOST, useStack } from '../support/programs/stack.ts'
 
 const HELLO = `GET /hello HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`
 const UPGRADE = `GET /raw HTTP/1.1\r\nHost: ${HOST}\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n`
-/** Two readings of the memory guard, whose failure ended the process once. */
+/** The time of two readings of the memory guard, because a failed reading could end the process. */
 const OBSERVED_MS = 1200
 const onLinux = process.platform === 'linux'
 const prlimit = findProgram('prlimit')
@@ -39,7 +39,7 @@ async function open(port: number, count: number, from?: string): Promise<RawConn
   return opened
 }
 
-/** Waits until the far end has closed all but `expected` of them. */
+/** Waits until the peer has closed all but `expected` of the connections. */
 async function untilOpen(opened: readonly RawConnection[], expected: number): Promise<void> {
   let open = opened.length
   for (const { closed } of opened)
@@ -51,7 +51,7 @@ async function untilOpen(opened: readonly RawConnection[], expected: number): Pr
   )
 }
 
-/** The lowest number that a new file of the process would get, once it opens and closes no more files. */
+/** Resolves with the lowest free file number of the process, when the process opens and closes no more files. */
 async function settledFiles(pid: number): Promise<number> {
   let last = -1
   let same = 0
@@ -65,7 +65,7 @@ async function settledFiles(pid: number): Promise<number> {
   })
 }
 
-// Another address than 127.0.0.1 is there without further ado on Linux alone.
+// Only Linux has loopback addresses other than 127.0.0.1 without a configuration.
 describe.skipIf(!onLinux)('Plugboard with 256 open files', async () => {
   const certificates = join(tmpdir(), `vera-test-open-files-${process.pid}`)
   const tlsPort = await freePort()
@@ -80,7 +80,7 @@ describe.skipIf(!onLinux)('Plugboard with 256 open files', async () => {
   const stack = useStack({ plugboardOpenFiles: 256, plugboardArgs: tls })
 
   it.skipIf(prlimit === undefined)(
-    'survives that no file is left, and works again once there are',
+    'continues without any free file, and works again when files are free',
     async () => {
       const { pid } = stack.plugboard.child
       execFileSync(prlimit!, ['--pid', String(pid), `--nofile=${await settledFiles(pid)}:`])
@@ -96,7 +96,7 @@ describe.skipIf(!onLinux)('Plugboard with 256 open files', async () => {
     },
   )
 
-  it('refuses idle connections beyond its lowered limits, and goes on to serve others', async () => {
+  it('refuses idle connections above its lowered limits, and serves other connections', async () => {
     expect(stack.plugboard.child.output).toContain('maxConnections from 20000 to 85')
     expect(stack.plugboard.child.output).toContain('the limit of open files is 256')
 
@@ -115,7 +115,7 @@ describe.skipIf(!onLinux)('Plugboard with 256 open files', async () => {
     expect(status.traffic.connectionsRefused).toBeGreaterThanOrEqual(358)
   })
 
-  it('leaves handshakes to others when one client begins them and goes no further', async () => {
+  it('accepts handshakes of other clients when one client starts many and finishes no handshake', async () => {
     await untilOpen(await open(tlsPort, 40), 11)
     // The types of connectTls do not have localAddress, which it passes to connect of node:net.
     const target = {
@@ -130,7 +130,7 @@ describe.skipIf(!onLinux)('Plugboard with 256 open files', async () => {
     socket.destroy()
   })
 
-  it('lets newcomers in at the admin port, however many idle connections a client opens', async () => {
+  it('accepts new clients at the admin port when a client opens many idle connections', async () => {
     await untilOpen(await open(stack.plugboard.adminPort, 100), 17)
     expect((await send({ port: stack.plugboard.adminPort, path: '/readyz' })).status).toBe(200)
   })
@@ -154,7 +154,7 @@ describe('a Telephone with 128 open files', () => {
   // All requests come from one client, which would get its share of the limits alone.
   const stack = useStack({ telephoneOpenFiles: 128, telephoneArgs: ['--client-share', '100%'] })
 
-  it('serves more requests at once than it has files, each in its turn', async () => {
+  it('serves more concurrent requests than it has files, each in its turn', async () => {
     await stack.telephone.child.waitForLine(/maxConnections of app from 512 to 34/)
     const requests = Array.from({ length: 150 }, () =>
       send({ port: stack.port, host: HOST, path: '/stepped' }),
@@ -171,7 +171,7 @@ describe('a Telephone with 128 open files', () => {
     expect(new Set((await finished).map(({ status }) => status))).toEqual(new Set([200]))
   })
 
-  it('refuses upgrades beyond its limit, and goes on to serve requests', async () => {
+  it('refuses upgrades above its limit, and continues to serve requests', async () => {
     const statuses: number[] = []
     for (const connection of await open(stack.port, 60)) {
       await connection.send(UPGRADE)

@@ -16,7 +16,7 @@ const VERSION = '2.77.0'
 const run = promisify(execFile)
 const processes = useProcesses()
 let folder: string
-/** Why the validator could not be installed. */
+/** The reason why the validator could not be installed. */
 let missing: string | undefined
 
 beforeAll(async () => {

@@ -1,7 +1,7 @@
-// Compares the OpenAPI document with a running Plugboard, driven by the document alone: what a schema allows is accepted, at
-// each limit and for each change of a format, what it forbids is refused, and each response is as documented.
-// A schema cannot state everything. Where the server refuses more, the schema of that place must describe the rule in words.
-// `OPENAPI_CASES=20000 SEED=7` tries more edits of texts than the short form.
+// Compares the OpenAPI document with a running Plugboard. All cases come from the document: the server must accept each value
+// that a schema allows, at each limit and for each change of a format, and reject each value that it forbids. Each response
+// must be as documented. A schema cannot state every rule. When the server rejects more, the schema of that place must
+// describe the rule in words. `OPENAPI_CASES=20000 SEED=7` tries more edits of texts than the short form.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import {
@@ -38,7 +38,7 @@ const ROWS: Record<string, object> = {
   '/v1/tokens': { name: 'row', services: ['shop'] },
   '/v1/keys': { name: 'row', scopes: [] },
 }
-/** The path with the row in the place of `{id}`, and with the required parameters of the query but `except`. */
+/** Returns the path with the row in place of `{id}`, and with the required parameters of the query except `except`. */
 const pathTo = (operation: DocumentedOperation, except?: string): string => {
   const { path } = operation
   const row = path.replace(/\{\w+\}/, rows[path.replace(/\/\{.*/, '')] ?? 'no-such-row')
@@ -77,10 +77,10 @@ afterAll(async () => {
 const bodyOf = ({ requestBody }: DocumentedOperation): JsonSchema | undefined =>
   requestBody?.content['application/json'].schema
 
-/** A version that no row has: a change with a good form ends with 412, and the row stays as it is. */
+/** A version that no row has: a change with a valid form gets 412, and the row is not changed. */
 const OTHER_VERSION = { 'if-match': '"999999"' }
-/** Cases of a place whose schema another place has as well. */
-/** Cases of a secret, because each that is accepted costs a hash. */
+/** The number of cases for a place whose schema another place has too. */
+/** The number of cases for a secret, because each accepted case computes a hash. */
 const SECRETS = LONG ? Number.POSITIVE_INFINITY : 8
 const REPEATED = LONG ? Number.POSITIVE_INFINITY : 2
 
@@ -123,8 +123,8 @@ function shuffled<Value>(values: readonly Value[], random: Random): Value[] {
 }
 
 /**
- * Returns what has to stand beside a place, so that the server accepts one of its values: a route, for example, needs a
- * service as well. Undefined: no value of the place is accepted, whatever stands beside it.
+ * Returns the other values that a place needs, so that the server accepts one of its values: a route, for example, also needs a
+ * service. Undefined: the server accepts no value of the place.
  */
 async function findSurroundings(
   operation: DocumentedOperation,
@@ -160,7 +160,7 @@ async function compare(operation: DocumentedOperation, body: unknown): Promise<s
   const text = JSON.stringify(body)
   const allowed = api.reader.accepts(schema, JSON.parse(text))
   const response = await send(operation, body)
-  // 413: the request as a whole is too large.
+  // 413: the whole request is too large.
   if (allowed && response.status === 413) return undefined
   const accepted = response.status !== 400 && response.status !== 413
   if (allowed === accepted) return response.problem && `${response.problem}: ${cut(text)}`
@@ -226,7 +226,7 @@ async function compareParameter(
   { name, in: place, schema }: DocumentedParameter,
   text: string,
 ): Promise<string | undefined> {
-  // An empty or dot segment makes another path, and a client cannot send such a header.
+  // With an empty segment or a dot segment, the path is another one. A client cannot send such a header.
   if (place === 'path' && /^\.{0,2}$/.test(text)) return undefined
   if (place === 'header' && !/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text)) return undefined
   if (!text.isWellFormed()) return undefined
@@ -246,13 +246,13 @@ async function compareParameter(
   return `document ${allowed}, server ${status}`
 }
 
-/** A parameter is text; its schema says what it stands for. */
+/** Returns the value for a parameter. A parameter is text, and its schema has the type. */
 function typedValue({ type }: JsonSchema, text: string): unknown {
   if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : text
   return type === 'integer' && /^-?\d+(?:\.\d+)?$/.test(text) ? Number(text) : text
 }
 
-/** A request that has this response, whatever the operation is. */
+/** Returns a request that gets this response for any operation. */
 const PROVOKED: Record<string, (operation: DocumentedOperation) => Partial<DocumentedCall>> = {
   400: () => ({ headers: { authorization: ['Bearer a', 'Bearer b'] } }),
   401: () => ({ headers: { authorization: null } }),
@@ -266,7 +266,7 @@ const PROVOKED: Record<string, (operation: DocumentedOperation) => Partial<Docum
   428: () => ({ headers: { 'if-match': null } }),
 }
 
-it('has each refusal that it documents, and no other', async () => {
+it('documents exactly the rejections that occur', async () => {
   const problems: string[] = []
   for (const operation of api.operations) {
     const schema = bodyOf(operation)
@@ -277,7 +277,7 @@ it('has each refusal that it documents, and no other', async () => {
       if (String(response.status) !== status || response.problem !== undefined)
         problems.push(`${operation.operationId}, ${status}: ${response.problem ?? response.status}`)
     }
-    // Bytes that are no JSON, and JSON of another type.
+    // Bytes that are not JSON, and JSON of another type.
     for (const text of schema === undefined ? [] : ['', '{', '[]', '"x"', 'null', '{} {}', '{"a":1e999}']) {
       const response = await api.call(operation, { path: pathTo(operation), body: Buffer.from(text) })
       if (response.status !== 400 || response.problem !== undefined)
@@ -287,9 +287,9 @@ it('has each refusal that it documents, and no other', async () => {
   expect(problems).toEqual([])
 })
 
-it('has the documented response where a request succeeds', async () => {
+it('sends the documented response when a request succeeds', async () => {
   const problems: string[] = []
-  // Reads first, then what changes the row, then what removes it.
+  // First the reads, then the requests that change the row, then those that delete it.
   const order = ['GET', 'PATCH', 'POST', 'DELETE']
   const sorted = [...api.operations].sort(
     (one, other) => order.indexOf(one.method) - order.indexOf(other.method),

@@ -1,5 +1,5 @@
-// What a newcomer does: one command, a page in the browser; kill it, start it again; start it where it cannot
-// start, and be told why in one line.
+// The first steps of a new user: one command and a page in the browser; kill it and start it again; and a start that fails
+// with the reason in one line.
 
 import { once } from 'node:events'
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
@@ -39,7 +39,7 @@ afterEach(async () => {
   try {
     await processes.stopAll()
   } finally {
-    // Whatever `plugboard dev` started, it ended.
+    // `plugboard dev` must have ended all processes that it started.
     expect(await removeFolder(folder)).toEqual([])
   }
 })
@@ -62,7 +62,7 @@ async function refusal(child: Child): Promise<string> {
 }
 
 describe('plugboard dev', () => {
-  it('shows a page that came through a tunnel, and says what to do next', async () => {
+  it('shows a page that came through a tunnel, and prints the next steps', async () => {
     const plugboard = await dev()
     const response = await eventually('the page comes', async () => {
       const got = await page(plugboard)
@@ -78,7 +78,7 @@ describe('plugboard dev', () => {
     expect(processesIn(folder)).toEqual([])
   })
 
-  it('prints commands that work as they are, from any folder', async () => {
+  it('prints commands that work unchanged in any folder', async () => {
     const backend = await Backend.start(processes)
     const plugboard = await dev()
     await plugboard.child.waitForLine(/Ctrl-C/)
@@ -89,7 +89,7 @@ describe('plugboard dev', () => {
     }
     const elsewhere = join(folder, 'elsewhere')
     await mkdir(elsewhere)
-    // As a person types it in another terminal: npm has added nothing to the path there.
+    // The command runs as in another terminal, without the folders that npm adds to the path.
     const isAdded = (entry: string): boolean => /node_modules\/\.bin|node-gyp-bin/.test(entry)
     const entries = (process.env.PATH ?? '').split(':').filter(entry => !isAdded(entry))
     const shell = (name: string, line: string): Child => {
@@ -170,7 +170,7 @@ describe('plugboard dev', () => {
     expect(await one.adminKey()).not.toBe(await two.adminKey())
   })
 
-  it('comes back with everything that was acknowledged after kill -9, twice over', async () => {
+  it('has all acknowledged data after kill -9 and a new start, two times', async () => {
     let plugboard = await dev()
     const { port, adminPort } = plugboard
     const key = await plugboard.adminKey()
@@ -190,7 +190,7 @@ describe('plugboard dev', () => {
       )
       await plugboard.child.stop('SIGKILL')
       writing = false
-      // Its last request broke with the server, or it found the loop over.
+      // The last request failed with the server, or was not sent because the loop had ended.
       await writer
       plugboard = await dev({ port, adminPort })
       await eventually('the page comes', async () =>
@@ -204,7 +204,7 @@ describe('plugboard dev', () => {
     }
   })
 
-  it('writes its secrets for its owner alone', async () => {
+  it('writes secrets that only their owner can read', async () => {
     const plugboard = await dev()
     const mode = (await stat(join(folder, 'data/secrets/admin.key'))).mode & 0o777
     expect(mode.toString(8)).toBe('600')
@@ -212,7 +212,7 @@ describe('plugboard dev', () => {
   })
 })
 
-it('ends in order when it is told so during its start', async () => {
+it('ends in order when it gets a signal during its start', async () => {
   const { child } = await PlugboardProcess.launch({ processes, folder, command: 'dev' })
   await eventually('the database has been started', () =>
     processesIn(folder).some(({ command }) => /postgres\S* -D/.test(command)) ? true : undefined,
@@ -221,11 +221,11 @@ it('ends in order when it is told so during its start', async () => {
   expect(processesIn(folder)).toEqual([])
 })
 
-describe('who can connect', () => {
+describe('the machines that can connect', () => {
   const ownAddress = networkAddress()
   const plain = (address: string) => address.replace(/^\[|\]$/g, '')
 
-  it('this machine alone, by IPv4 and by IPv6', async () => {
+  it('are only this machine, by IPv4 and by IPv6', async () => {
     const plugboard = await dev()
     const { port } = plugboard
     await plugboard.child.waitForLine(/Only this machine can connect\. With --lan/)
@@ -240,7 +240,7 @@ describe('who can connect', () => {
     await expect(send({ port, address: plain(ownAddress) })).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   })
 
-  it.skipIf(ownAddress === undefined)('other machines too with --lan, at the public port alone', async () => {
+  it.skipIf(ownAddress === undefined)('are also others with --lan, only at the public port', async () => {
     const plugboard = await dev({ args: ['--lan'] })
     const { port, adminPort } = plugboard
     const address = plain(ownAddress!)
@@ -252,7 +252,7 @@ describe('who can connect', () => {
 })
 
 describe('a start that cannot succeed', () => {
-  it('names both ports that are in use before it makes a database', async () => {
+  it('names both ports that are in use before it creates a database', async () => {
     const [port, adminPort] = [await freePort(), await freePort()]
     const servers = [createServer().listen(port), createServer().listen(adminPort)]
     await Promise.all(servers.map(server => once(server, 'listening')))
@@ -268,7 +268,7 @@ describe('a start that cannot succeed', () => {
     }
   })
 
-  it('names --lan beside a setting that has other addresses', async () => {
+  it('names --lan when a setting has other addresses', async () => {
     const env = cleanEnvironment({ PLUGBOARD_LISTEN: '127.0.0.1:4000' })
     const args = [join(ROOT, 'plugboard/main.ts'), 'dev', '--lan']
     const child = processes.node('plugboard', args, { env, cwd: folder })
@@ -294,7 +294,7 @@ describe('a start that cannot succeed', () => {
     }
   })
 
-  it('names the data folder that another one uses, which goes on', async () => {
+  it('names the data folder that another process uses, and does not disturb that process', async () => {
     const first = await dev()
     const { child } = await PlugboardProcess.launch({ processes, folder, command: 'dev' })
     expect(await refusal(child)).toContain(join(folder, 'data'))

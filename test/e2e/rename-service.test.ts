@@ -1,5 +1,5 @@
-// A service that is renamed, and renamed back, serves on without a failed request: its telephones announce the old name, which
-// stays an alias. That also holds after a telephone has connected again, and on a replica that forwards to another one.
+// A service that is renamed, and renamed back, has no failed request: its Telephones announce the old name, which stays an
+// alias. This also holds after a Telephone has connected again, and on a replica that forwards to another one.
 
 import { describe, expect, it } from 'vitest'
 import { eventually } from '../support/deadline.ts'
@@ -14,7 +14,7 @@ const path = (name: string) => `/v1/services/${name}`
 describe('one replica', () => {
   const stack = useStack()
 
-  it('serves a renamed service on, also for a telephone that connects again, and says what to do', async () => {
+  it('keeps serving a renamed service, also after its Telephone connects again, and prints the remedy', async () => {
     const loop = new RequestLoop({ port: stack.port, host: HOST })
     await loop.successes(10)
     const { code, output } = await stack.plugboard.cli('service', 'set', SERVICE, '--name', RENAMED)
@@ -23,7 +23,7 @@ describe('one replica', () => {
       expect.stringContaining('telephones that announce app still serve app-eu'),
     ])
     await loop.successes(20)
-    // A telephone knows the name that it was started with.
+    // A Telephone announces the name with which it was started.
     const second = await stack.startTelephone({ args: ['--name', 'second'] })
     await stack.telephone.child.stop()
     await loop.successes(20)
@@ -38,7 +38,7 @@ describe('one replica', () => {
     await second.child.stop()
   })
 
-  it('refuses a new service of a former name, which would take the telephones away', async () => {
+  it('rejects a new service with a former name, because it would get the Telephones of the renamed one', async () => {
     await stack.plugboard.call('PATCH', path(SERVICE), { name: RENAMED })
     const { status, text } = await stack.plugboard.api('POST', '/v1/services', { name: SERVICE })
     expect([status, text]).toEqual([409, expect.stringContaining('is a former name of service')])
@@ -49,7 +49,7 @@ describe('one replica', () => {
 describe('two replicas', () => {
   const cluster = useCluster(2)
 
-  it('serve a renamed service on, whichever holds the tunnel', async () => {
+  it('keep serving a renamed service, with the tunnel on either replica', async () => {
     await cluster.untilLinked()
     const telephone = await cluster.startTelephone(1, { args: ['--tunnels', '1', '--no-follow-replicas'] })
     for (const { port } of cluster.places) {

@@ -36,7 +36,7 @@ afterEach(async () => {
 const start = (program?: string) =>
   PlugboardProcess.launch({ processes, folder, databaseUrl: db.url, ...(program && { program }) })
 
-/** A service, a route and a telephone are made through this replica, and a request is served. */
+/** Creates a service, a route and a Telephone through this replica, and sends a request. */
 async function serves(plugboard: PlugboardProcess): Promise<void> {
   await plugboard.ready()
   await plugboard.addService('app')
@@ -50,7 +50,7 @@ async function serves(plugboard: PlugboardProcess): Promise<void> {
 }
 
 describe('a schema of a newer release', () => {
-  it('is served on when its migrations allow it, and stays as it is', async () => {
+  it('is used and not changed when its migrations allow this release', async () => {
     await migrateToNextRelease(db.url, ADDITIVE)
     const plugboard = await start()
     await serves(plugboard)
@@ -60,7 +60,7 @@ describe('a schema of a newer release', () => {
     expect([code, JSON.parse(output)]).toMatchObject([0, { pending: 0, newer: [ADDITIVE.name] }])
   })
 
-  it('ends the start when a migration does not allow it', async () => {
+  it('ends the start when a migration does not allow this release', async () => {
     await migrateToNextRelease(db.url, ADDITIVE, INCOMPATIBLE)
     const { child } = await start()
     child.expectedToExit = true
@@ -72,7 +72,7 @@ describe('a schema of a newer release', () => {
 })
 
 describe('rows of a newer release', () => {
-  it('close their route when they have a guard that this release does not have', async () => {
+  it('close their route when they have a rule that this release does not have', async () => {
     const plugboard = await start()
     await serves(plugboard)
     const set = (options: string) =>

@@ -1,5 +1,5 @@
-// Rules of routes from the admin API and the command line to the public port, by real processes: each change counts at
-// once, for requests and for WebSockets, and nobody is let in by what was true before.
+// Rules of routes from the admin API and the command line to the public port, with real processes. Each change applies at
+// once to requests and WebSockets, so that an old rule never admits a client.
 
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
@@ -32,7 +32,7 @@ async function cli(...args: string[]): Promise<string> {
   return output
 }
 
-it('a password is set, changed and taken back by the command line, while another route goes on', async () => {
+it('a password is set, changed and removed by the command line, while another route is served', async () => {
   const loop = new RequestLoop({ port: stack.port, host: HOST })
   const file = join(stack.folder, 'password')
   const password = async (text: string) => writeFile(file, text)
@@ -74,7 +74,7 @@ it('a password is set, changed and taken back by the command line, while another
   expect(await loop.stop()).toEqual([])
 })
 
-it('tokens of an issuer open a route, a WebSocket too; the issuer may rotate its keys and go away', async () => {
+it('tokens of an issuer give access to a route, also for a WebSocket, when the issuer rotates its keys or stops', async () => {
   const jwt = { issuer: ISSUER, audience: AUDIENCE, jwksUrl, forward: { sub: 'X-User' } }
   const route = { mount: 'api.localhost', service: SERVICE, options: { access: { jwt } } }
   await stack.plugboard.call('POST', '/v1/routes', route)
@@ -89,7 +89,7 @@ it('tokens of an issuer open a route, a WebSocket too; the issuer may rotate its
   await once(socket, 'open')
   issuer.response = { status: 500 }
   expect((await ask('api.localhost', bearer(issuer.token({ n: 1 })))).status).toBe(200)
-  // What was opened before stays: it is requests that rules are about.
+  // Open connections stay, because rules apply to new requests only.
   await cli('route', 'set', 'api.localhost', '--deny-ip', '127.0.0.1')
   expect((await ask('api.localhost', bearer(token))).status).toBe(403)
   socket.send('still there')
@@ -98,7 +98,7 @@ it('tokens of an issuer open a route, a WebSocket too; the issuer may rotate its
   await once(socket, 'close')
 })
 
-it('a maintenance page comes and goes; a redirect needs neither service nor Telephone', async () => {
+it('a maintenance page is switched on and off, and a redirect needs no service and no Telephone', async () => {
   await cli('route', 'add', 'shop.localhost', '--service', SERVICE)
   await cli('route', 'set', 'shop.localhost', '--maintenance', 'Back at noon.')
   const page = await ask('shop.localhost')

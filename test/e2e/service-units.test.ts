@@ -1,5 +1,5 @@
-// The units of systemd and launchd in docs/units, as far as they can be checked where no service manager runs: the
-// tools of systemd and Python's plist parser read them, and the programs accept what they start.
+// Checks the units of systemd and launchd in docs/units without a service manager: the tools of systemd and the plist parser of
+// Python read them, and the programs accept their command lines.
 
 import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -15,13 +15,13 @@ const run = promisify(execFile)
 describe.each(['plugboard', 'telephone'])('%s.service', name => {
   const analyze = findProgram('systemd-analyze')
 
-  it.skipIf(analyze === undefined)('has only keys and values that systemd knows', async () => {
+  it.skipIf(analyze === undefined)('has only keys and values that systemd accepts', async () => {
     const folder = await temporaryFolder('vera-units-')
     onTestFinished(() => void removeFolder(folder))
     const text = await readFile(join(UNITS, `${name}.service`), 'utf8')
     const installed = `/usr/local/bin/${name}`
     expect(text).toContain(`ExecStart=${installed} start --config`)
-    // The program is not installed here, which is the one thing that systemd may not complain about.
+    // The program is not installed here, so the complaint of systemd about this is ignored.
     const unit = join(folder, `${name}.service`)
     await writeFile(unit, text.replace(installed, '/bin/true'))
     const verified = await run(analyze as string, ['verify', '--man=no', unit])

@@ -1,5 +1,5 @@
-// Certificates from an authority: Pebble, two replicas of Plugboard with one database, and clients that trust
-// nothing else. All that Pebble asks arrives at the first replica, whoever orders.
+// Certificates from an authority: Pebble, two replicas of Plugboard with one database, and clients that trust only Pebble. All
+// requests of Pebble arrive at the first replica, also for orders of the second one.
 
 import { once } from 'node:events'
 import { connect, type TLSSocket } from 'node:tls'
@@ -30,7 +30,7 @@ let first: Replica
 let second: Replica
 let root = ''
 
-/** Where the authority looks is one port each, so the other tests' replicas use these too. */
+/** The authority uses one port for each kind of challenge, so all replicas of these tests use the same two ports. */
 let httpPort = 0
 let tlsPort = 0
 
@@ -100,7 +100,7 @@ async function serialOf(replica: Replica, host: string): Promise<string> {
 }
 
 describe.skipIf(PEBBLE_MISSING)(
-  'with Pebble (skipped where the Debian package pebble is not installed)',
+  'with Pebble (skipped when the Debian package pebble is not installed)',
   () => {
     beforeAll(async () => {
       const folder = await temporaryFolder()
@@ -145,19 +145,19 @@ describe.skipIf(PEBBLE_MISSING)(
       expect(first.process.child.output).toContain('certificate issued')
     })
 
-    it('orders by tls-alpn-01, which another replica answers', async () => {
+    it('orders by tls-alpn-01, and another replica responds to the challenge', async () => {
       const serial = await serialOf(second, 'b.test')
       expect(second.process.child.output).toContain('certificate issued')
       expect(await serialOf(first, 'b.test')).toBe(serial)
     })
 
-    it('orders once, however many ask on however many replicas', async () => {
+    it('orders once for many handshakes on several replicas', async () => {
       const replicas = [first, second, first, second, first, second]
       const serials = await Promise.all(replicas.map(replica => serialOf(replica, 'c.test')))
       expect(new Set(serials).size).toBe(1)
     })
 
-    it('orders ahead for the hosts in the settings, and on demand beneath their wildcards', async () => {
+    it('orders in advance for the hosts in the settings, and on demand beneath their wildcards', async () => {
       await expect
         .poll(() => query('SELECT host FROM plugboard.certificates WHERE chain IS NOT NULL'))
         .toContainEqual({ host: 'main.test' })
@@ -165,7 +165,7 @@ describe.skipIf(PEBBLE_MISSING)(
       expect(await serialOf(first, 'x.listed.test')).not.toBe('')
     })
 
-    it('orders nothing for hosts without a route of their own', async () => {
+    it('orders no certificate for a host without its own route', async () => {
       for (const host of ['x.wild.test', 'stranger.test', 'a.b.listed.test']) {
         await expect(shake(first, host)).rejects.toThrow(/altnames/i)
       }
@@ -183,7 +183,7 @@ describe.skipIf(PEBBLE_MISSING)(
       expect(await query('SELECT name FROM plugboard.acme_challenges')).toEqual([])
     })
 
-    it('leaves a host that fails alone for a while', async () => {
+    it('waits before the next order for a host whose order failed', async () => {
       await pebble.move('lost.test', '127.0.0.9')
       await expect(shake(first, 'lost.test')).rejects.toThrow(/altnames/i)
       const [row] = await query<{ failures: number; last_error: string; ahead: boolean }>(
@@ -196,7 +196,7 @@ describe.skipIf(PEBBLE_MISSING)(
       expect(first.process.child.output).toContain('certificate not issued')
     })
 
-    it('renews what is due, and the other replica takes it over', async () => {
+    it('renews a certificate that is due, and the other replica uses the new one', async () => {
       const before = await serialOf(second, 'd.test')
       expect(await serialOf(first, 'd.test')).toBe(before)
       await query(`UPDATE plugboard.certificates SET renew_at = now() WHERE host = 'd.test'`)
@@ -205,11 +205,11 @@ describe.skipIf(PEBBLE_MISSING)(
       second = await startReplica('two', { port, tlsPort: second.tlsPort })
       await expect.poll(() => second.process.child.output).toContain('certificate issued')
       expect(await serialOf(second, 'd.test')).not.toBe(before)
-      // The first one still has a good one, and takes the new one at its next look.
+      // The first replica still has a valid certificate, and uses the new one after its next check.
       expect([before, await serialOf(second, 'd.test')]).toContain(await serialOf(first, 'd.test'))
     })
 
-    it('serves what it has used before when it starts without the database', async () => {
+    it('serves the certificates that it used before when it starts without the database', async () => {
       const serial = await serialOf(second, 'a.test')
       const { port, folder } = second.process
       await second.process.child.stop()
@@ -219,7 +219,7 @@ describe.skipIf(PEBBLE_MISSING)(
       expect(await serialOf(second, 'a.test')).toBe(serial)
     })
 
-    it('passes tokens that it does not know on to the backend, and redirects the rest', async () => {
+    it('forwards unknown challenge tokens to the backend, and redirects other requests', async () => {
       const own = {
         port: httpPort,
         host: 'a.test',

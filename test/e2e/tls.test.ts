@@ -1,4 +1,4 @@
-// HTTPS through real processes: the same requests as on the plain port, decrypted by Plugboard itself.
+// HTTPS through real processes: the same requests as on the plain port. Plugboard itself terminates TLS.
 
 import { once } from 'node:events'
 import { mkdtempSync } from 'node:fs'
@@ -65,7 +65,7 @@ async function get(path: string, { body, ...more }: RequestOptions & { body?: Bu
   return { status: message.statusCode, headers: message.headers, message }
 }
 
-/** A handshake and nothing more; the caller ends it. */
+/** Performs a handshake and sends no request. The caller closes the connection. */
 async function shake(servername: string): Promise<TLSSocket> {
   const socket = connect({ host: '127.0.0.1', port: tlsPort, ca: TEST_CA, servername })
   await once(socket, 'secureConnect')
@@ -75,7 +75,7 @@ async function shake(servername: string): Promise<TLSSocket> {
 const nameOf = (socket: TLSSocket): string => String(socket.getPeerCertificate().subject?.CN)
 
 describe('requests', () => {
-  it('reach the backend as those of the plain port do, and say https', async () => {
+  it('reach the backend like those of the plain port, with the scheme https', async () => {
     const { status, headers, message } = await get('/request')
     const { rawHeaders } = JSON.parse(await text(message))
     expect(status).toBe(200)
@@ -84,7 +84,7 @@ describe('requests', () => {
     expect([fieldNamed('X-Forwarded-Proto'), fieldNamed('X-Forwarded-Port')]).toEqual(['https', '443'])
   })
 
-  it('carry bodies both ways', async () => {
+  it('carry bodies in both directions', async () => {
     const body = patternBytes(0, 3_000_000)
     const up = await get('/hash', { method: 'POST', body })
     expect(JSON.parse(await text(up.message))).toMatchObject({
@@ -97,7 +97,7 @@ describe('requests', () => {
     expect(isPattern(Buffer.concat(chunks), 0)).toBe(true)
   })
 
-  it('stream events as they come', async () => {
+  it('stream events without delay', async () => {
     const { message } = await get('/stepped')
     let seen = ''
     message.on('data', (chunk: Buffer) => {
@@ -143,7 +143,7 @@ describe('requests', () => {
     await once(socket, 'close')
   })
 
-  it('of HTTP/1.0 break off by a reset when their answer breaks', async () => {
+  it('of HTTP/1.0 end with a reset when their response is cut', async () => {
     const socket = await shake(HOST)
     socket.write(`GET /die?length=0&when=told HTTP/1.0\r\nHost: ${HOST}\r\n\r\n`)
     await once(socket, 'data')
@@ -152,7 +152,7 @@ describe('requests', () => {
     await expect(once(socket, 'close')).rejects.toMatchObject({ code: 'ECONNRESET' })
   })
 
-  it('that are plain are sent to HTTPS, but on routes that allow them', async () => {
+  it('without TLS are redirected to HTTPS, except on routes that allow them', async () => {
     const plain = await send({ port: stack.port, host: HOST, path: '/a/../b?c=d' })
     expect([plain.status, plain.headers.location]).toEqual([308, `https://${HOST}:${tlsPort}/b?c=d`])
     const raw = await RawConnection.open(stack.port)
@@ -172,7 +172,7 @@ describe('requests', () => {
   })
 })
 
-it('a telephone dials over it', async () => {
+it('a Telephone dials over HTTPS', async () => {
   const telephone = await TelephoneProcess.start({
     processes: stack.processes,
     plugboard: stack.plugboard,
@@ -186,7 +186,7 @@ it('a telephone dials over it', async () => {
 })
 
 describe('certificates', () => {
-  it('are chosen by the name, and read again without a cut connection', async () => {
+  it('are chosen by the server name, and read again without a cut connection', async () => {
     const before = await shake(HOST)
     const other = await shake('other.localhost')
     expect([nameOf(before), nameOf(other)]).toEqual(['app', 'other'])
@@ -204,7 +204,7 @@ describe('certificates', () => {
     expect(await text(before)).toMatch(/^HTTP\/1\.1 200 OK/)
   })
 
-  it('that cannot be used are told, and the one before stays', async () => {
+  it('that cannot be used are reported, and the one before stays in use', async () => {
     await writeFile(join(folder, 'app.key'), OTHER_CERTIFICATE.key)
     await expect.poll(() => stack.plugboard.child.output).toContain('certificate invalid')
     const socket = await shake(HOST)
@@ -214,7 +214,7 @@ describe('certificates', () => {
   })
 })
 
-it('noise on the port is no error, and a stop serves what is under way', async () => {
+it('random bytes on the port cause no error line, and a stop finishes open requests', async () => {
   const noise = await RawConnection.open(tlsPort)
   await noise.send('GET / HTTP/1.1\r\n\r\n')
   await noise.closed

@@ -17,7 +17,7 @@ interface Refusal {
   readonly detail: unknown
 }
 
-/** A tunnel that responds to pings, or the problem that the dial got instead. */
+/** Resolves with a tunnel that responds to pings, or with the problem of the dial. */
 function dial(index: number, token: string): Promise<FakeTelephone | Refusal> {
   const url = `ws://127.0.0.1:${cluster.places[index]!.port}/_plugboard/tunnel`
   const webSocket = new WebSocket(url, SUBPROTOCOL, {
@@ -61,7 +61,7 @@ it('is one for all replicas', async () => {
     }
   }
 
-  // The second replica may hear of the token's key a moment later.
+  // The second replica may receive the key of the token a little later.
   const early = await eventually('the second replica knows the key of the token', async () => {
     const telephone = await dial(1, token)
     return telephone instanceof FakeTelephone ? telephone : undefined

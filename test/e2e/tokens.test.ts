@@ -1,5 +1,5 @@
-// What a telephone must show before Plugboard talks to it, and what it gets when it cannot: an HTTP answer with
-// a reason, never an upgrade.
+// The credentials that a Telephone needs for a tunnel. Without valid ones, it gets an HTTP response with a reason, never an
+// upgrade.
 
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
@@ -34,7 +34,7 @@ afterAll(async () => {
   await once(jwks, 'close')
 })
 
-/** Asks for a tunnel as a telephone does. */
+/** Requests a tunnel as a Telephone does. */
 function dial(
   token: string | undefined,
   changes: Record<string, string | undefined> = {},
@@ -67,12 +67,12 @@ function expectRefusal(response: RawResponse, status: number, code: string): voi
 }
 
 describe('the tunnel endpoint', () => {
-  it('upgrades for a good token', async () => {
+  it('upgrades for a valid token', async () => {
     const { token } = await stack.plugboard.issueToken({ services: [SERVICE] })
     expect((await dial(token)).status).toBe(101)
   })
 
-  it('answers 401 without a token, or with something that is none', async () => {
+  it('responds with 401 without a token, or for text that is not a token', async () => {
     expectRefusal(await dial(undefined), 401, 'unauthorized')
     for (const token of ['x', 'a.b.c', '..', signJwt({}).slice(0, -10)]) {
       expectRefusal(await dial(token), 401, 'unauthorized')
@@ -80,14 +80,14 @@ describe('the tunnel endpoint', () => {
     expectRefusal(await dial(undefined, { Authorization: 'Basic dXNlcjpwYXNz' }), 401, 'unauthorized')
   })
 
-  it('answers 401 to a token of a foreign key, whatever it claims', async () => {
+  it('responds with 401 to a token of a foreign key with any claims', async () => {
     const { token } = await stack.plugboard.issueToken({ services: ['*'] })
     const { header, claims } = readJwt(token)
     expectRefusal(await dial(signJwt(claims, header)), 401, 'unauthorized')
     expectRefusal(await dial(signJwt(claims, { ...header, kid: 'another' })), 401, 'unauthorized')
   })
 
-  it('answers 401 to an unsigned token and to changed claims', async () => {
+  it('responds with 401 to an unsigned token and to changed claims', async () => {
     const { token } = await stack.plugboard.issueToken({ services: [SERVICE] })
     const [head = '', , signature = ''] = token.split('.')
     const { claims } = readJwt(token)
@@ -97,7 +97,7 @@ describe('the tunnel endpoint', () => {
     expectRefusal(await dial(`${encode({ alg: 'none', typ: 'JWT' })}.${wider}.`), 401, 'unauthorized')
   })
 
-  it('answers 401 to an expired token', async () => {
+  it('responds with 401 to an expired token', async () => {
     const { token } = await stack.plugboard.issueToken({ services: [SERVICE], ttl: '10s' })
     const refusal = await eventually(
       'the token expires',
@@ -110,7 +110,7 @@ describe('the tunnel endpoint', () => {
     expectRefusal(refusal, 401, 'token_expired')
   })
 
-  it('answers 401 to a revoked token', async () => {
+  it('responds with 401 to a revoked token', async () => {
     const { token, id } = await stack.plugboard.issueToken({ services: [SERVICE] })
     await stack.plugboard.call('POST', `/v1/tokens/${id}/revoke`)
     const refusal = await eventually('the revocation is known', async () => {
@@ -120,7 +120,7 @@ describe('the tunnel endpoint', () => {
     expectRefusal(refusal, 401, 'token_revoked')
   })
 
-  it('answers 426 or 400 to what is no WebSocket handshake of its protocol', async () => {
+  it('responds with 426 or 400 to a request that is not a WebSocket handshake of its protocol', async () => {
     const { token } = await stack.plugboard.issueToken({ services: [SERVICE] })
     expectRefusal(await dial(token, { Connection: undefined, Upgrade: undefined }), 426, 'upgrade_required')
     expectRefusal(await dial(token, { 'Sec-WebSocket-Version': '8' }), 426, 'upgrade_required')
@@ -128,7 +128,7 @@ describe('the tunnel endpoint', () => {
     expectRefusal(await dial(token, other), 400, 'bad_request')
   })
 
-  it('never shows a token in an answer or in the log', async () => {
+  it('never has a token in a response or in the log', async () => {
     const { token } = await stack.plugboard.issueToken({ services: [SERVICE] })
     const bad = `${token}x`
     expect((await dial(bad)).body.toString()).not.toContain(bad)
@@ -139,7 +139,7 @@ describe('the tunnel endpoint', () => {
 })
 
 const nowSeconds = () => Math.floor(Date.now() / 1000)
-/** A token of the outside issuer. */
+/** Returns a token of the outside issuer. */
 const issueOutside = (claims: Record<string, unknown>) =>
   signJwt(
     {
@@ -156,7 +156,7 @@ const issueOutside = (claims: Record<string, unknown>) =>
   )
 
 describe('tokens of another issuer', () => {
-  it('are good when they are signed with its keys', async () => {
+  it('are accepted when they are signed with its keys', async () => {
     expect((await dial(issueOutside({ services: [SERVICE], mounts: [] }))).status).toBe(101)
   })
 
@@ -165,7 +165,7 @@ describe('tokens of another issuer', () => {
     expectRefusal(await dial(issueOutside({})), 403, 'forbidden')
   })
 
-  it('get 401 for another audience, when expired, and from before their time', async () => {
+  it('get 401 for another audience, after their expiry, and before their start', async () => {
     const scope = { services: [SERVICE], mounts: [] }
     expectRefusal(await dial(issueOutside({ ...scope, aud: 'other' })), 401, 'unauthorized')
     expectRefusal(await dial(issueOutside({ ...scope, exp: nowSeconds() - 3600 })), 401, 'token_expired')
@@ -213,7 +213,7 @@ it('closes the tunnels of a token at once when it is revoked, and telephone http
     const left = (await stack.plugboard.telephones()).filter(row => row.tokenId === id)
     return left.length === 0 ? true : undefined
   })
-  // Others are not concerned.
+  // Other tokens are not affected.
   expect((await send({ port: stack.port, host: HOST, path: '/hello' })).status).toBe(200)
   expect((await telephone.child.exited).code).toBe(1)
   expect(telephone.child.output).toContain('closed the tunnel: the token was revoked.')

@@ -1,4 +1,5 @@
-// What applications do, through real processes: uploads, event streams, WebSockets, and ends that disappear.
+// The traffic of applications through real processes: uploads, event streams, WebSockets, and clients and backends that
+// disappear.
 
 import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
@@ -17,7 +18,7 @@ const to = (path: string) => ({ port: stack.port, host: HOST, path })
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`
 
 describe('bodies', () => {
-  it('carries 10 MB uploads side by side, bit for bit, with a length and in chunks', async () => {
+  it('carries concurrent 10 MB uploads without changes, with a length and in chunks', async () => {
     const body = patternBytes(0, TEN_MEGABYTES)
     const expected = { bytes: TEN_MEGABYTES, sha256: patternHash(TEN_MEGABYTES) }
     const uploads = [{}, { 'transfer-encoding': 'chunked' }, {}, { 'transfer-encoding': 'chunked' }]
@@ -30,14 +31,14 @@ describe('bodies', () => {
     }
   })
 
-  it('carries a download bit for bit, with a length and in chunks', async () => {
+  it('carries a download without changes, with a length and in chunks', async () => {
     for (const suffix of ['', '&chunked=1']) {
       const { body, status } = await send(to(`/download?bytes=${TEN_MEGABYTES}${suffix}`))
       expect([status, body.length, isPattern(body, 0)]).toEqual([200, TEN_MEGABYTES, true])
     }
   })
 
-  it('echoes while the upload is still under way', async () => {
+  it('echoes while the upload continues', async () => {
     const connection = await RawConnection.open(stack.port)
     await connection.send(`POST /echo HTTP/1.1\r\nHost: ${HOST}\r\nTransfer-Encoding: chunked\r\n\r\n`)
     await connection.send('5\r\nfirst\r\n')
@@ -72,8 +73,8 @@ it('delivers each event of 100 parallel streams before the next one is sent', as
       return connection
     }),
   )
-  // The backend sends event n + 1 only after every client has seen event n: a stream that holds anything back
-  // never gets there.
+  // The backend sends event n + 1 only after every client has received event n, so the test fails when a stream holds an
+  // event back.
   for (const text of ['one', 'two', 'three', 'four', 'five']) {
     stack.backend.step(text)
     await Promise.all(streams.map(stream => stream.readUntil(`data: ${text}\n\n`)))
@@ -84,7 +85,7 @@ it('delivers each event of 100 parallel streams before the next one is sent', as
 })
 
 describe('WebSocket', () => {
-  it('echoes messages of 16 MiB, whole and in order', async () => {
+  it('echoes messages of 16 MiB, complete and in order', async () => {
     const socket = new WebSocket(`ws://127.0.0.1:${stack.port}/ws`, {
       headers: { host: HOST },
       maxPayload: 2 * SIXTEEN_MEBIBYTES,
@@ -102,7 +103,7 @@ describe('WebSocket', () => {
     expect(code).toBe(4321)
   })
 
-  it('relays any other upgrade as bytes, those before the 101 too', async () => {
+  it('relays any other upgrade as bytes, also bytes before the 101', async () => {
     const connection = await RawConnection.open(stack.port)
     await connection.send(
       `GET / HTTP/1.1\r\nHost: ${HOST}\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\nearly`,
@@ -116,7 +117,7 @@ describe('WebSocket', () => {
     connection.destroy()
   })
 
-  it('passes a refused upgrade on as the plain answer that it is', async () => {
+  it('relays the response to a rejected upgrade as a plain response', async () => {
     const response = await rawExchange(
       stack.port,
       `GET /ws?refuse=1 HTTP/1.1\r\nHost: ${HOST}\r\nConnection: upgrade\r\nUpgrade: websocket\r\n` +
@@ -126,8 +127,8 @@ describe('WebSocket', () => {
   })
 })
 
-describe('an end that disappears', () => {
-  it('aborts the request at the backend when the client goes away', async () => {
+describe('a client or a backend that disappears', () => {
+  it('aborts the request at the backend when the client closes its connection', async () => {
     for (const path of [
       '/silent?client=gone',
       '/download?bytes=100000000&client=gone',
@@ -141,7 +142,7 @@ describe('an end that disappears', () => {
     }
   })
 
-  it('ends an upgraded connection at the backend when the client goes away', async () => {
+  it('ends an upgraded connection at the backend when the client closes it', async () => {
     stack.backend.clear()
     const connection = await RawConnection.open(stack.port)
     await connection.send(
@@ -153,7 +154,7 @@ describe('an end that disappears', () => {
     await stack.backend.next('upgrade-end', report => report.id === id)
   })
 
-  it('never shows a body as complete when the backend dies in the middle of it', async () => {
+  it('never makes a body look complete when the backend closes in the middle of it', async () => {
     for (const how of ['fin', 'reset']) {
       for (const length of [1000, 0]) {
         const path = `/die?how=${how}&length=${length}&bytes=100`
@@ -162,17 +163,17 @@ describe('an end that disappears', () => {
         expect((await client.readHead()).status).toBe(200)
         await client.readUntil(patternBytes(0, 100).toString('latin1'))
         stack.backend.step()
-        // Not a byte more: no last chunk that would make it look whole.
+        // No further byte, so no last chunk that would make the body look complete.
         expect((await client.readToEnd()).toString('latin1')).toMatch(/^(\r\n)?$/)
         client.destroy()
-        // Dead before the head was relayed: then an answer of our own is as honest.
+        // When the backend closed before its head was relayed, a response of Plugboard itself is correct too.
         const atOnce = await rawExchange(stack.port, get(path))
         expect(atOnce.status === 502 || !atOnce.complete, path).toBe(true)
       }
     }
   })
 
-  it('answers 502 when the backend hangs up before its answer, and goes on working', async () => {
+  it('responds with 502 when the backend closes before its response, and serves further requests', async () => {
     for (const how of ['fin', 'reset']) {
       const response = await send({ ...to(`/hang-up?how=${how}`), method: 'POST' })
       expect(response.status).toBe(502)

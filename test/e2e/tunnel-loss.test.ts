@@ -1,5 +1,5 @@
-// Tunnels that end in all the ways they do: a killed Telephone, a path that goes silent without a FIN, restarts
-// of either side under a running loop of requests.
+// Tunnels that end in different ways: a killed Telephone, a connection that becomes silent without a FIN, and restarts of
+// either side while requests run.
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { eventually } from '../support/deadline.ts'
@@ -23,7 +23,7 @@ const untilNoLine = () =>
   )
 
 describe('a Telephone killed with SIGKILL', () => {
-  it('breaks its streams, each as what it is, and frees the line', async () => {
+  it('ends its streams with the right errors, and removes the line', async () => {
     const telephone = await stack.startTelephone()
     await untilServed()
     stack.backend.clear()
@@ -48,7 +48,7 @@ describe('a Telephone killed with SIGKILL', () => {
     await untilNoLine()
   })
 
-  it('fails no request that another Telephone can take', async () => {
+  it('fails no request that another Telephone can serve', async () => {
     const doomed = await stack.startTelephone()
     const survivor = await stack.startTelephone()
     const loop = new RequestLoop({ port: stack.port, host: HOST })
@@ -60,14 +60,14 @@ describe('a Telephone killed with SIGKILL', () => {
   })
 })
 
-describe('a path that goes silent without a FIN', () => {
+describe('a connection that becomes silent without a FIN', () => {
   let relay: Relay | undefined
   afterEach(async () => {
     await relay?.close()
     relay = undefined
   })
 
-  it('is noticed by both ends, and the Telephone dials anew', async () => {
+  it('is noticed by both ends, and the Telephone dials again', async () => {
     relay = await Relay.listen({ targetPort: stack.port })
     const telephone = await stack.startTelephone({ url: `http://127.0.0.1:${relay.port}` })
     await untilServed()
@@ -83,7 +83,7 @@ describe('a path that goes silent without a FIN', () => {
     const response = await waiting
     response.resume()
     expect([response.statusCode, response.headers['plugboard-error']]).toEqual([502, 'telephone_lost'])
-    // The Telephone's end: it gives the backend's request up and dials again.
+    // The Telephone's end: it cancels the request at the backend and dials again.
     await stack.backend.next('answer', report => report.id === id && !report.sent)
     await untilServed()
     expect(relay.accepted).toBeGreaterThan(dialled)
@@ -95,7 +95,7 @@ describe('a path that goes silent without a FIN', () => {
     await untilNoLine()
   })
 
-  it('comes back by itself when the path does', async () => {
+  it('is replaced by a new one when the network works again', async () => {
     relay = await Relay.listen({ targetPort: stack.port })
     const telephone = await stack.startTelephone({ url: `http://127.0.0.1:${relay.port}` })
     await untilServed()
@@ -109,7 +109,7 @@ describe('a path that goes silent without a FIN', () => {
 })
 
 describe('restarts under a loop of requests', () => {
-  it('replaces one Telephone by another without a failed request', async () => {
+  it('replace one Telephone by another without a failed request', async () => {
     let current = await stack.startTelephone()
     const loop = new RequestLoop({ port: stack.port, host: HOST })
     await loop.successes(50)
@@ -124,7 +124,7 @@ describe('restarts under a loop of requests', () => {
     await untilNoLine()
   })
 
-  it('finishes what is under way when a Telephone stops, and says no_telephone in between', async () => {
+  it('finish open requests when a Telephone stops, and give no_telephone until the next one connects', async () => {
     const telephone = await stack.startTelephone()
     await untilServed()
     stack.backend.clear()
@@ -142,7 +142,7 @@ describe('restarts under a loop of requests', () => {
     await untilNoLine()
   })
 
-  it('finishes what is under way when Plugboard stops; its Telephone comes back by itself', async () => {
+  it('finish open requests when Plugboard stops, and its Telephone connects again by itself', async () => {
     const telephone = await stack.startTelephone()
     await untilServed()
     const loop = new RequestLoop({ port: stack.port, host: HOST })
@@ -157,14 +157,14 @@ describe('restarts under a loop of requests', () => {
     await untilServed()
     await loop.successes(50)
 
-    // A connection that came while nobody listened was refused; one that was let in was answered.
+    // A connection without a listening server was refused. Each accepted connection got a response.
     const refused = ['503 draining', '503 no_telephone', 'ECONNREFUSED', 'ECONNRESET']
     for (const outcome of await loop.stop()) expect(refused).toContain(outcome)
     await telephone.child.stop()
     await untilNoLine()
   })
 
-  it('comes back with every acknowledged route after Plugboard was killed', async () => {
+  it('keep every acknowledged route when Plugboard was killed', async () => {
     const telephone = await stack.startTelephone()
     await untilServed()
     await stack.plugboard.addRoute('acknowledged.localhost', SERVICE)

@@ -1,5 +1,5 @@
-// This release with the next one, whose protocol has one version more: telephones and replicas of both, in every
-// combination that a rolling upgrade goes through.
+// This release together with a next release, whose protocol has one more version: Telephones and replicas of both, in every
+// combination of a rolling upgrade.
 
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
@@ -12,13 +12,13 @@ import { useCluster } from '../support/programs/cluster.ts'
 import type { PlugboardProcess } from '../support/programs/plugboard-process.ts'
 import { HOST } from '../support/programs/stack.ts'
 
-// Without a line for each request: what the newer ends say stands between them.
+// Without access lines, because the test reads the lines of the newer programs in the output.
 const cluster = useCluster(2, { replicaArgs: ['--no-access-log'] })
 const NEXT_HOST = 'next.localhost'
 const next = (name: string) => join(import.meta.dirname, `../support/next-release/${name}.ts`)
 const [, own] = PROTOCOL_VERSIONS
 
-/** Through each replica to each telephone, both ways and in more than one window. */
+/** Sends bodies through each replica to each Telephone, in both directions, larger than one window. */
 async function everyWayServes(): Promise<void> {
   const body = 'x'.repeat(600_000)
   for (const { name, port } of cluster.places) {
@@ -32,13 +32,13 @@ async function everyWayServes(): Promise<void> {
   }
 }
 
-/** With whom a process of the next release has spoken which version, in order, each pair once. */
+/** Returns the pairs of version and peer that a process of the next release has used, sorted, each pair once. */
 function spoken(lines: readonly string[]): string[] {
   const said = lines.flatMap(line => line.match(/^next release: (version \d+ with \w+)/)?.[1] ?? [])
   return [...new Set(said)].sort()
 }
 
-it('an older and a newer end talk: telephones with replicas, and replicas among each other', async () => {
+it('an older and a newer end work together: Telephones with replicas, and replicas with replicas', async () => {
   await cluster.untilLinked()
   await cluster.replicas[0]!.addService('next')
   await cluster.replicas[0]!.addRoute(NEXT_HOST, 'next')
@@ -47,7 +47,7 @@ it('an older and a newer end talk: telephones with replicas, and replicas among 
   await everyWayServes()
   expect(spoken(newer.child.lines)).toEqual([`version ${own} with plugboard`])
 
-  // One replica after the other, with requests through the one that stays.
+  // Upgrades one replica after the other, while requests run through the other one.
   for (const upgraded of [0, 1]) {
     const { port } = cluster.places[1 - upgraded]!
     const loops = [HOST, NEXT_HOST].map(host => new RequestLoop({ port, host }))
@@ -60,8 +60,8 @@ it('an older and a newer end talk: telephones with replicas, and replicas among 
     expect(await Promise.all(loops.map(loop => loop.stop()))).toEqual([[], []])
   }
 
-  // Two of the next release speak its version; with the older telephone they still speak this one. Telephones come
-  // to the second replica by themselves, a little later.
+  // Two programs of the next release use its version. With the older Telephone they still use the present version. Telephones
+  // connect to the second replica by themselves, a little later.
   const [first, second] = cluster.replicas as [PlugboardProcess, PlugboardProcess]
   const untilSpoken = (child: Child, ...wanted: string[]) =>
     eventually(`${child.name} speaks ${wanted.join(', ')}`, () =>

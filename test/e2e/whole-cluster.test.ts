@@ -1,5 +1,5 @@
-// What operators see of a cluster is the same on each replica: telephones, lines, outages, the last error of a service. The
-// Telephone is connected to the second replica, and the first one is asked.
+// Each replica shows operators the same state of the cluster: Telephones, lines, outages, the last error of a service. The
+// Telephone is connected to the second replica, and the tests ask the first one.
 
 import { describe, expect, it } from 'vitest'
 import { eventually } from '../support/deadline.ts'
@@ -19,7 +19,7 @@ const match = (index: number) =>
   cluster.replicas[index]!.call<Match>('GET', `/v1/match?host=${HOST}&path=/hello`)
 
 describe('two replicas', () => {
-  it('show a service without a telephone, and the refused requests for it, whichever is asked', async () => {
+  it('both show a service without a Telephone, and the rejected requests for it', async () => {
     await cluster.untilLinked()
     const { status } = await send({ port: cluster.places[1]!.port, host: HOST, path: '/hello' })
     expect(status).toBe(503)
@@ -42,7 +42,7 @@ describe('two replicas', () => {
     ])
   })
 
-  it('list the telephones and lines of both, whichever is asked', async () => {
+  it('both list the Telephones and lines of both replicas', async () => {
     const telephone = await cluster.startTelephone(1, ONE_TUNNEL)
     await eventually('the first replica has the line', async () =>
       (await match(0)).lines.serving === 1 ? true : undefined,

@@ -1,5 +1,5 @@
-// The backend of bulk transfers, event streams and WebSockets, in a process of its own: as little work per byte
-// as Node's HTTP server allows. Small requests go to nginx where it is installed, else here too.
+// The backend of bulk transfers, event streams and WebSockets, in its own process. It does as little work per byte as Node's
+// HTTP server allows. Small requests go to nginx when it is installed, else to this backend.
 
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'

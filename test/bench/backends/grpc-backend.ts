@@ -1,4 +1,4 @@
-// The gRPC backend of the bench, in a process of its own. Its cost does not count.
+// The gRPC backend of the bench, in its own process. Its cost does not count.
 
 import { GrpcBackend } from '../../support/backend/grpc-backend.ts'
 

@@ -1,5 +1,5 @@
-// A TLS connection for each GET, as fast as one thread can: what the first request of a client costs, with a whole
-// handshake or with one that resumes a session.
+// Opens a TLS connection for each GET, as fast as one thread can. This measures the cost of the first request of a client,
+// with a full handshake or a resumed session.
 
 import { connect } from 'node:tls'
 import { percentile } from '../figures/statistics.ts'

@@ -1,5 +1,5 @@
-// Small GETs as fast as one thread can, each connection with one request at a time: stands in for wrk where wrk
-// is not installed, and speaks TLS. Knows answers with a Content-Length only, which is all that the small backend sends.
+// Sends small GETs as fast as one thread can, with one request at a time on each connection. It replaces wrk when wrk is not
+// installed, and supports TLS. It reads only responses with Content-Length, which the small backend always sends.
 
 import { connect } from 'node:net'
 import { connect as connectTls } from 'node:tls'
@@ -34,7 +34,7 @@ export async function generateLoad(job: LoadJob): Promise<LoadResult> {
         const head = pending.toString('latin1', 0, headBytes)
         const bodyBytes = Number(/content-length: *(\d+)/i.exec(head)?.[1] ?? Number.NaN)
         if (Number.isNaN(bodyBytes)) {
-          socket.destroy(new Error(`an answer without a length: ${head}`))
+          socket.destroy(new Error(`a response without Content-Length: ${head}`))
           return
         }
         if (pending.length < headBytes + bodyBytes) return

@@ -1,4 +1,4 @@
-// A client process of the bench: one job from the command line, one JSON line when it is done.
+// A client process of the bench: runs one job from the command line, and prints one JSON line at its end.
 
 import { shakeHands } from './handshake.ts'
 import { generateLoad } from './load.ts'

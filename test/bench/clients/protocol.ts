@@ -1,7 +1,7 @@
-// What the bench's client processes are asked for and what they answer: one JSON argument, one JSON line. They
-// are processes of their own, so that they do not share an event loop with anything measured.
+// The jobs and results of the client processes of the bench: one JSON argument, and one JSON line as the result. The clients
+// are separate processes, so that they do not share an event loop with the measured code.
 
-/** Where a client connects. */
+/** The address to which a client connects. */
 export interface Peer {
   readonly port: number
   readonly host: string
@@ -11,24 +11,24 @@ export interface LoadJob extends Peer {
   readonly kind: 'load'
   readonly seconds: number
   readonly connections: number
-  /** HTTP/1.1 over TLS, by our own client. */
+  /** True for HTTP/1.1 over TLS, with our own client. */
   readonly tls?: boolean
 }
-/** GETs, or unary gRPC calls, over HTTP/2 and TLS. */
+/** A job of GETs or unary gRPC calls over HTTP/2 and TLS. */
 export interface StreamsJob extends Peer {
   readonly kind: 'http2' | 'grpc'
   readonly seconds: number
   readonly connections: number
-  /** Requests under way on each connection. */
+  /** Open requests on each connection. */
   readonly streams: number
 }
-/** A connection for each GET. */
+/** A job with a new connection for each GET. */
 export interface HandshakeJob extends Peer {
   readonly kind: 'handshake'
   readonly seconds: number
-  /** Connections at once. */
+  /** Connections at the same time. */
   readonly connections: number
-  /** Each but the first resumes the session of the one before. */
+  /** True when each connection except the first one resumes the session of the one before. */
   readonly resume: boolean
 }
 export interface LoadResult {
@@ -47,7 +47,9 @@ export interface TransferResult {
   readonly seconds: number
 }
 
-/** Asks for a download, reads its first bytes, and then nothing until it is stopped. Prints when it has stalled. */
+/**
+ * A job that starts a download, reads its first bytes, and stops reading until it is ended. It prints a line when it stalls.
+ */
 export interface StallJob extends Peer {
   readonly kind: 'stall'
   readonly bytes: number
@@ -65,7 +67,7 @@ export interface SseJob extends Peer {
 export interface SseResult {
   readonly events: number
   readonly expected: number
-  /** From the backend's write to the client's read. */
+  /** The time from the write of the backend to the read of the client. */
   readonly latencyMs: { readonly p50: number; readonly p99: number; readonly max: number }
 }
 

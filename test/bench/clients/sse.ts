@@ -1,5 +1,5 @@
-// Event streams side by side; every event carries the backend's monotonic clock, which all processes of one
-// machine share, so the difference to ours is the time on the way.
+// Reads many event streams at once. Every event has the time of the backend's monotonic clock, which all processes of one
+// machine share. So the difference to our clock is the time of the transfer.
 
 import { get } from 'node:http'
 import { percentile } from '../figures/statistics.ts'

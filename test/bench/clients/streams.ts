@@ -1,11 +1,11 @@
-// Requests over HTTP/2 as fast as one thread can: GETs of the small answer, or unary gRPC calls of a small message. Each
-// connection keeps so many under way.
+// Sends requests over HTTP/2 as fast as one thread can: GETs with a small response, or unary gRPC calls with a small message.
+// Each connection keeps a fixed number of requests open.
 
 import { connect } from 'node:http2'
 import { percentile } from '../figures/statistics.ts'
 import type { LoadResult, StreamsJob } from './protocol.ts'
 
-/** 100 bytes behind their length (gRPC over HTTP/2: length-prefixed message). */
+/** 100 bytes after their length (gRPC over HTTP/2: length-prefixed message). */
 const MESSAGE = Buffer.concat([Buffer.from([0, 0, 0, 0, 100]), Buffer.alloc(100, 'x')])
 
 export async function askOnStreams(job: StreamsJob): Promise<LoadResult> {

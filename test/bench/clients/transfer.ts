@@ -1,5 +1,5 @@
-// Bulk clients on bare sockets: reads go into one buffer that is used over and over, writes come out of one, so
-// that the client takes as little of the machine as it can.
+// Clients of bulk transfers on plain sockets. All reads use one buffer and all writes another one, so that the client uses as
+// little of the machine as possible.
 
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -10,7 +10,7 @@ const PIECE_BYTES = 1 << 18
 const KEPT_ALIVE_MS = 60_000
 const HEAD_END = '\r\n\r\n'
 
-/** Reads one answer; resolves with its body's size when that is complete. */
+/** Reads one response. Resolves with the size of its body when the body is complete. */
 function readResponse(
   job: TransferJob | StallJob,
   onFirstBytes: (socket: Socket) => void = () => undefined,
@@ -81,7 +81,7 @@ export async function stall(job: StallJob): Promise<StallResult> {
     bodyBytes.catch(reject)
     socket.write(`GET /download?bytes=${job.bytes} HTTP/1.1\r\nHost: ${job.host}\r\n\r\n`)
   })
-  // A socket that nobody reads does not keep the process; this does, until it is stopped.
+  // A socket that is not read does not keep the process alive. This timer does, until the process is stopped.
   setInterval(() => undefined, KEPT_ALIVE_MS)
   return { stalled: true }
 }

@@ -1,4 +1,4 @@
-// WebSocket echo: each socket sends its next message when the last one has come back.
+// WebSocket echo: each socket sends its next message when the echo of the last one has arrived.
 
 import { once } from 'node:events'
 import { WebSocket } from 'ws'

@@ -1,5 +1,6 @@
-// What one forwarded hop costs: the same small requests to the replica that holds the tunnel, and to another one.
-// CPU of both replicas and the Telephone together. The two take turns, so that a busy machine is busy for both.
+// Measures the cost of one forwarded hop: the same small requests to the replica that holds the tunnel, and to another one.
+// The result is the CPU time of both replicas and the Telephone together. The two measurements alternate, so that other load
+// affects both.
 //
 //     node test/bench/cluster/forwarding.ts [seconds of a round, 5] [rounds, 3]      prints JSON
 
@@ -23,7 +24,7 @@ interface Cost {
   readonly requestsPerSecond: number
   readonly p50Ms: number
   readonly errors: number
-  /** CPU of a request, µs. */
+  /** CPU time of a request, µs. */
   readonly cpu: { readonly replica1: number; readonly replica2: number; readonly telephone: number }
 }
 
@@ -45,7 +46,7 @@ const total = ({ cpu }: Cost): number => cpu.replica1 + cpu.replica2 + cpu.telep
 const folder = await mkdtemp(join(tmpdir(), 'forwarding-bench-'))
 const postgres = await EmbeddedPostgres.start({ folder, durable: false, log: silentLogger })
 const stack = new ClusterStack()
-// In this process, whose CPU is not counted.
+// The backend runs in this process, whose CPU time does not count.
 const backend = createServer((_request, response) => response.end('hello\n')).listen(0, '127.0.0.1')
 try {
   await stack.start(2, { url: postgres.url, drop: () => Promise.resolve() })
@@ -60,7 +61,7 @@ try {
   for (let round = 0; round <= rounds; round += 1) {
     for (const [index, costs] of [local, forwarded].entries()) {
       const cost = await measure(stack, telephone.child.pid, index)
-      // The first round warms up.
+      // The first round is a warm-up.
       if (round > 0) costs.push(cost)
     }
   }

@@ -1,13 +1,13 @@
-// How long a change takes to be everywhere: three replicas in processes of their own on one real Postgres, watched
+// Measures how long a change takes to reach all replicas: three replica processes on one real Postgres, which are observed
 // through their public ports.
 //
-//   appearsMs       a telephone announces a service → each replica answers through it
-//   leavesMs        the telephone drains its tunnel → no replica uses it
-//   killedMs        its socket closes without a word, as the kernel does for a killed process → no replica uses it
-//   routeAddedMs    the admin API has answered → each replica knows the route; routeRemovedMs the same
+//   appearsMs       a Telephone announces a service → each replica serves requests through it
+//   leavesMs        the Telephone drains its tunnel → no replica uses it
+//   killedMs        its socket closes without BYE, as for a killed process → no replica uses it
+//   routeAddedMs    the admin API has responded → each replica has the route; routeRemovedMs is the same for a deletion
 //
-// Each figure is the slowest replica's, and too long by up to `watchIntervalMs`. Tunnels and changes are on another
-// replica each time.
+// Each figure is that of the slowest replica, and is too long by up to `watchIntervalMs`. The tunnel and the change are at
+// another replica in each round.
 //
 //     node test/bench/cluster/propagation.ts [rounds, 200]      prints JSON
 
@@ -30,14 +30,14 @@ const [rounds = 200] = process.argv.slice(2).map(Number)
 const REPLICAS = 3
 const WARM_UP = 5
 const TARGET_MS = { line: 100, route: 50 } as const
-/** Nothing leads to the service: it has no line, or none that answers. */
+/** The responses while the service has no working line. */
 const GONE = ['503 no_telephone']
 
 const stack = new ClusterStack({ replicaArgs: ['--no-access-log', '--no-rebalance'] })
 const watchers: Watcher[] = []
 const samples: Record<string, number[]> = {}
 
-/** The slowest watcher's time since `fromMs`; what was seen before counts as 0. */
+/** Resolves with the time of the slowest watcher since `fromMs`. A result from before counts as 0. */
 async function everywhere(outcomes: readonly string[], fromMs: number): Promise<number> {
   const sightings = await Promise.all(watchers.map(watcher => watcher.see(outcomes, fromMs)))
   return Math.max(0, ...sightings.map(({ seenMs }) => seenMs - fromMs))
@@ -54,13 +54,13 @@ async function dial(port: number, round: number): Promise<{ telephone: FakeTelep
     headers: { authorization: `Bearer ${stack.token}` },
     ...TUNNEL_WEBSOCKET_OPTIONS,
   })
-  // One that is destroyed says so; that is what it was told to do.
+  // The test destroys this WebSocket itself, so its error is expected.
   webSocket.on('error', () => undefined)
   const name = `telephone-${round}`
   const identity = { name, instance: name, startedAt: Date.now() }
   const dialled = await new Promise<{ telephone: FakeTelephone; socket: Socket }>(resolve => {
     webSocket.on('upgrade', ({ socket }) => {
-      // At once: Plugboard's hello may have come with the handshake.
+      // In the same turn, because the hello of Plugboard may have arrived with the handshake.
       webSocket.on('open', () => {
         resolve({ telephone: new FakeTelephone(webSocketTransport(webSocket, socket), identity), socket })
       })

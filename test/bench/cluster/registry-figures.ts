@@ -1,4 +1,4 @@
-// What the figures of the registry's bench mean, for its table.
+// The descriptions of the figures of the registry bench, for its table.
 
 const MEANINGS: Record<string, string> = {
   freshBytesPerLine: 'memory of a line on each replica, registry and documents, fresh, bytes',

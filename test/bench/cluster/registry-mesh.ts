@@ -1,5 +1,5 @@
-// Replicas in one process, linked through memory, on the real clock; it weighs what writing, sending and reading
-// cost, in CPU time of the thread: other load on the machine does not count.
+// Simulates replicas in one process, linked through memory, on the real clock. It measures the cost of writing, sending and
+// reading as CPU time of the thread, so that other load on the machine does not count.
 
 import { asReplicaId, type ReplicaId } from '../../../plugboard/common/ids/replica-id.ts'
 import { newIncarnation } from '../../../plugboard/registry/incarnation.ts'
@@ -11,7 +11,7 @@ import { RegistrySync } from '../../../plugboard/registry/sync/registry-sync.ts'
 import { systemClock } from '../../../shared/clock.ts'
 
 const LEASE_MS = 3_600_000
-/** How many services there are, and tunnels to a telephone. */
+/** The number of services, and of tunnels per Telephone. */
 const SERVICES = 1000
 
 export class MeshReplica {
@@ -72,7 +72,7 @@ export class RegistryMesh {
   readonly replicas: MeshReplica[] = []
   costs = { writeMs: 0, sendMs: 0, readMs: 0, messageBytes: 0, maxBlockMs: 0 }
 
-  /** Links it with `peers`; default: all. */
+  /** Adds a replica and links it with `peers`. Default: all replicas. */
   add(id: string, peers: readonly MeshReplica[] = this.replicas): MeshReplica {
     const replica = new MeshReplica(id)
     for (const peer of peers) {
@@ -116,7 +116,7 @@ export class RegistryMesh {
     replica.registry.replace(asTunnelId(tunnelId), [])
   }
 
-  /** One turn of the event loop: what has changed is written, and every link carries what it has. */
+  /** Simulates one turn of the event loop: writes all changes, and delivers all messages of every link. */
   async turn(): Promise<void> {
     for (const { deferred } of this.replicas) {
       for (const task of deferred.splice(0)) this.#weigh('writeMs', task)
@@ -145,7 +145,7 @@ export class RegistryMesh {
     this.costs = { writeMs: 0, sendMs: 0, readMs: 0, messageBytes: 0, maxBlockMs: 0 }
   }
 
-  /** Bytes of all copies of all documents, encoded. */
+  /** Returns the encoded size of all copies of all documents, bytes. */
   stateBytes(): number {
     let bytes = 0
     for (const { follower, exchanges } of this.replicas) {
@@ -180,7 +180,7 @@ export class RegistryMesh {
   }
 }
 
-/** Some service of a thousand, the same for the same tunnel. */
+/** Returns one of a thousand services. The same tunnel always gets the same service. */
 function serviceOf(tunnelId: string): string {
   return `service-${((tunnelId.charCodeAt(0) * 64 + tunnelId.charCodeAt(1)) * 64 + tunnelId.charCodeAt(2)) % SERVICES}`
 }

@@ -1,12 +1,12 @@
-// The replicated registry at scale, in one process. Two parts:
+// Measures the replicated registry at scale, in one process. It has two parts:
 //
 //   size    ten replicas with ten thousand lines each, all linked with all: memory, a replica that joins, a lease
 //           that ends, single changes
-//   churn   the same ten with a reader, which has no lines of its own and follows all ten, through a million
-//           connects and disconnects. The owners do not follow each other: a reader's copy does not depend on how
-//           many others there are, and nine more of them in one process would measure its garbage collector
+//   churn   the same ten replicas with a reader, which has no own lines and follows all ten, during a million
+//           connects and disconnects. The owners do not follow each other: the copy of a reader does not depend on
+//           the number of other readers, and nine more readers in one process would measure the garbage collector
 //
-// Prints a table for people on the standard error and one JSON object on the standard output.
+// Prints a table for people on the standard error, and one JSON object on the standard output.
 //
 //     node test/bench/cluster/registry.ts [--quick: a tenth of everything] [--churn=N: connects and disconnects]
 //                                 [--readers=N: in the churn, 1]
@@ -47,7 +47,7 @@ function usedBytes(): number {
 
 const round = (value: number, digits = 1): number => Number(value.toFixed(digits))
 
-/** The tunnels of each owner, in no order. */
+/** The tunnels of each owner, without an order. */
 class Tunnels {
   readonly #mesh: RegistryMesh
   readonly #ids = new Map<MeshReplica, string[]>()
@@ -77,7 +77,7 @@ class Tunnels {
     this.#mesh.disconnect(owner, gone)
   }
 
-  /** All owners fill up, in turns of a hundred. */
+  /** Fills all owners, a hundred tunnels per turn. */
   async fill(owners: readonly MeshReplica[]): Promise<void> {
     for (let done = 0; done < LINES_EACH; done += 100) {
       for (const owner of owners) for (let i = 0; i < 100; i += 1) this.connect(owner)
@@ -117,7 +117,7 @@ async function measureSize(results: Record<string, number>): Promise<void> {
   mesh.remove(joiner)
   await mesh.turn()
 
-  // Single changes, each awaited on all other replicas.
+  // Single changes. Each one is awaited on all other replicas.
   mesh.resetCosts()
   const visibleMs: number[] = []
   for (let i = 0; i < SINGLES; i += 1) {
@@ -146,7 +146,7 @@ async function measureChurn(results: Record<string, number>): Promise<void> {
   const freshBytes = usedBytes() - emptyBytes
   const freshStateBytes = mesh.stateBytes() / READERS / LINES
 
-  // Random tunnels go, new ones come.
+  // Closes random tunnels and opens new ones.
   mesh.resetCosts()
   const cpuBefore = process.cpuUsage()
   const startMs = performance.now()
@@ -180,7 +180,7 @@ async function measureChurn(results: Record<string, number>): Promise<void> {
   results.churnedStateBytesPerLine = round(churnedStateBytes)
   results.stateAfterChurnRatio = round(churnedStateBytes / freshStateBytes, 2)
   results.churnFaults = mesh.faultCount()
-  // What a reader takes is what is free once it has gone.
+  // The memory of a reader is the memory that is free after its end.
   const allBytes = usedBytes()
   const lines = readers[0]!.lineCount()
   mesh.remove(readers.shift()!)

@@ -1,11 +1,11 @@
-// Watches from outside how one replica answers: one request after the other on one connection, a pause in between,
-// so that watching three replicas costs a few percent of a core and not all of it. What it sees is late by up to a
-// pause and a round trip; `intervalMs` says how much that was.
+// Observes the responses of one replica from outside: one request after the other on one connection, with pauses, so that
+// observing three replicas costs only a few percent of a core. A result is late by up to one pause and one round trip;
+// `intervalMs` is the measured value.
 
 import { Agent, request } from 'node:http'
 
 export interface Sighting {
-  /** When its request was sent, and when its head was here, by performance.now(). */
+  /** The times when its request was sent and when its response head arrived, by performance.now(). */
   readonly askedMs: number
   readonly seenMs: number
   /** `200`, `503 no_telephone`, `404 route_not_found` … */
@@ -41,16 +41,19 @@ export class Watcher {
     return (performance.now() - this.#startedMs) / this.#requests
   }
 
-  /** Which route it asks for from its next request on. */
+  /** Sets the host of further requests. */
   lookAt(host: string): void {
     this.#host = host
   }
 
-  /** The first of these outcomes among requests sent at `fromMs` or later. Rejects after 20 s without any. */
+  /**
+   * Resolves with the first of these outcomes of a request that was sent at `fromMs` or later. Rejects after 20 s without
+   * one.
+   */
   see(outcomes: readonly string[], fromMs: number): Promise<Sighting> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
-        () => reject(new Error(`port ${this.#port} never answered ${outcomes.join(' or ')}`)),
+        () => reject(new Error(`port ${this.#port} never responded with ${outcomes.join(' or ')}`)),
         PATIENCE_MS,
       )
       const settle = (sighting: Sighting): void => {

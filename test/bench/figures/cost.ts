@@ -1,4 +1,4 @@
-// What processes cost, from the operating system's accounting: CPU time of all their threads, resident memory.
+// Measures the cost of processes with the accounting of the operating system: CPU time of all their threads, resident memory.
 // Linux: /proc/<pid>/stat in ticks of 10 ms, so a measurement needs a second or more. Elsewhere: `ps`.
 
 import { execFileSync } from 'node:child_process'
@@ -9,21 +9,21 @@ const HAS_PROC = existsSync('/proc/self/stat')
 const TICKS_PER_SECOND = 100
 const SAMPLE_INTERVAL_MS = 50
 
-/** CPU time used so far by the given processes, user and system, µs. */
+/** Returns the CPU time that the processes have used so far, user and system, µs. */
 export function cpuMicroseconds(pids: readonly number[]): number {
   let total = 0
   for (const pid of pids) total += HAS_PROC ? cpuFromProc(pid) : cpuFromPs(pid)
   return total
 }
 
-/** Resident memory of the given processes, bytes. Pages shared between them count for each. */
+/** Returns the resident memory of the processes in bytes. Shared pages count for each process. */
 export function residentBytes(pids: readonly number[]): number {
   let total = 0
   for (const pid of pids) total += HAS_PROC ? residentFromProc(pid) : Number(ps(pid, 'rss')) * 1024
   return total
 }
 
-/** The largest resident memory seen while `task` runs, for each role. */
+/** Runs `task`. Resolves with its result and the largest resident memory of each role during it. */
 export async function withPeakMemory<T>(
   roles: Record<string, () => readonly number[]>,
   task: () => Promise<T>,
@@ -46,7 +46,7 @@ export async function withPeakMemory<T>(
 
 function cpuFromProc(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  // Fields 14 and 15 of proc(5); the name, field 2, may hold spaces and ends with the last parenthesis.
+  // Fields 14 and 15 of proc(5). The name, field 2, may contain spaces and ends with the last parenthesis.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1e6
 }

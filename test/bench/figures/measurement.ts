@@ -1,4 +1,4 @@
-// What a scenario hands back: numbers by name for each round, and their medians.
+// The result of a scenario: numbers by name for each round, and their medians.
 
 import type { Processes } from '../../support/process/processes.ts'
 import type { BenchOptions, TargetName } from '../options.ts'
@@ -11,7 +11,7 @@ export type Values = Record<string, number>
 export interface Measurement {
   readonly scenario: string
   readonly target: TargetName
-  /** Medians over the rounds, by name; the unit is part of the name. */
+  /** Medians over the rounds, by name. The unit is a part of the name. */
   readonly values: Values
   readonly rounds: readonly Values[]
 }
@@ -20,13 +20,13 @@ export interface ScenarioContext {
   readonly processes: Processes
   readonly options: BenchOptions
   readonly targets: ReadonlyMap<TargetName, Target>
-  /** Says what is going on, for whoever waits. */
+  /** Prints the progress for the user. */
   readonly say: (text: string) => void
 }
 
 /**
- * Measures all targets in turn, `rounds` times over, so that whatever else the machine does meets all of them
- * alike. The first round warms up and does not count.
+ * Measures all targets in turn, `rounds` times, so that other load of the machine affects all of them alike. The first round
+ * is a warm-up and does not count.
  */
 export async function interleaved(
   { targets, say }: ScenarioContext,
@@ -36,7 +36,7 @@ export async function interleaved(
 ): Promise<Measurement[]> {
   const results = new Map<TargetName, Values[]>([...targets.keys()].map(name => [name, []]))
   for (let round = 0; round <= rounds; round += 1) {
-    // Each round begins with another target, so that a place in the order favours none.
+    // Each round begins with another target, so that the order favours no target.
     const order = [...targets]
     order.push(...order.splice(0, round % Math.max(order.length, 1)))
     for (const [name, target] of order) {
@@ -58,7 +58,7 @@ function medians(rounds: readonly Values[]): Values {
   return Object.fromEntries(names.map(name => [name, rounded(median(rounds.map(round => round[name]!)))]))
 }
 
-/** CPU time of each role while `task` runs, divided by what it did: `cpuUs.<role>` and `cpuUs.all`. */
+/** Runs `task`, and resolves with the CPU time of each role, divided by the task's result: `cpuUs.<role>` and `cpuUs.all`. */
 export async function withCpuPer<T>(
   target: Target,
   task: () => Promise<T>,

@@ -1,11 +1,11 @@
-// The result of a run: as JSON for machines and as a table for people.
+// The result of a run, as JSON for machines and as a table for people.
 
 import { cpus, loadavg, release, totalmem } from 'node:os'
 import type { BenchOptions } from '../options.ts'
 import type { Measurement, Values } from './measurement.ts'
 import { median } from './statistics.ts'
 
-/** Load average above which a run measures its neighbours. */
+/** Above this load average, a run mostly measures other processes. */
 const BUSY = 1
 
 export interface BenchReport {
@@ -17,11 +17,11 @@ export interface BenchReport {
     readonly system: string
     readonly node: string
     readonly loadGenerator: string
-    /** Of the minute before the run: what else was going on. */
+    /** The load of the machine in the minute before the run. */
     readonly loadAverage: number
   }
   readonly options: BenchOptions
-  /** Targets that were asked for and could not be measured here. */
+  /** Requested targets that could not be measured on this machine. */
   readonly skipped: readonly { readonly target: string; readonly reason: string }[]
   readonly measurements: readonly Measurement[]
 }
@@ -38,7 +38,7 @@ export function describeMachine(loadGenerator: string): BenchReport['machine'] {
   }
 }
 
-/** One block of aligned columns for each scenario. */
+/** Returns one block of aligned columns for each scenario. */
 export function renderTable(report: BenchReport): string {
   const { machine } = report
   const lines = [
@@ -64,8 +64,8 @@ export function renderTable(report: BenchReport): string {
 }
 
 /**
- * What a request costs beside the other build: the median of the differences within each round, and the same between
- * two runs of this build, which is the noise. Empty without `--against`.
+ * Returns the cost of a request compared with the other build: the median of the differences within each round. Beside it is
+ * the same difference between two runs of this build, which is the noise. Empty without `--against`.
  */
 export function comparisonOf(rows: readonly Measurement[]): string[] {
   const roundsOf = (target: string) => rows.find(row => row.target === target)?.rounds ?? []

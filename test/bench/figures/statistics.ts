@@ -1,6 +1,6 @@
 // Medians and percentiles of small samples.
 
-/** The value at `fraction` of the sorted sample, nearest rank; NaN for an empty one. */
+/** Returns the value at `fraction` of the sorted sample (nearest rank). NaN for an empty sample. */
 export function percentile(values: readonly number[], fraction: number): number {
   if (values.length === 0) return Number.NaN
   const sorted = [...values].sort((left, right) => left - right)
@@ -15,7 +15,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
-/** Three significant digits, for tables and JSON that people read. */
+/** Returns the number with three significant digits, for tables and JSON that people read. */
 export function rounded(value: number): number {
   return Number.isFinite(value) && value !== 0 ? Number(value.toPrecision(3)) : value
 }

@@ -1,5 +1,5 @@
-// One large download and one large upload: speed, CPU per megabyte, and the most memory that each process between
-// held; then the same while another client has asked for as much and stopped reading.
+// One large download and one large upload: speed, CPU per megabyte, and the peak memory of each process between client and
+// backend. Then the same while another client has started an equal download and stopped reading.
 
 import { withPeakMemory } from '../figures/cost.ts'
 import {

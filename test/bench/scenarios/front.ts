@@ -1,5 +1,5 @@
-// What a client may speak at the front, beside plain HTTP/1.1: TLS, its handshakes, HTTP/2, gRPC. Every figure is the CPU
-// of the processes between client and backend, for one request.
+// The protocols at the front other than plain HTTP/1.1: TLS, its handshakes, HTTP/2, gRPC. Every figure is the CPU time of
+// the processes between client and backend for one request.
 
 import type { Job, LoadResult } from '../clients/protocol.ts'
 import { interleaved, type Measurement, type ScenarioContext, withCpuPer } from '../figures/measurement.ts'
@@ -8,7 +8,7 @@ import type { Target } from '../target.ts'
 
 type LoadedJob = Extract<Job, { kind: 'load' | 'http2' | 'grpc' | 'handshake' }>
 
-/** Requests under way on each connection of HTTP/2. */
+/** Open requests on each connection of HTTP/2. */
 const STREAMS = 16
 
 export async function measureFront(context: ScenarioContext): Promise<Measurement[]> {

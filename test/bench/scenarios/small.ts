@@ -1,4 +1,4 @@
-// Small GETs: requests per second, latency, and what each process between client and backend spends on one.
+// Small GETs: requests per second, latency, and the CPU time that each process between client and backend uses for one.
 
 import { interleaved, type Measurement, type ScenarioContext, withCpuPer } from '../figures/measurement.ts'
 import { runLoad } from '../small-load.ts'

@@ -1,4 +1,4 @@
-// Many event streams at once: does each event leave when it is written, and what does one cost.
+// Many event streams at once: the delay of each event, and the cost of one event.
 
 import { interleaved, type Measurement, type ScenarioContext, withCpuPer } from '../figures/measurement.ts'
 import { runClient } from '../run-client.ts'

@@ -19,7 +19,7 @@ export async function measureWebSockets(context: ScenarioContext): Promise<Measu
       const { result, cpu } = await withCpuPer(target, echo, ({ messages }) => messages)
       return {
         messagesPerSecond: result.messages / result.seconds,
-        // Each message passes twice.
+        // Each message passes twice: once in each direction.
         megabytesPerSecond: (2 * result.messages * messageBytes) / 1e6 / result.seconds,
         ...cpu,
       }

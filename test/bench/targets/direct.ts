@@ -1,4 +1,4 @@
-// No proxy at all: what client and backend can do by themselves.
+// The target without a proxy: the speed of client and backend alone.
 
 import type { StartTarget } from '../target.ts'
 

@@ -1,4 +1,4 @@
-// A plain nginx reverse proxy with keep-alive to the backend: the measure for anything on one machine.
+// A plain nginx reverse proxy with keep-alive to the backend, as the reference for all targets on one machine.
 
 import { freePort } from '../../support/process/free-port.ts'
 import { nginxProgram, startNginx } from '../nginx.ts'

@@ -1,5 +1,5 @@
-// `ssh -R`: the tunnel that everyone has. Its own sshd on loopback, with keys made for this run; nothing of the
-// machine's ssh configuration is read or changed.
+// `ssh -R`, a tunnel that most machines have. It uses a separate sshd on loopback with keys for this run, and does not read
+// or change the ssh configuration of the machine.
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
@@ -13,7 +13,7 @@ import { freePort } from '../../support/process/free-port.ts'
 import { processTree } from '../../support/process/process-table.ts'
 import { type StartTarget, TargetMissing } from '../target.ts'
 
-/** Compiled into Debian's sshd, which refuses to start as root without it. */
+/** A folder name that is compiled into Debian's sshd, which does not start as root without this folder. */
 const PRIVILEGE_SEPARATION_FOLDER = '/run/sshd'
 
 export const startSshReverse: StartTarget = async ({ processes, backendPort, folder }) => {
@@ -30,7 +30,7 @@ export const startSshReverse: StartTarget = async ({ processes, backendPort, fol
   const config = join(folder, 'sshd_config')
   await writeFile(config, serverConfiguration(folder, sshdPort))
   const server = processes.start({ name: 'sshd', command: sshd, args: ['-D', '-e', '-f', config] })
-  // Its answer to SIGTERM is 255.
+  // It exits with 255 after SIGTERM.
   server.expectedExitCodes = [0, 255]
   await eventually('sshd listens', async () => (await canConnect(sshdPort)) || undefined)
   const hostKey = await readFile(join(folder, 'host.pub'), 'utf8')

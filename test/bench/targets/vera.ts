@@ -1,5 +1,5 @@
-// The project itself: a Plugboard with its embedded database, a Telephone, one route between. Only the two
-// processes count; the database is not asked for anything on the way of a request.
+// The project itself: a Plugboard with its embedded database, a Telephone, and one route. Only these two processes count,
+// because a request uses no database.
 
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -14,14 +14,14 @@ const HOST = 'bench.localhost'
 const SERVICE = 'bench'
 const ROOT = join(import.meta.dirname, '../../..')
 
-/** What users run: published packages and images hold bundles. */
+/** The bundle, which published packages and images contain. */
 function bundleOf(root: string, name: string): string {
   const file = join(root, name, 'dist/main.js')
-  if (!existsSync(file)) throw new TargetMissing(`${file} does not exist: npm run build makes it`)
+  if (!existsSync(file)) throw new TargetMissing(`${file} does not exist: create it with npm run build`)
   return file
 }
 
-/** Beneath the same certificate, another service. */
+/** The host of another service with the same certificate. */
 const GRPC_HOST = 'grpc.localhost'
 
 /** The build of this checkout. */

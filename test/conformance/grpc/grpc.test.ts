@@ -1,5 +1,5 @@
-// gRPC from a real client to a real server, through the public port, a tunnel in memory and a Telephone's forwarder: what
-// the protocol asks of every hop on the way (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
+// gRPC from a real client to a real server, through the public port, a tunnel in memory and the forwarder of a Telephone. The
+// tests check the rules of the protocol for each hop (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
 
 import { Metadata, status } from '@grpc/grpc-js'
 import { systemClock } from '@vera-stack/shared/clock.ts'
@@ -61,7 +61,7 @@ function expectTrailers({ trailers }: GrpcResult): void {
 }
 
 describe('calls', () => {
-  it('unary: message, metadata both ways, status in trailers', async () => {
+  it('unary: a message and metadata in both directions, and the status in trailers', async () => {
     const metadata = new Metadata()
     metadata.add('x-ask', 'one')
     metadata.add('x-ask', 'two')
@@ -88,7 +88,7 @@ describe('calls', () => {
     expectTrailers(result)
   })
 
-  it('bidirectional: each message is answered while the call goes on', async () => {
+  it('bidirectional: each message gets a response while the call continues', async () => {
     const call = client.bidirectional()
     const result = resultOfStream(call)
     for (let index = 0; index < 5; index += 1) {
@@ -100,7 +100,7 @@ describe('calls', () => {
     expect(await result).toMatchObject({ code: status.OK, messages: { length: 5 } })
   })
 
-  it('large messages both ways, many at once', async () => {
+  it('large messages in both directions, many at once', async () => {
     const large = Buffer.alloc(3_000_000, 'x')
     const calls = Array.from({ length: 5 }, () => client.unary(large))
     for (const result of await Promise.all(calls)) expect(result.messages).toEqual(['3000000 bytes'])
@@ -114,7 +114,7 @@ describe('ends', () => {
     expectTrailers(result)
   })
 
-  it('an error behind messages as well', async () => {
+  it('an error after messages has its status, text and trailers', async () => {
     const result = await resultOfStream(client.serverStreaming('fail 9 not now'))
     expect(result).toMatchObject({
       code: status.FAILED_PRECONDITION,
@@ -124,7 +124,7 @@ describe('ends', () => {
     expectTrailers(result)
   })
 
-  it('an error that is a head and nothing else: a method that nobody has', async () => {
+  it('an error of an unknown method consists of a head only', async () => {
     const result = await client.unary('hello', {}, new Metadata(), '/echo.Echo/Nobody')
     expect(result).toMatchObject({ code: status.UNIMPLEMENTED, messages: [] })
   })
@@ -141,7 +141,7 @@ describe('ends', () => {
     await backend.until(({ calls }) => calls.every(call => call.cancelled))
   })
 
-  it('a deadline is told to the server and kept by the client', async () => {
+  it('a deadline is sent to the server, and ends the call at the client', async () => {
     const deadline = Date.now() + 150
     const result = await client.unary('hang', { deadline })
     expect(result.code).toBe(status.DEADLINE_EXCEEDED)
@@ -151,7 +151,7 @@ describe('ends', () => {
     expect(Number(call?.deadline)).toBeLessThan(deadline + 1000)
   })
 
-  it('a server that dies in a call is never a complete answer', async () => {
+  it('a call whose server closes the connection is never a complete response', async () => {
     const call = client.bidirectional()
     const result = resultOfStream(call)
     call.write(Buffer.from('open'))

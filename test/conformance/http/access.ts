@@ -1,4 +1,4 @@
-// Rows A1-A13: who may use a route, and what it answers without a backend.
+// Rows A1-A13: access to a route, and its responses without a backend.
 
 import { createHmac } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -59,7 +59,7 @@ beforeAll(async () => {
 })
 afterAll(() => issuer.close())
 
-/** This status and code, and no byte at the backend. */
+/** Expects this status and code, and no byte at the backend. */
 async function kept(bytes: string, status: number, code: string, method?: string) {
   const response = await ask(bytes, method)
   expect([response.status, field(response.headers, 'plugboard-error')], response.head).toEqual([status, code])
@@ -73,14 +73,14 @@ describe('addresses', () => {
     await kept(get('/', PREFLIGHT, 'denied.test').replace('GET', method), 403, 'address_denied', method)
   })
 
-  it('A1 nor an upgrade, nor a password prompt', async () => {
+  it('A1 a denied address gets no upgrade and no password prompt', async () => {
     await kept(get('/', UPGRADE, 'denied.test'), 403, 'address_denied')
     edge.backend.reset()
     const response = await kept(get('/', basic('ada:lovelace'), 'elsewhere.test'), 403, 'address_denied')
     expect(field(response.headers, 'www-authenticate')).toBeUndefined()
   })
 
-  it('A1 an allowed one passes, and what a stranger says of it does not matter', async () => {
+  it('A1 an allowed address passes, and X-Forwarded-For of a stranger has no effect', async () => {
     await forwarded(get('/', '', 'allowed.test'))
     edge.backend.reset()
     await kept(
@@ -102,7 +102,7 @@ describe('CORS', () => {
     expect(edge.backend.requests).toHaveLength(1)
   })
 
-  it('A2 another origin learns nothing, and what is no preflight goes its way', async () => {
+  it('A2 another origin gets no permission, and other OPTIONS requests are forwarded', async () => {
     const evil = PREFLIGHT.replace(PAGE, 'https://evil.test')
     const response = await ask(get('/', evil, 'cors.test').replace('GET', 'OPTIONS'), 'OPTIONS')
     expect([response.status, field(response.headers, 'access-control-allow-origin')]).toEqual([
@@ -115,7 +115,7 @@ describe('CORS', () => {
     await kept(get('/', PREFLIGHT, 'basic.test'), 401, 'unauthorized')
   })
 
-  it('A3 what the backend says of CORS is replaced', async () => {
+  it('A3 the CORS fields of the backend are replaced', async () => {
     edge.backend.handler = request =>
       request.respond(
         200,
@@ -136,7 +136,7 @@ describe('CORS', () => {
     ])
   })
 
-  it('A3 problems can be read by the page that asked', async () => {
+  it('A3 the page that sent the request can read problems', async () => {
     const fields = `Origin: ${PAGE}\r\n`
     for (const host of ['denied.test', 'basic.test']) {
       const { headers } = await ask(get('/', fields, host))
@@ -161,7 +161,7 @@ describe('credentials', () => {
     expect(field(response.headers, 'www-authenticate')).toBe('Basic realm="Restricted", charset="UTF-8"')
   })
 
-  it('A4 an upgrade, a body and a path in disguise need one as well', async () => {
+  it('A4 an upgrade, a request with a body and an escaped path need a password too', async () => {
     await kept(get('/ws', UPGRADE, 'basic.test'), 401, 'unauthorized')
     edge.backend.reset()
     await kept(`POST / HTTP/1.1\r\nHost: basic.test\r\nContent-Length: 3\r\n\r\nabc`, 401, 'unauthorized')
@@ -171,7 +171,7 @@ describe('credentials', () => {
     await kept(get('http://basic.test/', '', 'edge.test'), 401, 'unauthorized')
   })
 
-  it('A4 a wrong one is no better, a right one passes', async () => {
+  it('A4 a wrong password is rejected, and the right one passes', async () => {
     await kept(get('/', basic('ada:wrong'), 'basic.test'), 401, 'unauthorized')
     edge.backend.reset()
     await kept(get('/', basic('root:lovelace'), 'both.test'), 401, 'unauthorized')
@@ -185,7 +185,7 @@ describe('credentials', () => {
     expect(challenges).toEqual(['Bearer', 'Basic realm="Restricted", charset="UTF-8"'])
   })
 
-  it('A4 a request that waits for its judgement keeps its body, and its place', async () => {
+  it('A4 a request that waits for the access check keeps its body and its place', async () => {
     const connection = await RawConnection.open(edge.port)
     const head = `POST /1 HTTP/1.1\r\nHost: token.test\r\n${bearer(issuer.token({ n: 1 }))}`
     await connection.send(`${head}Content-Length: 5\r\n\r\nhe`)
@@ -195,7 +195,7 @@ describe('credentials', () => {
     connection.destroy()
   })
 
-  it('A4 so does an upgrade', async () => {
+  it('A4 an upgrade that waits for the access check keeps its bytes', async () => {
     edge.backend.handler = request => {
       request.connection.becomeRaw()
       request.say('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
@@ -208,7 +208,7 @@ describe('credentials', () => {
     connection.destroy()
   })
 
-  it('A5 two are none', async () => {
+  it('A5 two Authorization fields count as no credential', async () => {
     const token = issuer.token()
     await kept(get('/', `${bearer(token)}${bearer('x')}`, 'token.test'), 400, 'bad_request')
     edge.backend.reset()
@@ -219,7 +219,7 @@ describe('credentials', () => {
     )
   })
 
-  it('A6 tokens: no other algorithm, issuer, audience or time', async () => {
+  it('A6 a token with another algorithm, issuer, audience or time is rejected', async () => {
     const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
     const claims = { iss: ISSUER, aud: AUDIENCE, sub: 'root', exp: 4_000_000_000 }
     const { kid, publicJwk } = issuer.keys[0]!
@@ -246,7 +246,7 @@ describe('credentials', () => {
     await kept(get('/', bearer(issuer.token({ exp: 1 })), 'token.test'), 401, 'token_expired')
   })
 
-  it('A6 a token without the scope', async () => {
+  it('A6 a token without the scope is rejected', async () => {
     const response = await kept(get('/', bearer(issuer.token()), 'scope.test'), 403, 'forbidden')
     expect(field(response.headers, 'www-authenticate')).toBe(
       'Bearer error="insufficient_scope", scope="read"',
@@ -258,7 +258,7 @@ describe('credentials', () => {
     ])
   })
 
-  it('A7 nobody but Plugboard says who it is', async () => {
+  it('A7 only Plugboard sets the fields with the identity of the client', async () => {
     const forged = ['X-User', 'x-user', 'X_User', 'X.USER', 'x-email', 'X_EMAIL']
       .map(name => `${name}: root\r\n`)
       .join('')
@@ -276,7 +276,7 @@ describe('credentials', () => {
 })
 
 describe('fields', () => {
-  it('A7 not behind the body either', async () => {
+  it('A7 trailers cannot set the identity of the client', async () => {
     const head = `POST / HTTP/1.1\r\nHost: basic.test\r\nTransfer-Encoding: chunked\r\n${basic('ada:lovelace')}`
     const request = await forwarded(`${head}Trailer: X-User\r\n\r\n1\r\na\r\n0\r\nX-User: root\r\n\r\n`)
     expect([request.body, request.trailers]).toEqual(['a', []])
@@ -291,7 +291,7 @@ describe('fields', () => {
     ])
   })
 
-  it('A8 of answers as well, and problems stay as they are', async () => {
+  it('A8 of responses are edited too, and problems are not changed', async () => {
     edge.backend.handler = request =>
       request.respond(200, 'x', 'server: theirs\r\nX-Secret: 1\r\nX-More: 0\r\n')
     const { headers } = await ask(get('/', '', 'edited.test'))
@@ -306,7 +306,7 @@ describe('fields', () => {
   })
 })
 
-describe('answers of a route itself', () => {
+describe('responses of a route itself', () => {
   it.each([
     ['moved.test', '/', 'https://new.test/base?from=old'],
     ['moved.test', '/a//b?q=1', 'https://new.test/base/a//b?from=old&q=1'],
@@ -345,14 +345,14 @@ describe('answers of a route itself', () => {
     expect(edge.backend.requests).toHaveLength(1)
   })
 
-  it('A10 is for those who may', async () => {
+  it('A10 is sent only to clients that may use the route', async () => {
     await kept(get('/', '', 'guarded.test'), 401, 'unauthorized')
     expect((await ask(get('/', basic('ada:lovelace'), 'guarded.test'))).body.toString()).toBe('inside')
   })
 })
 
 describe('rules that cannot be read', () => {
-  it('A11 close their route, and no other', async () => {
+  it('A11 close only their route', async () => {
     await edge.sql(`INSERT INTO plugboard.routes (host, mount_path, service_id, options)
       SELECT 'newer.test', '/', id, '{"access": {"allow": ["0.0.0.0/0"], "comingLater": true}}'
       FROM plugboard.services WHERE name = 'edge'`)
@@ -362,8 +362,8 @@ describe('rules that cannot be read', () => {
   })
 })
 
-describe('what each response of a route carries', () => {
-  /** Through the Plugboard whose client is a trusted proxy that reports HTTPS. */
+describe('the fields of each response of a route', () => {
+  /** Sends a request through the Plugboard whose client is a trusted proxy that reports HTTPS. */
   const overProxy = (fields: string, host: string, method = 'GET') =>
     ask(
       get('/', `X-Forwarded-Proto: https\r\nOrigin: ${PAGE}\r\n${fields}`, host).replace('GET', method),
@@ -378,7 +378,7 @@ describe('what each response of a route carries', () => {
   ]
   const hsts = 'max-age=60'
 
-  it('A12 proxied, by the route itself, and refused', async () => {
+  it('A12 are on proxied responses, on responses of the route itself, and on rejections', async () => {
     await expect.poll(async () => (await overProxy('', 'strictly-moved.test')).status).toBe(307)
     const preflight = 'Access-Control-Request-Method: PUT\r\n'
     expect(seen(await overProxy('', 'strict.test'))).toEqual([200, 'ours', PAGE, hsts])
@@ -388,14 +388,14 @@ describe('what each response of a route carries', () => {
     expect(seen(await overProxy('', 'strict.test'))).toEqual([502, undefined, PAGE, hsts])
   })
 
-  it('A12 no HSTS for a client without HTTPS, whatever a stranger reports', async () => {
+  it('A12 have no HSTS for a client without HTTPS, also when a stranger reports HTTPS', async () => {
     const response = await ask(get('/', 'X-Forwarded-Proto: https\r\n', 'strict.test'))
     expect(seen(response)).toEqual([200, 'ours', undefined, undefined])
   })
 })
 
 describe('a login that holds for a connection', () => {
-  /** As IIS with NTLM: three messages on one connection, then each request on it is the user's. */
+  /** Acts like IIS with NTLM: after three messages on one connection, each request on it belongs to the user. */
   function ntlmBackend(): void {
     const users = new Map<unknown, string>()
     edge.backend.handler = request => {
@@ -426,7 +426,7 @@ describe('a login that holds for a connection', () => {
     return connection
   }
 
-  it('A13 works from end to end, and nobody else gets what belongs to its user', async () => {
+  it('A13 works from end to end, and no other client gets a response for its user', async () => {
     ntlmBackend()
     const users = ['alice', 'bob', 'carol']
     const connections = await Promise.all(users.map(logIn))

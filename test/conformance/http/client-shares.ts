@@ -1,4 +1,4 @@
-// Rows S2 and S6: what one client can hold, and what it cannot take from others.
+// Rows S2 and S6: the limits of one client, so that other clients are served.
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../support/deadline.ts'
@@ -24,7 +24,7 @@ async function send(bytes: string, from: string): Promise<RawConnection> {
   return connection
 }
 
-/** Requests of this target that the backend has seen; resolves once there are so many. */
+/** Resolves with the requests of this target when the backend has received this number of them. */
 function seen(target: string, count: number): Promise<BackendRequest[]> {
   return eventually(`${count} requests of ${target}`, () => {
     const found = edge.backend.requests.filter(request => request.target === target)
@@ -47,7 +47,7 @@ async function hold(count: number, from: string): Promise<RawConnection[]> {
 
 // Other loopback addresses than 127.0.0.1: only Linux has them all.
 describe.skipIf(process.platform !== 'linux')('clients', () => {
-  it('S6 one client holds a share of the connections of a backend: its next request waits, others do not', async () => {
+  it('S6 one client holds a share of the connections of a backend: only its own next request waits', async () => {
     const held = await hold(6, ONE)
     const requests = await seen('/held', 6)
     const waiting = await send(get('/waiting', '', 'scarce.test'), ONE)
@@ -80,7 +80,7 @@ describe.skipIf(process.platform !== 'linux')('clients', () => {
     await seen('/other', 1)
   })
 
-  it('S2 while half of the connections are in use, an upload takes one once 64 KiB of it have come', async () => {
+  it('S2 while half of the connections are in use, an upload takes one after 64 KiB of it have arrived', async () => {
     await hold(4, OTHER)
     await seen('/held', 4)
     const upload = await send(UPLOAD + 'x'.repeat(65_535), ONE)
@@ -107,7 +107,7 @@ describe.skipIf(process.platform !== 'linux')('clients', () => {
   })
 })
 
-it('S6 streams of HTTP/2 count alike, and behind a trusted proxy the client is the one that the proxy names', async () => {
+it('S6 streams of HTTP/2 count too, and behind a trusted proxy they count for the client that the proxy names', async () => {
   edge.backend.handler = () => undefined
   const { port } = edge.tight!
   const clients = [1, 2].map(() => new Http2Client(`http://127.0.0.1:${port}`))

@@ -1,4 +1,4 @@
-// Every row of plugboard/proxy/EDGE.md, and every code that it lists, has a test of its name here.
+// Checks that every row of plugboard/proxy/EDGE.md, and every code in it, has a test with its name here.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -33,7 +33,7 @@ const WITHOUT_ENTRY: Readonly<Record<string, string>> = {
 }
 
 describe('rows', () => {
-  it('are all there, in order', () => {
+  it('have no gap and are in order', () => {
     const counts = [...'FHRUSPA'].map(letter => rows.filter(row => row.startsWith(letter)).length)
     expect(counts).toEqual([17, 14, 12, 5, 6, 13, 13])
     expect(new Set(rows).size).toBe(rows.length)
@@ -55,7 +55,7 @@ describe('rows', () => {
   })
 
   it.each(codes)('code %s has a test', code => {
-    // A test that is run for several codes has their names in its table.
+    // A test for several codes has their names in its table.
     expect(SOURCES).toMatch(new RegExp(`['"\`]${code}(?:['"\`]|: )`))
   })
 })

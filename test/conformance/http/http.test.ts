@@ -1,5 +1,5 @@
-// The edge on the wire, row by row of plugboard/proxy/EDGE.md: raw bytes through a real Plugboard, a real tunnel and
-// a real Telephone, to a backend that records what it received. One stack serves all rows.
+// The edge on the wire, row by row of plugboard/proxy/EDGE.md: raw bytes through a real Plugboard, a real tunnel and a real
+// Telephone, to a backend that records all received bytes. One stack serves all rows.
 
 import { useEdge } from './edge.ts'
 

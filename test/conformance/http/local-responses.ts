@@ -1,4 +1,4 @@
-// What the proxy itself answers: each code on the wire, its form, and what it never says.
+// The responses of the proxy itself: each code on the wire, its form, and the data that it must not contain.
 
 import type { Socket } from 'node:net'
 import { TUNNEL_WEBSOCKET_OPTIONS, webSocketTransport } from '@vera-stack/shared/net/websocket-transport.ts'
@@ -11,7 +11,7 @@ import { ask, edge, get, HOST } from './edge.ts'
 
 const UUID = /^[0-9a-f-]{36}$/
 
-/** The answer is a problem with this code, in the form that every problem has. */
+/** Expects a problem with this code, in the form that every problem has. */
 function expectProblem(response: RawResponse, status: number, code: string, retryAfter = false): void {
   expect([response.status, field(response.headers, 'plugboard-error')], response.head).toEqual([status, code])
   expect(field(response.headers, 'content-type')).toBe('application/problem+json')
@@ -30,13 +30,13 @@ function expectProblem(response: RawResponse, status: number, code: string, retr
   expect(field(response.headers, 'retry-after')).toEqual(
     retryAfter ? expect.stringMatching(/^\d+$/) : undefined,
   )
-  // No stack, no place of ours, nothing secret.
+  // No stack, no path of our files, no secret.
   expect(response.head + response.body.toString()).not.toMatch(
     /node:|\.ts\b|127\.0\.0\.1|localhost|eyJ|vsk_|edge-0/,
   )
 }
 
-/** A telephone for `faked.test` that speaks the protocol and does what the test says. `outage`: its service is down. */
+/** Connects a fake Telephone for `faked.test`, which the test controls. `outage`: its service is unhealthy. */
 async function fakeTelephone(outage?: AnnouncedOutage): Promise<FakeTelephone & { cut(): void }> {
   const socket = new WebSocket(`ws://127.0.0.1:${edge.port}/_plugboard/tunnel`, 'plugboard.v1', {
     headers: { authorization: `Bearer ${edge.token}` },
@@ -47,7 +47,7 @@ async function fakeTelephone(outage?: AnnouncedOutage): Promise<FakeTelephone & 
   socket.once('upgrade', response => {
     tcp = response.socket
   })
-  // In the very turn of 'open': the first message may follow at once.
+  // In the same turn as 'open', because the first message may follow at once.
   const opened = new Promise<FakeTelephone>((resolve, reject) => {
     socket.once('error', reject)
     socket.once('open', () => {
@@ -69,18 +69,18 @@ describe('codes', () => {
     expectProblem(await ask(get('/else', '', 'mounted.test')), 404, 'route_not_found')
   })
 
-  it('no_telephone: a route, but nobody holds its line', async () => {
+  it('no_telephone: the service of the route has no line', async () => {
     expectProblem(await ask(get('/', '', 'nobody.test')), 503, 'no_telephone', true)
   })
 
-  it('service_unhealthy: connected, but the health check fails', async () => {
+  it('service_unhealthy: the Telephone is connected, but the health check fails', async () => {
     const telephone = await fakeTelephone({ detail: '/healthz returned 500 at 127.0.0.1', sinceMs: 1 })
     expectProblem(await ask(get('/', '', 'faked.test')), 503, 'service_unhealthy', true)
     telephone.cut()
     await telephone.closed
   })
 
-  it('telephone_lost: the tunnel broke before an answer', async () => {
+  it('telephone_lost: the tunnel broke before a response', async () => {
     const telephone = await fakeTelephone()
     const asked = ask(`POST / HTTP/1.1\r\nHost: faked.test\r\nContent-Length: 0\r\n\r\n`)
     await telephone.nextCall()
@@ -89,7 +89,7 @@ describe('codes', () => {
     await telephone.closed
   })
 
-  it('loop_detected: the request has passed here before', async () => {
+  it('loop_detected: the request has passed this server before', async () => {
     const via = field((await ask(get())).headers, 'via')
     expectProblem(await ask(get('/', `Via: ${via}\r\n`)), 508, 'loop_detected')
   })
@@ -113,17 +113,17 @@ describe('codes', () => {
     expectProblem(await ask(`POST / HTTP/1.1\r\n${HOST}Content-Length: 3\r\n\r\nabc`), 502, 'backend_closed')
   })
 
-  it('backend_protocol_error: the backend broke HTTP', async () => {
+  it('backend_protocol_error: the backend sent invalid HTTP', async () => {
     edge.backend.handler = request => request.say('hello\r\n\r\n')
     expectProblem(await ask(get()), 502, 'backend_protocol_error')
   })
 
-  it('backend_timeout: no head in time', async () => {
+  it('backend_timeout: no response head in time', async () => {
     edge.backend.handler = () => undefined
     expectProblem(await ask(get('/', '', 'hurried.test')), 504, 'backend_timeout')
   })
 
-  it('payload_too_large: over the limit of the service, by its length or as it comes', async () => {
+  it('payload_too_large: above the limit of the service, by Content-Length or by the received bytes', async () => {
     const head = 'POST / HTTP/1.1\r\nHost: hurried.test\r\n'
     expectProblem(await ask(`${head}Content-Length: 1001\r\n\r\n`), 413, 'payload_too_large')
     expect(edge.backend.requests).toHaveLength(0)
@@ -134,9 +134,9 @@ describe('codes', () => {
     expect(whole.status).toBe(200)
   })
 
-  it('rate_limited: more requests of one address than its service takes in a second', async () => {
+  it('rate_limited: more requests of one address than its service accepts in a second', async () => {
     const connection = await RawConnection.open(edge.port)
-    // They are there at once; whoever reads them has a second, and needs a moment.
+    // All requests arrive at once, so Plugboard reads them well within one second.
     await connection.send(get('/', '', 'rare.test').repeat(20))
     const responses: RawResponse[] = []
     for (let index = 0; index < 20; index += 1) responses.push(await connection.readResponse())
@@ -192,12 +192,12 @@ describe('form', () => {
     if (html) expect(field(response.headers, 'content-security-policy')).toContain("default-src 'none'")
   })
 
-  it('answers HEAD without a body', async () => {
+  it('responds to HEAD without a body', async () => {
     const response = await ask('HEAD / HTTP/1.1\r\nHost: unknown.test\r\n\r\n', 'HEAD')
     expect([response.status, response.body.length]).toEqual([404, 0])
   })
 
-  it('keeps the connection where nothing is wrong with it', async () => {
+  it('keeps the connection open after a problem that does not affect it', async () => {
     const connection = await RawConnection.open(edge.port)
     await connection.send(get('/', '', 'unknown.test'))
     expect((await connection.readResponse()).status).toBe(404)

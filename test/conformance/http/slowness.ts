@@ -1,11 +1,11 @@
-// Rows S1-S5: who is slow, and who must not suffer from it.
+// Rows S1-S5: slow clients and backends, which must not affect other clients.
 
 import { expect, it } from 'vitest'
 import { eventually } from '../../support/deadline.ts'
 import { field, RawConnection } from '../../support/http/raw-connection.ts'
 import { ask, barrier, edge, get, HOST } from './edge.ts'
 
-/** Sends a byte of `text` whenever the far end has had time to say something, until it ends the connection. */
+/** Sends one byte of `text` at a time, with pauses for the server to respond, until the server ends the connection. */
 async function trickle(connection: RawConnection, text: string): Promise<string> {
   let open = true
   const over = connection.readToEnd().then(rest => {
@@ -19,7 +19,7 @@ async function trickle(connection: RawConnection, text: string): Promise<string>
   return await over
 }
 
-it('S1 a head that comes byte by byte is cut with 408', async () => {
+it('S1 a head that arrives byte by byte gets 408 and the end of the connection', async () => {
   const connection = await RawConnection.open(edge.tight!.port)
   const text = await trickle(connection, get(`/${'a'.repeat(1000)}`))
   expect(text).toMatch(/^HTTP\/1\.1 408 /)
@@ -29,13 +29,13 @@ it('S1 a head that comes byte by byte is cut with 408', async () => {
   expect(edge.backend.requests).toHaveLength(1)
 })
 
-it('S1 so is a connection that says nothing at all', async () => {
+it('S1 a connection without any byte is closed, with or without a 408', async () => {
   const connection = await RawConnection.open(edge.tight!.port)
   expect((await connection.readToEnd()).toString()).toMatch(/^(HTTP\/1\.1 408 |$)/)
   connection.destroy()
 })
 
-it('S1 an idle connection is closed without a word after the keep-alive timeout', async () => {
+it('S1 an idle connection is closed without a response after the keep-alive timeout', async () => {
   const connection = await RawConnection.open(edge.tight!.port)
   await connection.send(get())
   expect((await connection.readResponse()).status).toBe(200)
@@ -43,7 +43,7 @@ it('S1 an idle connection is closed without a word after the keep-alive timeout'
   connection.destroy()
 })
 
-it('S2 a body that stands still is cut with 408, and the backend sees an abort', async () => {
+it('S2 a body that stalls gets 408 and the end of the connection, and the backend sees an abort', async () => {
   const connection = await RawConnection.open(edge.tight!.port)
   await connection.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: 10\r\n\r\nabc`)
   const response = await connection.readResponse()
@@ -52,13 +52,13 @@ it('S2 a body that stands still is cut with 408, and the backend sees an abort',
   connection.destroy()
 })
 
-it('S2 a slow body that moves is never cut', async () => {
+it('S2 a slow body that makes progress is never cut', async () => {
   const { port } = edge.tight!
   const slow = await RawConnection.open(port)
   await slow.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: 100\r\n\r\n`)
   const still = await RawConnection.open(port)
   await still.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: 100\r\n\r\n`)
-  // It moves for as long as another body, which does not, takes to be cut twice over.
+  // It takes twice the time after which a stalled body is cut.
   let cut = 0
   const watch = async (connection: RawConnection) => {
     expect((await connection.readResponse()).status).toBe(408)
@@ -81,7 +81,7 @@ it('S2 a slow body that moves is never cut', async () => {
   slow.destroy()
 })
 
-it('S3 no answer head in time is a 504', async () => {
+it('S3 a response head that is not in time leads to a 504', async () => {
   edge.backend.handler = () => undefined
   const response = await ask(get('/', '', 'hurried.test'))
   expect([response.status, field(response.headers, 'plugboard-error')]).toEqual([504, 'backend_timeout'])
@@ -89,13 +89,13 @@ it('S3 no answer head in time is a 504', async () => {
   await connection.until('the abort', () => connection.ended || connection.closed)
 })
 
-it('S3 an answer that stops in the middle is broken off', async () => {
+it('S3 a response that stalls in the middle is aborted', async () => {
   edge.backend.handler = request => request.say('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc')
   const response = await ask(get('/', '', 'hurried.test'))
   expect([response.status, response.body.toString(), response.complete]).toEqual([200, 'abc', false])
 })
 
-it('S4 a reader that stands still holds up its own answer alone', async () => {
+it('S4 a client that stops reading delays only its own response', async () => {
   const total = 64 * 1024 * 1024
   let written = 0
   edge.backend.handler = request => {
@@ -118,7 +118,7 @@ it('S4 a reader that stands still holds up its own answer alone', async () => {
     expect((await ask(get('/small'))).body.toString()).toBe('small')
   }
   expect(written).toBeLessThan(total)
-  // And it goes on where it was.
+  // The response continues at the same byte.
   stalled.socket.resume()
   let received = 0
   stalled.socket.on('data', (chunk: Buffer) => {
@@ -128,7 +128,7 @@ it('S4 a reader that stands still holds up its own answer alone', async () => {
   stalled.destroy()
 })
 
-// Another loopback address than that of the trusted proxy: only Linux has them all.
+// Uses another loopback address than that of the trusted proxy. Only Linux has all loopback addresses.
 it.skipIf(process.platform !== 'linux')('S5 one address has a limit of its own', async () => {
   const { port } = edge.tight!
   const open: RawConnection[] = []
@@ -140,7 +140,7 @@ it.skipIf(process.platform !== 'linux')('S5 one address has a limit of its own',
   const first = await from('127.0.0.2')
   await from('127.0.0.2')
   expect((await (await from('127.0.0.2')).readToEnd()).length).toBe(0)
-  // Neither others nor those that are open suffer, and who leaves makes room.
+  // Other clients and open connections are not affected, and a closed connection makes room.
   for (const connection of [first, await from('127.0.0.3')]) {
     await connection.send(get())
     expect((await connection.readResponse()).status).toBe(200)
@@ -154,10 +154,10 @@ it.skipIf(process.platform !== 'linux')('S5 one address has a limit of its own',
   for (const connection of open) connection.destroy()
 })
 
-it('S5 a connection past the limit is refused at accept, and the others go on', async () => {
+it('S5 a connection above the limit is refused at accept, and the others continue', async () => {
   const { port } = edge.tight!
   const open: RawConnection[] = []
-  // A tunnel is none of them.
+  // A tunnel does not count.
   for (let index = 0; index < 8; index += 1) open.push(await RawConnection.open(port))
   const refused = await RawConnection.open(port)
   expect((await refused.readToEnd()).length).toBe(0)

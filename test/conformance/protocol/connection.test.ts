@@ -11,12 +11,12 @@ describe('connection', () => {
   useLeakCheck()
   const webSocketPair = useWebSocketPairs()
 
-  it('P1 a text message ends the connection, and what comes behind it does not count', async () => {
+  it('P1 a text message ends the connection, and messages after it are ignored', async () => {
     const pair = await webSocketPair()
     const { acceptor } = transportsOf(pair)
     const received = new RecordedReceiver(acceptor)
     const frame = messageOf({ type: 'PING', opaque: '0000000000000000' })
-    // One write, so that all of it has arrived when the text is seen.
+    // One write, so that all messages have arrived when the text is read.
     pair.clientSocket.cork()
     pair.client.send(frame)
     pair.client.send(frame.toString('latin1'))

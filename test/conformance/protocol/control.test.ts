@@ -8,7 +8,7 @@ import { greetedPeer, PEER_HELLO, WirePeer } from '../../support/session/wire-pe
 const PROTOCOL_ERROR = { reason: 'protocol_error', bye: 14 }
 
 describe('control messages', () => {
-  it('P25 unknown types are ignored, whatever else they hold', async () => {
+  it('P25 unknown types are ignored with any content', async () => {
     const peer = await greetedPeer()
     for (const message of [
       { type: 'from-the-future', services: 3 },
@@ -22,7 +22,7 @@ describe('control messages', () => {
     expect(peer.controls).toEqual([])
   })
 
-  it('P26 a flood of them ends the session with overloaded, and a peer that keeps to the rate goes on', async () => {
+  it('P26 a flood of them ends the session with overloaded, and a peer within the rate continues', async () => {
     const peer = await greetedPeer()
     for (let second = 0; second < 60; second += 1) {
       peer.clock.advance(1000)
@@ -34,7 +34,7 @@ describe('control messages', () => {
     expect((await peer.end()).reason).toBe('overloaded')
   })
 
-  it('P25 unknown keys are ignored, those of hello too', async () => {
+  it('P25 unknown keys are ignored, also in hello', async () => {
     const peer = await new WirePeer().greet({ colour: 'blue', features: ['telepathy'], versions: [1, 1] })
     expect(peer.session.state).toBe('open')
     expect(peer.session.peer).toEqual({ ...PEER_HELLO, features: ['telepathy'] })
@@ -51,7 +51,7 @@ describe('control messages', () => {
     }
   })
 
-  it('P25 every value of a hello is needed and checked, but for those that may be missing', async () => {
+  it('P25 every value of a hello is checked, and required unless it is optional', async () => {
     const mayBeMissing = new Set(['features', 'startedAt'])
     for (const key of Object.keys(PEER_HELLO)) {
       const { [key as keyof typeof PEER_HELLO]: _, ...rest } = PEER_HELLO
@@ -81,7 +81,7 @@ describe('control messages', () => {
     }
   })
 
-  it('P25 what may be missing has a default', async () => {
+  it('P25 an optional value has a default', async () => {
     const peer = await greetedPeer()
     peer.control({ type: 'announce', id: 1, services: [{ service: 'app' }] })
     peer.control({ type: 'announced', id: 1, results: [{ service: 'app', accepted: true }] })
@@ -113,7 +113,7 @@ describe('control messages', () => {
     }
   })
 
-  it('gives every type but its own to its owner', async () => {
+  it('passes every type to its owner, except the types of the session itself', async () => {
     const peer = await greetedPeer()
     const messages = [
       { type: 'renew' },
@@ -127,7 +127,7 @@ describe('control messages', () => {
 })
 
 describe('versions', () => {
-  it('P27 both ends speak the highest version that both ranges hold', async () => {
+  it('P27 both ends use the highest version in both ranges', async () => {
     for (const [ours, theirs, agreed] of [
       [[1, 1], [1, 1], 1],
       [[1, 2], [2, 3], 2],
@@ -140,7 +140,7 @@ describe('versions', () => {
     }
   })
 
-  it('P27 ranges with nothing in common end the session with unsupported_version', async () => {
+  it('P27 ranges without a common version end the session with unsupported_version', async () => {
     for (const [ours, theirs] of [
       [
         [1, 1],
@@ -163,7 +163,7 @@ describe('versions', () => {
     }
   })
 
-  it('P27 the BYE says so', async () => {
+  it('P27 the BYE has the reason unsupported_version', async () => {
     const peer = new WirePeer()
     peer.control({ ...PEER_HELLO, versions: [2, 3] })
     expect(await peer.end()).toEqual({ reason: 'unsupported_version', bye: 20 })

@@ -1,5 +1,4 @@
-// PROTOCOL.md must agree with the code: the test compares its tables with the code. Each of its requirements has a
-// test whose name begins with its id.
+// Compares the tables of PROTOCOL.md with the code. Checks that each requirement has a test whose name begins with its id.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -26,7 +25,7 @@ import { FRAME_TABLE } from '../../support/protocol/twin-codec.ts'
 const PROTOCOL_FOLDER = join(import.meta.dirname, '../../../shared/protocol')
 const text = readFileSync(join(PROTOCOL_FOLDER, 'PROTOCOL.md'), 'utf8')
 
-/** The rows of the table whose first header cells are these; cells without padding and backticks. */
+/** Returns the rows of the table with these first header cells. Cells have no padding and no backticks. */
 function table(...headers: string[]): string[][] {
   const lines = text.split('\n').map(cells)
   const start = lines.findIndex(
@@ -99,7 +98,7 @@ describe('tables', () => {
     expect(keys.filter(key => !key!.endsWith(']')).sort()).toEqual(expected.sort())
   })
 
-  it('the types of control messages are what their schemas give', () => {
+  it('the types of control messages agree with their schemas', () => {
     expectTypeOf<z.output<typeof controlSchema>>().toEqualTypeOf<ControlMessage>()
   })
 

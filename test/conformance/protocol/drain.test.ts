@@ -9,7 +9,7 @@ const OK = { status: 200, statusText: 'OK', fields: [] }
 const DRAINED: Frame = { type: 'CONTROL', text: '{"type":"drained"}' }
 
 describe('drain', () => {
-  it('P23 after drain was sent no stream is opened; those that cross it are served until drained', async () => {
+  it('P23 after drain was sent no stream is opened, and streams that the peer opened before drained are served', async () => {
     const peer = await greetedPeer()
     void peer.session.drain(1000)
     expect(await peer.turn()).toEqual([{ type: 'CONTROL', text: '{"type":"drain","graceMs":1000}' }])
@@ -30,13 +30,13 @@ describe('drain', () => {
     expect(await peer.turn()).toEqual([DRAINED])
     expect([peer.peerDrains, peer.session.canOpen]).toEqual([[5000], false])
     expect(() => peer.open()).toThrow('draining')
-    // Open streams go on.
+    // Open streams continue.
     own.stream.write(Buffer.from('x'))
     peer.send(headFrame(own.stream.id))
     expect([(await peer.turn()).length, own.heads.length]).toEqual([1, 1])
   })
 
-  it('P23 a stream that comes after drain from the same peer is refused', async () => {
+  it('P23 a stream after drain from the same peer is refused', async () => {
     const peer = await greetedPeer()
     peer.control({ type: 'drain', graceMs: 5000 })
     await peer.turn()
@@ -50,7 +50,7 @@ describe('drain', () => {
     expect(await peer.end()).toEqual(PROTOCOL_ERROR)
   })
 
-  it('P23 BYE follows once drained has come and no stream is left', async () => {
+  it('P23 BYE follows when drained has arrived and all streams are closed', async () => {
     const peer = await greetedPeer()
     peer.send(openFrame(1, { end: true }))
     const closed = peer.session.drain(60_000)
@@ -68,7 +68,7 @@ describe('drain', () => {
     expect(peer.clock.pendingTimers).toBe(0)
   })
 
-  it('P24 streams that are left when the grace period ends are reset, then BYE follows', async () => {
+  it('P24 streams that are open at the end of the grace period are reset, then BYE follows', async () => {
     const peer = await greetedPeer()
     peer.send(openFrame(1))
     const own = peer.open({}, false)
@@ -93,7 +93,7 @@ describe('drain', () => {
     expect(peer.clock.pendingTimers).toBe(0)
   })
 
-  it('P24 grace counts also for a peer that never confirms', async () => {
+  it('P24 the grace period also ends when the peer never confirms', async () => {
     const peer = await greetedPeer({ limits: { pingTimeoutMs: 100_000 } })
     const closed = peer.session.drain(3000)
     peer.clock.advance(3000)

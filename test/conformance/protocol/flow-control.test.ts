@@ -16,7 +16,7 @@ const FLOW_CONTROL_ERROR = { reason: 'flow_control_error', bye: 13 }
 const GOES_ON = { reason: undefined, bye: undefined }
 const OK = { status: 200, statusText: 'OK', fields: [] }
 
-/** Body bytes that the session has sent on a stream. */
+/** Returns the number of body bytes that the session has sent on a stream. */
 function bodyBytes(frames: Frame[], stream: number): number {
   let bytes = 0
   for (const frame of frames) {
@@ -25,7 +25,7 @@ function bodyBytes(frames: Frame[], stream: number): number {
   return bytes
 }
 
-/** A peer that answers the first ping after `rttMs`. */
+/** Resolves with a peer that responds to the first ping after `rttMs`. */
 async function peerAt(rttMs: number, limits: Partial<SessionLimits>): Promise<WirePeer> {
   const peer = new WirePeer({ limits })
   peer.control(PEER_HELLO)
@@ -37,7 +37,7 @@ async function peerAt(rttMs: number, limits: Partial<SessionLimits>): Promise<Wi
 }
 
 describe('P16 credit', () => {
-  it('P16 a stream may send what its receiver announced, and not one byte more', async () => {
+  it('P16 a stream may send exactly the credit that its receiver announced', async () => {
     for (const [bytes, end] of [
       [5000, GOES_ON],
       [5001, FLOW_CONTROL_ERROR],
@@ -48,7 +48,7 @@ describe('P16 credit', () => {
     }
   })
 
-  it('P16 the body that rides on a HEAD counts', async () => {
+  it('P16 the body in a HEAD frame counts', async () => {
     for (const [bytes, end] of [
       [5000, GOES_ON],
       [5001, FLOW_CONTROL_ERROR],
@@ -60,7 +60,7 @@ describe('P16 credit', () => {
     }
   })
 
-  it('P16 this end sends what the peer announced, then waits for WINDOW', async () => {
+  it('P16 this end uses the credit that the peer announced, then waits for WINDOW', async () => {
     const peer = await greetedPeer({}, { initialWindowBytes: 5000 })
     peer.send(openFrame(1))
     const { stream, ...recorded } = peer.accepted.get(1)!
@@ -78,7 +78,7 @@ describe('P16 credit', () => {
     expect(recorded.aborted).toBeUndefined()
   })
 
-  it('P16 heads and trailers take no credit', async () => {
+  it('P16 heads and trailers use no credit', async () => {
     const peer = await greetedPeer({}, { initialWindowBytes: 1024 })
     peer.send(openFrame(1))
     const { stream } = peer.accepted.get(1)!
@@ -101,7 +101,7 @@ describe('P16 credit', () => {
     }
   })
 
-  it('P16 credit that was used is room for more', async () => {
+  it('P16 used credit can be given again', async () => {
     const peer = await greetedPeer({}, { initialWindowBytes: 0x7fff_ffff })
     peer.send(openFrame(1))
     const { stream } = peer.accepted.get(1)!
@@ -115,7 +115,7 @@ describe('P16 credit', () => {
 })
 
 describe('the worked example', () => {
-  it('as its receiver', async () => {
+  it('holds for the receiver', async () => {
     const peer = await peerAt(100, { initialWindowBytes: 10_000 })
     const windows = async () => (await peer.turnOf('WINDOW')).map(({ credit }) => credit)
 
@@ -153,7 +153,7 @@ describe('the worked example', () => {
     expect(await peer.end()).toEqual(FLOW_CONTROL_ERROR)
   })
 
-  it('as its sender', async () => {
+  it('holds for the sender', async () => {
     const peer = await greetedPeer({ role: 'dialer' }, { initialWindowBytes: 10_000 })
     const recorded = peer.open({}, false)
     recorded.stream.write(Buffer.alloc(2000))
@@ -166,7 +166,7 @@ describe('the worked example', () => {
       peer.send({ type: 'WINDOW', stream: 1, credit })
       expect(await sent()).toBe(credit)
     }
-    // 40,000 were written behind the head, 37,000 have left.
+    // 40,000 bytes were written after the head, and 37,000 were sent.
     peer.send({ type: 'WINDOW', stream: 1, credit: 10_000 })
     expect([await sent(), recorded.writableCalls]).toEqual([3000, 1])
   })
@@ -176,7 +176,7 @@ describe('P17 turns', () => {
   it('P17 streams with data and credit send equal amounts, at most 64 KiB at a time', async () => {
     const peer = await greetedPeer({ role: 'dialer' }, { initialWindowBytes: 8_000_000 })
     peer.transport.hold()
-    // Fills the transport, so that all four wait for their turns from the start.
+    // Fills the transport, so that all four streams wait for their turn from the start.
     peer.open({}, false).stream.write(Buffer.alloc(262_144))
     const streams = [700_000, 40_000, 700_000, 700_000].map(bytes => {
       const recorded = peer.open({}, false)
@@ -200,7 +200,7 @@ describe('P17 turns', () => {
     expect([...sent.values()]).toEqual([700_000, 40_000, 700_000, 700_000])
   })
 
-  it('P17 a large chunk leaves in slices also when nobody else waits, none over the limit of the peer', async () => {
+  it('P17 a large chunk is sent in slices within the limit of the peer, also when no other stream waits', async () => {
     for (const [maxFrameBytes, largest] of [
       [262_144, 65_536],
       [16_384, 16_384],
@@ -215,7 +215,7 @@ describe('P17 turns', () => {
     }
   })
 
-  it('P17 a stream without credit is passed over', async () => {
+  it('P17 a stream without credit is skipped', async () => {
     const peer = await greetedPeer({ role: 'dialer' }, { initialWindowBytes: 100_000 })
     const [stalled, other] = [peer.open({}, false), peer.open({}, false)]
     stalled.stream.write(Buffer.alloc(500_000))
@@ -229,7 +229,7 @@ describe('P17 turns', () => {
     }
   })
 
-  it('P17 the transport holds no more than its bound, however much is written', async () => {
+  it('P17 the transport stays within its bound for any number of written bytes', async () => {
     const limits = { sendHighWaterBytes: 100_000 }
     const peer = await greetedPeer({ role: 'dialer', limits }, { initialWindowBytes: 100_000_000 })
     peer.transport.hold()
@@ -248,7 +248,7 @@ describe('P28 acceptance', () => {
   const write = (stream: { write(chunk: Buffer): boolean }, bytes: number) =>
     stream.write(Buffer.alloc(bytes))
 
-  it('P28 to an acceptor with the feature go 64 KiB before its first HEAD or WINDOW', async () => {
+  it('P28 an acceptor with the feature gets 64 KiB before its first HEAD or WINDOW', async () => {
     for (const shown of [headFrame(1, { status: 100 }), { type: 'WINDOW', stream: 1, credit: 1 } as const]) {
       const peer = await greetedPeer({ role: 'dialer' }, { features: ['acceptance'] })
       const { stream } = peer.open({}, false)
@@ -259,14 +259,14 @@ describe('P28 acceptance', () => {
     }
   })
 
-  it('P28 to one without it goes the whole window', async () => {
+  it('P28 an acceptor without the feature gets the whole window', async () => {
     const peer = await greetedPeer({ role: 'dialer' })
     const { stream } = peer.open({}, false)
     write(stream, 300_000)
     expect([bodyBytes(await peer.turn(), 1), stream.accepted]).toEqual([262_144, true])
   })
 
-  it('P28 the first WINDOW comes when 64 KiB are consumed, the next with half the window', async () => {
+  it('P28 the first WINDOW is sent when 64 KiB are consumed, the next one at half the window', async () => {
     const peer = await greetedPeer()
     peer.send(openFrame(1), ...[1, 2, 3].map(() => dataFrame(1, KIB64)))
     const { stream } = peer.accepted.get(1)!

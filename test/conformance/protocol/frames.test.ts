@@ -1,4 +1,4 @@
-// PROTOCOL.md, "Frames" and "Head blocks": P2 and P4 to P10, seen from outside a session.
+// PROTOCOL.md, "Frames" and "Head blocks": P2 and P4 to P10, tested from outside of a session.
 
 import { describe, expect, it } from 'vitest'
 import vectors from '../../../shared/protocol/vectors.json' with { type: 'json' }
@@ -9,10 +9,10 @@ const PROTOCOL_ERROR = { reason: 'protocol_error', bye: 14 }
 const PING: Frame = { type: 'PING', opaque: '1122334455667788' }
 const PONG: Frame = { type: 'PONG', opaque: '1122334455667788' }
 
-/** How a session ends that gets this message; `undefined` twice when it goes on. */
+/** Resolves with the end of a session that receives this message. Both values are undefined when the session continues. */
 async function endAfter(hex: string, options: WirePeerOptions = {}) {
   const peer = await greetedPeer(options)
-  // Streams that the frames may be of.
+  // Streams to which the frames may belong.
   peer.send(openFrame(1))
   await peer.turn()
   peer.transport.receive(Buffer.from(hex.replaceAll(' ', ''), 'hex'))
@@ -29,10 +29,10 @@ async function expectProtocolError(rule: string): Promise<void> {
 }
 
 describe('frames', () => {
-  it('P2 a message holds whole frames: an empty one, or half a frame, is a protocol error', () =>
+  it('P2 an empty message, or a message with an incomplete frame, is a protocol error', () =>
     expectProtocolError('P2'))
 
-  it('P2 frames before the broken one in the same message count', async () => {
+  it('P2 frames before the malformed one in the same message are processed', async () => {
     const peer = await greetedPeer()
     peer.transport.receive(Buffer.concat([messageOf(openFrame(1), openFrame(3)), Buffer.from([0])]))
     expect([...peer.accepted.keys()]).toEqual([1, 3])
@@ -47,7 +47,7 @@ describe('frames', () => {
 
   it('P5 a payload of a wrong length, or a WINDOW of 0, is a protocol error', () => expectProtocolError('P5'))
 
-  it('P5 the limit is the one that the receiver has announced', async () => {
+  it('P5 the limit of a payload is the one that the receiver has announced', async () => {
     const frameOf = (bytes: number) => rawFrameHex(0x80, 0, 0, '61'.repeat(bytes))
     const limits = { maxFrameBytes: 20_000 }
     expect(await endAfter(frameOf(20_001), { limits })).toEqual(PROTOCOL_ERROR)

@@ -1,4 +1,4 @@
-// PROTOCOL.md, "Bytes held": P30 to P32, and what counts.
+// PROTOCOL.md, "Bytes held": P30 to P32, and the bytes that count.
 
 import { describe, expect, it } from 'vitest'
 import { HeldBytes, type Overrun } from '../../../shared/protocol/streams/held-bytes.ts'
@@ -15,7 +15,7 @@ const KIB = 1024
 const OVER_BUDGET = { type: 'RESET', reason: 23 }
 const OK = { status: 200, statusText: 'OK', fields: [] }
 
-/** A session whose bytes are counted, that of its peer and that of the test. */
+/** Returns a session whose bytes are counted, the counts of it and its principal, and the peer that the test controls. */
 async function counted(budgetBytes: number, role: 'dialer' | 'acceptor' = 'acceptor') {
   const overruns: Overrun[] = []
   const principal = new HeldBytes({ budgetBytes: 4 * budgetBytes })
@@ -25,9 +25,9 @@ async function counted(budgetBytes: number, role: 'dialer' | 'acceptor' = 'accep
 }
 
 describe('P30 above the budget', () => {
-  it('P30 a stream of the peer is refused with overloaded, and none is opened; the session goes on', async () => {
+  it('P30 a stream of the peer is refused with overloaded, no stream is opened, and the session continues', async () => {
     const { peer, held } = await counted(10 * KIB)
-    // Nothing can be reset for bytes that belong to no stream.
+    // These bytes belong to no stream, so no stream is reset for them.
     held.add(10 * KIB + 1)
     peer.send(openFrame(1, { body: '61' }))
     expect(await peer.turn()).toEqual([{ type: 'RESET', stream: 1, reason: 4, detail: '' }])
@@ -38,7 +38,7 @@ describe('P30 above the budget', () => {
     expect([peer.accepted.size, peer.session.canOpen, peer.session.state]).toEqual([1, true, 'open'])
   })
 
-  it('P30 the budget of the principal counts as that of the session does', async () => {
+  it('P30 the budget of the principal has the same effect as that of the session', async () => {
     const { peer, principal } = await counted(10 * KIB)
     principal.add(40 * KIB + 1)
     peer.send(openFrame(1))
@@ -59,7 +59,7 @@ describe('P31 the streams that hold most', () => {
     expect(peer.accepted.get(3)!.aborted).toMatchObject({ reason: 'over_budget', delivered: 'maybe' })
     expect(held.heldBytes).toBe(50 * KIB + 1)
     expect(overruns).toMatchObject([{ heldBytes: 100 * KIB + 1, evictedStreams: 1, endedSessions: 0 }])
-    // There is room for others again.
+    // There is room for other streams again.
     peer.send(openFrame(7))
     expect([...peer.accepted.values()].map(({ stream }) => stream.open)).toEqual([true, false, true, true])
   })
@@ -84,7 +84,7 @@ describe('P31 the streams that hold most', () => {
     expect([await other.turn(), principal.heldBytes]).toEqual([[], 31 * KIB])
   })
 
-  it('P31 a peer that keeps to its credit keeps its session, however long it goes on', async () => {
+  it('P31 a peer within its credit keeps its session for any length of time', async () => {
     const { peer, held } = await counted(KIB * KIB)
     for (let id = 1; id < 400; id += 2) {
       peer.send(openFrame(id), dataFrame(id, 200 * KIB))
@@ -173,7 +173,7 @@ describe('P32 above twice the budget', () => {
     expect([held.heldBytes, principal.heldBytes]).toEqual([0, 0])
   })
 
-  it('P32 of several sessions of a principal that one which holds most', async () => {
+  it('P32 of several sessions of a principal, the one that holds most ends', async () => {
     const principal = new HeldBytes({ budgetBytes: 100 * KIB })
     const ofSession = () => new HeldBytes({ budgetBytes: 1000 * KIB, parent: principal })
     const [one, other] = [await greetedPeer({ held: ofSession() }), await greetedPeer({ held: ofSession() })]
@@ -203,7 +203,7 @@ describe('what counts', () => {
     const { peer, held } = await counted(KIB * KIB, 'dialer')
     const { stream } = peer.open({}, false)
     stream.write(Buffer.alloc(300 * KIB))
-    // What has left is with the transport.
+    // The transport holds the bytes that were sent.
     expect(held.heldBytes).toBe(300 * KIB - 256 * KIB)
     peer.send({ type: 'WINDOW', stream: 1, credit: 40 * KIB })
     expect(held.heldBytes).toBe(4 * KIB)
@@ -221,17 +221,17 @@ describe('what counts', () => {
     expect(held.heldBytes).toBe('OK\0a\0'.length + 5000 + 2 * 40)
     peer.send(dataFrame(3, 0, true))
     expect(held.heldBytes).toBe(0)
-    // An informational head is passed on, and not kept.
+    // An informational head is passed to the owner, and not kept.
     peer.open()
     peer.send(headFrame(5, { status: 103, strings: ['', 'a', 'b'.repeat(5000)] }))
     expect(held.heldBytes).toBe(0)
     peer.open()
-    // Ten thousand strings of a few bytes cost more than their bytes.
+    // Ten thousand strings of a few bytes use more memory than their bytes.
     peer.send(headFrame(7, { strings: ['', ...Array.from({ length: 10_000 }, () => 'x')] }))
     expect(held.heldBytes).toBe(20_000 + 10_000 * 40)
   })
 
-  it('what the owner keeps, until it says otherwise or the stream ends', async () => {
+  it('the bytes that the owner keeps, until it releases them or the stream ends', async () => {
     const { peer, held } = await counted(KIB * KIB, 'dialer')
     const { stream } = peer.open({}, false)
     stream.keep(7000)
@@ -246,7 +246,7 @@ describe('what counts', () => {
     expect(held.heldBytes).toBe(0)
   })
 
-  it('a response that its owner still holds when the stream has ended, until it is consumed or given up', async () => {
+  it('a response that its owner still holds after the end of the stream, until it is consumed or dropped', async () => {
     const { peer, held } = await counted(KIB * KIB, 'dialer')
     const ended = () => {
       const recorded = peer.open()
@@ -264,13 +264,13 @@ describe('what counts', () => {
     const released = ended()
     released.stream.release()
     expect(held.heldBytes).toBe(0)
-    // Without a word of its owner a stream counts nothing after its end.
+    // Without `holdAfterEnd`, a stream counts no bytes after its end.
     const plain = peer.open()
     peer.send(headFrame(plain.stream.id), dataFrame(plain.stream.id, 9000, true))
     expect(held.heldBytes).toBe(0)
   })
 
-  it('a response that is held after its end can be given up for the budget', async () => {
+  it('a response that is held after its end can be dropped for the budget', async () => {
     const { peer, held } = await counted(10 * KIB, 'dialer')
     const recorded = peer.open()
     recorded.onEnd = () => recorded.stream.holdAfterEnd()
@@ -279,7 +279,7 @@ describe('what counts', () => {
     peer.send(headFrame(3), dataFrame(3, 2 * KIB))
     expect(recorded.aborted?.reason).toBe('over_budget')
     expect([other.aborted, held.heldBytes]).toEqual([undefined, 2 * KIB])
-    // Its stream is closed at both ends: there is nothing to reset.
+    // Its stream is closed at both ends, so no RESET is sent.
     expect(await peer.turnOf('RESET')).toEqual([])
   })
 
@@ -320,7 +320,7 @@ describe('what counts', () => {
     expect(held.heldBytes).toBe(0)
   })
 
-  it('the bytes of a message that does not end, as they are found at each ping', async () => {
+  it('the bytes of an incomplete message, which are counted at each ping', async () => {
     const { peer, held } = await counted(KIB * KIB)
     const more = (bytes: number) => {
       peer.transport.receivedBytes += bytes
@@ -341,7 +341,7 @@ describe('what counts', () => {
     expect(peer.clock.pendingTimers).toBe(0)
   })
 
-  it('the bytes of a hello that does not end', async () => {
+  it('the bytes of an incomplete hello', async () => {
     const held = new HeldBytes({ budgetBytes: KIB * KIB })
     const peer = new WirePeer({ held })
     peer.transport.receivedBytes = 50_000
@@ -357,9 +357,9 @@ describe('what counts', () => {
     ])
   })
 
-  it('no more than the longest message, whatever comes between messages', async () => {
+  it('no more than the longest message, also with other bytes between messages', async () => {
     const { peer, held } = await counted(100 * KIB * KIB)
-    // A peer can send pings of the WebSocket without end, and no message.
+    // A peer can send any number of WebSocket pings and no message.
     for (let tick = 0; tick < 10; tick += 1) {
       peer.transport.receivedBytes += 500_000
       peer.clock.advance(2000)
@@ -378,7 +378,7 @@ describe('what counts', () => {
     expect([small.stream.open, large.stream.open, held.heldBytes]).toEqual([true, false, 0])
   })
 
-  it('nothing of a session that is over', async () => {
+  it('no bytes of a session that has ended', async () => {
     const { peer, held } = await counted(KIB * KIB)
     peer.send(openFrame(1), dataFrame(1, 9000), openFrame(3), dataFrame(3, 9000))
     peer.accepted.get(3)!.stream.respond(OK)

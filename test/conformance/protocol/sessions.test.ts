@@ -17,7 +17,7 @@ const OK = { status: 200, statusText: 'OK', fields: [] }
 const HELLO: Frame = { type: 'CONTROL', text: JSON.stringify(PEER_HELLO) }
 
 describe('hello', () => {
-  it('P18 is the first frame of each end, before anything was received', async () => {
+  it('P18 is the first frame of each end, and is sent before any frame is received', async () => {
     for (const role of ['dialer', 'acceptor'] as const) {
       const peer = new WirePeer({ role })
       const frames = await peer.turn()
@@ -69,7 +69,7 @@ describe('hello', () => {
     expect(await peer.end()).toEqual(PROTOCOL_ERROR)
   })
 
-  it('P18 none within 10 s is a protocol error', async () => {
+  it('P18 no hello within 10 s is a protocol error', async () => {
     const peer = new WirePeer()
     peer.clock.advance(9999)
     expect(peer.session.state).toBe('opening')
@@ -80,7 +80,7 @@ describe('hello', () => {
 })
 
 describe('liveness', () => {
-  it('P19 a PING is answered with its bytes, in order with all other frames', async () => {
+  it('P19 a PING gets a response with its bytes, in order with all other frames', async () => {
     const peer = await greetedPeer()
     peer.send(
       openFrame(1, { kind: 99 }),
@@ -96,7 +96,7 @@ describe('liveness', () => {
     ])
   })
 
-  it('P20 silence ends the session without a goodbye, within a ping interval of the limit', async () => {
+  it('P20 silence ends the session without BYE, within a ping interval after the limit', async () => {
     for (const silentFromMs of [0, 1, 1999, 2000, 3500]) {
       const peer = await greetedPeer()
       peer.send(openFrame(1))
@@ -129,14 +129,14 @@ describe('liveness', () => {
     }
   })
 
-  it('P20 any byte counts, those of an unfinished message too', async () => {
+  it('P20 any received byte counts, also a byte of an incomplete message', async () => {
     const peer = await greetedPeer()
     for (let second = 0; second < 600; second += 5) {
       peer.clock.advance(5000)
       peer.transport.receivedBytes += 1
     }
     expect(peer.session.state).toBe('open')
-    // No pong came in ten minutes, so one ping is all that was sent.
+    // No pong arrived in ten minutes, so only one ping was sent.
     expect(await peer.turnOf('PING')).toEqual([])
   })
 })
@@ -157,7 +157,7 @@ describe('BYE', () => {
     expect(() => peer.open()).toThrow('replaced')
   })
 
-  it('P21 says why, and its sender sends nothing after it', async () => {
+  it('P21 has the reason, and its sender sends no frame after it', async () => {
     const peer = await greetedPeer()
     peer.send(openFrame(1))
     const recorded = peer.accepted.get(1)!
@@ -174,7 +174,7 @@ describe('BYE', () => {
     expect(peer.closes).toHaveLength(1)
   })
 
-  it('P21 an unknown code reads as internal_error', async () => {
+  it('P21 an unknown code means internal_error', async () => {
     const peer = await greetedPeer()
     peer.send({ type: 'BYE', reason: 999, detail: '' })
     expect(await peer.end()).toEqual({ reason: 'internal_error', bye: undefined })
@@ -184,7 +184,7 @@ describe('BYE', () => {
 describe('a peer that does not read', () => {
   const limits = { sendHardLimitBytes: 1_000_000 }
 
-  it('P22 ends the session with overloaded when its own frames make us answer', async () => {
+  it('P22 ends the session with overloaded when its frames require responses', async () => {
     const peer = await greetedPeer({ limits })
     peer.transport.hold()
     const pings: Frame[] = Array.from({ length: 10_000 }, () => ({ type: 'PING', opaque: '00'.repeat(8) }))
@@ -197,7 +197,7 @@ describe('a peer that does not read', () => {
     expect((await peer.end()).reason).toBe('overloaded')
   })
 
-  it('P22 opens no stream while more than half of the limit is unsent, and goes on once it has left', async () => {
+  it('P22 prevents new streams while more than half of the limit is unsent, and allows them afterwards', async () => {
     const peer = await greetedPeer({ limits })
     peer.transport.hold()
     const open = () => peer.open({ fields: ['x', 'y'.repeat(20_000)] })

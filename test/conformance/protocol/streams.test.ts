@@ -21,7 +21,7 @@ describe('ids and kinds', () => {
     }
   })
 
-  it('P11 an OPEN of another id is a protocol error', async () => {
+  it('P11 an OPEN with another id is a protocol error', async () => {
     for (const [role, ids] of [
       ['acceptor', [2]],
       ['acceptor', [3, 3]],
@@ -35,13 +35,13 @@ describe('ids and kinds', () => {
     }
   })
 
-  it('P11 an id is not reused, not even after its stream was reset', async () => {
+  it('P11 an id is never reused, also after its stream was reset', async () => {
     const peer = await greetedPeer()
     peer.send(openFrame(1), { type: 'RESET', stream: 1, reason: 1, detail: '' }, openFrame(1))
     expect(await peer.end()).toEqual(PROTOCOL_ERROR)
   })
 
-  it('P12 a stream of an unknown or reserved kind is refused, and the session goes on', async () => {
+  it('P12 a stream of an unknown or reserved kind is refused, and the session continues', async () => {
     const peer = await greetedPeer()
     for (const [index, kind] of [0, 3, 4, 7, 255].entries()) {
       const stream = 2 * index + 1
@@ -51,7 +51,7 @@ describe('ids and kinds', () => {
     expect([peer.accepted.size, peer.session.state, peer.session.streamCount]).toEqual([0, 'open', 0])
   })
 
-  it('P12 every kind of the table is given to the application', async () => {
+  it('P12 a stream of every kind in the table is passed to the application', async () => {
     const peer = await greetedPeer()
     Object.values(STREAM_KINDS).forEach((kind, index) => {
       peer.send(openFrame(2 * index + 1, { kind }))
@@ -59,19 +59,19 @@ describe('ids and kinds', () => {
     expect([...peer.accepted.values()].map(({ opening }) => opening?.kind)).toEqual(Object.keys(STREAM_KINDS))
   })
 
-  it('P12 a stream over maxStreams is refused with overloaded; there is room again once one has closed', async () => {
+  it('P12 a stream above maxStreams is refused with overloaded, until an open one has closed', async () => {
     const peer = await greetedPeer({ limits: { maxStreams: 2 } })
     peer.send(openFrame(1), openFrame(3), openFrame(5), dataFrame(5, 10, true))
     expect(await peer.turn()).toEqual([{ type: 'RESET', stream: 5, reason: 4, detail: '' }])
     peer.send({ type: 'RESET', stream: 3, reason: 1, detail: '' }, openFrame(7))
     expect([...peer.accepted.keys()]).toEqual([1, 3, 7])
-    // Streams that this end opens do not count against what the peer may open.
+    // Streams that this end opens do not count for the limit of the peer.
     peer.open()
     peer.send({ type: 'RESET', stream: 1, reason: 1, detail: '' }, openFrame(9))
     expect([...peer.accepted.keys()]).toEqual([1, 3, 7, 9])
   })
 
-  it('P12 no more streams are opened than the peer takes', async () => {
+  it('P12 this end opens at most as many streams as the peer accepts', async () => {
     const peer = await greetedPeer({}, { maxStreams: 1 })
     const first = peer.open()
     expect(peer.session.canOpen).toBe(false)
@@ -104,7 +104,7 @@ describe('clients', () => {
     expect(blocks).toEqual([['s', 'GET', '/', '', '192.0.2.7', 'A', 'b'], plain, plain, plain])
   })
 
-  it('P33 a client that is stated is no field of the stream', async () => {
+  it('P33 the stated client is not a field of the stream', async () => {
     const peer = await greetedPeer()
     peer.send(openFrame(1, { strings: ['s', 'GET', '/', '', '2001:db8:0:7::/64', 'A', 'b'] }))
     peer.send(openFrame(3, { strings: ['s', 'GET', '/', 'A', 'b'] }))
@@ -124,7 +124,7 @@ describe('clients', () => {
     }
   })
 
-  it('a client gets its share of the streams that the peer takes, and leaves the rest to others', async () => {
+  it('a client gets its share of the streams that the peer accepts, and others get the rest', async () => {
     const peer = await greetedPeer({}, { maxStreams: 4 })
     const open = (client: string) => peer.session.open({ ...mine, client }, new RecordedStream(), true)
     const first = open('a')
@@ -138,7 +138,7 @@ describe('clients', () => {
     expect(() => open('b')).toThrow('overloaded')
   })
 
-  it('a share of 100 % and a stream without a client have no limit but that of the peer', async () => {
+  it('a share of 100 % and a stream without a client have only the limit of the peer', async () => {
     for (const [clientSharePercent, client] of [
       [100, 'a'],
       [75, ''],
@@ -172,7 +172,7 @@ describe('the state table', () => {
     'never opened': ['error', 'error', 'error', 'error', 'error', 'error', 'error'],
   }
 
-  /** A stream that the session has opened, its far half in the given state. */
+  /** Returns a stream that the session has opened, with the peer's half in the given state. */
   async function openerIn(state: string) {
     const peer = await greetedPeer({ role: 'dialer' })
     const recorded = peer.open({}, false)
@@ -184,7 +184,7 @@ describe('the state table', () => {
     return { peer, recorded, id: state === 'never opened' ? id + 2 : id }
   }
 
-  /** A stream that the peer has opened; its half is never in `await head`. */
+  /** Returns a stream that the peer has opened. The peer's half is never in `await head`. */
   async function acceptorIn(state: string) {
     const peer = await greetedPeer({ role: 'acceptor' })
     peer.send(openFrame(1, { end: state === 'ended' }))
@@ -220,7 +220,7 @@ describe('the state table', () => {
     }
   }
 
-  it('P13 body and END that ride on a HEAD obey the table too', async () => {
+  it('P13 body and END in a HEAD frame obey the table too', async () => {
     for (const frames of [
       [headFrame(1, { status: 103, body: '61' })],
       [headFrame(1, { status: 103, end: true })],
@@ -257,7 +257,7 @@ describe('the end of a stream', () => {
     expect(peer.accepted.get(1)!.aborted).toBeUndefined()
   })
 
-  it('P14 an id that the opener has passed over counts as closed', async () => {
+  it('P14 an id that the opener has skipped counts as closed', async () => {
     const peer = await greetedPeer()
     peer.send(openFrame(5), dataFrame(3, 1), { type: 'WINDOW', stream: 1, credit: 1 })
     expect(await peer.end()).toEqual({ reason: undefined, bye: undefined })
@@ -281,7 +281,7 @@ describe('the end of a stream', () => {
       expect(recorded.stream.open, name).toBe(false)
       expect([recorded.ended, recorded.aborted?.reason], name).toEqual([false, reason])
       expect(recorded.aborted?.remote, name).toBe(frame !== undefined)
-      // What the owner does now changes nothing.
+      // Later actions of the owner have no effect.
       recorded.stream.write(Buffer.from('x'))
       recorded.stream.end()
       recorded.stream.reset('cancelled')
@@ -305,7 +305,7 @@ describe('P29 affinity', () => {
     }
   })
 
-  it('P29 an owner gets the id apart from the fields', async () => {
+  it('P29 an owner gets the id separately from the fields', async () => {
     const peer = await greetedPeer()
     const fields = { 1: ['X', 'y', ...ID], 3: [...ID, 'X', 'y'], 5: ['X', 'Plugboard-Affinity'], 7: [] }
     for (const [id, pairs] of Object.entries(fields)) {

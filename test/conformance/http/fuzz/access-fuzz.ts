@@ -1,5 +1,5 @@
-// Random rules of routes, claims and tokens against the gatekeeper: a request passes exactly when its token is as the issuer
-// signed it and its claims and scopes are those of the rules, by a reader of three lines.
+// Tests the gatekeeper with random rules of routes, claims and tokens. A request must pass exactly when its token is
+// unchanged since the issuer signed it, and its claims and scopes fit the rules according to a check of three lines.
 
 import { silentLogger as log } from '@vera-stack/shared/log.ts'
 import { Gatekeeper } from '../../../../plugboard/access/gatekeeper.ts'
@@ -45,7 +45,7 @@ export async function fuzzAccess(seed: number, count: number): Promise<AccessFuz
     const other = signed[at] === 'A' ? 'B' : 'A'
     const token = changed ? signed.slice(0, at) + other + signed.slice(at + 1) : signed
     const allowed = !changed && value === wanted && held.includes(scope)
-    if (rules === null) throw new Error('the rules are not there')
+    if (rules === null) throw new Error('the rules are missing')
     const verdict = await gate.decide({
       rules,
       mountPath: '/',

@@ -1,12 +1,12 @@
-// One connection of the fuzzer: sends bytes as they are, reads answers one by one, and knows how it ended.
+// One connection of the fuzzer: sends exact bytes, reads responses one by one, and records its end.
 
 import { connect, type Socket } from 'node:net'
 
 export interface FuzzResponse {
   readonly status: number
-  /** The backend's own number of the request that it answers; undefined: Plugboard answers. */
+  /** The number of the request at the backend. Undefined: a response of Plugboard itself. */
   readonly request: number | undefined
-  /** The connection ends after it, by its own word. */
+  /** True when the response announces the end of the connection. */
   readonly close: boolean
   readonly body: string
 }
@@ -15,7 +15,7 @@ export class FuzzClient {
   readonly #socket: Socket
   #buffer = ''
   #wake: (() => void) | undefined
-  /** `reset`: what was on its way may be lost. */
+  /** `reset`: bytes in transit may be lost. */
   ended: 'no' | 'fin' | 'reset' = 'no'
 
   constructor(port: number) {
@@ -29,7 +29,7 @@ export class FuzzClient {
     this.#socket.on('close', () => this.#over('reset'))
   }
 
-  /** `places`: where the bytes are cut into writes, with a turn of the event loop between them. */
+  /** `places`: the positions at which the bytes are split into writes, with a turn of the event loop between them. */
   async send(bytes: string, places: readonly number[] = []): Promise<void> {
     let start = 0
     for (const end of [...places, bytes.length]) {
@@ -39,7 +39,7 @@ export class FuzzClient {
     }
   }
 
-  /** Our FIN. */
+  /** Sends a FIN. */
   end(): void {
     if (this.#socket.writable) this.#socket.end()
   }
@@ -49,8 +49,9 @@ export class FuzzClient {
   }
 
   /**
-   * The next final answer. `method` undefined: one that Node could not read, so the answer may be a head alone.
-   * Undefined: the connection is over. Throws after `timeoutMs`, and at bytes that are no answer.
+   * Resolves with the next final response. `method` is undefined when Node could not parse the request: then the response may
+   * have only a head. Resolves with undefined at the end of the connection. Rejects after `timeoutMs`, and for bytes that are
+   * not a response.
    */
   async respond(method: string | undefined, timeoutMs: number): Promise<FuzzResponse | undefined> {
     const deadline = performance.now() + timeoutMs
@@ -61,7 +62,7 @@ export class FuzzClient {
         continue
       }
       if (this.ended !== 'no') {
-        if (this.ended === 'fin' && this.#buffer !== '') throw new Error(`cut in an answer: ${this.#buffer}`)
+        if (this.ended === 'fin' && this.#buffer !== '') throw new Error(`cut in a response: ${this.#buffer}`)
         return undefined
       }
       await this.#change(deadline)
@@ -82,7 +83,7 @@ export class FuzzClient {
     if (end === -1) return undefined
     const head = this.#buffer.slice(0, end + 2)
     const status = Number(/^HTTP\/1\.1 (\d{3}) [ -~]*\r\n/.exec(head)?.[1] ?? 0)
-    if (status === 0) throw new Error(`no answer: ${JSON.stringify(this.#buffer.slice(0, 300))}`)
+    if (status === 0) throw new Error(`not a response: ${JSON.stringify(this.#buffer.slice(0, 300))}`)
     const alone = method === undefined && this.ended === 'fin' && end + 4 === this.#buffer.length
     const bodiless = method === 'HEAD' || alone || status < 200 || status === 204
     const length = bodiless ? 0 : Number(/\r\nContent-Length: (\d+)\r\n/.exec(head)?.[1] ?? Number.NaN)

@@ -1,8 +1,8 @@
-// Mutated streams through the whole way, each held against what the twin reads in the same bytes:
-//   * what the backend gets is what the twin reads, request by request, and nothing besides
-//   * each answer belongs to its request; none is lost, none is doubled
-//   * a canary on the same connection, where that is still open, and one on a neighbour's get their own answers
-//   * nothing hangs, and both ends are alive at the end
+// Sends mutated streams through the whole stack, and compares each one with the requests that the twin finds in the same bytes:
+//   * the backend receives exactly the requests that the twin finds
+//   * each request gets its own response, once
+//   * a canary on the same connection (when it is still open) and one on another connection get their own responses
+//   * no request hangs, and both ends are alive at the end
 
 import { type Random, seededRandom } from '../../../support/seeded-random.ts'
 import type { EdgeStack } from '../edge-stack.ts'
@@ -14,23 +14,23 @@ import { readTwin, type TwinReading, type TwinRequest } from './twin.ts'
 export interface FuzzOptions {
   readonly edge: EdgeStack
   readonly seed: number
-  /** Mutated streams, most of one request. */
+  /** The number of mutated streams. Most of them have one request. */
   readonly count: number
-  /** Connections at once. */
+  /** Connections at the same time. */
   readonly workers?: number
-  /** The first stream's number, to see one again. */
+  /** The number of the first stream, to repeat one. */
   readonly from?: number
   readonly progress?: (done: number) => void
 }
 
 export interface FuzzReport {
   streams: number
-  /** Requests in them that the twin takes for whole ones meant for the backend, and those that arrived there. */
+  /** Complete requests for the backend according to the twin, and requests that arrived there. */
   expected: number
   forwarded: number
-  /** Streams that the twin finds faulty. */
+  /** Streams that have a fault according to the twin. */
   faulty: number
-  /** Requests that the twin would take and Plugboard does not, by status. */
+  /** Requests that the twin accepts and Plugboard rejects, by status. */
   stricter: Record<string, number>
   canaries: number
   durationMs: number
@@ -52,7 +52,7 @@ export class Fuzz {
   readonly #options: FuzzOptions
   readonly #requests = new Map<number, BackendRequest>()
   readonly #streams = new Map<string, Stream>()
-  /** At the backend, and without a word of whose they are. */
+  /** Requests at the backend that do not show to which stream they belong. */
   readonly #orphans = new Set<BackendRequest>()
   #numbers = 0
   #next: number
@@ -120,7 +120,7 @@ export class Fuzz {
       for (const request of twin.requests) {
         response = await client.respond(request.method, PATIENCE_MS)
         if (response === undefined) {
-          if (client.ended === 'fin') throw new Error('a request without an answer')
+          if (client.ended === 'fin') throw new Error('a request without a response')
           return
         }
         this.#judge(stream, request, response)
@@ -129,7 +129,7 @@ export class Fuzz {
       if (response?.close === true || twin.end !== 'open') {
         if (twin.end === 'incomplete') client.end()
         const silent = response?.close === true || twin.end === 'ignored'
-        // A request without a route has its answer before its body breaks.
+        // A request without a route gets its response before the fault in its body.
         const refused = twin.partial !== undefined && twin.partial.target === undefined
         await this.#untilClosed(
           client,
@@ -143,15 +143,15 @@ export class Fuzz {
     }
   }
 
-  /** At most these answers, of Plugboard itself, to these methods, and the end. */
+  /** Accepts at most one response of Plugboard itself for each of these methods, then the end. */
   async #untilClosed(client: FuzzClient, methods: readonly (string | undefined)[]): Promise<void> {
     for (let more = 0; ; more += 1) {
       const response = await client.respond(methods[more], PATIENCE_MS)
       if (response === undefined) return
-      // 204: to OPTIONS *.
+      // 204 is the response to OPTIONS *.
       const ours = response.request === undefined && (response.status >= 400 || response.status === 204)
       if (!ours || more >= methods.length) {
-        throw new Error(`one answer too many: ${JSON.stringify(response)}`)
+        throw new Error(`one response too many: ${JSON.stringify(response)}`)
       }
     }
   }
@@ -171,16 +171,16 @@ export class Fuzz {
     if (expected.target !== undefined) this.report.expected += 1
     if (response.request === undefined) {
       if (response.status < 400 && response.status !== 204)
-        throw new Error(`Plugboard says ${response.status}`)
+        throw new Error(`Plugboard responded with ${response.status}`)
       if (expected.target === undefined) return
       const { stricter } = this.report
       stricter[response.status] = (stricter[response.status] ?? 0) + 1
       return
     }
     const request = this.#requests.get(response.request)
-    // A request without a nonce can be of any stream that has the same one, which #settle may have found before.
+    // A request without a nonce can belong to any stream with an equal request. #settle may have assigned it before.
     if (request === undefined || (nonceOf(request) !== undefined && !stream.records.has(response.request))) {
-      throw new Error('an answer of somebody else')
+      throw new Error('a response to another request')
     }
     this.#orphans.delete(request)
     this.#requests.delete(response.request)
@@ -191,7 +191,7 @@ export class Fuzz {
     this.report.forwarded += 1
   }
 
-  /** What has come of the stream besides: requests whose answer was lost, and those that were broken off. */
+  /** Checks the other requests of the stream: those whose response was lost, and those that were aborted. */
   #settle(stream: Stream): void {
     if (stream.twin.end === 'error') this.report.faulty += 1
     for (const number of stream.records) this.#settleOne(stream, number)
@@ -223,7 +223,7 @@ export class Fuzz {
     const stream = nonce === undefined ? undefined : this.#streams.get(nonce)
     if (stream === undefined) this.#orphans.add(request)
     else stream.records.add(number)
-    // A straggler: its stream has been looked at.
+    // A late request: its stream was already checked.
     if (stream?.index !== undefined && stream.index < this.#next - 100) this.#settleOne(stream, number)
   }
 
@@ -243,7 +243,7 @@ export class Fuzz {
   }
 }
 
-/** The number of the stream that a request is of; undefined when the stream's mutations left it out. */
+/** Returns the number of the stream of a request. Undefined when a mutation removed the number. */
 function nonceOf({ head }: BackendRequest): string | undefined {
   return /~(\d+)~/.exec(head)?.[1]
 }
@@ -266,7 +266,7 @@ function isBegun(request: BackendRequest, expected: TwinRequest): boolean {
   )
 }
 
-/** One of the twin's requests, or the beginning of the one that is not complete; that one never ends well. */
+/** True for one of the twin's requests, or for a part of the incomplete request, which must never be complete. */
 function isMeant(twin: TwinReading, request: BackendRequest): boolean {
   const begun = [...twin.requests, twin.partial].filter(each => each !== undefined)
   if (twin.requests.some(expected => isSame(request, expected))) return true

@@ -1,9 +1,9 @@
-// Mutated requests of HTTP/2 through the whole way, a connection for each:
-//   * what reaches the backend was sent: its mark, its whole body and nothing besides; a body without an end is no
-//     whole request
-//   * the connection goes on, and a canary on it gets its own answer; or it ends
-//   * a canary of HTTP/1.1 on a connection beside it gets its own answer
-//   * nothing hangs, and Plugboard is alive at the end
+// Sends mutated HTTP/2 requests through the whole stack, each on its own connection:
+//   * a request at the backend has exactly the mark and the whole body that were sent; a body without an end is never a
+//     complete request
+//   * the connection stays usable, and a canary on it gets its own response; or the connection ends
+//   * a canary over HTTP/1.1 on another connection gets its own response
+//   * no request hangs, and Plugboard is alive at the end
 
 import { within } from '../../../support/deadline.ts'
 import { FRAME } from '../../../support/http/http2-frames.ts'
@@ -16,7 +16,7 @@ import { type Http2Case, mutatedHttp2 } from './http2-mutate.ts'
 
 export interface Http2FuzzOptions {
   readonly edge: EdgeStack
-  /** Where HTTP/2 is spoken in cleartext. */
+  /** The port for HTTP/2 in cleartext. */
   readonly port: number
   readonly seed: number
   readonly count: number
@@ -25,9 +25,9 @@ export interface Http2FuzzOptions {
 
 export interface Http2FuzzReport {
   requests: number
-  /** That reached the backend whole. */
+  /** Requests that reached the backend completely. */
   forwarded: number
-  /** Connections that went on after it. */
+  /** Connections that stayed usable after the mutated request. */
   survived: number
   readonly violations: string[]
 }
@@ -70,9 +70,9 @@ export class Http2Fuzz {
         const response = await neighbour.respond('GET', PATIENCE_MS)
         if (response?.body !== `GET /canary-${index} `) {
           neighbour = new FuzzClient(port)
-          // One that has waited for too long may be closed, its first request asked for (S1); a wrong answer may not be.
+          // A connection that has waited too long may be closed (S1). A wrong response is a fault.
           if (response !== undefined && response.status !== 408)
-            throw new Error(`the neighbour got ${JSON.stringify(response)}`)
+            throw new Error(`the canary over HTTP/1.1 got ${JSON.stringify(response)}`)
         }
       } catch (error) {
         this.report.violations.push(
@@ -107,7 +107,7 @@ export class Http2Fuzz {
     }
   }
 
-  /** On a busy machine the short time limit for the preface may end a connection before its greeting. */
+  /** Greets the server, and tries again: on a busy machine, the short limit for the preface may end the connection before. */
   async #greeted(): Promise<RawHttp2> {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -130,7 +130,7 @@ export class Http2Fuzz {
     if (request.target.startsWith('/canary-')) return
     const [mark] = request.all('x-mark')
     const sent = mark === undefined ? undefined : this.#cases.get(mark)
-    // A broken byte may be one of the mark.
+    // A changed byte may belong to the mark.
     const maybeBroken = [...this.#cases.values()].some(({ broken }) => broken)
     if ((sent === undefined && !maybeBroken) || request.target.includes('hidden')) {
       this.report.violations.push(`nobody has sent ${JSON.stringify(request.head)}`)

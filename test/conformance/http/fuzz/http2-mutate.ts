@@ -1,6 +1,6 @@
-// One HTTP/2 request that may have a fault: its fields from what proxies have stumbled over when they put HTTP/2 into
-// HTTP/1.1, its body in frames of any size with and without an end, and then, now and then, broken bytes. Seeded: the
-// same random numbers give the same frames.
+// Generates one HTTP/2 request that may have a fault: fields that caused faults in proxies between HTTP/2 and HTTP/1.1; a
+// body in frames of any size, with and without an end; and sometimes changed bytes. Seeded: the same random numbers give the
+// same frames.
 
 import { FLAG, FRAME, fieldBlock, frame } from '../../../support/http/http2-frames.ts'
 import { type Random, randomInteger } from '../../../support/seeded-random.ts'
@@ -8,11 +8,11 @@ import { type Random, randomInteger } from '../../../support/seeded-random.ts'
 type Field = readonly [name: string, value: string]
 
 export interface Http2Case {
-  /** Behind the preface and the settings. */
+  /** The bytes after the preface and the settings. */
   readonly bytes: Buffer
-  /** What the body is, if its end was sent; undefined: no backend may get a whole request. */
+  /** The body, when its end was sent. Undefined: no backend may get a complete request. */
   readonly body: string | undefined
-  /** Frames were not left as they are: nothing is known of the rest. */
+  /** True when bytes of frames were changed, so that the result is unknown. */
   readonly broken: boolean
 }
 
@@ -132,7 +132,7 @@ const SCHEMES = ['http', 'https', 'ftp', '', 'http\r\n']
 const pick = <T>(random: Random, list: readonly T[]): T =>
   list[randomInteger(random, 0, list.length - 1)] as T
 
-/** `mark`: in the path of whatever gets through. */
+/** `mark`: a text in the path, which identifies the request at the backend. */
 export function mutatedHttp2(random: Random, mark: string): Http2Case {
   const odd = (chance: number): boolean => random() < chance
   const hasBody = odd(0.5)
@@ -145,7 +145,7 @@ export function mutatedHttp2(random: Random, mark: string): Http2Case {
   ]
   if (odd(0.05)) fields.push([':protocol', pick(random, ['websocket', 'connect-udp', ''])])
   while (odd(0.6)) fields.push([pick(random, NAMES), pick(random, VALUES)])
-  // Not its mark.
+  // The mark is not changed.
   if (odd(0.05)) fields.splice(randomInteger(random, 0, 3), 1)
   if (odd(0.05)) fields.push(fields[randomInteger(random, 0, fields.length - 1)] as Field)
   if (odd(0.05)) fields.reverse()
@@ -182,7 +182,7 @@ export function mutatedHttp2(random: Random, mark: string): Http2Case {
   if (!ended) frames.push(frame(FRAME.resetStream, 0, 1, Buffer.from([0, 0, 0, pick(random, [0, 2, 8])])))
   const bytes = Buffer.concat(frames)
   const broken = odd(0.2)
-  // Said to be empty, it is complete with its head, whatever follows: that ends the connection.
+  // With Content-Length 0, the request is complete with its head. Further DATA ends the connection.
   const empty = fields.some(([name, value]) => name === 'content-length' && value === '0')
   const whole = ended || empty
   return {

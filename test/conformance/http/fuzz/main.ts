@@ -1,6 +1,6 @@
 // npm run fuzz -- --requests 100000 --seed 1 [--workers 8] [--from 0] [--http2 | --access]
-// Prints a report; exit code 1 when anything was not as it should be. A finding names its stream or case: --from n
-// --requests 1. `--access`: rules of routes alone, in this process, without a database.
+// Prints a report. The exit code is 1 when there is a finding. A finding names its stream or case: repeat it with --from n
+// --requests 1. `--access` tests only the rules of routes, in this process, without a database.
 
 import { parseArgs } from 'node:util'
 import { EdgeStack } from '../edge-stack.ts'
@@ -34,7 +34,7 @@ function progress(done: number): void {
 
 const fuzzHttp1 = () => new Fuzz({ edge, seed, count, progress, workers, from: Number(values.from) }).run()
 
-/** What is cut off in a frame ends by a timeout only: short ones. */
+/** A request that is cut inside of a frame ends only by a timeout, so the timeouts are short. */
 const HTTP2_ARGS = [
   '--http2-cleartext',
   '--keep-alive-timeout',
@@ -46,7 +46,7 @@ const HTTP2_ARGS = [
 ]
 const fuzzHttp2 = () => new Http2Fuzz({ edge, port: edge.port, seed, count, workers }).run()
 
-/** Tokens and rules of routes, without the wire. */
+/** Tests tokens and rules of routes without a connection. */
 async function fuzzRoutes(tokens: number, cases: number) {
   const access = await fuzzAccess(seed, tokens)
   const rules = await fuzzRules(seed, cases, values.access ? Number(values.from) : 0)

@@ -1,6 +1,6 @@
-// Requests with a fault, or with two meanings, or with neither: a plain stream of requests is built from parts, some of
-// which are replaced by what proxies have stumbled over; then, now and then, single bytes are. Seeded: the same
-// random numbers give the same bytes. `NONCE` stands for the stream's own number and is never cut apart.
+// Generates requests that are valid, have a fault, or are ambiguous. A plain stream of requests is built from parts. Some
+// parts are replaced by texts that caused faults in proxies, and sometimes single bytes are changed. Seeded: the same random
+// numbers give the same bytes. `NONCE` stands for the number of the stream and is never split.
 
 import { type Random, randomInteger } from '../../../support/seeded-random.ts'
 
@@ -268,7 +268,7 @@ interface Parts {
   body: string
 }
 
-/** The bytes of one connection, latin1, with `nonce` in every target, field and body that is left whole. */
+/** Returns the bytes of one connection, latin1, with `nonce` in every target, field and body that is not mutated. */
 export function mutatedStream(random: Random, nonce: string): string {
   const pick = <T>(items: readonly T[]): T => items[randomInteger(random, 0, items.length - 1)]!
   const chance = (probability: number) => random() < probability
@@ -286,7 +286,7 @@ export function mutatedStream(random: Random, nonce: string): string {
   return stream.replaceAll(NONCE, `~${nonce}~`)
 }
 
-/** Where it is cut into writes: at most two places, most often none. */
+/** Returns the positions at which the bytes are split into writes: at most two, mostly no position. */
 export function cuts(random: Random, length: number): number[] {
   if (random() < 0.6) return []
   const places = [
@@ -298,7 +298,7 @@ export function cuts(random: Random, length: number): number[] {
 
 type Pick = <T>(items: readonly T[]) => T
 
-/** A request for another place, as smugglers put it into bodies and behind ends. */
+/** A request for another path, as attackers hide it in bodies and behind the end of requests (request smuggling). */
 const hidden = () => `GET /hidden?n=${NONCE} HTTP/1.1\r\nHost: edge.test\r\nX-Keep-9: ${NONCE}\r\n\r\n`
 
 function plainRequest(pick: Pick): Parts {
@@ -318,7 +318,7 @@ function plainRequest(pick: Pick): Parts {
   const body = pick(['', 'abc', `n=${NONCE}`, hidden()])
   const framing = pick(['none', 'length', 'chunked'])
   if (framing === 'length') {
-    // The nonce is longer than its place holder; how much is only known at the end.
+    // The nonce is longer than its placeholder. The difference is computed at the end.
     parts.body = body.replaceAll(NONCE, 'none')
     parts.fields.push(['Content-Length', ': ', String(parts.body.length), '\r\n'])
   } else if (framing === 'chunked') {
@@ -332,7 +332,7 @@ function plainRequest(pick: Pick): Parts {
 
 function mutate(parts: Parts, random: Random, pick: Pick): void {
   const at = randomInteger(random, 0, parts.fields.length - 1)
-  // Where all fields have been taken out already, one that is written nowhere.
+  // When all fields were removed, an empty field is used.
   const field = parts.fields[at] ?? ['', '', '', '']
   const insert = (name: string, value: string) => {
     parts.fields.splice(randomInteger(random, 0, parts.fields.length), 0, [

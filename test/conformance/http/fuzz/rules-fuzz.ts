@@ -1,5 +1,5 @@
-// Random rules of routes and requests against the gatekeeper: its decision, the fields that go to the backend and the fields
-// of the response are those of the oracle.
+// Tests the gatekeeper with random rules of routes and random requests. Its decision, the fields for the backend and the
+// fields of the response must equal those of the oracle.
 
 import { isDeepStrictEqual } from 'node:util'
 import { silentLogger as log } from '@vera-stack/shared/log.ts'
@@ -22,7 +22,7 @@ export interface RulesFuzzReport {
   readonly violations: readonly string[]
 }
 
-/** Longer than a wrong password costs its address, so that no case waits for the one before. */
+/** Longer than the delay of an address after a wrong password, so that no case waits for the one before. */
 const BETWEEN_CASES_MS = 10_000
 const MAX_VIOLATIONS = 20
 
@@ -108,7 +108,7 @@ function optionsOf(rules: RulesCase, hashes: ReadonlyMap<string, string>): Recor
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }
 
-/** The product's decision in the form of the expectation. */
+/** Returns the decision of the product in the form of the expectation. */
 function decisionOf(verdict: AccessDecision | undefined, fields: readonly string[]): unknown {
   if (verdict === undefined) return { kind: 'forwarded', fields: pairsOf(fields) }
   if ('code' in verdict) {

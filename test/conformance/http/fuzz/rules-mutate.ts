@@ -1,5 +1,5 @@
-// Random rules of a route (addresses, basic auth, CORS, edits of fields) and a random request and response for them, from
-// parts that are near the rules: an address beside a network, a password in another encoding, an origin with one letter more.
+// Generates random rules of a route (addresses, basic auth, CORS, edits of fields) with a random request and response. Their
+// parts are close to the rules: an address beside a network, a password in another encoding, an origin with one more letter.
 // Seeded: the same random numbers give the same case.
 
 import { type Random, randomInteger } from '../../../support/seeded-random.ts'
@@ -44,7 +44,7 @@ export interface RulesCase {
   readonly response: FieldList
 }
 
-/** Each has its hash once, so that a case costs no hash of a password. */
+/** The hashes are computed once, so that a case computes no hash of a password. */
 export const USERS: readonly User[] = [
   { name: 'ada', password: 'lovelace' },
   { name: 'Ada', password: 'a:b: c' },
@@ -197,7 +197,7 @@ function dotted(bits: bigint): string {
   return [24n, 16n, 8n, 0n].map(shift => ((bits >> shift) & 0xffn).toString()).join('.')
 }
 
-/** One of the ways to write an address. */
+/** Returns a random spelling of an address. */
 function addressText(random: Random, pick: Pick, bits: bigint): string {
   if (random() < 0.02) return pick(['unknown', '', '10.0.0.1:80', '[::1]', '10.0.0', '::1::'])
   if (isMapped(bits) && random() < 0.7) return dotted(bits)

@@ -1,5 +1,5 @@
-// What the rules of a route mean for one request, by a reader that is slow, obvious and shares no code with the product:
-// rows A1 to A8 of plugboard/proxy/EDGE.md, RFC 7617 for basic auth, and the CORS protocol of the Fetch standard.
+// Computes the effect of a route's rules on one request. The code is slow and simple, and shares no code with the product. It
+// implements rows A1 to A8 of plugboard/proxy/EDGE.md, RFC 7617 for basic auth, and the CORS protocol of the Fetch standard.
 
 import type { CorsCase, Edits, FieldList, RulesCase } from './rules-mutate.ts'
 
@@ -55,7 +55,7 @@ export function expectedOf(rules: RulesCase): Expected {
   return { kind: 'forwarded', fields: edited(fields, rules.requestHeaders, rules) }
 }
 
-/** `source`: whether the response is the backend's, or a problem of Plugboard. */
+/** `source`: whether the response comes from the backend or is a problem of Plugboard. */
 export function expectedResponse(rules: RulesCase, source: 'backend' | 'plugboard'): ExpectedResponse {
   const { cors, responseHeaders, response } = rules
   const after = source === 'backend' ? edited(response, responseHeaders, rules) : response
@@ -84,7 +84,7 @@ export function expectedResponse(rules: RulesCase, source: 'backend' | 'plugboar
   }
 }
 
-/** The fields of a response as the product made them, in the form of the expectation. */
+/** Returns the fields of the product's response in the form of the expectation. */
 export function readResponse(fields: FieldList): ExpectedResponse {
   const others = fields.filter(([name]) => !/^(?:vary$|access-control-)/i.test(name))
   return { others, cors: { fields: namesOf(fields), vary: membersOf(fields) } }
@@ -95,7 +95,7 @@ function namesOf(fields: FieldList): Record<string, string> {
   const named = cors.map(
     ([name, value]) => [name.toLowerCase().slice('access-control-'.length), value] as const,
   )
-  // A name that is there twice is a fault, unless the backend has written both.
+  // A repeated name is a fault, unless the backend has sent both fields.
   const result: Record<string, string> = {}
   for (const [name, value] of named)
     result[name] = Object.hasOwn(result, name) ? `${result[name]} and ${value}` : value
@@ -130,7 +130,7 @@ function addressMayPass({ allow, deny, clientAddress }: RulesCase): boolean {
   return allow === undefined || allow.some(within)
 }
 
-/** The bits of an address as a text of 32 or 128 digits. */
+/** Returns the bits of an address as a text of 32 or 128 digits. */
 function bitsOf(text: string): { value: string; family: number } | undefined {
   const decimal = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)
   const binary = (value: number, digits: number) => value.toString(2).padStart(digits, '0')
@@ -184,7 +184,7 @@ function decode64(text: string): Buffer | undefined {
   return Buffer.from(bytes)
 }
 
-/** Characters other than printable ASCII, and `%`, percent-encoded; blanks at the ends too. */
+/** Percent-encodes `%`, characters other than printable ASCII, and blanks at both ends. */
 function escaped(text: string): string {
   return [...text]
     .map((character, index, all) => {
@@ -231,7 +231,7 @@ function isListOfNames(text: string): boolean {
   return text.length <= 1024 && text.split(',').every(part => isName(part.replace(/^ | $/g, '')))
 }
 
-/** Empty: the origin has no permission. */
+/** Returns the CORS fields. Empty: the origin has no permission. */
 function permission(cors: CorsCase, origin: string): Record<string, string> {
   const credentials: Record<string, string> = cors.credentials === true ? { 'allow-credentials': 'true' } : {}
   if (cors.credentials !== true && cors.origins.includes('*')) return { 'allow-origin': '*' }
@@ -262,7 +262,7 @@ function edited(
   return result
 }
 
-/** The same letters and digits, and something else at the same places. */
+/** True when both names have the same letters and digits, with any other characters between them at the same places. */
 function isSpelling(name: string, other: string): boolean {
   const parts = (text: string) =>
     text
@@ -272,7 +272,7 @@ function isSpelling(name: string, other: string): boolean {
   return parts(name) === parts(other)
 }
 
-/** Character by character, so that a value that looks like a place holder is not filled in again. */
+/** Replaces placeholders from left to right, so that a value that looks like a placeholder is not replaced again. */
 function filled(template: string, { clientAddress, host, requestId }: RulesCase): string {
   const values: Record<string, string> = {
     '{clientAddress}': clientAddress,

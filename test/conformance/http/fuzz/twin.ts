@@ -1,18 +1,18 @@
-// What the bytes of one client connection mean, by a reader that is slow, obvious and shares no code with the
-// product: RFC 9112 as plugboard/proxy/EDGE.md narrows it. Where it says `error`, nothing further may reach the backend.
-// Plugboard may refuse more than this reader does, never less.
+// Parses the bytes of one client connection. The parser is slow and simple, and shares no code with the product. It implements
+// RFC 9112 with the stricter rules of plugboard/proxy/EDGE.md. After an `error`, no further byte may reach the backend.
+// Plugboard may reject more than this parser, never less.
 
 import { METHODS } from 'node:http'
 
 export interface TwinRequest {
   readonly method: string
-  /** As the backend must see it. Undefined: not for the backend; Plugboard answers by itself. */
+  /** The target at the backend. Undefined: Plugboard responds itself. */
   readonly target: string | undefined
   readonly host: string
   readonly body: string
   /**
-   * Node's parser refuses a tab behind `chunked`, but with an Upgrade that is ignored it reads no body at all, and the rest
-   * of the connection is discarded.
+   * Node's parser rejects a tab after `chunked`. But when an Upgrade is ignored, it reads no body, and the rest of the
+   * connection is discarded.
    */
   readonly mayBeEmpty: boolean
   /** Fields of this test, `X-Keep…`, in order. */
@@ -21,9 +21,9 @@ export interface TwinRequest {
 
 export interface TwinReading {
   readonly requests: readonly TwinRequest[]
-  /** The request that is begun and not complete, as far as it goes. */
+  /** The received part of an incomplete request. */
   readonly partial: TwinRequest | undefined
-  /** `open`: another request may follow. `ignored`: what follows is not looked at. */
+  /** `open`: another request may follow. `ignored`: further bytes are not parsed. */
   readonly end: 'open' | 'incomplete' | 'error' | 'ignored'
 }
 
@@ -67,7 +67,7 @@ export function readTwin(stream: string): TwinReading {
   }
 }
 
-/** A head without its end: can anything still make it right? Only what is plain is said to be wrong. */
+/** Checks a head that is not complete. Reports an error only when no further bytes can make the head valid. */
 function wrongAlready(begun: string): boolean {
   if (begun.length > MAX_HEAD) return true
   const lines = begun.split('\r\n')
@@ -98,7 +98,7 @@ function readHead(text: string) {
   if (expectations.some(value => value.toLowerCase() !== '100-continue')) throw new Wrong()
   const named = tokens(all('connection'))
   const place = placeOf(method, target, hosts[0]!)
-  // An empty field names no protocol, to Node's parser too.
+  // An empty field names no protocol. Node's parser has the same rule.
   const upgrades = all('upgrade').some(value => value !== '') && named.includes('upgrade')
   const protocols = tokens(all('upgrade')).filter(protocol => protocol !== '')
   const ignored = protocols.some(protocol => /^(?:h2c?|http|tls)(?:\/|$)/.test(protocol))
@@ -118,7 +118,7 @@ function readHead(text: string) {
       method === 'CONNECT' ||
       named.includes('close') ||
       (http10 && !named.includes('keep-alive')) ||
-      // Its body may never come.
+      // The body may never arrive.
       (place.target === undefined && hasBody && expectations.length > 0),
   }
 }
@@ -208,7 +208,7 @@ function readBody(rest: string, length: number | 'chunked'): TwinBody {
     if (end.length < 2) return stop('incomplete')
     at += size + 2
   }
-  // Read as if from the line end before it, so that an empty section looks like any other.
+  // The search starts at the line end before the section, so that an empty section has the same form as any other.
   const section = `\r\n${rest.slice(at)}`
   const end = section.indexOf('\r\n\r\n')
   if (end === -1) return stop(/[\0\n]|\r./.test(section.replaceAll('\r\n', '')) ? 'error' : 'incomplete')
