@@ -58,7 +58,10 @@ function medians(rounds: readonly Values[]): Values {
   return Object.fromEntries(names.map(name => [name, rounded(median(rounds.map(round => round[name]!)))]))
 }
 
-/** Runs `task`, and resolves with the CPU time of each role, divided by the task's result: `cpuUs.<role>` and `cpuUs.all`. */
+/**
+ * Runs `task`, and resolves with the CPU time of each role, divided by the units of its result: `cpuUs.<role>` and
+ * `cpuUs.all`.
+ */
 export async function withCpuPer<T>(
   target: Target,
   task: () => Promise<T>,

@@ -1,6 +1,6 @@
-// The whole way for tests of the edge: Plugboard as a process, a real Telephone and a recording backend in the test's
-// own process, so that what has arrived is known at once. `tight` is a second Plugboard on the same database, with
-// small limits and a trusted proxy in front: what would make every other test fragile.
+// The whole stack for tests of the edge: Plugboard as a process, and a real Telephone and a recording backend in the process
+// of the test, so that the test sees received bytes at once. `tight` is a second Plugboard on the same database, with small
+// limits and a trusted proxy before it, because such settings would make all other tests fragile.
 
 import { readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
@@ -44,11 +44,11 @@ const TIGHT = [
 ]
 
 export interface EdgeStackOptions {
-  /** Absent: the embedded database. */
+  /** The URL of the database. Absent: the embedded database. */
   readonly databaseUrl?: string | undefined
-  /** Start the second Plugboard too. */
+  /** True to start the second Plugboard too. */
   readonly tight?: boolean
-  /** Further arguments of the first one. */
+  /** Further arguments of the first Plugboard. */
   readonly args?: readonly string[]
 }
 
@@ -76,7 +76,7 @@ export class EdgeStack {
     this.plugboard = await PlugboardProcess.start({
       ...common,
       folder: this.folder,
-      // Issuers of tokens, which listen on loopback, are among the backends of the tests.
+      // Issuers of tokens in these tests listen on loopback, which must be allowed.
       args: ['--outbound-networks', '127.0.0.1', ...(options.args ?? [])],
     })
     const dead = await freePort()
@@ -99,7 +99,7 @@ export class EdgeStack {
     await this.#connect(this.tight, served)
   }
 
-  /** Past the admin API, as a newer version might write. */
+  /** Writes into the database without the admin API, as a newer version may do. */
   async sql(statement: string): Promise<void> {
     const client = new pg.Client({ connectionString: this.#databaseUrl })
     await client.connect()
@@ -107,7 +107,7 @@ export class EdgeStack {
     await client.end()
   }
 
-  /** Peak memory of the Plugboard process, bytes; undefined where the system does not say. */
+  /** Returns the peak memory of the Plugboard process in bytes. Undefined when the system does not report it. */
   get peakMemoryBytes(): number | undefined {
     const status = readFileSync(`/proc/${this.plugboard.child.pid}/status`, 'latin1')
     const match = /VmHWM:\s+(\d+) kB/.exec(status)

@@ -1,5 +1,5 @@
-// The one stack of this folder's tests and the ways they talk to it. Every test file here is imported by
-// http.test.ts, so that all of them share the stack.
+// The shared stack of the tests in this folder, and functions that send requests to it. http.test.ts imports every test file,
+// so that all of them share the stack.
 
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest'
 import { type RawResponse, rawExchange } from '../../support/http/raw-connection.ts'
@@ -26,12 +26,12 @@ export function useEdge(): void {
   beforeEach(() => edge.backend.reset())
 }
 
-/** One answer on a connection of its own. */
+/** Sends bytes on a new connection, and resolves with one response. */
 export function ask(bytes: string, method?: string, port = edge.port): Promise<RawResponse> {
   return rawExchange(port, bytes, method)
 }
 
-/** What reached the backend of a request that is answered with 200. */
+/** Resolves with the request at the backend. The response must be 200. */
 export async function forwarded(bytes: string, method?: string): Promise<BackendRequest> {
   const response = await ask(bytes, method)
   expect(response.status, response.head).toBe(200)

@@ -1,5 +1,5 @@
-// Rows P1-P13: HTTP/2 at the front, by frames that are written down byte for byte. The second Plugboard serves it in
-// cleartext, with small limits; over TLS it is in test/e2e/http2.test.ts.
+// Rows P1-P13: HTTP/2 at the front, with frames that are written byte by byte. The second Plugboard serves HTTP/2 in
+// cleartext, with small limits. test/e2e/http2.test.ts tests HTTP/2 over TLS.
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { eventually } from '../../support/deadline.ts'
@@ -30,18 +30,18 @@ function head(path: string, fields: readonly Field[] = [], method = 'GET'): Fiel
   return [[':method', method], [':scheme', 'http'], [':path', path], [':authority', 'edge.test'], ...fields]
 }
 
-/** The code of the problem that answers a stream. */
+/** Resolves with the code of the problem in the response of a stream. */
 async function plugboardError(raw: RawHttp2, streamId: number): Promise<string> {
   const response = await raw.next(each => each.type === FRAME.data && each.streamId === streamId)
   return (JSON.parse(response.payload.toString()) as { code: string }).code
 }
 
-/** The backend leaves requests to the test, from here on. */
+/** From now on, the test responds to the requests at the backend. */
 function hold(): void {
   edge.backend.handler = () => undefined
 }
 
-/** Nothing of it reached the backend, and the port serves others. */
+/** Expects that no byte reached the backend, and that the port serves other clients. */
 async function onlyTheFence(): Promise<void> {
   await barrier(port())
   expect(edge.backend.requests.map(({ target }) => target)).toEqual([BARRIER])
@@ -93,7 +93,7 @@ describe('P1 malformed', () => {
     const raw = await connect()
     raw.request(1, fields, true)
     expect(await raw.ended(1)).toBe(CODES.protocol)
-    // The connection is none the worse.
+    // The connection still works.
     raw.request(3, head(BARRIER))
     expect(await raw.ended(3)).toBe('end')
     expect(edge.backend.requests.map(({ target }) => target)).toEqual([BARRIER])
@@ -114,7 +114,7 @@ describe('P1 malformed', () => {
   })
 })
 
-describe('P2 names and values that are none', () => {
+describe('P2 invalid names and values', () => {
   it.each(['a b', 'a:b', '', 'a\x7f', '\xe9', 'a\0b', 'a\rb', 'a(b', 'a@b'])(
     'P2 the name %j: the field is dropped',
     async name => {
@@ -154,13 +154,13 @@ describe('P2 names and values that are none', () => {
   })
 })
 
-describe('P3 what could be read in two ways', () => {
+describe('P3 ambiguous requests', () => {
   it.each<[string, Field[], string]>([
     ['P3 another Host than :authority', head('/', [['host', 'neighbour.test']]), 'bad_request'],
     ['P3 a path above the root', head('/../a'), 'bad_request'],
     ['P3 %00', head('/a%00'), 'bad_request'],
     ['P3 a bare backslash', head('/a\\b'), 'bad_request'],
-    ['P3 a method that Node does not know', head('/', [], 'NONSENSE'), 'bad_request'],
+    ['P3 a method that Node does not support', head('/', [], 'NONSENSE'), 'bad_request'],
     ['P3 another scheme', [[':method', 'GET'], [':scheme', 'ftp'], ...head('/').slice(2)], 'bad_request'],
     ['P3 a # in the path', head('/a#b'), 'bad_request'],
     ['P3 a path outside ASCII', head('/\xe9'), 'bad_request'],
@@ -173,7 +173,7 @@ describe('P3 what could be read in two ways', () => {
     await onlyTheFence()
   })
 
-  it('P3 a path in absolute form is no path', async () => {
+  it('P3 a path in absolute form is not a valid path', async () => {
     const raw = await connect()
     raw.request(1, head('http://neighbour.test/'))
     expect(await raw.ended(1)).toBe(CODES.protocol)
@@ -181,7 +181,7 @@ describe('P3 what could be read in two ways', () => {
   })
 })
 
-it('P4 Cookie fields are one, other fields stay as they are', async () => {
+it('P4 Cookie fields are joined into one, and other fields are not changed', async () => {
   const raw = await connect()
   raw.request(
     1,
@@ -200,7 +200,7 @@ it('P4 Cookie fields are one, other fields stay as they are', async () => {
   expect(request!.all('x-bytes')).toEqual(['caf\xe9'])
 })
 
-it('P5 CONNECT is not allowed, nor are protocols but WebSocket', async () => {
+it('P5 CONNECT is not allowed, except for WebSocket', async () => {
   const raw = await connect()
   raw.request(
     1,
@@ -216,7 +216,7 @@ it('P5 CONNECT is not allowed, nor are protocols but WebSocket', async () => {
   await onlyTheFence()
 })
 
-it('P6 an answer that breaks off is reset, never ended', async () => {
+it('P6 a stream whose response is cut is reset, never ended', async () => {
   hold()
   for (const [index, framing] of ['Content-Length: 10', 'Transfer-Encoding: chunked'].entries()) {
     const raw = await connect()
@@ -229,7 +229,7 @@ it('P6 an answer that breaks off is reset, never ended', async () => {
   }
 })
 
-it('P7 an answer before the upload has ended is whole, then no more is wanted', async () => {
+it('P7 a response before the end of the upload is complete, then the upload is reset with NO_ERROR', async () => {
   hold()
   const raw = await connect()
   raw.request(1, head('/hold', [], 'POST'), false)
@@ -249,7 +249,7 @@ it('P7 an answer before the upload has ended is whole, then no more is wanted', 
 describe('P8 one stream too many', () => {
   const four = [1, 3, 5, 7]
 
-  it('P8 is refused unseen, and the others go on', async () => {
+  it('P8 is refused without processing, and the other streams continue', async () => {
     hold()
     const raw = await connect(false)
     for (const streamId of four) raw.request(streamId, head('/hold'))
@@ -264,7 +264,7 @@ describe('P8 one stream too many', () => {
     expect(edge.backend.requests.map(({ target }) => target)).toEqual([...four.map(() => '/hold'), '/after'])
   })
 
-  it('P8 is the last one of a client that knows better', async () => {
+  it('P8 ends the connection of a client that has acknowledged the limit', async () => {
     hold()
     const raw = await connect()
     for (const streamId of four) raw.request(streamId, head('/hold'))
@@ -295,7 +295,7 @@ describe('P9 large heads', () => {
     await onlyTheFence()
   })
 
-  it('P9 far over: refused before all of it is read', async () => {
+  it('P9 far above the limits: rejected before the whole head is read', async () => {
     const raw = await connect()
     raw.request(
       1,
@@ -311,7 +311,7 @@ describe('P9 large heads', () => {
   })
 })
 
-describe('P10 floods end their connection and no other', () => {
+describe('P10 floods end only their own connection', () => {
   it('P10 requests that are reset at once', async () => {
     const raw = await connect()
     let streamId = 1
@@ -328,7 +328,7 @@ describe('P10 floods end their connection and no other', () => {
     })
     await closed
     expect(over).toBeLessThan(20_000)
-    // At most the burst, and what a second allows.
+    // At most the burst plus the rate of one second.
     expect(edge.backend.requests.length).toBeLessThan(700)
     await barrier(port())
   })
@@ -374,14 +374,14 @@ describe('P10 floods end their connection and no other', () => {
 })
 
 describe('P11 silence', () => {
-  it('P11 a preface that does not come', async () => {
+  it('P11 a preface that does not arrive', async () => {
     const raw = await RawHttp2.open(port())
     open.push(raw)
     raw.send(Buffer.from('PRI * HTTP/2.0\r\n'))
     await raw.closed()
   })
 
-  it('P11 a head that does not end', async () => {
+  it('P11 a head without an end', async () => {
     const raw = await connect()
     raw.send(frame(FRAME.headers, FLAG.endStream, 1, fieldBlock(head('/').flat())))
     await raw.closed()
@@ -395,19 +395,19 @@ describe('P11 silence', () => {
   })
 })
 
-it('mutated requests are neither lost, doubled nor taken for others', async () => {
+it('mutated requests are not lost, doubled or mixed up', async () => {
   const seed = runSeed()
   const report = await new Http2Fuzz({ edge, port: port(), seed, count: 400, workers: 3 }).run()
   expect(report.violations, `SEED=${seed}`).toEqual([])
-  // Enough is in order, and enough is not.
+  // The run is useful only with enough valid requests and enough faults.
   expect(report.forwarded).toBeGreaterThan(50)
   expect(report.survived).toBeGreaterThan(100)
   expect(report.survived).toBeLessThan(390)
 })
 
-// The last one of this file: the second Plugboard is gone after it.
+// The last test of this file, because it ends the second Plugboard.
 it.each(['NTLM TlRM', 'Negotiate YII'])(
-  'P13 the client is asked to send %s, which authenticates a connection, over HTTP/1.1',
+  'P13 %s, which authenticates a connection, gets a request to use HTTP/1.1',
   async credential => {
     const raw = await connect()
     raw.request(1, head('/secret', [['authorization', credential]]), true)
@@ -418,7 +418,7 @@ it.each(['NTLM TlRM', 'Negotiate YII'])(
   },
 )
 
-it('P12 a replica that leaves says GOAWAY and serves what is under way', async () => {
+it('P12 a replica that stops sends GOAWAY and finishes open requests', async () => {
   hold()
   const raw = await connect()
   raw.request(1, head('/hold'))

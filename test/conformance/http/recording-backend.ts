@@ -1,6 +1,6 @@
-// A backend in the test's own process that shows exactly what it received. Its reader of requests is slow, strict
-// and its own: it shares no code with the product, so that the two can disagree. What it cannot read, and bytes that
-// come while a request is unanswered, are noted in `faults`: a Telephone must never send either.
+// A backend in the process of the test that records exactly the received bytes. Its parser is slow and strict, and shares no
+// code with the product, so that their results can differ. It records invalid requests, and bytes that arrive before the
+// response to a request, in `faults`: a Telephone must never send them.
 
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
@@ -11,7 +11,7 @@ const PATIENCE_MS = 15_000
 
 export class BackendRequest {
   readonly connection: BackendConnection
-  /** As it came, with the empty line. */
+  /** The head as received, with the empty line. */
   readonly head: string
   readonly method: string
   readonly target: string
@@ -32,7 +32,7 @@ export class BackendRequest {
     this.fields = fields.map(fieldOf)
   }
 
-  /** All values of a field. */
+  /** Returns all values of a field. */
   all(name: string): string[] {
     return this.fields.filter(([key]) => key.toLowerCase() === name).map(([, value]) => value)
   }
@@ -41,7 +41,7 @@ export class BackendRequest {
     return this.#state
   }
 
-  /** For whoever waits as long as it takes. */
+  /** Resolves when the request is complete, without a time limit. */
   get over(): Promise<'complete' | 'aborted'> {
     return this.#ended.promise
   }
@@ -56,12 +56,12 @@ export class BackendRequest {
     this.#ended.resolve(how)
   }
 
-  /** A whole answer with a length. */
+  /** Sends a whole response with Content-Length. */
   respond(status: number, body = '', fields = ''): void {
     this.say(`HTTP/1.1 ${status} Said\r\nContent-Length: ${body.length}\r\n${fields}\r\n${body}`)
   }
 
-  /** Bytes as they are. */
+  /** Sends exact bytes. */
   say(bytes: string): void {
     this.connection.responded = true
     this.connection.socket.write(bytes, 'latin1')
@@ -70,14 +70,14 @@ export class BackendRequest {
 
 export class BackendConnection {
   readonly socket: Socket
-  /** Everything that came, for messages. */
+  /** All received bytes, for messages. */
   received = ''
-  /** What came after `becomeRaw`. */
+  /** The bytes received after `becomeRaw`. */
   raw = ''
   responded = true
   ended = false
   closed = false
-  /** Reset by the Telephone. */
+  /** True when the Telephone has reset the connection. */
   failed = false
   isRaw = false
   readonly #backend: RecordingBackend
@@ -103,7 +103,7 @@ export class BackendConnection {
     })
   }
 
-  /** After a 101: what comes is no HTTP any more. */
+  /** Stops parsing after a 101, because further bytes are not HTTP. */
   becomeRaw(): void {
     this.isRaw = true
     this.raw += this.#unread
@@ -119,7 +119,7 @@ export class BackendConnection {
 
   #arrived(text: string): void {
     this.received += text
-    // For messages, and for tests that look at their own few requests.
+    // The bytes for messages, and for tests of a few requests.
     if (this.received.length > 200_000) this.received = this.received.slice(-50_000)
     this.#backend.receivedBytes += text.length
     if (this.isRaw) {
@@ -137,7 +137,7 @@ export class BackendConnection {
     this.#notify()
   }
 
-  /** One step; false: more bytes are needed. */
+  /** Parses one step. Returns false when more bytes are needed. */
   #read(): boolean {
     if (this.isRaw) return false
     if (this.#request === undefined) {
@@ -206,12 +206,12 @@ export class BackendConnection {
 }
 
 export class RecordingBackend {
-  /** Requests whose head has come, in order. */
+  /** Requests whose head has arrived, in order. */
   readonly requests: BackendRequest[] = []
   readonly connections: BackendConnection[] = []
   readonly faults: string[] = []
   receivedBytes = 0
-  /** Called at each head. */
+  /** Called for each request head. */
   handler: (request: BackendRequest) => void = echo
   readonly #server: Server
   #wake: (() => void)[] = []
@@ -228,7 +228,7 @@ export class RecordingBackend {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** Forgets what was received, and behaves well again. */
+  /** Drops all records, and restores the default behaviour. */
   reset(): void {
     this.requests.length = 0
     this.faults.length = 0
@@ -245,7 +245,7 @@ export class RecordingBackend {
     for (const wake of this.#wake.splice(0)) wake()
   }
 
-  /** The request of this number, counted from 0, once its head is there. */
+  /** Resolves with the request of this number, counted from 0, when its head has arrived. */
   async request(number = 0): Promise<BackendRequest> {
     while (this.requests[number] === undefined) {
       const change = new Promise<void>(resolve => this.#wake.push(resolve))
@@ -261,7 +261,7 @@ export class RecordingBackend {
   }
 }
 
-/** What a well-behaved backend does: answers a complete request with its method, target and body. */
+/** The default behaviour: responds to a complete request with its method, target and body. */
 export function echo(request: BackendRequest): void {
   void request.over.then(how => {
     if (how === 'complete') request.respond(200, `${request.method} ${request.target} ${request.body}`)

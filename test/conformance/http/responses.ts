@@ -1,4 +1,4 @@
-// Rows R1-R12: what a backend answers, how it fails, and what the client may believe.
+// Rows R1-R12: the responses of a backend, its failures, and the response that the client gets.
 
 import { describe, expect, it } from 'vitest'
 import { eventually } from '../../support/deadline.ts'
@@ -9,7 +9,7 @@ const says = (bytes: string, then?: 'end' | 'reset') => {
   edge.backend.handler = request => {
     request.say(bytes)
     if (then === 'end') request.connection.socket.end()
-    // What was written must be on its way before the reset throws away the rest.
+    // The written bytes must be sent before the reset, which discards unsent bytes.
     if (then === 'reset') setImmediate(() => request.connection.socket.resetAndDestroy())
   }
 }
@@ -28,7 +28,7 @@ describe('fields and framing', () => {
     expect([response.status, response.body.length]).toEqual([Number(status), 0])
     const length = field(response.headers, 'content-length')
     expect(length).toBe({ HEAD: '5', 204: undefined, 205: '0', 304: '5' }[what])
-    // The next answer follows at once: not a byte of the other one is in between.
+    // The next response follows directly, without a byte of the other one.
     const used = edge.backend.requests[0]!.connection
     edge.backend.reset()
     await connection.send(get('/next'))
@@ -102,7 +102,7 @@ describe('fields and framing', () => {
     connection.destroy()
   })
 
-  it('R9 each piece of an answer without a length leaves at once', async () => {
+  it('R9 each piece of a response without a length is forwarded at once', async () => {
     const types = ['text/event-stream', 'application/x-ndjson', 'application/grpc-web+proto']
     for (const type of types) {
       edge.backend.reset()
@@ -110,7 +110,7 @@ describe('fields and framing', () => {
         request.say(`${OK}Content-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n`)
       const connection = await RawConnection.open(edge.port)
       await connection.send(get())
-      // The head alone, then piece by piece: the next one is said when the last one has arrived.
+      // First the head, then piece by piece: the next piece is sent after the last one has arrived.
       expect(field((await connection.readHead()).headers, 'content-type')).toBe(type)
       for (const piece of ['one\n', 'two\n', 'three\n']) {
         edge.backend.requests[0]!.say(`${piece.length.toString(16)}\r\n${piece}\r\n`)
@@ -127,7 +127,7 @@ describe('fields and framing', () => {
   })
 })
 
-describe('ends that come too early', () => {
+describe('responses that end too early', () => {
   it.each(['end', 'reset'] as const)('R2 a backend that dies in a body with a length (%s)', async how => {
     edge.backend.handler = request => request.say(`${OK}Content-Length: 100\r\n\r\npart`)
     const connection = await RawConnection.open(edge.port)
@@ -152,7 +152,7 @@ describe('ends that come too early', () => {
     connection.destroy()
   })
 
-  it('R2 for HTTP/1.0, where only the end of the connection ends a body, it is a reset', async () => {
+  it('R2 with HTTP/1.0, where only the end of the connection ends a body, the connection is reset', async () => {
     edge.backend.handler = request => request.say(`${OK}Transfer-Encoding: chunked\r\n\r\n4\r\npart\r\n`)
     const connection = await RawConnection.open(edge.port)
     await connection.send(`GET / HTTP/1.0\r\n${HOST}\r\n`)
@@ -162,7 +162,7 @@ describe('ends that come too early', () => {
     connection.destroy()
   })
 
-  it('R3 an answer before the upload ends is relayed at once', async () => {
+  it('R3 a response before the end of the upload is relayed at once', async () => {
     edge.backend.handler = request => request.respond(403, 'no', 'Connection: close\r\n')
     const connection = await RawConnection.open(edge.port)
     await connection.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: 60000\r\n\r\nsome`)
@@ -170,7 +170,7 @@ describe('ends that come too early', () => {
     expect([response.status, response.body.toString()]).toEqual([403, 'no'])
     const first = edge.backend.requests[0]!
     expect(await first.ended).toBe('aborted')
-    // The rest of the upload is discarded; what follows it is a request of its own, on a clean connection.
+    // The rest of the upload is discarded, and the bytes behind it are a separate request, on another backend connection.
     edge.backend.reset()
     await connection.send(`${'x'.repeat(60_000 - 4)}${get('/next')}`)
     expect((await connection.readResponse()).body.toString()).toBe('GET /next ')
@@ -205,7 +205,7 @@ describe('ends that come too early', () => {
     },
   )
 
-  it('R11 a client that goes away takes its request at the backend with it', async () => {
+  it('R11 a client that closes its connection cancels its request at the backend', async () => {
     edge.backend.handler = () => undefined
     for (const bytes of [
       get('/a'),
@@ -221,7 +221,7 @@ describe('ends that come too early', () => {
     }
   })
 
-  it('R12 memory does not grow with a body that nobody reads', async () => {
+  it('R12 memory does not grow with a body that the client does not read', async () => {
     const before = edge.peakMemoryBytes
     const total = 256 * 1024 * 1024
     let written = 0
@@ -240,14 +240,14 @@ describe('ends that come too early', () => {
     connection.socket.pause()
     await connection.send(get())
     await edge.backend.request()
-    // As much as the windows and the system's buffers take, then it stands still while others are served.
+    // The windows and the buffers of the system accept some bytes. Then the body stalls while other requests are served.
     let last = -1
     await eventually('the backend is held up', async () => {
       await barrier()
       const still = written === last
       last = written
       return still && written > 0 ? true : undefined
-    }).catch(() => expect.fail(`the backend was never held up: ${written} bytes`))
+    }).catch(() => expect.fail(`the backend never stalled: ${written} bytes`))
     expect(written).toBeLessThan(128 * 1024 * 1024)
     if (before !== undefined) expect(edge.peakMemoryBytes! - before).toBeLessThan(128 * 1024 * 1024)
     connection.destroy()
@@ -255,7 +255,7 @@ describe('ends that come too early', () => {
 })
 
 describe('interim answers', () => {
-  it('R4 a 100 comes when the backend takes the body, not before', async () => {
+  it('R4 a 100 is sent when the backend accepts the body, not before', async () => {
     edge.backend.handler = () => undefined
     const connection = await RawConnection.open(edge.port)
     await connection.send(expectation('100-Continue'))
@@ -270,7 +270,7 @@ describe('interim answers', () => {
     connection.destroy()
   })
 
-  it('R4 a final answer instead of the 100 ends the connection: the body may never come', async () => {
+  it('R4 a final response instead of the 100 ends the connection, because the body may never arrive', async () => {
     edge.backend.handler = request => request.respond(417, 'no')
     const connection = await RawConnection.open(edge.port)
     await connection.send(expectation('100-continue'))
@@ -283,7 +283,7 @@ describe('interim answers', () => {
     expect(edge.backend.requests.map(({ target }) => target)).not.toContain('/hidden')
   })
 
-  it('R5 a death after the 103 is a 502', async () => {
+  it('R5 a backend that closes after the 103 leads to a 502', async () => {
     says('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n')
     const connection = await RawConnection.open(edge.port)
     await connection.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: 0\r\n\r\n`)

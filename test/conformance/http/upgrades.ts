@@ -1,4 +1,5 @@
-// Rows U1-U5: connections that begin as HTTP and go on as bytes. rows/upgrades.ts has the upgrades that stay plain HTTP.
+// Rows U1-U5: connections that start as HTTP and continue as plain bytes. rows/upgrades.ts has the upgrades that stay plain
+// HTTP.
 
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
@@ -15,7 +16,7 @@ const switchTo = (protocol: string) =>
   `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade, X-Secret\r\nUpgrade: ${protocol}\r\n`
 const SWITCH = switchTo('websocket')
 
-/** Takes every upgrade; what comes afterwards is sent back. */
+/** Accepts every upgrade and echoes further bytes. */
 function takeAndEcho(request: BackendRequest): void {
   const { connection } = request
   connection.becomeRaw()
@@ -24,7 +25,7 @@ function takeAndEcho(request: BackendRequest): void {
   connection.socket.on('end', () => connection.socket.end())
 }
 
-/** An upgraded connection whose far end does as `handler` says. */
+/** Resolves with an upgraded connection. `handler` controls its other end. */
 async function open(handler = takeAndEcho, host = 'edge.test'): Promise<RawConnection> {
   edge.backend.handler = handler
   const connection = await RawConnection.open(edge.port)
@@ -35,7 +36,7 @@ async function open(handler = takeAndEcho, host = 'edge.test'): Promise<RawConne
 
 describe('before the 101', () => {
   it.each(['websocket', 'WebSocket', 'WEBSOCKET', 'other/1'])(
-    'U1 %s is forwarded, and nothing before the 101',
+    'U1 %s is forwarded, and no further byte before the 101',
     async protocol => {
       edge.backend.handler = () => undefined
       const connection = await RawConnection.open(edge.port)
@@ -47,14 +48,14 @@ describe('before the 101', () => {
       request.connection.becomeRaw()
       request.say(`${switchTo(protocol)}\r\n`)
       expect((await connection.readHead()).status).toBe(101)
-      // U3: what was held comes after it.
+      // U3: the held bytes are sent after it.
       await request.connection.until('the early bytes', () => request.connection.raw === 'early')
       connection.destroy()
     },
   )
 
-  it('U1 an upgrade to h2c with a body in chunks is served as if not asked for', async () => {
-    // What the HTTP client of Java sends by default for a body of unknown length.
+  it('U1 an upgrade to h2c with a body in chunks is ignored, and the request is served', async () => {
+    // The HTTP client of Java sends this by default for a body of unknown length.
     const fields =
       'Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAAAAIAAAAB\r\nUpgrade: h2c\r\n'
     const head = `POST /java HTTP/1.1\r\n${HOST}${fields}Transfer-Encoding: chunked\r\n\r\n`
@@ -116,7 +117,7 @@ describe('before the 101', () => {
     connection.destroy()
   })
 
-  it('U3 bytes before a refusal are dropped with the connection', async () => {
+  it('U3 bytes before a rejection are dropped with the connection', async () => {
     edge.backend.handler = request => request.connection.socket.end()
     const response = await ask(`${asks()}early`)
     expect(response.status).toBe(502)
@@ -126,7 +127,7 @@ describe('before the 101', () => {
 })
 
 describe('after the 101', () => {
-  it('R1 fields of the hop end on a 101 too', async () => {
+  it('R1 fields of the hop are removed from a 101 too', async () => {
     edge.backend.handler = request => {
       request.connection.becomeRaw()
       request.say(
@@ -140,9 +141,9 @@ describe('after the 101', () => {
     connection.destroy()
   })
 
-  it('U4 bytes arrive as they were sent, both ways, in any number of pieces', async () => {
+  it('U4 bytes arrive unchanged in both directions, in any number of pieces', async () => {
     const connection = await open()
-    // A masked ping, a fragmented text and a close with code 4000, cut where they hurt.
+    // A masked ping, a fragmented text and a close with code 4000, split at critical positions.
     const frames = Buffer.from('89846162636420202020010161626364208001616263643088820102030d0f42', 'hex')
     for (const byte of frames) await connection.send(Buffer.from([byte]))
     expect(await connection.readBytes(frames.length)).toEqual(frames)
@@ -167,7 +168,7 @@ describe('after the 101', () => {
     connection.destroy()
   })
 
-  it('U4 the client ends its half, the backend goes on', async () => {
+  it('U4 the client ends its half, and the backend continues to send', async () => {
     const connection = await open(request => {
       request.connection.becomeRaw()
       request.say(`${SWITCH}\r\n`)
@@ -179,7 +180,7 @@ describe('after the 101', () => {
     connection.destroy()
   })
 
-  it('U4 the backend ends its half, the client goes on', async () => {
+  it('U4 the backend ends its half, and the client continues to send', async () => {
     const connection = await open(request => {
       request.connection.becomeRaw()
       request.say(`${SWITCH}\r\nlast words`)
@@ -194,7 +195,7 @@ describe('after the 101', () => {
     connection.destroy()
   })
 
-  it('U4 a reset on one side is one on the other', async () => {
+  it('U4 a reset on one side becomes a reset on the other side', async () => {
     const connection = await open()
     edge.backend.requests[0]!.connection.socket.resetAndDestroy()
     await connection.closed
@@ -208,7 +209,7 @@ describe('after the 101', () => {
 
   it('U5 outlives the timeout of requests and every edit of other routes', async () => {
     const connection = await open(takeAndEcho, 'hurried.test')
-    // A request on the same service that gets no answer: when it is a 504, the timeout has passed here too.
+    // A request on the same service gets no response. When it ends with 504, the timeout has passed here too.
     edge.backend.handler = () => undefined
     expect((await ask(get('/', '', 'hurried.test'))).status).toBe(504)
     const { id } = await edge.plugboard.addRoute('later.test', 'edge')
@@ -222,7 +223,7 @@ describe('after the 101', () => {
     )
     await connection.send('alive')
     expect((await connection.readBytes(5)).toString()).toBe('alive')
-    // And then its own idle timeout ends it.
+    // Then its own idle timeout ends the connection.
     expect((await connection.readToEnd()).length).toBe(0)
     connection.destroy()
   })

@@ -42,7 +42,7 @@ export const EDGE_ROUTES: readonly EdgeRoute[] = [
 
 export const EDGE_POLICIES: Readonly<Record<string, object>> = {
   edge: {},
-  /** Short timeouts and small bodies. */
+  /** A service with short timeouts and small bodies. */
   hurried: {
     responseHeadTimeoutMs: 400,
     idleTimeoutMs: 400,

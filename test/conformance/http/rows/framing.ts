@@ -70,12 +70,12 @@ const forwarded: readonly EdgeRow[] = [
     received: [{ target: '/a?b', fields: { host: ['edge.test:81'], 'x-forwarded-host': ['edge.test:81'] } }],
   },
   {
-    name: 'F8 a target without a path',
+    name: 'F8 a target without a path is the path /',
     send: get('HTTP://EDGE.test?b'),
     received: [{ target: '/?b' }],
   },
   {
-    name: 'F9 several blanks around the target are one',
+    name: 'F9 several blanks around the target count as one',
     send: `GET  /a  HTTP/1.1\r\n${HOST}\r\n`,
     received: [{ method: 'GET', target: '/a' }],
   },
@@ -188,7 +188,7 @@ const pipelined: readonly EdgeRow[] = [
     received: [{ target: '/1' }, { target: '/2' }, { target: '/3' }],
   },
   {
-    name: 'F14 with bodies between them',
+    name: 'F14 pipelined requests with bodies get their responses in order',
     send: [
       chunked('3\r\nabc\r\n0\r\n\r\n').replace('/', '/1'),
       post('Content-Length: 3\r\n', 'def').replace('/', '/2'),
