@@ -52,8 +52,8 @@ const VERIFICATIONS = availableParallelism() > 2 ? 2 : 1
 const VERIFICATIONS_WAITING = 32
 /** Wrong passwords from one address, for all user names, until it must wait: five times the number for one user. */
 const ADDRESS_BURST = 100
-const REMEMBERED_USERS = 10_000
-const REMEMBERED_TOKENS = 20_000
+const CACHED_USERS = 10_000
+const CACHED_TOKENS = 20_000
 
 export class Gatekeeper {
   readonly #compiled = new WeakMap<RouteRules, CompiledRules>()
@@ -73,10 +73,10 @@ export class Gatekeeper {
           maxWaiting: VERIFICATIONS_WAITING,
           maxPerOwner: (VERIFICATIONS + VERIFICATIONS_WAITING) / 2,
         }),
-        remembered: new CredentialCache(REMEMBERED_USERS),
+        cache: new CredentialCache(CACHED_USERS),
         broken,
       },
-      bearer: { clock, remembered: new CredentialCache(REMEMBERED_TOKENS), broken },
+      bearer: { clock, cache: new CredentialCache(CACHED_TOKENS), broken },
       jwks: url => keys.of(url),
     }
   }

@@ -121,7 +121,7 @@ export class PeerNetwork {
       awayMs: AWAY_MS,
       patienceMs: RECOVERY_MS,
       onReturn: gapMs => this.#returned(gapMs),
-      whole: sinceMs => this.#wholeSince(sinceMs),
+      complete: sinceMs => this.#completeSince(sinceMs),
     })
     this.#tokens = new PeerTokens(secrets, self, clock)
     this.#host = this.#peerHost()
@@ -341,7 +341,7 @@ export class PeerNetwork {
    * lines of all linked replicas. When no replica was reached, the addresses may be outdated and their source unavailable. Then
    * it returns false, and the recovery ends after `RECOVERY_MS`.
    */
-  #wholeSince(sinceMs: number): boolean {
+  #completeSince(sinceMs: number): boolean {
     const dialers = [...this.#dialers.values()]
     const tried = dialers.every(dialer => dialer.triedSince(sinceMs))
     const linked = [...this.#peers.values()].filter(({ idle }) => !idle)

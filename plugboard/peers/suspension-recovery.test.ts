@@ -7,13 +7,13 @@ const LOOK_MS = 500
 function setUp() {
   const clock = new ManualClock()
   const returns: number[] = []
-  const state = { wholeSinceMs: Number.NEGATIVE_INFINITY }
+  const state = { completeSinceMs: Number.NEGATIVE_INFINITY }
   const recovery = new SuspensionRecovery({
     clock,
     awayMs: 1500,
     patienceMs: 3000,
     onReturn: gapMs => returns.push(gapMs),
-    whole: sinceMs => state.wholeSinceMs >= sinceMs,
+    complete: sinceMs => state.completeSinceMs >= sinceMs,
   })
   const look = (): void => {
     clock.after(LOOK_MS, look)
@@ -47,11 +47,11 @@ it('is unverified after a gap, and recovers from the next check on until all lin
   clock.advance(0)
   expect([recovery.unverified, recovery.underWay, returns]).toEqual([false, true, [15_000]])
   clock.advance(100)
-  state.wholeSinceMs = clock.now()
+  state.completeSinceMs = clock.now()
   expect(recovery.underWay).toBe(false)
   // A later loss does not restart the recovery.
   recovery.step()
-  state.wholeSinceMs = Number.NEGATIVE_INFINITY
+  state.completeSinceMs = Number.NEGATIVE_INFINITY
   expect(recovery.underWay).toBe(false)
 })
 

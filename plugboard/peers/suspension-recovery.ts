@@ -15,7 +15,7 @@ export interface RecoveryOptions {
   /** Called once, at the first check after a gap. */
   readonly onReturn: (gapMs: number) => void
   /** Returns true when all links and tunnels were confirmed or closed since `sinceMs` of the clock. */
-  readonly whole: (sinceMs: number) => boolean
+  readonly complete: (sinceMs: number) => boolean
 }
 
 export class SuspensionRecovery {
@@ -89,7 +89,7 @@ export class SuspensionRecovery {
   }
 
   #over(sinceMs: number): boolean {
-    const { clock, patienceMs, whole } = this.#options
-    return clock.now() - sinceMs >= patienceMs || whole(sinceMs)
+    const { clock, patienceMs, complete } = this.#options
+    return clock.now() - sinceMs >= patienceMs || complete(sinceMs)
   }
 }

@@ -20,11 +20,11 @@ beforeAll(async () => {
   ]
 })
 
-function make(deps: Omit<BasicDependencies, 'remembered' | 'broken'>, realm?: string): BasicAuth {
+function make(deps: Omit<BasicDependencies, 'cache' | 'broken'>, realm?: string): BasicAuth {
   const rules = realm === undefined ? { users } : { users, realm }
   return new BasicAuth(rules, {
     ...deps,
-    remembered: new CredentialCache(100),
+    cache: new CredentialCache(100),
     broken: error => expect.fail(String(error)),
   })
 }

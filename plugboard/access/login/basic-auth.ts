@@ -28,7 +28,7 @@ export interface BasicDependencies {
   readonly addressFailures: FailedAttempts
   readonly work: WorkLimiter
   /** The users of credentials that were correct. */
-  readonly remembered: CredentialCache<string>
+  readonly cache: CredentialCache<string>
   /** Reports an internal error of a verification. */
   readonly broken: (error: unknown) => void
 }
@@ -37,7 +37,7 @@ export interface BasicDependencies {
 export type BasicOutcome = { readonly user: string } | 'wrong' | 'busy' | { readonly waitMs: number }
 
 /** The time that a credential stays cached after its last use. A change of the route drops it at once. */
-const REMEMBERED_MS = 86_400_000
+const CACHED_MS = 86_400_000
 /** The longest name, a colon and the longest password. A character has at most three bytes, which are four in base64. */
 const MAX_CREDENTIAL = (MAX_USER_NAME + 1 + MAX_PASSWORD) * 4
 
@@ -54,7 +54,7 @@ export class BasicAuth {
     const realm = (rules.realm ?? 'Restricted').replace(/["\\]/g, '\\$&')
     this.challenge = `Basic realm="${realm}", charset="UTF-8"`
     this.#deps = deps
-    this.#keyOf = deps.remembered.scope()
+    this.#keyOf = deps.cache.scope()
     this.#hashes = new Map(rules.users.map(({ name, hash }) => [name, hash]))
     this.#decoy = rules.users[0]?.hash ?? ''
   }
@@ -62,9 +62,9 @@ export class BasicAuth {
   /** Verifies a credential. `credential`: the text behind `Basic` in Authorization. A promise never rejects. */
   check(credential: string, address: string): BasicOutcome | Promise<BasicOutcome> {
     if (credential.length > MAX_CREDENTIAL) return 'wrong'
-    const { remembered, clock, userFailures, addressFailures, work } = this.#deps
+    const { cache, clock, userFailures, addressFailures, work } = this.#deps
     const key = this.#keyOf(credential)
-    const user = remembered.use(key, clock.now(), REMEMBERED_MS)
+    const user = cache.use(key, clock.now(), CACHED_MS)
     if (user !== undefined) return { user }
     const verifying = this.#verifying.get(key)
     if (verifying !== undefined) return verifying
@@ -101,7 +101,7 @@ export class BasicAuth {
     try {
       if (!(await work)) return 'wrong'
       forgive()
-      this.#deps.remembered.set(key, user, this.#deps.clock.now() + REMEMBERED_MS)
+      this.#deps.cache.set(key, user, this.#deps.clock.now() + CACHED_MS)
       return { user }
     } catch (error) {
       // scrypt could not allocate memory. The password may be correct, so the attempt does not count as a failure.

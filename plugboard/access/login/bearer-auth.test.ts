@@ -16,9 +16,9 @@ function setUp(rules: Partial<JwtRules> = {}, alg = 'ES256') {
   const broken: unknown[] = []
   const url = 'https://issuer.test/jwks.json'
   const jwks = new Jwks({ url, clock, load: issuer.load, failed: error => failures.push(error) })
-  const remembered = new CredentialCache<BearerOutcome>(100)
+  const cache = new CredentialCache<BearerOutcome>(100)
   const all = { issuer: ISSUER, audience: AUDIENCE, jwksUrl: url, ...rules }
-  const auth = new BearerAuth(all, jwks, { clock, remembered, broken: error => broken.push(error) })
+  const auth = new BearerAuth(all, jwks, { clock, cache, broken: error => broken.push(error) })
   const token = (claims?: Record<string, unknown>) => issuer.token(claims, { nowMs: clock.wallTime() })
   return { issuer, clock, failures, broken, auth, token, seconds: () => Math.floor(clock.wallTime() / 1000) }
 }

@@ -20,31 +20,31 @@ export type BearerOutcome =
 /** Shared by all routes. */
 export interface BearerDependencies {
   readonly clock: Clock
-  readonly remembered: CredentialCache<BearerOutcome>
+  readonly cache: CredentialCache<BearerOutcome>
   /** Reports an internal error, such as an unusable key. Called at most once for each route. */
   readonly broken: (error: unknown) => void
 }
 
 const CLOCK_TOLERANCE_SECONDS = 30
 const MAX_TOKEN = 16_384
-const REMEMBERED_MS = 300_000
+const CACHED_MS = 300_000
 
 export class BearerAuth {
   readonly #rules: JwtRules
   readonly #jwks: Jwks
   readonly #clock: Clock
-  readonly #remembered: CredentialCache<BearerOutcome>
+  readonly #cache: CredentialCache<BearerOutcome>
   readonly #keyOf: (token: string) => string
   #broken: ((error: unknown) => void) | undefined
   readonly #verification: JWTVerifyOptions
   readonly #verifying = new Map<string, Promise<BearerOutcome>>()
 
-  constructor(rules: JwtRules, jwks: Jwks, { clock, remembered, broken }: BearerDependencies) {
+  constructor(rules: JwtRules, jwks: Jwks, { clock, cache, broken }: BearerDependencies) {
     this.#rules = rules
     this.#jwks = jwks
     this.#clock = clock
-    this.#remembered = remembered
-    this.#keyOf = remembered.scope()
+    this.#cache = cache
+    this.#keyOf = cache.scope()
     this.#broken = broken
     this.#verification = {
       issuer: rules.issuer,
@@ -59,7 +59,7 @@ export class BearerAuth {
   check(token: string): BearerOutcome | Promise<BearerOutcome> {
     if (token.length > MAX_TOKEN) return 'invalid'
     const key = this.#keyOf(token)
-    const known = this.#remembered.get(key, this.#clock.wallTime())
+    const known = this.#cache.get(key, this.#clock.wallTime())
     if (known !== undefined) return known
     const verifying = this.#verifying.get(key)
     if (verifying !== undefined) return verifying
@@ -79,7 +79,7 @@ export class BearerAuth {
           ? { fields: forwardedFields(payload, forward) }
           : 'insufficient_scope'
       const expiresAtMs = ((payload.exp ?? 0) + CLOCK_TOLERANCE_SECONDS) * 1000
-      this.#remembered.set(key, outcome, Math.min(expiresAtMs, nowMs + REMEMBERED_MS))
+      this.#cache.set(key, outcome, Math.min(expiresAtMs, nowMs + CACHED_MS))
       return outcome
     } catch (error) {
       if (error instanceof errors.JWTExpired) return 'expired'

@@ -16,11 +16,11 @@ import { hashMatches, hashOf, looksLikeApiKey, prefixOf } from './api-key-format
 import { isExpired } from './credential-state.ts'
 import { allows, type Permission } from './scope.ts'
 
-const REMEMBERED_FOR_MS = 300_000
-const REMEMBERED_KEYS = 1000
+const CACHED_FOR_MS = 300_000
+const CACHED_KEYS = 1000
 const TOUCH_INTERVAL_MS = 60_000
 
-interface Remembered {
+interface CachedKey {
   readonly key: AdminKey
   readonly at: number
 }
@@ -31,24 +31,24 @@ export function authenticate(deps: Pick<AdminDependencies, 'store' | 'clock'>): 
   const failures = new FailedAttempts({ clock })
   const activeKeys = new ActiveKeyCache({ load: () => store.adminKeys.activeHashes(), clock })
   // The keys of this map are hashes, which are no credentials.
-  const remembered = new Map<string, Remembered>()
+  const cached = new Map<string, CachedKey>()
   const touchedAt = new Map<string, number>()
 
-  const remember = (hash: string, key: AdminKey): void => {
-    remembered.delete(hash)
-    remembered.set(hash, { key, at: clock.now() })
-    if (remembered.size > REMEMBERED_KEYS) forget(remembered)
+  const cache = (hash: string, key: AdminKey): void => {
+    cached.delete(hash)
+    cached.set(hash, { key, at: clock.now() })
+    if (cached.size > CACHED_KEYS) forget(cached)
   }
   const recall = (hash: string): AdminKey | undefined => {
-    const entry = remembered.get(hash)
-    return entry !== undefined && clock.now() - entry.at < REMEMBERED_FOR_MS ? entry.key : undefined
+    const entry = cached.get(hash)
+    return entry !== undefined && clock.now() - entry.at < CACHED_FOR_MS ? entry.key : undefined
   }
   const touch = (key: AdminKey, c: Context<AdminEnv>): void => {
     const last = touchedAt.get(key.id)
     if (last !== undefined && clock.now() - last < TOUCH_INTERVAL_MS) return
     touchedAt.delete(key.id)
     touchedAt.set(key.id, clock.now())
-    if (touchedAt.size > REMEMBERED_KEYS) forget(touchedAt)
+    if (touchedAt.size > CACHED_KEYS) forget(touchedAt)
     // The request does not wait for this write, and does not depend on it.
     store.adminKeys.touch(key.id).catch((err: unknown) => c.get('log').debug('key not touched', { err }))
   }
@@ -69,7 +69,7 @@ export function authenticate(deps: Pick<AdminDependencies, 'store' | 'clock'>): 
     if (counted) failures.failed(bucket)
     const reject = (detail: string): VeraError => {
       if (known) failures.failed(bucket)
-      remembered.delete(hash)
+      cached.delete(hash)
       return new VeraError('unauthorized', detail)
     }
     if (!isKey)
@@ -81,7 +81,7 @@ export function authenticate(deps: Pick<AdminDependencies, 'store' | 'clock'>): 
       if (found.revokedAt !== null) throw reject('The API key has been revoked.')
       const { hash: _, ...row } = found
       key = row
-      remember(hash, key)
+      cache(hash, key)
       touch(key, c)
     } catch (error) {
       const away = error instanceof VeraError && error.code === 'database_unavailable'

@@ -339,24 +339,24 @@ export class EmbeddedPostgres {
 
   /** Resolves when a new attempt can succeed. Rejects with StartupError otherwise. */
   async #evaluateExit(child: ChildProcess): Promise<void> {
-    const said = await this.#lastWords()
+    const output = await this.#lastOutput()
     // Another start was first, or processes of a dead server still run. Both states end by themselves.
-    if (said.includes('lock file ') && said.includes(' already exists'))
+    if (output.includes('lock file ') && output.includes(' already exists'))
       return await removeStaleLock(this.#cluster)
-    if (/pre-existing shared memory block/.test(said)) return
+    if (/pre-existing shared memory block/.test(output)) return
     if (child.exitCode === 0 || child.signalCode !== null) return
-    if (/No space left on device|Disk quota exceeded/.test(said)) {
+    if (/No space left on device|Disk quota exceeded/.test(output)) {
       throw new StartupError(`The disk that holds ${this.#cluster.folder} is full.`)
     }
-    const fatal = said.split('\n').findLast(line => /FATAL|PANIC/.test(line))
+    const fatal = output.split('\n').findLast(line => /FATAL|PANIC/.test(line))
     const reason = cutText(
-      fatal?.replace(/^.*?(FATAL|PANIC):\s*/, '') ?? said.trim().replace(/\s+/g, ' '),
+      fatal?.replace(/^.*?(FATAL|PANIC):\s*/, '') ?? output.trim().replace(/\s+/g, ' '),
       MAX_REASON,
     )
     throw new StartupError(`Postgres did not start: ${reason} (${this.#cluster.log})`)
   }
 
-  async #lastWords(): Promise<string> {
+  async #lastOutput(): Promise<string> {
     const log = await open(this.#cluster.log, 'r')
     try {
       const { buffer, bytesRead } = await log.read(Buffer.alloc(16_384), 0, 16_384, this.#logOffset)

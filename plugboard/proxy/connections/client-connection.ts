@@ -53,7 +53,7 @@ export class ClientConnection {
   readonly #deadlines: Deadlines
   readonly #destroySoon: () => void
   readonly #inFlight: InFlight[] = []
-  #lastWords: Buffer | undefined
+  #lastBytes: Buffer | undefined
   /** True when the last response has been written, and our half of the connection ends. */
   #ended = false
   /** True when bytes may arrive that belong to no request. */
@@ -136,7 +136,7 @@ export class ClientConnection {
     if (index !== -1) this.#inFlight.splice(index, 1)
     if (this.#inFlight.length > 0) return
     if (this.#ended) this.#close()
-    else if (this.#lastWords !== undefined) this.#speak(this.#lastWords)
+    else if (this.#lastBytes !== undefined) this.#writeAndClose(this.#lastBytes)
   }
 
   /** Informs the request whose body is arriving that its framing broke. Returns true when that request sends the response. */
@@ -150,12 +150,12 @@ export class ClientConnection {
   }
 
   /** Sends these bytes after all responses that are still due, then closes the connection. Serves no further request. */
-  sayAndClose(bytes: Buffer): void {
+  respondAndClose(bytes: Buffer): void {
     this.#firstRequestTimer?.cancel()
     if (this.closing) return
     this.closing = true
-    if (this.#inFlight.length === 0) this.#speak(bytes)
-    else this.#lastWords = bytes
+    if (this.#inFlight.length === 0) this.#writeAndClose(bytes)
+    else this.#lastBytes = bytes
   }
 
   /** Closes the connection by a TCP reset, so that the client cannot take it for an orderly end. TLS itself has no reset. */
@@ -166,19 +166,19 @@ export class ClientConnection {
   /** Call when a response starts that announces the end of the connection. No bytes are sent after it. */
   lastResponse(): void {
     this.closing = true
-    this.#lastWords = undefined
+    this.#lastBytes = undefined
   }
 
   onClosed(): void {
     this.#firstRequestTimer?.cancel()
     this.#idle?.cancel()
     this.closing = true
-    this.#lastWords = undefined
+    this.#lastBytes = undefined
     for (const request of this.#inFlight.splice(0)) request.clientClosed()
   }
 
-  #speak(bytes: Buffer): void {
-    this.#lastWords = undefined
+  #writeAndClose(bytes: Buffer): void {
+    this.#lastBytes = undefined
     if (this.socket.writable) this.socket.write(bytes)
     this.socket.destroySoon()
   }

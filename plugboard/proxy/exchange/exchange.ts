@@ -130,7 +130,7 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
       return
     }
     this.#readBody()
-    this.#say(response)
+    this.#respondLocally(response)
   }
 
   get closeAfter(): boolean {
@@ -342,13 +342,13 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
       this.#cut(code)
       return
     }
-    this.#say(problemOf(this.#request, code, detail))
+    this.#respondLocally(problemOf(this.#request, code, detail))
   }
 
-  #say(response: ProxyResponse): void {
+  #respondLocally(response: ProxyResponse): void {
     const { status, code } = response
     this.#endConnection()
-    this.#response.say(response)
+    this.#response.sendLocal(response)
     if (code !== undefined) countProblem(this.#context.counters, code)
     this.#ending(status, code)
   }

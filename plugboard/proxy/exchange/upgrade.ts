@@ -121,7 +121,7 @@ export class Upgrade implements AttemptsOwner, InFlight, Deadlined, ResponseOwne
   decided(response: ProxyResponse | undefined, early?: Buffer): void {
     if (this.#state !== 'asking') return
     if (response === undefined) this.start(early)
-    else this.#say(response)
+    else this.#respondLocally(response)
   }
 
   // The client's side
@@ -295,13 +295,13 @@ export class Upgrade implements AttemptsOwner, InFlight, Deadlined, ResponseOwne
       return
     }
     if (this.#state === 'closed') return
-    this.#say(problemOf(this.#request, code, detail))
+    this.#respondLocally(problemOf(this.#request, code, detail))
   }
 
-  #say(response: ProxyResponse): void {
+  #respondLocally(response: ProxyResponse): void {
     this.#code = response.code
     if (response.code !== undefined) countProblem(this.#context.counters, response.code)
-    this.#begin().say(response)
+    this.#begin().sendLocal(response)
     this.#leave(response.status)
   }
 

@@ -48,7 +48,7 @@ export class Http1Response extends ClientResponse {
   }
 
   end(trailers: Fields | undefined): boolean {
-    if (this.state === 'held') return this.#endWhole(trailers)
+    if (this.state === 'held') return this.#endComplete(trailers)
     if (!this.complete) return false
     if (trailers !== undefined && !this.#addTrailers(trailers)) return false
     this.state = 'ended'
@@ -56,7 +56,7 @@ export class Http1Response extends ClientResponse {
     return true
   }
 
-  say(response: ProxyResponse): void {
+  sendLocal(response: ProxyResponse): void {
     const { status, statusText, fields, body } = response
     this.state = 'ended'
     this.heldBody = undefined
@@ -96,7 +96,7 @@ export class Http1Response extends ClientResponse {
     this.#connection.socket.destroy()
   }
 
-  #endWhole(trailers: Fields | undefined): boolean {
+  #endComplete(trailers: Fields | undefined): boolean {
     const held = this.heldBody
     const response = this.response as ResponseFields
     if (!this.bodyless && this.contentLength === -1 && trailers === undefined && !response.trailer) {

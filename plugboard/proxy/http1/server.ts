@@ -279,14 +279,14 @@ export class Http1Server {
     }
     if (admitted.kind !== 'routed') {
       const code = admitted.kind === 'refused' ? admitted.code : 'route_not_found'
-      this.#say(req, connection, startedAtMs, admitted, this.#problem(admitted, code))
+      this.#respondLocally(req, connection, startedAtMs, admitted, this.#problem(admitted, code))
       return
     }
     const decision = mayUpgrade(req, connection.inFlightCount)
       ? this.#decide(admitted, connection)
       : problemOf(admitted, 'bad_request')
     if (decision !== undefined && !(decision instanceof Promise)) {
-      this.#say(req, connection, startedAtMs, admitted, decision)
+      this.#respondLocally(req, connection, startedAtMs, admitted, decision)
       return
     }
     const side = new Http1UpgradeSide(connection, req, admitted.upgrade)
@@ -317,7 +317,7 @@ export class Http1Server {
         const problem = makeProblem(code, { requestId, accept, detail, extraFields, allow: 'GET' })
         const request = { requestId, clientAddress, host, path }
         noteLocalResponse(this.#context, startedAtMs, req.method, request, problem)
-        connection.sayAndClose(responseBytes(problem, req.method))
+        connection.respondAndClose(responseBytes(problem, req.method))
       },
     })
   }
@@ -338,7 +338,7 @@ export class Http1Server {
     const { requestId, clientAddress, host, path } = admitted
     const problem = this.#problem(admitted, 'method_not_allowed')
     // The access line of a CONNECT names no route, because its target is none of ours.
-    this.#say(req, connection, startedAtMs, { requestId, clientAddress, host, path }, problem)
+    this.#respondLocally(req, connection, startedAtMs, { requestId, clientAddress, host, path }, problem)
   }
 
   /** Handles an error of the parser or the socket. Earlier requests of the connection still get their responses first. */
@@ -370,11 +370,11 @@ export class Http1Server {
     const { remoteAddress: clientAddress, served, acceptedAtMs } = connection
     const startedAtMs = served ? undefined : acceptedAtMs
     refusals.note({ clientAddress, code, detail, startedAtMs, requestId, bytesOut: problem.body.length })
-    connection.sayAndClose(responseBytes(problem))
+    connection.respondAndClose(responseBytes(problem))
   }
 
   /** Responds on a socket that Node's HTTP server has detached, and closes the connection. */
-  #say(
+  #respondLocally(
     req: IncomingMessage,
     connection: ClientConnection,
     startedAtMs: number,
@@ -383,7 +383,7 @@ export class Http1Server {
   ): void {
     noteLocalResponse(this.#context, startedAtMs, req.method, request, response)
     connection.expectUnread()
-    connection.sayAndClose(responseBytes(response, req.method))
+    connection.respondAndClose(responseBytes(response, req.method))
   }
 }
 

@@ -43,19 +43,19 @@ export class Http2Response extends ClientResponse {
       this.#trailers = http2FieldMap(relayed)
       if (this.#trailers === undefined) return false
     }
-    const whole = this.state === 'held'
-    if (whole && !this.bodyless && this.contentLength === -1 && relayed === undefined) {
+    const complete = this.state === 'held'
+    if (complete && !this.bodyless && this.contentLength === -1 && relayed === undefined) {
       this.contentLength = this.bytesOut
     }
     if (!this.complete) return false
-    if (whole && !this.start(this.heldBody === undefined && relayed === undefined, relayed !== undefined))
+    if (complete && !this.start(this.heldBody === undefined && relayed === undefined, relayed !== undefined))
       return false
     this.state = 'ended'
     if (!this.#stream.writableEnded) this.#stream.end()
     return true
   }
 
-  say({ status, fields, body }: ProxyResponse): void {
+  sendLocal({ status, fields, body }: ProxyResponse): void {
     this.state = 'ended'
     this.heldBody = undefined
     if (!this.#writable) return

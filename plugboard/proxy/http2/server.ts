@@ -101,12 +101,12 @@ export class Http2Server {
         kind === 'options'
           ? optionsResponse(requestId, allow)
           : makeProblem(code, { requestId, accept, allow })
-      this.#say(stream, head.method, startedAtMs, admitted, response)
+      this.#respondLocally(stream, head.method, startedAtMs, admitted, response)
       return
     }
     const decision = this.#decide(admitted)
     if (decision !== undefined && !(decision instanceof Promise)) {
-      this.#say(stream, head.method, startedAtMs, admitted, decision)
+      this.#respondLocally(stream, head.method, startedAtMs, admitted, decision)
       return
     }
     if (decision === undefined && admitted.authenticatesConnection) {
@@ -203,7 +203,7 @@ export class Http2Server {
   }
 
   /** Sends a local response, then resets the stream, so that the client stops sending its request. */
-  #say(
+  #respondLocally(
     stream: ServerHttp2Stream,
     method: string,
     startedAtMs: number,
@@ -218,7 +218,7 @@ export class Http2Server {
     new UnreadResponse(this.#context, stream, () => breakOff(stream))
     const sender = new Http2Response(stream, method)
     stream.once('finish', () => sender.stopUpload())
-    sender.say(response)
+    sender.sendLocal(response)
   }
 }
 

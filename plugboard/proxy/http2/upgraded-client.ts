@@ -39,13 +39,13 @@ export class Http2UpgradeSide implements UpgradeSide {
   }
 
   accept(response: ResponseFields): boolean {
-    const proof = webSocketAccept(this.#key)
+    const expected = webSocketAccept(this.#key)
     const relayed: string[] = []
     let accepted = false
     for (let index = 0; index + 1 < response.fields.length; index += 2) {
       const name = response.fields[index] as string
       const value = response.fields[index + 1] as string
-      if (equalsIgnoringCase(name, 'sec-websocket-accept')) accepted = value === proof
+      if (equalsIgnoringCase(name, 'sec-websocket-accept')) accepted = value === expected
       else relayed.push(name, value)
     }
     const fields = http2Fields(relayed)

@@ -54,9 +54,9 @@ export class RequestPolicy {
     if (refusal !== undefined) return responseOf(request, refusal)
     const plain = this.#decidePlain(request, counts)
     if (plain !== undefined) return plain
-    const verdict = gatekeeper.decide(guarded)
-    if (!(verdict instanceof Promise)) return verdict && responseOf(request, verdict)
-    return verdict.then(later => later && responseOf(request, later))
+    const outcome = gatekeeper.decide(guarded)
+    if (!(outcome instanceof Promise)) return outcome && responseOf(request, outcome)
+    return outcome.then(later => later && responseOf(request, later))
   }
 
   #decidePlain(request: RoutedRequest, counts: boolean): ProxyResponse | undefined {

@@ -30,8 +30,8 @@ export function guardedRequest(request: RoutedRequest, rules: RouteRules): Guard
   }
 }
 
-export function responseOf(request: RoutedRequest, verdict: AccessDecision): ProxyResponse {
-  return isRefusal(verdict) ? problem(request, verdict) : routeResponse(request, verdict)
+export function responseOf(request: RoutedRequest, decision: AccessDecision): ProxyResponse {
+  return isRefusal(decision) ? problem(request, decision) : routeResponse(request, decision)
 }
 
 /** Returns the response of the last recipient that Max-Forwards lets a request reach (RFC 9110, section 7.6.2). */

@@ -112,7 +112,7 @@ export abstract class ClientResponse {
   /** Ends the response. Returns false when its body is incomplete or its trailers are not valid HTTP. */
   abstract end(trailers: Fields | undefined): boolean
   /** Sends a whole response of Plugboard itself, and drops the held one. Call it only before the response has started. */
-  abstract say(response: ProxyResponse): void
+  abstract sendLocal(response: ProxyResponse): void
   /** Makes the response call `sent` of the owner when all, or nearly all, of its bytes are passed to the kernel. */
   abstract whenSent(): void
   /** After a complete response: asks the client to stop sending its request. Returns false when that is not possible. */

@@ -32,7 +32,7 @@ export interface RefusedAnnouncement {
 }
 
 /** Most services with a recorded loss, and most with a recorded refusal. The oldest entry is evicted first. */
-const MAX_REMEMBERED = 10_000
+const MAX_ENTRIES = 10_000
 /** Longest recorded reason of a refusal, in characters. */
 const MAX_DETAIL = 500
 
@@ -80,7 +80,7 @@ export class ServiceHistory {
   refused(service: string, refusal: Omit<RefusedAnnouncement, 'atMs'>): void {
     // The detail quotes the mount that the telephone sent, which may be long.
     const detail = cutText(refusal.detail, MAX_DETAIL)
-    remember(this.#refusals, service, { ...refusal, detail, atMs: this.#clock.wallTime() })
+    putNewest(this.#refusals, service, { ...refusal, detail, atMs: this.#clock.wallTime() })
   }
 
   #count(after: Line | undefined, before: Line | undefined): void {
@@ -103,7 +103,7 @@ export class ServiceHistory {
     const { telephone, replicaId, tunnelId } = line
     // Later events of unusable lines change the cause, but keep the time.
     const atMs = was === 0 && known !== undefined ? known.atMs : this.#clock.wallTime()
-    remember(this.#ends, service, { atMs, cause: causeOf(after), telephone, replicaId, tunnelId })
+    putNewest(this.#ends, service, { atMs, cause: causeOf(after), telephone, replicaId, tunnelId })
   }
 }
 
@@ -114,10 +114,10 @@ function causeOf(line: Line | undefined): LastLine['cause'] {
   return line.health === 'down' ? 'unhealthy' : 'no_weight'
 }
 
-function remember<Value>(map: Map<string, Value>, key: string, value: Value): void {
+function putNewest<Value>(map: Map<string, Value>, key: string, value: Value): void {
   map.delete(key)
   map.set(key, value)
-  if (map.size <= MAX_REMEMBERED) return
+  if (map.size <= MAX_ENTRIES) return
   const [oldest] = map.keys()
   if (oldest !== undefined) map.delete(oldest)
 }
