@@ -5,7 +5,11 @@
 
 import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
+import { type Logger, silentLogger } from '@vera-stack/shared/log.ts'
 import { type Balancing, COMPARE_ALL, chooseProcess, comparesTwo } from '../balancing/balancing.ts'
+import type { EjectionCounts } from '../outliers/ejection-counts.ts'
+import type { OutlierPolicy } from '../outliers/outlier-policy.ts'
+import { Outliers, type OutliersOptions } from '../outliers/outliers.ts'
 import {
   addStream,
   type Candidate,
@@ -18,13 +22,15 @@ import {
 import { LinePools, type LinePoolsOptions } from './line-pools.ts'
 import { explainNoLine, isUnhealthy, type NoLine, type NoLineCause } from './no-line.ts'
 import { recordFailure, recordResponse } from './pool-latency.ts'
-import { bestLine, lineForStream, takesStream, tunnelStreams } from './process-lines.ts'
+import { bestLine, hasLineFor, lineForStream, takesStream, tunnelStreams } from './process-lines.ts'
 import { preferredLine, processesOf, retryLines } from './retry-choice.ts'
 
 export interface PickPolicy {
   readonly balancing: Balancing
   /** Limit of open streams of the service through this replica; null: no limit. */
   readonly maxStreams: number | null
+  /** Passive ejection. Absent: no process is ejected. */
+  readonly outlier?: OutlierPolicy
 }
 
 /** The cursor of a pool starts at 0 again after this value. */
@@ -52,7 +58,8 @@ export interface PickRequest {
  */
 export type AttemptFailure = 'refused' | 'connect' | 'reset' | 'timeout' | 'lost'
 
-export interface LinePickerOptions extends Omit<LinePoolsOptions, 'clientSharePercent' | 'clock'> {
+export interface LinePickerOptions
+  extends Omit<LinePoolsOptions, 'clientSharePercent' | 'clock' | 'outliers'> {
   readonly clock?: Clock
   /** Returns a uniform random number in [0, 1). */
   readonly random?: () => number
@@ -60,9 +67,14 @@ export interface LinePickerOptions extends Omit<LinePoolsOptions, 'clientSharePe
   readonly clientSharePercent?: number | undefined
   /** True when the caller does not count its streams with `acquire`: the load is then the number of streams on the tunnels. */
   readonly countsTunnelStreams?: boolean
+  /** Gets one line for each ejection and each end of one. */
+  readonly log?: Logger
+  /** Asks the telephone of an ejected process for its own health check. */
+  readonly probe?: OutliersOptions['probe']
 }
 
 export class LinePicker {
+  readonly #outliers: Outliers
   readonly #pools: LinePools
   readonly #clock: Clock
   readonly #random: () => number
@@ -74,7 +86,8 @@ export class LinePicker {
       clock = systemClock,
       random = Math.random,
     } = options
-    this.#pools = new LinePools({ ...options, clientSharePercent, clock })
+    this.#outliers = new Outliers({ clock, log: options.log ?? silentLogger, probe: options.probe })
+    this.#pools = new LinePools({ ...options, clientSharePercent, clock, outliers: this.#outliers })
     this.#clock = clock
     this.#random = random
     this.#countsTunnelStreams = options.countsTunnelStreams === true
@@ -82,6 +95,7 @@ export class LinePicker {
 
   close(): void {
     this.#pools.close()
+    this.#outliers.close(this.#pools)
   }
 
   /**
@@ -89,11 +103,14 @@ export class LinePicker {
    * 1. a line of another process, because the second tunnel of a failed process probably fails too;
    * 2. a line over another link, because a silent link is silent for all its lines;
    * 3. a local line, because it needs no link.
+   * A line of an ejected process comes last, when no other process takes the request.
    */
   pick(request: PickRequest): Candidate | NoLine {
     const { policy, tried, preferred, client } = request
     const pool = this.#pools.get(request.service)
     if (pool === undefined || pool.candidates.length === 0) return tried ? 'exhausted' : 'no_telephone'
+    const { outlier = false } = policy
+    if (outlier !== pool.outlier) this.#outliers.usePolicy(pool, outlier)
     if (policy.maxStreams !== null) {
       if (pool.holders.length >= policy.maxStreams) return 'overloaded'
       if (!pool.shares.allows(client, policy.maxStreams)) return 'concurrency_limited'
@@ -103,7 +120,10 @@ export class LinePicker {
       if (same !== undefined) return same
     }
     if (tried !== undefined) return this.#retry(pool, tried, request) ?? 'exhausted'
-    const process = this.#two(pool, request) ?? this.#balance(pool, usable(pool, client), request)
+    const process =
+      this.#two(pool, request) ??
+      this.#balance(pool, usable(pool, client), request) ??
+      this.#balance(pool, withoutEjection(pool, client), request)
     const line = process === undefined ? undefined : lineForStream(process, client)
     if (line !== undefined) return line
     if (!pool.candidates.some(isThere)) return isUnhealthy(pool) ? 'service_unhealthy' : 'no_telephone'
@@ -114,6 +134,16 @@ export class LinePicker {
   /** Returns the lines of a service with their upstreams, including lines that take no stream now. */
   candidatesOf(service: string): readonly Candidate[] {
     return this.#pools.get(service)?.candidates ?? []
+  }
+
+  /** Returns the pools of all services. */
+  get pools(): Iterable<LinePool> {
+    return this.#pools
+  }
+
+  /** The counts of passive ejection. */
+  get ejectionCounts(): EjectionCounts {
+    return this.#outliers.counts
   }
 
   /** Returns the processes of a service that have a line. */
@@ -129,11 +159,13 @@ export class LinePicker {
   /** Counts a stream that was opened on the candidate's line. Call `release` when the stream ends. */
   acquire(candidate: Candidate, holder: StreamHolder): void {
     addStream(candidate, holder)
+    this.#outliers.opened(candidate, holder)
   }
 
   release(candidate: Candidate, holder: StreamHolder): void {
     const { pool } = candidate
     removeStream(candidate, holder)
+    this.#outliers.ended(candidate, holder)
     if (pool.holders.length === 0) this.#pools.removeWhenEmpty(pool)
   }
 
@@ -143,11 +175,13 @@ export class LinePicker {
    */
   responded(candidate: Candidate, status: number, latencyMs: number, nowMs: number): void {
     recordResponse(candidate, status, latencyMs, nowMs)
+    this.#outliers.responded(candidate, status, latencyMs, nowMs)
   }
 
   /** Records that an attempt failed before the head of the response. */
-  failed(candidate: Candidate, _cause: AttemptFailure, latencyMs: number, nowMs: number): void {
+  failed(candidate: Candidate, cause: AttemptFailure, latencyMs: number, nowMs: number): void {
     recordFailure(candidate, latencyMs, nowMs)
+    this.#outliers.failed(candidate, cause, latencyMs, nowMs)
   }
 
   #retry(pool: LinePool, tried: readonly Candidate[], request: PickRequest): Candidate | undefined {
@@ -192,4 +226,9 @@ function usable({ processes }: LinePool, client: string): readonly PooledProcess
     if (!takesStream(process, client)) return processes.filter(each => takesStream(each, client))
   }
   return processes
+}
+
+/** Returns the processes that would take a stream if no process were ejected. */
+function withoutEjection({ processes }: LinePool, client: string): readonly PooledProcess[] {
+  return processes.filter(process => hasLineFor(process, client))
 }

@@ -6,6 +6,8 @@ import type { Line } from '../../registry/line.ts'
 import type { Upstream } from '../../registry/upstream.ts'
 import type { BalancedProcess } from '../balancing/balanced-process.ts'
 import { NO_SAMPLE_MS, newLatency } from '../balancing/peak-ewma.ts'
+import type { OutlierPolicy } from '../outliers/outlier-policy.ts'
+import { newWatch, type PoolResults, type WatchedProcess } from '../outliers/watched-process.ts'
 
 /** The owner of a stream of a service. */
 export interface StreamHolder {
@@ -44,10 +46,12 @@ export interface PooledProcess extends BalancedProcess {
   active: number
   /** Start index of the next scan of `lines`, so that lines with equally many streams take turns. */
   cursor: number
+  /** Whether passive ejection admits requests to the process, and the results that decide it. */
+  readonly watch: WatchedProcess
 }
 
 /** The lines of one service. */
-export interface LinePool {
+export interface LinePool extends PoolResults {
   /** Name of the service. It changes when the service is renamed. */
   service: string
   readonly candidates: Candidate[]
@@ -66,6 +70,8 @@ export interface LinePool {
   /** Median of the processes' response times, ms, and the time at which it was computed: see pool-latency.ts. */
   medianMs: number
   medianAtMs: number
+  /** The policy of passive ejection, from the last request. */
+  outlier: OutlierPolicy
 }
 
 /** Returns true when the line takes traffic and this replica can reach it. The line may be at its stream limit. */
@@ -94,6 +100,10 @@ export function newPool(service: string, clientSharePercent: number): LinePool {
     cursor: 0,
     medianMs: NO_SAMPLE_MS,
     medianAtMs: Number.NEGATIVE_INFINITY,
+    outlier: false,
+    resultsTotal: 0,
+    resultsFailed: 0,
+    successStartMs: Number.NEGATIVE_INFINITY,
   }
 }
 
@@ -109,6 +119,7 @@ export function newProcess(key: string, telephone: string): PooledProcess {
     latency: newLatency(),
     turn: 0,
     cursor: 0,
+    watch: newWatch(),
   }
 }
 

@@ -6,6 +6,7 @@ import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import type { Line } from '../../registry/line.ts'
 import type { Registry } from '../../registry/registry.ts'
 import type { Upstream } from '../../registry/upstream.ts'
+import type { Outliers } from '../outliers/outliers.ts'
 import { type LinePool, newPool } from './line-pool.ts'
 import { startAtMedian } from './pool-latency.ts'
 import { addLine, changeLine, removeLine } from './pool-lines.ts'
@@ -22,6 +23,7 @@ export interface LinePoolsOptions {
   /** Share of the policy's stream limit that one client may hold, in percent. */
   readonly clientSharePercent: number
   readonly clock: Clock
+  readonly outliers: Outliers
 }
 
 export class LinePools {
@@ -34,16 +36,26 @@ export class LinePools {
   readonly #replicaId: ReplicaId | undefined
   readonly #clientSharePercent: number
   readonly #clock: Clock
+  readonly #outliers: Outliers
   readonly #unfollow: (() => void) | undefined
   readonly #unsubscribe: () => void
 
-  constructor({ registry, replicaId, upstreamOf, names, clientSharePercent, clock }: LinePoolsOptions) {
+  constructor({
+    registry,
+    replicaId,
+    upstreamOf,
+    names,
+    clientSharePercent,
+    clock,
+    outliers,
+  }: LinePoolsOptions) {
     this.#registry = registry
     this.#serviceOf = announced => names?.serviceOf(announced) ?? announced
     this.#upstreamOf = upstreamOf
     this.#replicaId = replicaId
     this.#clientSharePercent = clientSharePercent
     this.#clock = clock
+    this.#outliers = outliers
     this.#unfollow = names?.subscribe(announced => this.#regroup(announced))
     this.#unsubscribe = registry.subscribe({
       lineAdded: line => this.#add(line),
@@ -56,6 +68,10 @@ export class LinePools {
   close(): void {
     this.#unsubscribe()
     this.#unfollow?.()
+  }
+
+  [Symbol.iterator](): IterableIterator<LinePool> {
+    return this.#pools.values()
   }
 
   get(service: string): LinePool | undefined {
@@ -116,14 +132,21 @@ export class LinePools {
       this.#pools.set(service, pool)
     }
     const local = this.#replicaId === undefined || line.replicaId === this.#replicaId
-    startAtMedian(pool, addLine(pool, line, upstream, local), this.#clock.now())
+    const process = addLine(pool, line, upstream, local)
+    startAtMedian(pool, process, this.#clock.now())
+    this.#outliers.joined(pool, process)
   }
 
   #change(line: Line): void {
     const candidate = this.#poolOf(line)?.candidates.find(each => each.line.id === line.id)
-    if (candidate === undefined || changeLine(candidate, line)) return
-    this.#remove(line)
-    this.#add(line)
+    if (candidate === undefined) return
+    const { health } = candidate.line
+    if (!changeLine(candidate, line)) {
+      this.#remove(line)
+      this.#add(line)
+    } else if (line.health !== health) {
+      this.#outliers.healthChanged(candidate.pool, candidate.process, line.health)
+    }
   }
 
   #remove(line: Line): void {
@@ -131,6 +154,7 @@ export class LinePools {
     const candidate = pool?.candidates.find(each => each.line.id === line.id)
     if (pool === undefined || candidate === undefined) return
     removeLine(pool, candidate)
+    if (candidate.process.lines.length === 0) this.#outliers.left(candidate.process)
     if (!pool.candidates.some(each => each.line.service === line.service))
       this.#poolNames.delete(line.service)
     this.removeWhenEmpty(pool)

@@ -3,8 +3,13 @@
 
 import { type Candidate, canTake, type PooledProcess } from './line-pool.ts'
 
-/** Returns true when a line of the process takes a stream of this client now. */
+/** Returns true when passive ejection admits requests to the process, and a line of it takes a stream of this client now. */
 export function takesStream(process: PooledProcess, client: string): boolean {
+  return process.watch.admits && hasLineFor(process, client)
+}
+
+/** Returns true when a line of the process takes a stream of this client now, even if the process is ejected. */
+export function hasLineFor(process: PooledProcess, client: string): boolean {
   for (const candidate of process.lines) if (canTake(candidate, client)) return true
   return false
 }

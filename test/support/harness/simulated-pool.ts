@@ -1,11 +1,17 @@
 // The pool of one service in simulated time: processes with tunnels, a line picker, and requests that arrive at random times.
 // A test advances the time by hand, so the result depends on the seed only.
 
+import { type Logger, silentLogger } from '@vera-stack/shared/log.ts'
 import { asTunnelId } from '../../../plugboard/registry/line-ids.ts'
 import { Registry } from '../../../plugboard/registry/registry.ts'
 import type { Upstream } from '../../../plugboard/registry/upstream.ts'
-import { LinePicker, type PickPolicy } from '../../../plugboard/telephones/lines/line-picker.ts'
+import {
+  type AttemptFailure,
+  LinePicker,
+  type PickPolicy,
+} from '../../../plugboard/telephones/lines/line-picker.ts'
 import type { Candidate } from '../../../plugboard/telephones/lines/line-pool.ts'
+import type { NoLine } from '../../../plugboard/telephones/lines/no-line.ts'
 import { ManualClock } from '../manual-clock.ts'
 import { seededRandom } from '../seeded-random.ts'
 import { makeLine } from './registry-cluster.ts'
@@ -14,7 +20,12 @@ import { makeLine } from './registry-cluster.ts'
 export interface SimulatedResponse {
   readonly ms: number
   readonly status?: number
+  /** Set: the attempt fails instead, and the request is repeated on another process. */
+  readonly failure?: AttemptFailure
 }
+
+/** Attempts after the first one. */
+const RETRIES = 2
 
 export interface SimulatedProcess {
   readonly name: string
@@ -39,16 +50,20 @@ export class SimulatedPool {
   readonly picker: LinePicker
   readonly latenciesMs: number[] = []
   policy: PickPolicy
+  /** Requests that ended with a status of 500 or more, or without a response. */
+  failures = 0
+  requests = 0
   readonly #processes = new Map<string, SimulatedProcess>()
   readonly #tunnels = new Map<string, SimulatedTunnel>()
   #taken = new Map<string, number>()
 
-  constructor(policy: PickPolicy, seed = 7) {
+  constructor(policy: PickPolicy, seed = 7, log: Logger = silentLogger) {
     this.policy = policy
     this.random = seededRandom(seed)
     this.picker = new LinePicker({
       registry: this.registry,
       clock: this.clock,
+      log,
       random: this.random,
       upstreamOf: line => this.#tunnels.get(line.tunnelId),
     })
@@ -84,36 +99,44 @@ export class SimulatedPool {
     this.clock.advance(untilMs - this.clock.now())
   }
 
-  /** Sends one request. Returns the name of the process that received it. */
+  /** Sends one request. Returns the name of the process that received its first attempt. */
   request(key?: number): string {
-    const { policy, picker } = this
-    const picked = picker.pick({
-      service: 'web',
-      policy,
-      tried: undefined,
-      preferred: undefined,
-      client: '',
-      key,
-    })
-    if (typeof picked === 'string') throw new Error(`No line: ${picked}.`)
-    const name = picked.line.telephone
-    this.#taken.set(name, (this.#taken.get(name) ?? 0) + 1)
-    this.#open(picked, this.#processes.get(name) as SimulatedProcess)
-    return name
+    this.requests += 1
+    const first = this.#pick(undefined, key)
+    if (typeof first === 'string') throw new Error(`No line: ${first}.`)
+    this.#attempt(first, [], key)
+    return first.line.telephone
   }
 
-  #open(picked: Candidate, { respond }: SimulatedProcess): void {
-    const { ms, status = 200 } = respond(this.random)
+  #pick(tried: readonly Candidate[] | undefined, key: number | undefined): Candidate | NoLine {
+    const { policy, picker } = this
+    return picker.pick({ service: 'web', policy, tried, preferred: undefined, client: '', key })
+  }
+
+  #attempt(picked: Candidate, tried: readonly Candidate[], key: number | undefined): void {
+    const { picker, clock } = this
+    const name = picked.line.telephone
+    this.#taken.set(name, (this.#taken.get(name) ?? 0) + 1)
+    const { ms, status = 200, failure } = (this.#processes.get(name) as SimulatedProcess).respond(this.random)
     const tunnel = picked.upstream as SimulatedTunnel
     const holder = { client: '', poolSlot: 0 }
-    this.picker.acquire(picked, holder)
+    picker.acquire(picked, holder)
     tunnel.streamCount += 1
-    this.clock.after(ms, () => {
-      this.picker.responded(picked, status, ms, this.clock.now())
-      this.picker.release(picked, holder)
+    clock.after(ms, () => {
       tunnel.streamCount -= 1
-      this.latenciesMs.push(ms)
+      if (failure === undefined) picker.responded(picked, status, ms, clock.now())
+      else picker.failed(picked, failure, ms, clock.now())
+      picker.release(picked, holder)
+      if (failure !== undefined) this.#retry([...tried, picked], key)
+      else if (status >= 500) this.failures += 1
+      else this.latenciesMs.push(ms)
     })
+  }
+
+  #retry(tried: readonly Candidate[], key: number | undefined): void {
+    const next = tried.length > RETRIES ? 'exhausted' : this.#pick(tried, key)
+    if (typeof next === 'string') this.failures += 1
+    else this.#attempt(next, tried, key)
   }
 
   /** Returns the share of each process in the requests since the last call, from 0 to 1. */
