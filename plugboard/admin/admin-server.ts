@@ -40,7 +40,7 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
     fetch: (request, env) => app.fetch(request, 'incoming' in env ? { incoming: env.incoming } : undefined),
     // The adapter would otherwise replace the global Request and Response.
     overrideGlobalObjects: false,
-    // The host in the URL of an HTTP/1.0 request without a Host field. Node refuses such requests of HTTP/1.1.
+    // The host in the URL of an HTTP/1.0 request without a Host field. Node rejects an HTTP/1.1 request without this field.
     hostname: 'localhost',
     serverOptions: {
       headersTimeout: headTimeoutMs,

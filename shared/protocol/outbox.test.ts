@@ -210,7 +210,7 @@ describe('sizes', () => {
     }
   })
 
-  it('a head larger than a slab gets a message of its own, and the next frame another', () => {
+  it('a head larger than a slab gets its own message, and the next frame gets another one', () => {
     const { outbox, transport } = outboxOver()
     outbox.window(1, 1)
     outbox.head(3, { status: 200, statusText: 'OK', fields: ['x', 'y'.repeat(200_000)] }, true)
@@ -305,7 +305,7 @@ describe('slabs', () => {
     expect(takeSlab()).not.toHaveLength(SLAB_BYTES + 1)
   })
 
-  it('never change under a message that has not left, whatever is sent meanwhile', () => {
+  it('never change under a message that was not sent yet, while further frames are added', () => {
     const step = fc.oneof(
       { weight: 6, arbitrary: fc.integer({ min: 1, max: 40_000 }) },
       { weight: 2, arbitrary: fc.constantFrom('flush', 'hold', 'release one', 'release all') },

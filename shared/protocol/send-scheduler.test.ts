@@ -39,7 +39,7 @@ describe('SendScheduler', () => {
     expect([log.join(' '), turns.queued]).toEqual(['a b c a c a', false])
   })
 
-  it('stops when there is no room and goes on where it stopped', () => {
+  it('stops when there is no room, and continues with the next stream', () => {
     const log: string[] = []
     let room = 0
     const turns = new SendScheduler(() => log.length >= room, unreachable)
@@ -60,7 +60,7 @@ describe('SendScheduler', () => {
     expect(log).toEqual(['a'])
   })
 
-  it('reports what an owner throws, and goes on at the next turn', () => {
+  it('reports an error that an owner throws, and continues at the next turn', () => {
     const thrown: unknown[] = []
     const log: string[] = []
     let congested = true

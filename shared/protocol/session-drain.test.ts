@@ -97,7 +97,7 @@ describe('drain', () => {
     expect(pair.clock.pendingTimers).toBe(0)
   })
 
-  it('of a closed session has nothing to wait for', async () => {
+  it('of a closed session resolves at once', async () => {
     const pair = await openSessionPair()
     pair.dialer.session.close('replaced')
     await pair.settle()
@@ -105,7 +105,7 @@ describe('drain', () => {
     expect(pair.clock.pendingTimers).toBe(0)
   })
 
-  it('a stream that is left when grace ends is told so at both ends', async () => {
+  it('resets a stream that is open at the end of the grace period, at both ends', async () => {
     const pair = await openSessionPair()
     const up = pair.dialer.open()
     await pair.settle()
@@ -163,7 +163,7 @@ describe('stream ids', () => {
     expect(pair.ends.map(({ closes }) => closes[0]?.reason)).toEqual(['going_away', 'going_away'])
   })
 
-  it('an operator who cannot wait for that drain can shorten it', async () => {
+  it('a second drain with a shorter grace period shortens that drain', async () => {
     const pair = await openSessionPair({ limits: { lastStreamId: 1, exhaustedDrainMs: 600_000 } })
     pair.dialer.open()
     const closed = pair.dialer.session.drain(1000)

@@ -10,7 +10,7 @@ import { dataFrame, greetedPeer, loopTurn, openFrame } from '../../test/support/
 const KIB = 1024
 const OK = { status: 200, statusText: 'OK', fields: [] }
 
-/** Writes the pattern up to `bytes`, 64 KiB at a time, and waits when it is told to. */
+/** Writes the pattern up to `bytes`, 64 KiB at a time, and waits for `onWritable` when a write returns false. */
 function upload(recorded: RecordedStream, bytes: number): { done: () => boolean } {
   let written = 0
   const more = () => {
@@ -54,11 +54,11 @@ describe('a reader that has stalled', () => {
     await pair.settle()
     expect(readers.get('/stalled')!.peakUnread).toBe(256 * KIB)
     expect(readersOfNone.streamCount).toBe(21)
-    // Nothing of the stalled ones is left in the transport either.
+    // The transport holds no bytes of the stalled streams.
     expect(pair.link.a.bufferedBytes).toBe(0)
   })
 
-  it('goes on where it stopped once it reads', async () => {
+  it('continues at the same byte when it reads again', async () => {
     const pair = await openSessionPair({ onStream: ({ stream }) => stream.respond(OK) })
     const size = KIB * KIB + 17
     const recorded = pair.dialer.open()
@@ -77,7 +77,7 @@ describe('a reader that has stalled', () => {
 })
 
 describe('a stream that is not accepted yet', () => {
-  it('carries 64 KiB and stops its owner; a HEAD of any status, or a WINDOW, lets the rest go', async () => {
+  it('carries 64 KiB and stops its owner, until a HEAD of any status or a WINDOW arrives', async () => {
     for (const show of ['head', 'window'] as const) {
       const pair = await openSessionPair()
       const recorded = pair.dialer.open()
@@ -120,7 +120,7 @@ describe('a stream that is not accepted yet', () => {
     upload(recorded, 64 * KIB)
     await pair.settle()
     expect(pair.acceptor.accepted[0]!.ended).toBe(true)
-    // Consumed late, when nobody needs credit any more: no frame for it.
+    // The bytes are consumed after the end, when the sender needs no credit, so no WINDOW is sent.
     pair.acceptor.accepted[0]!.stream.consume(64 * KIB)
     expect(recorded.stream.accepted).toBe(false)
   })
@@ -163,7 +163,7 @@ describe('growth', () => {
 })
 
 describe('a sender without room', () => {
-  it('is told once there is room, in the order in which streams stopped', async () => {
+  it('is notified when there is room, in the order in which streams stopped', async () => {
     const limits = { sendHighWaterBytes: 1000 }
     const peer = await greetedPeer({ role: 'dialer', limits })
     peer.transport.hold()
@@ -237,7 +237,7 @@ describe('a sender without room', () => {
 })
 
 describe('small pieces of a body', () => {
-  /** An owner that reads nothing, and the test as its peer. */
+  /** Returns an owner that does not read, with the test as its peer. */
   async function behind() {
     const peer = await greetedPeer()
     peer.send(openFrame(1))

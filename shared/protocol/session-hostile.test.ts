@@ -1,5 +1,5 @@
-// Peers that send anything: the process survives, memory stays within its bounds, the session ends only for a
-// proper reason, and every owner is told of the end once. A failure prints its seed; SEED repeats the run.
+// Peers that send any bytes: the process survives, memory stays within its bounds, the session ends only for a
+// proper reason, and every owner is notified of the end once. A failure prints its seed; SEED repeats the run.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -70,7 +70,7 @@ describe('a hostile peer', () => {
     )
   })
 
-  it('cannot crash the process, exceed its memory, or end a stream twice, whatever the owners do', async () => {
+  it('cannot crash the process, exceed its memory, or end a stream twice, with any actions of the owners', async () => {
     await fc.assert(
       fc.asyncProperty(hostileMessages, fc.nat(), async (messages, ownerSeed) => {
         const random = seededRandom(ownerSeed)

@@ -33,7 +33,7 @@ describe('a link that swallows everything', () => {
     expect(pair.clock.pendingTimers).toBe(0)
   })
 
-  it('in one direction is found by the end that hears nothing, and the other hears its close', async () => {
+  it('in one direction is detected by the end that receives no bytes, and the other end receives its close', async () => {
     const pair = await openSessionPair()
     pair.link.blackhole(true, 'a-to-b')
     await pair.advance(pingTimeoutMs + pingIntervalMs)
@@ -52,13 +52,13 @@ describe('a link that swallows everything', () => {
   })
 })
 
-describe('an owner that was away and probes', () => {
-  it('says that it is not reachable before the peer has answered that very ping; streams go on', async () => {
+describe('a probe after a suspension', () => {
+  it('reports the session as unreachable until the peer responds to this ping, while streams continue', async () => {
     const pair = await openSessionPair({ onStream: ({ stream }) => stream.respond(OK) })
     const { session } = pair.dialer
     const before = pair.dialer.open()
     await pair.settle()
-    // The answer to a ping of before proves nothing.
+    // A response to an earlier ping does not count.
     await pair.advance(pingIntervalMs)
     let confirmed = 0
     session.probe(() => {
@@ -71,13 +71,13 @@ describe('an owner that was away and probes', () => {
     expect(pair.acceptor.accepted[0]!.body.toString()).toBe('still')
   })
 
-  it('is told nothing more when the peer does not answer: the silence ends the session', async () => {
+  it('is not confirmed when the peer does not respond, and the silence ends the session', async () => {
     const pair = await openSessionPair()
     pair.link.blackhole(true)
-    pair.dialer.session.probe(() => expect.fail('nobody has answered'))
+    pair.dialer.session.probe(() => expect.fail('the peer has not responded'))
     await pair.advance(pingTimeoutMs + pingIntervalMs)
     expect(pair.dialer.closes.map(({ reason }) => reason)).toEqual(['ping_timeout'])
-    pair.dialer.session.probe(() => expect.fail('nobody is there'))
+    pair.dialer.session.probe(() => expect.fail('the session has ended'))
     expect([pair.dialer.session.reachable, pair.clock.pendingTimers]).toEqual([false, 0])
   })
 })
@@ -156,7 +156,7 @@ describe('PingClock', () => {
     clock.stop()
   })
 
-  it('ignores a pong that answers no ping, or one twice', async () => {
+  it('ignores a pong without a ping, and a second pong for a ping', async () => {
     const peer = await greetedPeer()
     const { clock, pings } = pingClockOver(peer)
     clock.start()

@@ -159,7 +159,7 @@ describe('two sessions', () => {
           const finished = await finishPolitely(pair)
           expect(finished, 'all streams come to their end').toBe(true)
           if (!lossy && !world.stalled) {
-            // Nothing was in the way: all that was written has arrived, but for streams that were reset.
+            // Without a fault of the link, all written bytes have arrived, except those of reset streams.
             for (const flow of pair.flows.flat()) {
               expect(flow.recorded.aborted === undefined || flow.peer?.reset === true).toBe(true)
             }

@@ -50,7 +50,7 @@ describe('an owner that throws costs its session, with the error as cause', () =
     }
   })
 
-  it('in onWritable, whoever caused it: a WINDOW, room in the transport, or the write of another owner', async () => {
+  it('in onWritable, after a WINDOW, room in the transport, or the write of another owner', async () => {
     const byWindow = await greetedPeer({ role: 'dialer' }, { initialWindowBytes: 1024 })
     byWindow.open({}, false)
     const { opening } = byWindow.open({}, false)
@@ -135,8 +135,8 @@ describe('an owner that throws in onAbort', () => {
   })
 })
 
-describe('what owners may do at any time', () => {
-  it('close the session from any event: everyone is told once', async () => {
+describe('an owner may at any time', () => {
+  it('close the session from any event, and each owner is notified once', async () => {
     const peer = await greetedPeer({ events: { onStream: () => void peer.session.close('overloaded') } })
     peer.send(openFrame(1, { body: '61', end: true }), openFrame(3), dataFrame(1, 1))
     expect(await peer.end()).toEqual({ reason: 'overloaded', bye: 4 })
@@ -149,7 +149,7 @@ describe('what owners may do at any time', () => {
     expect([recorded.violations, peer.accepted.size]).toEqual([[], 1])
   })
 
-  it('reset a stream from any of its events: nothing more comes', async () => {
+  it('reset a stream from any of its events, and gets no further event', async () => {
     for (const name of ['onHead', 'onData'] as const) {
       const peer = await greetedPeer({ role: 'dialer' })
       const recorded = peer.open({}, false)

@@ -28,7 +28,7 @@ export type SessionTransition = 'hello' | 'drain' | 'drained' | 'peer_drain' | '
 
 type Transitions = { readonly [Event in SessionTransition]?: SessionState }
 
-/** A repeated message of the peer changes nothing. */
+/** The next state for each event. A repeated message of the peer does not change the state. */
 const NEXT: { readonly [State in SessionState]: Transitions } = {
   opening: { hello: 'open', end: 'closed' },
   open: { drain: 'draining', peer_drain: 'peer_draining', end: 'closed' },

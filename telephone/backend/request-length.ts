@@ -3,7 +3,10 @@
 import { parseContentLength } from '@vera-stack/shared/http/headers.ts'
 import { RequestError } from './backend-exchange.ts'
 
-/** Returns the length. `earlier` is that of an earlier field. Throws a RequestError for a second field, and for no number. */
+/**
+ * Returns the length. `earlier` is the length of an earlier field. Throws RequestError for a second field or an invalid
+ * number.
+ */
 export function requestLength(value: string, earlier: number | undefined): number {
   if (earlier !== undefined) throw new RequestError('The request has more than one Content-Length.')
   const length = parseContentLength(value)

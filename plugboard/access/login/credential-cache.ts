@@ -29,7 +29,7 @@ export class CredentialCache<Value> {
     return undefined
   }
 
-  /** Like `get`, but extends the entry: it stays for at least half of `forMs` from now. */
+  /** Returns the value like `get`, and extends the entry: it stays for at least half of `forMs` from now. */
   use(key: string, nowMs: number, forMs: number): Value | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined || nowMs >= entry.untilMs) return this.get(key, nowMs)

@@ -16,7 +16,10 @@ interface Asked {
   readonly pointer?: ((list: 'services' | 'mounts', index: number) => string) | undefined
 }
 
-/** Throws `forbidden`, with each culprit, for services and mounts (or patterns of these) beyond the limits of the key. */
+/**
+ * Throws `forbidden` for services and mounts (or patterns of these) outside of the key's limits. The error lists each of
+ * them.
+ */
 export function refuseBeyondLimits(
   { limits }: Limited,
   { services = [], mounts = [], pointer }: Asked,

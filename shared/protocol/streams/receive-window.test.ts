@@ -57,7 +57,7 @@ describe('ReceiveWindow', () => {
     expect([window.receive(900), window.receive(1)]).toEqual([true, false])
   })
 
-  it('gives back earlier for the first time, which measures nothing', () => {
+  it('returns the first credit earlier, without a measurement', () => {
     const budget = new GrowthBudget(MAX)
     const window = new ReceiveWindow(1000, 100)
     window.receive(1000)

@@ -18,7 +18,7 @@ const command = fc.record({
 })
 
 describe('the table of streams', () => {
-  test('holds what a Map would hold, whatever comes and goes', () => {
+  test('has the same content as a Map after any sequence of changes', () => {
     fc.assert(
       fc.property(fc.array(command, { maxLength: 300 }), commands => {
         const table = new StreamTable<Entry>()

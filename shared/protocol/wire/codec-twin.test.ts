@@ -1,5 +1,5 @@
-// The codec against its twin (test/support/protocol/twin-codec.ts), on frames and bytes that nobody thought of. A
-// failure prints its seed; SEED repeats the run.
+// Compares the codec with its twin (test/support/protocol/twin-codec.ts) on random frames and bytes. A failure prints its
+// seed; SEED repeats the run.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
