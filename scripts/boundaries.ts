@@ -19,7 +19,7 @@ interface Room {
 }
 
 const DIRECTION =
-  'Direction: main, cli, {dev, replica}, {proxy, admin}, {access, telephones}, jwks, {routes, registry}, database, common, shared.'
+  'Direction: main, cli, {dev, replica}, {proxy, admin}, {access, telephones}, {jwks, limits}, {routes, registry}, database, common, shared.'
 const NODE = ['node:*', 'node:*/**']
 
 function plugboardRoom(
@@ -74,15 +74,16 @@ export const ROOMS: readonly Room[] = [
   plugboardRoom('database', ['common'], ['drizzle-orm', 'drizzle-orm/**', 'pg', 'zod'], 2),
   plugboardRoom('registry', ['common'], ['yjs']),
   plugboardRoom('routes', ['database', 'common'], ['zod']),
+  plugboardRoom('limits', ['routes', 'common'], []),
   plugboardRoom('jwks', ['routes', 'common'], ['jose'], 0),
-  plugboardRoom('peers', ['registry', 'common'], ['jose']),
+  plugboardRoom('peers', ['limits', 'registry', 'common'], ['jose']),
   plugboardRoom('telephones', ['jwks', 'routes', 'registry', 'database', 'common'], ['jose', 'ws', 'zod']),
   plugboardRoom('tls', ['database', 'common'], ['acme-client', 'zod']),
   plugboardRoom('access', ['jwks', 'routes', 'common'], ['jose']),
-  plugboardRoom('proxy', ['access', 'telephones', 'routes', 'common'], []),
+  plugboardRoom('proxy', ['access', 'telephones', 'limits', 'routes', 'common'], []),
   plugboardRoom(
     'admin',
-    ['telephones', 'routes', 'registry', 'database', 'common'],
+    ['telephones', 'limits', 'routes', 'registry', 'database', 'common'],
     ['hono', 'hono/**', '@hono/**', 'zod'],
   ),
   plugboardRoom(

@@ -11,6 +11,7 @@ import { IssuerKeys } from '../jwks/issuer-keys.ts'
 import type { Load } from '../jwks/jwks.ts'
 import type { OutboundNetworks } from '../routes/options/outbound-networks.ts'
 import type { RouteRules } from '../routes/options/route-options.ts'
+import type { VerifiedIdentity } from '../routes/rules/key-part.ts'
 import { type AccessDecision, type AccessRefusal, isRefusal } from './access-decision.ts'
 import { type CompileDependencies, type CompiledRules, compileRules } from './compiled-rules.ts'
 import { soleValue } from './edits/field-list.ts'
@@ -33,6 +34,10 @@ export interface GuardedRequest {
   readonly query: string
   readonly clientAddress: string
   readonly requestId: string
+  /** True when `identity` is wanted. */
+  readonly wantsIdentity?: boolean
+  /** Set by `judge` when it is wanted and the request passes. Undefined: the route verifies no credential. */
+  identity?: VerifiedIdentity | undefined
 }
 
 /** The parts of a request that the edits of its response use. */
@@ -129,7 +134,10 @@ function respondOrPass(
     return redirectTo(location, rules.redirect)
   }
   if (rules.response !== undefined) return rules.response
-  if (decision !== undefined) rules.credentials?.addIdentity(fields, decision)
+  if (decision !== undefined && rules.credentials !== undefined) {
+    if (request.wantsIdentity === true) request.identity = rules.credentials.identityOf(fields)
+    rules.credentials.addIdentity(fields, decision)
+  }
   rules.requestEdits?.apply(fields, { clientAddress, host, requestId })
   return undefined
 }

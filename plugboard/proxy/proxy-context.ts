@@ -2,6 +2,7 @@
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
+import type { Limiter } from '../limits/limiter.ts'
 import type { LinePicker } from '../telephones/lines/line-picker.ts'
 import type { AccessSink } from './access-log.ts'
 import type { ProxyCounters } from './counters.ts'
@@ -23,6 +24,7 @@ export interface LineRecovery {
 export interface ProxyContext {
   readonly picker: LinePicker
   readonly clock: Clock
+  readonly limiter: Limiter
   readonly deadlines: Deadlines
   /** Deadlines of bodies that are read and discarded (discard-deadline.ts). Such bodies do not count as in flight. */
   readonly discardDeadlines: Deadlines

@@ -8,6 +8,7 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import { Gatekeeper } from '../access/gatekeeper.ts'
 import { RequestIds } from '../common/http/request-id.ts'
 import { addressGroup } from '../common/net/address-group.ts'
+import { Limiter } from '../limits/limiter.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { DryRequest, DryResult } from '../routes/dry-run-types.ts'
 import { OutboundNetworks } from '../routes/options/outbound-networks.ts'
@@ -66,6 +67,8 @@ export interface ProxyOptions {
   readonly clock?: Clock | undefined
   /** In a cluster: the state of the recovery of lines. */
   readonly recovery?: LineRecovery | undefined
+  /** Checks the limits of routes and services. Default: a limiter of this replica alone. */
+  readonly limiter?: Limiter | undefined
   /** Returns true while the process is short of memory. Then new requests get `overloaded`. */
   readonly overloaded?: (() => boolean) | undefined
 }
@@ -97,13 +100,14 @@ export class ProxyServer {
     const limits = { ...DEFAULT_PROXY_LIMITS, ...options.limits }
     const trusted = new TrustedProxies(options.trustedProxies ?? [])
     const ids = new RequestIds(() => clock.wallTime())
-    const { access } = options
+    const { access, limiter = new Limiter() } = options
     this.#limits = limits
     this.#log = options.log
     this.#trusted = trusted
     this.#context = {
       picker: options.picker,
       clock,
+      limiter,
       deadlines: new Deadlines(clock, limits.deadlineIntervalMs),
       discardDeadlines: new Deadlines(clock, limits.deadlineIntervalMs),
       idleDeadlines: new Deadlines(clock, limits.deadlineIntervalMs * IDLE_INTERVALS),
@@ -150,6 +154,7 @@ export class ProxyServer {
         https: options.https,
         overloaded: options.overloaded ?? (() => false),
         gatekeeper,
+        limiter,
         clock,
         allowedMethods: allowedMethods(options.allowTrace ?? false),
       }),

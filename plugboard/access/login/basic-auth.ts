@@ -120,6 +120,11 @@ export class BasicAuth {
   }
 }
 
+/** Returns the user name in the text behind `Basic` of Authorization; undefined: the text is malformed. */
+export function userOfCredential(credential: string): string | undefined {
+  return decode(credential)?.name
+}
+
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** Returns undefined for a name or a password that the route's rules would refuse, because no user can have it. */

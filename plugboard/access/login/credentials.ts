@@ -2,10 +2,12 @@
 // fields that state the identity for the backend, and removes such fields of the client.
 
 import type { AccessRules } from '../../routes/rules/access-rules.ts'
+import type { VerifiedIdentity } from '../../routes/rules/key-part.ts'
 import type { AccessRefusal } from '../access-decision.ts'
 import { FieldNames, soleValue } from '../edits/field-list.ts'
-import type { BasicAuth, BasicOutcome } from './basic-auth.ts'
+import { type BasicAuth, type BasicOutcome, userOfCredential } from './basic-auth.ts'
 import type { BearerAuth, BearerOutcome } from './bearer-auth.ts'
+import { identityOfToken, identityOfUser } from './identity.ts'
 import { fieldText } from './token-claims.ts'
 
 /** `fields`: the fields that are added to the request for the backend. */
@@ -13,6 +15,11 @@ export interface Passed {
   readonly fields: readonly string[]
 }
 export type CredentialDecision = Passed | AccessRefusal
+
+type PresentedCredential =
+  | { readonly kind: 'token'; readonly bearer: BearerAuth; readonly token: string }
+  | { readonly kind: 'password'; readonly basic: BasicAuth; readonly credential: string }
+  | { readonly kind: 'several' | 'none' }
 
 const INVALID = 'Bearer error="invalid_token", error_description='
 
@@ -38,29 +45,47 @@ export class Credentials {
 
   /** Verifies the credential of a request. A promise never rejects. */
   check(fields: readonly string[], address: string): CredentialDecision | Promise<CredentialDecision> {
-    const authorization = soleValue(fields, 'authorization')
-    const token = soleValue(fields, this.#tokenField)
-    if (authorization === null || token === null) {
-      return { code: 'bad_request', detail: 'The request has more than one credential.' }
-    }
-    const [, scheme = '', credential = ''] = /^([^ ]+) +([^ ].*)$/.exec(authorization ?? '') ?? []
-    if (this.#bearer !== undefined) {
-      const own = this.#tokenField !== 'authorization'
-      const bearer = own
-        ? token?.replace(/^bearer +/i, '')
-        : scheme.toLowerCase() === 'bearer'
-          ? credential
-          : undefined
-      if (bearer !== undefined && bearer !== '') {
-        const outcome = this.#bearer.check(bearer)
+    const presented = this.#presented(fields)
+    switch (presented.kind) {
+      case 'several':
+        return { code: 'bad_request', detail: 'The request has more than one credential.' }
+      case 'token': {
+        const outcome = presented.bearer.check(presented.token)
         return outcome instanceof Promise ? outcome.then(this.#ofBearer) : this.#ofBearer(outcome)
       }
+      case 'password': {
+        const outcome = presented.basic.check(presented.credential, address)
+        return outcome instanceof Promise ? outcome.then(this.#ofBasic) : this.#ofBasic(outcome)
+      }
+      case 'none':
+        return this.#refused()
     }
-    if (this.#basic !== undefined && scheme.toLowerCase() === 'basic') {
-      const outcome = this.#basic.check(credential, address)
-      return outcome instanceof Promise ? outcome.then(this.#ofBasic) : this.#ofBasic(outcome)
+  }
+
+  /** Returns the identity of a request whose credential `check` has accepted. Call it before `tell`. */
+  identityOf(fields: readonly string[]): VerifiedIdentity | undefined {
+    const presented = this.#presented(fields)
+    if (presented.kind === 'token') return identityOfToken(presented.token)
+    const user = presented.kind === 'password' ? userOfCredential(presented.credential) : undefined
+    return user === undefined ? undefined : identityOfUser(user)
+  }
+
+  /** Returns the credential that the request presents and the route accepts. */
+  #presented(fields: readonly string[]): PresentedCredential {
+    const [bearer, basic] = [this.#bearer, this.#basic]
+    const authorization = soleValue(fields, 'authorization')
+    const ownToken = soleValue(fields, this.#tokenField)
+    if (authorization === null || ownToken === null) return { kind: 'several' }
+    const [, scheme = '', credential = ''] = /^([^ ]+) +([^ ].*)$/.exec(authorization ?? '') ?? []
+    if (bearer !== undefined) {
+      const inAuthorization = scheme.toLowerCase() === 'bearer' ? credential : undefined
+      const token =
+        this.#tokenField === 'authorization' ? inAuthorization : ownToken?.replace(/^bearer +/i, '')
+      if (token !== undefined && token !== '') return { kind: 'token', bearer, token }
     }
-    return this.#refused()
+    if (basic !== undefined && scheme.toLowerCase() === 'basic')
+      return { kind: 'password', basic, credential }
+    return { kind: 'none' }
   }
 
   /** Edits the fields of a request that has passed, in place. */

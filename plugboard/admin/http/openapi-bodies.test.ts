@@ -19,7 +19,23 @@ const SEED = process.env.SEED === undefined ? 1 : runSeed()
 
 // Valid requests with every field that a body may have. A field without a sample is a fault of this test.
 
+const rateLimits = [
+  {
+    name: 'plan',
+    limit: 100,
+    windowSeconds: 60,
+    burst: 50,
+    key: ['address', { header: 'X-API-Key' }, { cookie: 'session' }, { claim: '/sub' }],
+    onMissing: 'skip',
+    match: { path: '/api/login', methods: ['POST'] },
+    count: 'responseBytes',
+    scope: 'replica',
+    enforce: false,
+    headers: false,
+  },
+]
 const options = {
+  rateLimits,
   stripMount: true,
   allowHttp: true,
   tenantHeader: 'X-Tenant',
@@ -62,6 +78,7 @@ const respond = {
   retryAfterSeconds: 5,
 }
 const policy = {
+  rateLimits,
   balancing: 'random',
   responseHeadTimeoutMs: 5,
   idleTimeoutMs: 5,
@@ -138,6 +155,11 @@ const KNOWN_BETTER: readonly [place: RegExp, reason: string][] = [
   [/\/hsts(?:\/\w+)?$/, 'what a preload list asks for'],
   [/\/hostHeader\/fixed$/, 'labels of a host, a port that exists'],
   [/^\/ttl$/, 'from 10s to 3650d'],
+  [/^\/unusedFor$/, 'more than 0'],
+  [/\/access$/, 'the login by which a limit counts'],
+  [/\/match\/path$/, 'the spelling of a mount path, and beneath the mount'],
+  [/\/burst$|\/limit$/, 'a burst of at most the limit'],
+  [/\/key(?:\/\d)?$/, 'a user or a claim only on routes that verify one'],
 ]
 
 /** Returns other values for a place: of other types, beyond its bounds, and texts with one character more or less. */

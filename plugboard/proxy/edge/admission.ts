@@ -242,6 +242,7 @@ export class Admission {
       trace: fields.maxForwards === 0 && req.method === 'TRACE' ? traceText(req, rules) : '',
       edits,
       hsts: hstsFor(proto, edits, this.#hsts),
+      limits: undefined,
       authenticatesConnection: fields.authenticatesConnection,
     }
   }

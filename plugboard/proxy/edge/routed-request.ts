@@ -4,7 +4,7 @@
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { Opening } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { DirectoryRoute } from '../../routes/directory.ts'
-import type { RouteResponseRules } from '../response/route-response.ts'
+import type { AdmittedByLimits, RouteResponseRules } from '../response/route-response.ts'
 
 export interface RequestFacts {
   readonly requestId: string
@@ -28,6 +28,8 @@ export interface RequestFacts {
 /** A request that has passed the edge and found its route. */
 export interface RoutedRequest extends RequestFacts, RouteResponseRules {
   readonly kind: 'routed'
+  /** Set by the policy when a limit has counted the request. */
+  limits: AdmittedByLimits | undefined
   readonly opening: Opening
   readonly route: DirectoryRoute
   /** The client's protocol, `http` or `https`. A trusted proxy may report it. */

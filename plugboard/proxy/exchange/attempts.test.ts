@@ -9,6 +9,7 @@ import { harnessRoute } from '../../../test/support/harness/proxy-harness.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { RequestIds } from '../../common/http/request-id.ts'
 import { asReplicaId } from '../../common/ids/replica-id.ts'
+import { Limiter } from '../../limits/limiter.ts'
 import { asTunnelId, lineId } from '../../registry/line-ids.ts'
 import { Registry } from '../../registry/registry.ts'
 import { LinePicker } from '../../telephones/lines/line-picker.ts'
@@ -73,6 +74,7 @@ const route = harnessRoute({ host: 'test', policy: { balancing: 'round_robin', r
 
 const REQUEST: RoutedRequest = {
   kind: 'routed',
+  limits: undefined,
   opening: { kind: 'http', hops: 0, service: 'web', method: 'GET', target: '/', fields: [] },
   route,
   proto: 'http',
@@ -124,6 +126,7 @@ function begin(recovery?: TestRecovery): void {
   context = {
     picker: new LinePicker({ registry, upstreamOf: line => lines[NAMES.indexOf(line.telephone)] }),
     clock,
+    limiter: new Limiter(),
     deadlines,
     discardDeadlines: deadlines,
     idleDeadlines: deadlines,

@@ -1,4 +1,4 @@
-// The report of one finished request: its access line, and the last error of its service. Attempts calls it once for each
+// The report of one finished request: its access line, the last error of its service, and its bytes for limits. Attempts calls it once for each
 // request. Requests that Plugboard refuses before they have attempts are reported by response/local-response-log.ts.
 
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
@@ -39,6 +39,8 @@ export function reportFinished(
       telephone,
     })
   }
+  if (request.limits !== undefined)
+    context.limiter.debit(request.limits.debits, bytesOut, context.clock.now())
   context.access?.({
     requestId,
     method: opening.method,

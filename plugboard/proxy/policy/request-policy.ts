@@ -1,18 +1,24 @@
-// Decides whether Plugboard itself responds to a routed request: it is overloaded, the client exceeds its rate, uses plain
+// Decides whether Plugboard itself responds to a routed request: it is overloaded, the client exceeds a limit, uses plain
 // HTTP or has no access, or the route has a response of its own. The server of the connection writes the response. The checks
 // run in this order:
 //
-//   loop ─▶ overloaded ─▶ address ─▶ rate ─▶ HTTPS ─▶ preflight
-//        ─▶ credential ─▶ redirect, fixed response ─▶ Max-Forwards ─▶ forwarded
+//   loop ─▶ overloaded ─▶ address ─▶ limits ─▶ HTTPS ─▶ preflight ─▶ credential
+//        ─▶ redirect, fixed response ─▶ limits by user and claim ─▶ Max-Forwards ─▶ forwarded
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
+import type { AccessDecision } from '../../access/access-decision.ts'
 import type { Gatekeeper } from '../../access/gatekeeper.ts'
+import type { CompiledLimit, CompiledLimits } from '../../limits/compiled-limits.ts'
+import { type Limiter, tighterOf } from '../../limits/limiter.ts'
+import { RouteLimits } from '../../limits/route-limits.ts'
 import type { RouteRules } from '../../routes/options/route-options.ts'
+import type { VerifiedIdentity } from '../../routes/rules/key-part.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'
 import type { ProxyResponse } from '../response/local-responses.ts'
+import type { AdmittedByLimits } from '../response/route-response.ts'
 import { type HttpsPolicy, httpsLocation } from './https-policy.ts'
-import { RequestRates } from './request-rates.ts'
+import { limitResponse } from './limit-response.ts'
 import { finalResponse, guardedRequest, redirectToHttps, responseOf } from './route-decision.ts'
 
 /** The local response; undefined when the request is forwarded. A promise never rejects. */
@@ -23,14 +29,17 @@ export interface RequestPolicyOptions {
   /** Returns true while the process is short of memory. */
   readonly overloaded: () => boolean
   readonly gatekeeper: Gatekeeper
+  readonly limiter: Limiter
   readonly clock: Clock
   /** The value of `Allow`. */
   readonly allowedMethods: string
 }
 
+const MISSING_KEY = 'The request lacks a value by which this route counts requests.'
+
 export class RequestPolicy {
   readonly #options: RequestPolicyOptions
-  readonly #rates = new RequestRates()
+  readonly #limits = new RouteLimits()
 
   constructor(options: RequestPolicyOptions) {
     this.#options = options
@@ -41,28 +50,67 @@ export class RequestPolicy {
     if (request.looped) return problemOf(request, 'loop_detected')
     if (this.#options.overloaded()) return problemOf(request, 'overloaded')
     const { rules } = request.route.options
+    const limits = counts ? this.#limits.of(request.route) : undefined
     const decision =
-      rules === null ? this.#decidePlain(request, counts) : this.#decideByRules(request, rules, counts)
+      rules === null ? this.#decideOpen(request, limits) : this.#decideByRules(request, rules, limits)
     if (decision === undefined) return this.#forward(request)
     return decision instanceof Promise ? decision.then(later => later ?? this.#forward(request)) : decision
   }
 
-  #decideByRules(request: RoutedRequest, rules: RouteRules, counts: boolean): PolicyDecision {
-    const { gatekeeper } = this.#options
-    const guarded = guardedRequest(request, rules)
-    const refusal = gatekeeper.decideByAddress(guarded)
-    if (refusal !== undefined) return responseOf(request, refusal)
-    const plain = this.#decidePlain(request, counts)
-    if (plain !== undefined) return plain
-    const outcome = gatekeeper.decide(guarded)
-    if (!(outcome instanceof Promise)) return outcome && responseOf(request, outcome)
-    return outcome.then(later => later && responseOf(request, later))
+  /** Decides about a request to a route without rules. It verifies no credential. */
+  #decideOpen(request: RoutedRequest, limits: CompiledLimits | undefined): ProxyResponse | undefined {
+    return (
+      this.#decidePlain(request, limits) ?? this.#checkLimits(limits?.afterCredential, request, undefined)
+    )
   }
 
-  #decidePlain(request: RoutedRequest, counts: boolean): ProxyResponse | undefined {
-    if (counts && !this.#mayAsk(request)) return problemOf(request, 'rate_limited')
+  #decideByRules(
+    request: RoutedRequest,
+    rules: RouteRules,
+    limits: CompiledLimits | undefined,
+  ): PolicyDecision {
+    const { gatekeeper } = this.#options
+    const guarded = guardedRequest(request, rules, limits !== undefined && limits.afterCredential.length > 0)
+    const refusal = gatekeeper.decideByAddress(guarded)
+    if (refusal !== undefined) return responseOf(request, refusal)
+    const plain = this.#decidePlain(request, limits)
+    if (plain !== undefined) return plain
+    const decided = (outcome: AccessDecision | undefined) =>
+      outcome === undefined
+        ? this.#checkLimits(limits?.afterCredential, request, guarded.identity)
+        : responseOf(request, outcome)
+    const outcome = gatekeeper.decide(guarded)
+    return outcome instanceof Promise ? outcome.then(decided) : decided(outcome)
+  }
+
+  #decidePlain(request: RoutedRequest, limits: CompiledLimits | undefined): ProxyResponse | undefined {
+    const rejected = this.#checkLimits(limits?.beforeCredential, request, undefined)
+    if (rejected !== undefined) return rejected
     const location = this.#httpsLocation(request)
     return location === undefined ? undefined : redirectToHttps(location, request)
+  }
+
+  /** Counts the request for the limits. Returns the response when one of them rejects it. */
+  #checkLimits(
+    limits: readonly CompiledLimit[] = [],
+    request: RoutedRequest,
+    identity: VerifiedIdentity | undefined,
+  ): ProxyResponse | undefined {
+    if (limits.length === 0) return undefined
+    const { limiter, clock } = this.#options
+    const { clientAddress, host, path, opening, route } = request
+    const { method, fields } = opening
+    const facts = { clientAddress, host, hostPattern: route.host, path, method, fields, identity }
+    const decision = limiter.check(limits, facts, clock.now())
+    switch (decision.kind) {
+      case 'admitted':
+        request.limits = bothAdmitted(request.limits, decision)
+        return undefined
+      case 'rejected':
+        return limitResponse(request, decision.limit, decision.retryAfterSeconds)
+      case 'missing':
+        return problemOf(request, 'bad_request', MISSING_KEY)
+    }
   }
 
   /** Completes the fields of a request to forward. Returns a response instead when Max-Forwards is 0 (row H12). */
@@ -70,12 +118,6 @@ export class RequestPolicy {
     if (request.maxForwards === 0) return finalResponse(request, this.#options.allowedMethods)
     request.opening.fields.push('Via', request.via)
     return undefined
-  }
-
-  #mayAsk({ route, clientAddress }: RoutedRequest): boolean {
-    const { id, policy } = route.service
-    const perSecond = policy.maxRequestsPerSecond
-    return perSecond === null || this.#rates.take(id, clientAddress, perSecond, this.#options.clock.now())
   }
 
   /** Returns the HTTPS URL to redirect to; undefined when the request is served on this port. */
@@ -88,4 +130,13 @@ export class RequestPolicy {
 
 export function problemOf(request: RoutedRequest, code: ErrorCode, detail?: string): ProxyResponse {
   return responseOf(request, { code, detail })
+}
+
+/** Joins the results of the limits before and after the credential. */
+function bothAdmitted(before: AdmittedByLimits | undefined, after: AdmittedByLimits): AdmittedByLimits {
+  if (before === undefined) return after
+  return {
+    tightest: tighterOf(before.tightest, after.tightest),
+    debits: after.debits.length === 0 ? before.debits : [...before.debits, ...after.debits],
+  }
 }

@@ -14,7 +14,12 @@ import type { RoutedRequest } from '../edge/routed-request.ts'
 import { bodylessResponse, makeProblem, type ProxyResponse } from '../response/local-responses.ts'
 import { addRouteFields } from '../response/route-response.ts'
 
-export function guardedRequest(request: RoutedRequest, rules: RouteRules): GuardedRequest {
+/** `wantsIdentity`: true when a limit counts by the verified user or a claim. */
+export function guardedRequest(
+  request: RoutedRequest,
+  rules: RouteRules,
+  wantsIdentity: boolean,
+): GuardedRequest {
   const { opening, route, host, receivedPath, clientAddress, requestId } = request
   const question = opening.target.indexOf('?')
   return {
@@ -27,6 +32,7 @@ export function guardedRequest(request: RoutedRequest, rules: RouteRules): Guard
     method: opening.method,
     fields: opening.fields,
     query: question === -1 ? '' : opening.target.slice(question),
+    wantsIdentity,
   }
 }
 

@@ -26,6 +26,10 @@ export interface ProblemOptions {
   /** The value of Allow for a response with 405. Default: the methods without TRACE. */
   readonly allow?: string | undefined
   readonly extraFields?: readonly string[] | undefined
+  /** The problem type; default `about:blank` (RFC 9457, section 4.2.1). */
+  readonly type?: string | undefined
+  /** Further members of the problem document. */
+  readonly members?: Readonly<Record<string, unknown>> | undefined
 }
 
 const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
@@ -52,7 +56,15 @@ export function makeProblem(code: ErrorCode, options: ProblemOptions): ProxyResp
   const body = Buffer.from(
     html
       ? page(status, statusText, detail, code, options.requestId)
-      : JSON.stringify({ type: 'about:blank', title: statusText, status, detail, code, ...idOf(options) }),
+      : JSON.stringify({
+          type: options.type ?? 'about:blank',
+          title: statusText,
+          status,
+          detail,
+          code,
+          ...options.members,
+          ...idOf(options),
+        }),
   )
   const fields = [
     'Content-Type',

@@ -1,15 +1,27 @@
-// Adds the fields that every response of a route carries: the route's field edits and CORS fields, and
-// Strict-Transport-Security (RFC 6797) where the client used HTTPS. No other file adds these fields.
+// Adds the fields that every response of a route carries: the route's field edits and CORS fields, the state of its limits, and
+// Strict-Transport-Security (RFC 6797) when the client used HTTPS. No other file adds these fields.
 
 import type { AnswerEdits, ResponseSource } from '../../access/edits/response-edits.ts'
+import { addLimitFields } from '../../limits/limit-fields.ts'
+import type { Debit, TightestLimit } from '../../limits/limiter.ts'
 import { addHsts } from '../policy/https-policy.ts'
 import { type ResponseFields, readResponseFields } from './response-fields.ts'
+
+/** The result of the limits for a request that they have admitted. */
+export interface AdmittedByLimits {
+  /** Undefined: no limit sends fields. */
+  readonly tightest: TightestLimit | undefined
+  /** The keys to which the bytes of the response are debited. */
+  readonly debits: readonly Debit[]
+}
 
 export interface RouteResponseRules {
   /** Edits and CORS of the route; undefined for a route without them. */
   readonly edits: AnswerEdits | undefined
   /** The value of Strict-Transport-Security; empty: the field is not sent. */
   readonly hsts: string
+  /** Undefined: no limit applies to the request, or the limits were not checked yet. */
+  readonly limits: AdmittedByLimits | undefined
 }
 
 /**
@@ -29,9 +41,10 @@ export function relayedFields(
 /** Adds the fields of the route to the fields of a final response, in place. */
 export function addRouteFields(
   fields: string[],
-  { edits, hsts }: RouteResponseRules,
+  { edits, hsts, limits }: RouteResponseRules,
   source: ResponseSource,
 ): void {
+  if (limits?.tightest !== undefined) addLimitFields(fields, limits.tightest)
   edits?.apply(fields, source)
   if (hsts !== '') addHsts(fields, hsts)
 }

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { maskedPasswords } from '../../common/passwords/masked-passwords.ts'
+import type { RateLimit } from '../rules/limit-rules.ts'
 import {
   DEFAULT_ROUTE_OPTIONS,
+  type RouteOptionsInput,
   resolveRouteOptions,
   routeOptionsInputSchema,
   storedRouteOptions,
@@ -210,6 +212,23 @@ test.each([
   [{ mount: 'app.test', service: null, options: { respond: {} } }],
   [{ mount: 'app.test', service: 'a', options: {} }],
 ])('%j does', route => expect(routeProblems(route)).toEqual([]))
+
+test('a limit of a route counts by an identity only when the route verifies one, and only beneath its mount', () => {
+  const problems = (limit: Partial<RateLimit>, access?: RouteOptionsInput['access']) =>
+    routeProblems({
+      mount: 'app.test/api',
+      service: 'a',
+      options: { rateLimits: [{ name: 'a', limit: 1, ...limit }], ...(access && { access }) },
+    }).map(({ path }) => path.join('/'))
+  const token = {
+    jwt: { issuer: 'https://issuer.test', audience: 'app', jwksUrl: 'https://issuer.test/jwks' },
+  }
+  expect(problems({ key: ['address', { claim: '/sub' }] })).toEqual(['options/rateLimits/0/key/1'])
+  expect(problems({ key: ['user'] })).toEqual(['options/rateLimits/0/key/0'])
+  expect(problems({ key: ['user', { claim: '/sub' }] }, token)).toEqual([])
+  expect(problems({ match: { path: '/apix' } })).toEqual(['options/rateLimits/0/match/path'])
+  expect(problems({ match: { path: '/api/x' } })).toEqual([])
+})
 
 test('stores a password as a hash, and hides hashes from readers of changes', async () => {
   const options = {

@@ -10,6 +10,7 @@ import { corsSchema } from '../rules/cors-rules.ts'
 import { ownFieldName } from '../rules/field-rules.ts'
 import { headerEditsSchema } from '../rules/header-rules.ts'
 import { hstsSchema } from '../rules/hsts-rules.ts'
+import { rateLimitsSchema } from '../rules/limit-rules.ts'
 import { redirectSchema, respondSchema } from '../rules/respond-rules.ts'
 
 const plain = {
@@ -22,6 +23,8 @@ const plain = {
    * `acme.example.com` on `*.example.com`. Clients cannot send this field on the route. Null: no field.
    */
   tenantHeader: ownFieldName,
+  /** Limits of requests and bytes per key and window, over all replicas. Null: no limits. */
+  rateLimits: rateLimitsSchema,
 }
 const rules = {
   access: accessSchema,
@@ -44,6 +47,7 @@ const routeOptionsSchema = z.object({
   stripMount: plain.stripMount.default(false),
   allowHttp: plain.allowHttp.default(false),
   tenantHeader: plain.tenantHeader.nullable().default(null),
+  rateLimits: plain.rateLimits.nullable().default(null),
 })
 
 /** All options, with defaults for absent keys. */
@@ -74,6 +78,7 @@ const FATES: Readonly<Record<keyof typeof plain | keyof typeof rules, OptionFate
   stripMount: { unreadable: 'default', since: '0.1.0' },
   allowHttp: { unreadable: 'default', since: '0.1.0' },
   tenantHeader: { unreadable: 'closes', since: '0.1.0' },
+  rateLimits: { unreadable: 'closes', since: '0.2.0' },
   access: { unreadable: 'closes', since: '0.1.0' },
   cors: { unreadable: 'closes', since: '0.1.0' },
   requestHeaders: { unreadable: 'closes', since: '0.1.0' },

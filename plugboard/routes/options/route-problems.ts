@@ -2,6 +2,7 @@
 // before a route is written, on the complete route. Each problem has the path of the value to correct.
 
 import { isOnOrBeneath, normalizeEscapes, parseMount } from '@vera-stack/shared/mounts.ts'
+import type { RateLimit } from '../rules/limit-rules.ts'
 import type { RedirectRules } from '../rules/respond-rules.ts'
 import type { RouteOptionsInput } from './route-options.ts'
 
@@ -11,7 +12,7 @@ export interface WholeRoute {
   readonly service: string | null
   readonly options: Pick<
     RouteOptionsInput,
-    'tenantHeader' | 'access' | 'redirect' | 'respond' | 'cors' | 'responseHeaders'
+    'tenantHeader' | 'access' | 'redirect' | 'respond' | 'cors' | 'responseHeaders' | 'rateLimits'
   >
 }
 
@@ -23,7 +24,7 @@ export interface RouteProblem {
 
 export function routeProblems({ mount, service, options }: WholeRoute): RouteProblem[] {
   const problems: RouteProblem[] = []
-  const { tenantHeader, access, redirect, respond, cors, responseHeaders } = options
+  const { tenantHeader, access, redirect, respond, cors, responseHeaders, rateLimits = [] } = options
   const found = (path: readonly string[], message: string) => problems.push({ path, message })
   if (redirect !== undefined && respond !== undefined) {
     found(['options', 'respond'], 'cannot be used together with "redirect"')
@@ -61,6 +62,33 @@ export function routeProblems({ mount, service, options }: WholeRoute): RoutePro
         found(['options', 'responseHeaders', key, name], 'is set by the option "cors"; remove it here')
       }
     }
+  }
+  for (const [index, limit] of rateLimits.entries()) {
+    for (const { path, message } of limitProblems(limit, mount, access)) {
+      found(['options', 'rateLimits', String(index), ...path], message)
+    }
+  }
+  return problems
+}
+
+/** Returns the problems of one limit of a route. Their paths lead from the limit to the value. */
+function limitProblems(limit: RateLimit, mount: string, access: RouteOptionsInput['access']): RouteProblem[] {
+  const problems: RouteProblem[] = []
+  for (const [index, part] of (limit.key ?? []).entries()) {
+    const path = ['key', String(index)]
+    if (typeof part === 'object' && 'claim' in part && access?.jwt === undefined) {
+      problems.push({ path, message: 'needs "access.jwt", because no token is verified on this route' })
+    }
+    if (part === 'user' && access?.jwt === undefined && access?.basic === undefined) {
+      const message = 'needs "access.jwt" or "access.basic", because no user is verified on this route'
+      problems.push({ path, message })
+    }
+  }
+  const parsed = parseMount(mount)
+  const { path: prefix } = limit.match ?? {}
+  if (prefix !== undefined && parsed.ok && !isOnOrBeneath(prefix, parsed.value.path)) {
+    const message = `is not on or beneath the mount path ${parsed.value.path}, so it matches no request of this route`
+    problems.push({ path: ['match', 'path'], message })
   }
   return problems
 }

@@ -10,6 +10,7 @@ test('has defaults for all keys', () => {
     upgradeIdleTimeoutMs: 3_600_000,
     maxRequestBodyBytes: null,
     maxStreams: null,
+    rateLimits: [],
     maxRequestsPerSecond: null,
     retries: 2,
     hostHeader: 'preserve',
@@ -19,6 +20,7 @@ test('has defaults for all keys', () => {
     stripMount: false,
     allowHttp: false,
     tenantHeader: null,
+    rateLimits: null,
     rules: null,
   })
 })
@@ -95,6 +97,7 @@ test('reads the valid values of a policy of another version', () => {
     stripMount: true,
     allowHttp: false,
     tenantHeader: null,
+    rateLimits: null,
     rules: null,
   })
 })

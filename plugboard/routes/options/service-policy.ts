@@ -5,6 +5,7 @@
 import { isHostWithPort, parseServiceName, SERVICE_NAME_PATTERN } from '@vera-stack/shared/mounts.ts'
 import { z } from 'zod'
 import { isJsonObject } from '../../common/json.ts'
+import { type RateLimit, rateLimitsSchema } from '../rules/limit-rules.ts'
 
 const timeoutMs = z.int().min(1).max(86_400_000)
 
@@ -42,7 +43,9 @@ const fields = {
   maxRequestBodyBytes: z.int().min(0).max(Number.MAX_SAFE_INTEGER).nullable().default(null),
   /** Limit of open streams through one replica; null: no limit. */
   maxStreams: z.int().min(1).max(1_000_000).nullable().default(null),
-  /** Limit of requests and upgrades per second of one client address (IPv6: one /64) on one replica; null: no limit. */
+  /** Limits of requests and bytes per key and window, over all replicas. */
+  rateLimits: rateLimitsSchema.default([]),
+  /** The same as a limit of `rateLimits` with key `address`, window 1 and scope `replica`; null: no limit. */
   maxRequestsPerSecond: z.int().min(1).max(1_000_000).nullable().default(null),
   /** Most attempts after the first one, on other lines, for requests that are safe to repeat. */
   retries: z.int().min(0).max(10).default(2),
@@ -67,6 +70,7 @@ export const servicePolicyInputSchema = z
     upgradeIdleTimeoutMs: fields.upgradeIdleTimeoutMs.removeDefault(),
     maxRequestBodyBytes: fields.maxRequestBodyBytes.removeDefault(),
     maxStreams: fields.maxStreams.removeDefault(),
+    rateLimits: fields.rateLimits.removeDefault(),
     maxRequestsPerSecond: fields.maxRequestsPerSecond.removeDefault(),
     retries: fields.retries.removeDefault(),
     hostHeader: fields.hostHeader.removeDefault(),
@@ -92,4 +96,13 @@ export function resolveServicePolicy(stored: unknown): {
     policy: Object.freeze(servicePolicySchema.parse(Object.fromEntries(rest))),
     problems: parsed.error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`),
   }
+}
+
+/** Returns all limits of a policy, with `maxRequestsPerSecond` as a limit of its own. */
+export function rateLimitsOf({ rateLimits, maxRequestsPerSecond }: ServicePolicy): readonly RateLimit[] {
+  if (maxRequestsPerSecond === null) return rateLimits
+  return [
+    ...rateLimits,
+    { name: 'maxRequestsPerSecond', limit: maxRequestsPerSecond, scope: 'replica', headers: false },
+  ]
 }

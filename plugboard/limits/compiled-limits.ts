@@ -1,0 +1,76 @@
+// Limits in the form in which the limiter checks them: defaults filled in, and everything computed that does not depend on the
+// request. Limits are compiled once for each version of a row.
+
+import type { KeyPart } from '../routes/rules/key-part.ts'
+import { limitNeedsCredential, type RateLimit } from '../routes/rules/limit-rules.ts'
+import type { Quota } from './gcra.ts'
+import type { HashKey } from './keyed-hash.ts'
+import { compiledParts, ruleKey } from './limit-keys.ts'
+
+/** Numbers of decisions of one limit on this replica, since the row was read. */
+export interface LimitDecisions {
+  admitted: number
+  /** With `enforce: false`: the requests that would have been rejected. */
+  rejected: number
+}
+
+export interface CompiledLimit extends Quota {
+  readonly name: string
+  readonly limit: number
+  readonly windowSeconds: number
+  readonly parts: readonly KeyPart[]
+  readonly onMissing: 'address' | 'skip' | 'refuse'
+  /** Empty: all paths. */
+  readonly path: string
+  /** Undefined: all methods. */
+  readonly methods: ReadonlySet<string> | undefined
+  readonly countsBytes: boolean
+  readonly shared: boolean
+  readonly enforced: boolean
+  readonly sendsFields: boolean
+  /** The value of RateLimit-Policy for this limit. */
+  readonly policyField: string
+  readonly hashKey: HashKey
+  readonly decisions: LimitDecisions
+}
+
+/** The limits of a row that are checked before, and after the route has verified the credential. */
+export interface CompiledLimits {
+  readonly beforeCredential: readonly CompiledLimit[]
+  readonly afterCredential: readonly CompiledLimit[]
+}
+
+/** `rowId`: id of the route or the service. Limits of different rows never share a key. */
+export function compileLimits(limits: readonly RateLimit[], rowId: string): CompiledLimits {
+  const [after, before] = [
+    limits.filter(limitNeedsCredential),
+    limits.filter(each => !limitNeedsCredential(each)),
+  ]
+  return {
+    beforeCredential: before.map(limit => compileLimit(limit, rowId)),
+    afterCredential: after.map(limit => compileLimit(limit, rowId)),
+  }
+}
+
+function compileLimit(rule: RateLimit, rowId: string): CompiledLimit {
+  const { name, limit, windowSeconds = 1, burst = limit, match, count = 'requests' } = rule
+  const unit = count === 'responseBytes' ? ';qu="content-bytes"' : ''
+  return {
+    name,
+    limit,
+    windowSeconds,
+    burst,
+    intervalMs: (windowSeconds * 1000) / limit,
+    parts: compiledParts(rule.key ?? ['address']),
+    onMissing: rule.onMissing ?? 'address',
+    path: match?.path ?? '',
+    methods: match?.methods === undefined ? undefined : new Set(match.methods),
+    countsBytes: count === 'responseBytes',
+    shared: rule.scope !== 'replica',
+    enforced: rule.enforce !== false,
+    sendsFields: rule.headers !== false && rule.enforce !== false,
+    policyField: `"${name}";q=${limit};w=${windowSeconds}${unit}`,
+    hashKey: ruleKey(rowId, name),
+    decisions: { admitted: 0, rejected: 0 },
+  }
+}

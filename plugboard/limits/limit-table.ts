@@ -1,0 +1,201 @@
+// The counts of all limit keys, in typed arrays: one number per key and fact, no object. A table of 200,000 keys adds nothing to
+// the work of the garbage collector (docs/decisions/0005 has the figures for Map). It grows with the number of keys, up to a
+// fixed capacity. A full table evicts the key whose quota is restored first, because this key loses the least.
+//
+//   index: hash ─▶ slot        slots: the facts of a key        heap: the slots, by the time at which their quota is restored
+//
+// The facts of a slot lie side by side, so that a lookup reads two lines of the processor's cache: index and facts.
+
+/** A key of the table: an integer from 0 to 2^53 - 1. */
+export type LimitKey = number
+
+const FIRST_CAPACITY = 1024
+const EMPTY = -1
+/** Numbers of one slot. */
+const FACTS = 4
+const KEY = 0
+const FULL_AT = 1
+const ADMITTED = 2
+/** A lower bound of FULL_AT. It is corrected when the slot is considered for eviction. */
+const ORDER = 3
+/** 2^32. */
+const WORD = 0x1_0000_0000
+
+export class LimitTable {
+  readonly #maxKeys: number
+  #capacity: number
+  /** Slots by hash: open addressing with linear probing, at most half full. */
+  #index: Int32Array
+  /** FACTS numbers for each slot: KEY, FULL_AT, ADMITTED, ORDER. */
+  #facts: Float64Array
+  /** Slots in the order of a binary heap by ORDER. */
+  #heap: Int32Array
+  #size = 0
+  /** Keys that were evicted before their quota was restored. */
+  evictions = 0
+
+  constructor(maxKeys = 200_000) {
+    this.#maxKeys = maxKeys
+    this.#capacity = Math.min(FIRST_CAPACITY, maxKeys)
+    this.#index = emptyIndex(this.#capacity)
+    this.#facts = new Float64Array(FACTS * this.#capacity)
+    this.#heap = new Int32Array(this.#capacity)
+  }
+
+  /** Number of keys. */
+  get size(): number {
+    return this.#size
+  }
+
+  get maxKeys(): number {
+    return this.#maxKeys
+  }
+
+  /** Returns the slot of the key, or -1. A slot is valid until the next `add`. */
+  find(key: LimitKey): number {
+    return this.#index[this.#placeOf(key)] as number
+  }
+
+  /** Returns the slot of a new key, with all facts 0. The key must not be in the table. */
+  add(key: LimitKey, nowMs: number): number {
+    if (this.#size === this.#capacity && this.#capacity < this.#maxKeys) this.#grow()
+    const slot = this.#size === this.#capacity ? this.#evict(nowMs) : this.#size
+    const at = FACTS * slot
+    this.#facts[at + KEY] = key
+    this.#facts[at + FULL_AT] = 0
+    this.#facts[at + ADMITTED] = 0
+    this.#facts[at + ORDER] = nowMs
+    this.#index[this.#placeOf(key)] = slot
+    this.#heap[this.#size] = slot
+    this.#size += 1
+    this.#siftUp(this.#size - 1)
+    return slot
+  }
+
+  keyOf(slot: number): LimitKey {
+    return this.#facts[FACTS * slot + KEY] as number
+  }
+
+  /** Returns the theoretical arrival time of the next request, ms of the clock (see gcra.ts). */
+  fullAtMs(slot: number): number {
+    return this.#facts[FACTS * slot + FULL_AT] as number
+  }
+
+  setFullAtMs(slot: number, fullAtMs: number): void {
+    this.#facts[FACTS * slot + FULL_AT] = fullAtMs
+  }
+
+  /** Returns the requests or bytes that this replica has admitted since the key was added. The number only grows. */
+  admitted(slot: number): number {
+    return this.#facts[FACTS * slot + ADMITTED] as number
+  }
+
+  addAdmitted(slot: number, cost: number): void {
+    this.#facts[FACTS * slot + ADMITTED] = this.admitted(slot) + cost
+  }
+
+  /** Removes the slot whose quota is restored first, and returns it. */
+  #evict(nowMs: number): number {
+    for (;;) {
+      const slot = this.#heap[0] as number
+      const fullAtMs = this.fullAtMs(slot)
+      if (fullAtMs > this.#order(slot)) {
+        // Requests have come since the heap was ordered.
+        this.#facts[FACTS * slot + ORDER] = fullAtMs
+        this.#siftDown()
+        continue
+      }
+      if (fullAtMs > nowMs) this.evictions += 1
+      this.#size -= 1
+      this.#heap[0] = this.#heap[this.#size] as number
+      this.#siftDown()
+      this.#forget(this.keyOf(slot))
+      return slot
+    }
+  }
+
+  /** Removes the key from the index. Moves the entries behind it, so that a search never ends early. */
+  #forget(key: LimitKey): void {
+    const index = this.#index
+    const mask = index.length - 1
+    let hole = this.#placeOf(key)
+    for (let place = (hole + 1) & mask; index[place] !== EMPTY; place = (place + 1) & mask) {
+      const home = homeOf(this.keyOf(index[place] as number)) & mask
+      // True when the home of the entry is not between the hole and the entry, in the order of the search.
+      if (((place - home) & mask) < ((place - hole) & mask)) continue
+      index[hole] = index[place] as number
+      hole = place
+    }
+    index[hole] = EMPTY
+  }
+
+  /** Returns the place of the key in the index, or the empty place at which it would be. */
+  #placeOf(key: LimitKey): number {
+    const index = this.#index
+    const mask = index.length - 1
+    let place = homeOf(key) & mask
+    for (;;) {
+      const slot = index[place] as number
+      if (slot === EMPTY || this.#facts[FACTS * slot + KEY] === key) return place
+      place = (place + 1) & mask
+    }
+  }
+
+  #grow(): void {
+    this.#capacity = Math.min(2 * this.#capacity, this.#maxKeys)
+    const facts = new Float64Array(FACTS * this.#capacity)
+    facts.set(this.#facts)
+    this.#facts = facts
+    const heap = new Int32Array(this.#capacity)
+    heap.set(this.#heap)
+    this.#heap = heap
+    this.#index = emptyIndex(this.#capacity)
+    for (let slot = 0; slot < this.#size; slot += 1) {
+      this.#index[this.#placeOf(this.keyOf(slot))] = slot
+    }
+  }
+
+  #order(slot: number): number {
+    return this.#facts[FACTS * slot + ORDER] as number
+  }
+
+  #siftUp(start: number): void {
+    const heap = this.#heap
+    const slot = heap[start] as number
+    const order = this.#order(slot)
+    let at = start
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      const above = heap[parent] as number
+      if (this.#order(above) <= order) break
+      heap[at] = above
+      at = parent
+    }
+    heap[at] = slot
+  }
+
+  #siftDown(): void {
+    const [heap, size] = [this.#heap, this.#size]
+    const slot = heap[0] as number
+    const order = this.#order(slot)
+    let at = 0
+    for (let child = 1; child < size; child = 2 * at + 1) {
+      const [left, right] = [heap[child] as number, heap[child + 1] as number]
+      if (child + 1 < size && this.#order(right) < this.#order(left)) child += 1
+      const below = heap[child] as number
+      if (order <= this.#order(below)) break
+      heap[at] = below
+      at = child
+    }
+    heap[at] = slot
+  }
+}
+
+/** The low word of a key is as random as the key. */
+function homeOf(key: LimitKey): number {
+  return (key % WORD) | 0
+}
+
+function emptyIndex(capacity: number): Int32Array {
+  return new Int32Array(2 ** Math.ceil(Math.log2(Math.max(2, 2 * capacity)))).fill(EMPTY)
+}
