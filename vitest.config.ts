@@ -4,12 +4,12 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 // Four projects. `unit`: files beside their source, without Postgres and without child processes. `integration`: such
 // files that need one of them. `e2e`: real processes. `chaos`: a cluster in which everything fails, for two minutes.
-// VERA_TEST_REPORTS: a folder for one JSON report of each run, for whoever adds them up (.ci/run).
+// VERA_TEST_REPORTS: a folder for one JSON report of each run. .ci/run adds the reports up.
 const reports = process.env.VERA_TEST_REPORTS
 
 const INTEGRATION = '**/*.integration.test.ts'
 
-// How long `expect.poll` waits for what must come: a bound for hangs, not a measure of speed.
+// The time limit of `expect.poll`: a bound for hangs, not a measure of speed.
 const patience = { poll: { timeout: 10_000 } }
 
 // Node keeps compiled code of child processes here, so that each start takes a fifth less CPU time.
@@ -88,7 +88,7 @@ export default defineConfig({
         test: {
           name: 'chaos',
           include: ['test/chaos/**/*.test.ts'],
-          // Some 2 minutes, and what it may wait for when something is wrong.
+          // About 2 minutes, and more when the cluster has to wait after a fault.
           testTimeout: 600_000,
           maxWorkers: 1,
         },

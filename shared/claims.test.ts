@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { claimsSchema, decodeClaims, grantsNothing } from './claims.ts'
 
-it('reads absent scopes as empty, and an empty scope grants nothing', () => {
+it('reads absent scopes as empty, and an empty scope grants no access', () => {
   const claims = claimsSchema.parse({ sub: 'laptop', jti: 't1', exp: 1 })
   expect(claims).toMatchObject({ services: [], mounts: [] })
   expect(grantsNothing(claims)).toBe(true)

@@ -29,8 +29,8 @@ export interface HeldBudgetsOptions {
 
 const MIB = 2 ** 20
 /**
- * The sum of 1,000 clients of one tunnel that do not read, at 256 KiB each (250 MiB), the growth budget of its windows
- * (32 MiB), and its unsent bytes (32 MiB). A telephone has two tunnels by default.
+ * A sum of three parts: 1,000 clients of one tunnel that do not read, with 256 KiB each (250 MiB); the growth budget of the
+ * tunnel's windows (32 MiB); and its unsent bytes (32 MiB). A Telephone has two tunnels by default.
  */
 const TUNNEL_BYTES = 320 * MIB
 const TOKEN_BYTES = 2 * TUNNEL_BYTES

@@ -118,7 +118,7 @@ test('while the reader stalls, a bounded length waits, and each dropped line is 
   const dropped = reports.reduce((sum, line) => sum + Number(line.slice('dropped '.length)), 0)
   expect(written.length + dropped).toBe(total)
   expect(written).toEqual(written.toSorted((left, right) => left - right))
-  // The reader has read nothing while lines were logged: the pipe holds 64 KiB, and the sink its bound.
+  // The reader has not read while lines were logged, so the pipe holds 64 KiB, and the sink holds its bound.
   expect(output.length).toBeLessThanOrEqual(maxPendingLength + 64 * 1024 + 100)
   expect(dropped).toBeGreaterThan(0)
 })
@@ -149,7 +149,7 @@ test('after an error that passes, such as a full disk, a sink writes again and c
   expect(readFileSync(join(folder, 'out'), 'utf8')).toBe('fourth\ndropped 3\n')
 })
 
-test('a line that an error cuts is counted, and the next line starts on a line of its own', async () => {
+test('a line that an error cuts is counted, and the next one starts on a new line', async () => {
   const { reader, writer } = openPipe()
   const clock = new ManualClock()
   const sink = new FileSink({ fd: writer, clock, onDropped })

@@ -192,7 +192,7 @@ export class FileSink implements LineSink {
     this.#pendingLength -= this.#batchLength
   }
 
-  /** Discards the lines without a report: there is no other place for one, and traffic goes on without a log. */
+  /** Discards the lines. The loss cannot be reported anywhere else, and traffic continues without a log. */
   #fail(): void {
     this.#state = 'failed'
     this.#batch = NO_BYTES

@@ -78,7 +78,7 @@ describe.runIf(process.platform === 'linux')('the local status', () => {
     silent.destroy()
   })
 
-  it('reports that it cannot listen, and the program goes on', async () => {
+  it('reports that it cannot listen, and the program continues', async () => {
     serve()
     const problem = Promise.withResolvers<Error>()
     const second = serveLocalStatus({

@@ -1,5 +1,5 @@
 // Reports whether other users of the machine can read or change a file that holds a secret. Containers and shared folders often
-// give files wide modes on purpose, so this is a warning: the caller logs or prints it and goes on.
+// give files wide modes on purpose, so this is a warning: the caller logs or prints it, and continues.
 
 import { constants, statSync } from 'node:fs'
 

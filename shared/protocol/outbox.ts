@@ -178,7 +178,7 @@ export class Outbox {
     opaque.copy(this.#slab as Buffer, at)
   }
 
-  /** Returns false, and adds nothing, when the message is larger than a frame that the peer accepts. */
+  /** Returns false without adding the message when it is larger than a frame that the peer accepts. */
   control(json: string): boolean {
     const payload = Buffer.from(json)
     if (payload.length > this.maxFrameBytes) return false

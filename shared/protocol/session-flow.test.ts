@@ -114,7 +114,7 @@ describe('a stream that is not accepted yet', () => {
     expect([recorded.aborted?.delivered, recorded.writableCalls]).toEqual(['no', 0])
   })
 
-  it('of a body that ends in time waits for nothing', async () => {
+  it('of a body that ends in time does not wait', async () => {
     const pair = await openSessionPair()
     const recorded = pair.dialer.open()
     upload(recorded, 64 * KIB)

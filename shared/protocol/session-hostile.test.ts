@@ -24,7 +24,7 @@ const LIMITS = {
 /** What this end may find out about its peer by itself. */
 const PROPER_REASONS = ['protocol_error', 'flow_control_error', 'overloaded']
 
-/** A session with two streams of its own, 2 (complete) and 4. */
+/** Returns a session that has opened two streams, 2 (complete) and 4. */
 async function attackedPeer(options: WirePeerOptions = {}) {
   const peer = new WirePeer({ limits: LIMITS, ...options })
   await peer.greet({ initialWindowBytes: ATTACKED.peerWindowBytes })
@@ -87,7 +87,7 @@ describe('a hostile peer', () => {
           if (random() < 0.2) peer.transport.release(1)
           expect(deeds.peakUnread).toBeLessThanOrEqual(20_000)
           expect(peer.session.streamCount).toBeLessThanOrEqual(ATTACKED.maxStreams + 2)
-          // One message may make us answer once more than the limit, each frame with at most a head or a PONG.
+          // The responses to one message may exceed the limit once. The response to a frame is at most a head or a PONG.
           expect(peer.transport.bufferedBytes).toBeLessThanOrEqual(HARD_LIMIT_BYTES + 140_000)
         }
         await loopTurn()

@@ -1,6 +1,6 @@
 // Two sessions over a faulty link, and everything that owners and the world may do to them, in any order, as
-// fast-check commands. What must hold: bytes arrive in order and unaltered; END comes after all of them; what
-// was cut never looks complete; every stream has one end at each owner; nothing is left at the end.
+// fast-check commands. The rules: bytes arrive in order and unaltered; END arrives after all of them; a cut body
+// never looks complete; every stream has one end at each owner; no stream is open at the end.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'

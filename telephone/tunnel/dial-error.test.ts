@@ -1,5 +1,5 @@
-// Tests which failures of a dial only a person can correct. `telephone http` and `connect()` end after such a failure, so a
-// temporary failure must not be one of them.
+// Tests that each failure of a dial is classified as temporary or permanent. `telephone http` and `connect()` end after a
+// permanent failure, so a temporary failure must not count as permanent.
 
 import { describe, expect, it } from 'vitest'
 import { DialError, dialFailure } from './dial-error.ts'

@@ -27,7 +27,7 @@ it('each side of a partition serves with the lines that it reaches, and both agr
   for (const relay of cluster.relays) relay.blackhole(true)
   await untilResponded(1, 'no_telephone')
   expect((await hello(0)).status).toBe(200)
-  await eventually('the disagreement is told', async () => {
+  await eventually('the disagreement is reported', async () => {
     const { disagreements = [] } = (await row(1, 'replica-1')) as { disagreements?: string[] }
     return disagreements.some(text => text.includes('no link')) ? true : undefined
   })

@@ -129,7 +129,7 @@ describe('that makes Plugboard hold bytes', () => {
   })
 })
 
-describe('with a service of its own', () => {
+describe('with its own service', () => {
   const HOSTILE = 'hostile.localhost'
 
   async function serve(): Promise<void> {

@@ -99,7 +99,7 @@ describe('plugboard dev', () => {
     }
 
     shell('telephone', printed(/ http 3000 /).replace('http 3000', `http ${backend.port}`))
-    await eventually('the app answers', async () => {
+    await eventually('the app responds', async () => {
       const response = await send({
         port: plugboard.port,
         host: `app.localhost:${plugboard.port}`,
@@ -150,7 +150,7 @@ describe('plugboard dev', () => {
   it('exposes a port of this machine instead', async () => {
     const backend = await Backend.start(processes)
     const plugboard = await dev({ args: ['--expose', String(backend.port)] })
-    await eventually('the app answers', async () =>
+    await eventually('the app responds', async () =>
       (await page(plugboard, '/hello')).text === 'hello\n' ? true : undefined,
     )
   })

@@ -47,8 +47,8 @@ export async function openAddresses(
 }
 
 /**
- * Throws one StartupError that names each listener that cannot be opened, by the first of its addresses that fails. A port
- * may still be taken afterwards.
+ * Throws one StartupError for all listeners that cannot be opened. It names the first address of each that fails. After this
+ * check, another process may still take a port.
  */
 export async function checkAddresses(targets: readonly ListenTarget[]): Promise<void> {
   const servers: Server[] = []

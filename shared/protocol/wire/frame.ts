@@ -1,10 +1,10 @@
 // The layout of a frame, its types and flags: the constants that encode.ts and decode.ts share.
-// PROTOCOL.md, "Frames", is the specification; this file adds nothing to it.
+// PROTOCOL.md, "Frames", is the specification; this file only implements it.
 //
 //   byte 0      1       2 … 4          5 … 8             9 …
 //        type   flags   length (u24)   stream id (u32)   payload
 //
-// All integers are big-endian. A WebSocket message holds one or more whole frames and nothing else.
+// All integers are big-endian. A WebSocket message consists of one or more whole frames.
 
 export const FRAME_HEADER_BYTES = 9
 

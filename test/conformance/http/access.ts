@@ -69,7 +69,7 @@ async function kept(bytes: string, status: number, code: string, method?: string
 }
 
 describe('addresses', () => {
-  it.each(['GET', 'HEAD', 'POST', 'OPTIONS'])('A1 a denied address gets nothing by %s', async method => {
+  it.each(['GET', 'HEAD', 'POST', 'OPTIONS'])('A1 a denied address gets no access by %s', async method => {
     await kept(get('/', PREFLIGHT, 'denied.test').replace('GET', method), 403, 'address_denied', method)
   })
 
@@ -92,7 +92,7 @@ describe('addresses', () => {
 })
 
 describe('CORS', () => {
-  it.each(['cors.test', 'basic.test'])('A2 a preflight to %s is answered here', async host => {
+  it.each(['cors.test', 'basic.test'])('A2 a preflight to %s gets a local response', async host => {
     const response = await ask(get('/x', PREFLIGHT, host).replace('GET', 'OPTIONS'), 'OPTIONS')
     expect(response.status).toBe(204)
     expect(field(response.headers, 'access-control-allow-origin')).toBe(PAGE)

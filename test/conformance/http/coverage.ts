@@ -49,7 +49,7 @@ describe('rows', () => {
     expect(entries.length > 0, reason ?? `no entry for ${row}`).toBe(reason === undefined)
   })
 
-  it('each entry of the table has a name of its own', () => {
+  it('each entry of the table has a unique name', () => {
     const names = EDGE_ROWS.map(({ name, only }) => `${name}, ${only?.side}`)
     expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([])
   })

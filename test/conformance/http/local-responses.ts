@@ -160,7 +160,7 @@ describe('codes', () => {
     connection.destroy()
   })
 
-  it.each(['overloaded', 'draining'] as const)('%s: the only telephone says so', async reason => {
+  it.each(['overloaded', 'draining'] as const)('%s: the only Telephone reports it', async reason => {
     const telephone = await fakeTelephone()
     telephone.handler = call => queueMicrotask(() => call.stream.reset(reason))
     expectProblem(await ask(get('/', '', 'faked.test')), 503, reason, true)

@@ -239,7 +239,7 @@ export class RecordingBackend {
 
   began(request: BackendRequest): void {
     this.requests.push(request)
-    // A barrier gets its response, whatever the backend of the test does.
+    // A barrier gets its response with any behaviour that the test has set.
     if (request.target === BARRIER) echo(request)
     else this.handler(request)
     for (const wake of this.#wake.splice(0)) wake()

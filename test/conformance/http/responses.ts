@@ -18,7 +18,7 @@ const expectation = (value: string, version = '1.1') =>
   `POST / HTTP/${version}\r\n${HOST}Expect: ${value}\r\nContent-Length: 3\r\n\r\n`
 
 describe('fields and framing', () => {
-  it.each(['HEAD', '204', '205', '304'])('R6 %s has no body, whatever the backend sends', async what => {
+  it.each(['HEAD', '204', '205', '304'])('R6 %s has no body, also when the backend sends one', async what => {
     const status = what === 'HEAD' ? '200' : what
     says(`HTTP/1.1 ${status} Said\r\nContent-Length: 5\r\n\r\nextra`)
     const connection = await RawConnection.open(edge.port)
@@ -254,7 +254,7 @@ describe('responses that end too early', () => {
   })
 })
 
-describe('interim answers', () => {
+describe('interim responses', () => {
   it('R4 a 100 is sent when the backend accepts the body, not before', async () => {
     edge.backend.handler = () => undefined
     const connection = await RawConnection.open(edge.port)

@@ -189,7 +189,7 @@ describe('after the 101', () => {
     expect((await connection.readToEnd()).toString()).toBe('last words')
     await connection.send('still here')
     const { connection: far } = edge.backend.requests[0]!
-    await far.until('what the client still says', () => far.raw === 'still here')
+    await far.until('the last bytes of the client', () => far.raw === 'still here')
     connection.end()
     await far.until('the end', () => far.ended)
     connection.destroy()

@@ -16,7 +16,7 @@ export const CLUSTER = '<cluster>'
 /** In expected values: the host that the Telephone adds for a service with `hostHeader: backend`. */
 export const BACKEND = '<backend>'
 
-/** The backend responds to this target at once, with its method, target and body, whatever the row says. */
+/** The backend responds to this target at once in every row, with its method, target and body. */
 export const BARRIER = '/barrier'
 
 export interface ExpectedResponse {
