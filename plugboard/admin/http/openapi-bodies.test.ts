@@ -80,6 +80,9 @@ const respond = {
 const policy = {
   rateLimits,
   balancing: 'random',
+  slowStartMs: 5000,
+  whenAllDown: 'try',
+  maxStreamsPerTelephone: 5,
   responseHeadTimeoutMs: 5,
   idleTimeoutMs: 5,
   upgradeIdleTimeoutMs: 5,

@@ -21,8 +21,8 @@ import type {
 } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { type Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { ServicePolicy } from '../../routes/options/service-policy.ts'
-import type { PickRequest } from '../../telephones/lines/line-picker.ts'
 import { type Candidate, linesOfProcess, type StreamHolder } from '../../telephones/lines/line-pool.ts'
+import type { PickRequest } from '../../telephones/lines/pick-request.ts'
 import type { ClientConnection } from '../connections/client-connection.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'
 import type { ProxyContext } from '../proxy-context.ts'
@@ -221,7 +221,7 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
       const picked = picker.pick(this)
       if (typeof picked === 'string') {
         if (picked === 'exhausted') return lastCode
-        this.failure = picker.explain(this.service, picked)
+        this.failure = picker.explain(this.service, picked, this.policy)
         return picked
       }
       try {

@@ -31,8 +31,12 @@ const alias = z
 export const MAX_ALIASES = 16
 
 const fields = {
-  /** The rule that selects the line for the next stream. */
-  balancing: z.enum(['least_streams', 'round_robin', 'random']).default('least_streams'),
+  /** The rule that selects the telephone process for the next stream. */
+  balancing: z.enum(['peak_ewma', 'least_streams', 'round_robin', 'random']).default('least_streams'),
+  /** Time in which the weight of a new or re-admitted process grows from 10 % to its full value, ms; 0: at once. */
+  slowStartMs: z.int().min(0).max(300_000).default(0),
+  /** Whether requests are refused or sent nevertheless while the health check of each process fails. */
+  whenAllDown: z.enum(['refuse', 'try']).default('refuse'),
   /** Longest time from the last byte of the request to the response head, ms. */
   responseHeadTimeoutMs: timeoutMs.default(30_000),
   /** Longest time without a byte in either direction of an exchange, ms. */
@@ -43,6 +47,8 @@ const fields = {
   maxRequestBodyBytes: z.int().min(0).max(Number.MAX_SAFE_INTEGER).nullable().default(null),
   /** Limit of open streams through one replica; null: no limit. */
   maxStreams: z.int().min(1).max(1_000_000).nullable().default(null),
+  /** Limit of open streams of one telephone process through one replica; null: no limit. */
+  maxStreamsPerTelephone: z.int().min(1).max(100_000).nullable().default(null),
   /** Limits of requests and bytes per key and window, over all replicas. */
   rateLimits: rateLimitsSchema.default([]),
   /** The same as a limit of `rateLimits` with key `address`, window 1 and scope `replica`; null: no limit. */
@@ -65,11 +71,14 @@ export type ServicePolicy = Readonly<z.output<typeof servicePolicySchema>>
 export const servicePolicyInputSchema = z
   .strictObject({
     balancing: fields.balancing.removeDefault(),
+    slowStartMs: fields.slowStartMs.removeDefault(),
+    whenAllDown: fields.whenAllDown.removeDefault(),
     responseHeadTimeoutMs: fields.responseHeadTimeoutMs.removeDefault(),
     idleTimeoutMs: fields.idleTimeoutMs.removeDefault(),
     upgradeIdleTimeoutMs: fields.upgradeIdleTimeoutMs.removeDefault(),
     maxRequestBodyBytes: fields.maxRequestBodyBytes.removeDefault(),
     maxStreams: fields.maxStreams.removeDefault(),
+    maxStreamsPerTelephone: fields.maxStreamsPerTelephone.removeDefault(),
     rateLimits: fields.rateLimits.removeDefault(),
     maxRequestsPerSecond: fields.maxRequestsPerSecond.removeDefault(),
     retries: fields.retries.removeDefault(),

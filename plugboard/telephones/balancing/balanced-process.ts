@@ -12,13 +12,15 @@ export interface Latency {
 }
 
 export interface BalancedProcess {
-  /** Share of the requests in relation to the other processes; above 0. */
+  /** Share of the requests in relation to the other processes; above 0. Lower than announced during a slow start. */
   readonly weight: number
   /** Open streams of the service on all lines of the process, through this replica. */
   readonly active: number
   /** True when a tunnel of the process ends on this replica. */
   readonly isLocal: boolean
   readonly latency: Latency
+  /** The hash that identifies the process for `hash`. */
+  readonly seed: number
   /** Credit of the process for `round_robin`. Only that policy changes it. */
   turn: number
 }

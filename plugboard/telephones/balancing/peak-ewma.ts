@@ -2,7 +2,7 @@
 //
 //   cost = max(1 ms, ewma × e^(-Δt/τ)) × (active + 1) / weight        Δt: the time since the last sample
 //
-// The average rises at once and falls slowly: a sample above it replaces it, and a sample below it blends in. The decay gives
+// The average rises at once and falls slowly: a sample above the decayed average replaces it, and a lower sample blends in. The decay gives
 // a process that has received no request for a while another chance. Without it, one slow response can exclude a process.
 
 import type { BalancedProcess, Latency } from './balanced-process.ts'
@@ -71,5 +71,6 @@ export function medianOf(latencies: readonly Latency[]): number {
 }
 
 function blended(averageMs: number, sampleMs: number, kept: number): number {
-  return sampleMs >= averageMs ? sampleMs : averageMs * kept + sampleMs * (1 - kept)
+  const decayedMs = averageMs * kept
+  return sampleMs >= decayedMs ? sampleMs : decayedMs + sampleMs * (1 - kept)
 }

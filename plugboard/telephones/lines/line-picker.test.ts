@@ -5,8 +5,10 @@ import type { Line } from '../../registry/line.ts'
 import { asTunnelId, lineId } from '../../registry/line-ids.ts'
 import { Registry } from '../../registry/registry.ts'
 import type { Upstream } from '../../registry/upstream.ts'
-import { LinePicker, type PickPolicy, type PickRequest } from './line-picker.ts'
+import { DEFAULT_SERVICE_POLICY } from '../../routes/options/service-policy.ts'
+import { LinePicker } from './line-picker.ts'
 import type { Candidate } from './line-pool.ts'
+import type { PickPolicy, PickRequest } from './pick-request.ts'
 
 class FakeUpstream implements Upstream {
   canOpen = true
@@ -56,6 +58,7 @@ function line(tunnel: string, more: Partial<Line> = {}): Line {
 }
 
 const policy = (balancing: PickPolicy['balancing'], maxStreams: number | null = null): PickPolicy => ({
+  ...DEFAULT_SERVICE_POLICY,
   balancing,
   maxStreams,
 })
@@ -213,6 +216,75 @@ describe('pick', () => {
     expect(pick(policy('random', 1))).toBe('overloaded')
     picker.release(candidate, holder)
     expect(picks(1, policy('random', 1))).toEqual({ a: 1 })
+  })
+})
+
+describe('maxStreamsPerTelephone', () => {
+  const limited: PickPolicy = { ...policy('least_streams'), maxStreamsPerTelephone: 2 }
+
+  it('skips a process that has this many streams on all its lines, also in a retry', () => {
+    add('a', { instance: 'one' })
+    add('b', { instance: 'one' })
+    add('c', { instance: 'two', weight: 1 })
+    const counts = picks(4, limited, { acquire: true })
+    expect(counts).toEqual({ a: 1, b: 1, c: 2 })
+    expect(pick(limited)).toBe('overloaded')
+    expect(picker.explain('web', 'overloaded', limited).detail).toContain('"maxStreamsPerTelephone"')
+    expect(pick(limited, { tried: picker.candidatesOf('web').slice(0, 1) })).toBe('exhausted')
+    expect(pick(limited, { preferred: picker.candidatesOf('web')[0] })).toBe('overloaded')
+  })
+})
+
+describe('whenAllDown', () => {
+  const tries: PickPolicy = { ...policy('least_streams'), whenAllDown: 'try' }
+
+  it('sends requests to processes whose health check fails, when each of them fails', () => {
+    add('a', { health: 'down' })
+    add('b', { health: 'down' })
+    add('zero', { weight: 0 })
+    expect(pick(policy('least_streams'))).toBe('service_unhealthy')
+    expect(picks(10, tries)).toEqual({ a: 5, b: 5 })
+    const [first] = picker.candidatesOf('web') as [Candidate]
+    expect(pick(tries, { tried: [first] })).toMatchObject({ line: { tunnelId: 'b' } })
+  })
+
+  it('sends no request there while a process is healthy, even when that one is full', () => {
+    add('down', { health: 'down' })
+    const up = add('up')
+    expect(picks(10, tries)).toEqual({ up: 10 })
+    up.canOpen = false
+    expect(pick(tries)).toBe('overloaded')
+  })
+})
+
+describe('hash', () => {
+  const byKey = policy('hash')
+
+  it('keeps a key at the telephone of one name when its process restarts or connects again', () => {
+    for (const name of ['a', 'b', 'c', 'd']) add(name, { telephone: name })
+    const places = () =>
+      Array.from({ length: 50 }, (_, key) => (pick(byKey, { key }) as Candidate).process.telephone)
+    const before = places()
+    expect(new Set(before).size).toBe(4)
+    registry.replace(asTunnelId('b'), [])
+    add('b2', { telephone: 'b', instance: 'restarted' })
+    expect(places()).toEqual(before)
+  })
+
+  it('spreads keys over processes that have the same name, in the same way on each replica', () => {
+    for (const instance of ['x', 'y', 'z']) add(instance, { instance })
+    const places = () =>
+      Array.from({ length: 60 }, (_, key) => (pick(byKey, { key }) as Candidate).line.instance)
+    const before = places()
+    expect(new Set(before).size).toBe(3)
+    for (const instance of ['x', 'y', 'z']) registry.replace(asTunnelId(instance), [])
+    for (const instance of ['z', 'y', 'x']) add(instance, { instance })
+    expect(places()).toEqual(before)
+  })
+
+  it('uses the process with the fewest streams for a request without a key', () => {
+    for (const name of ['a', 'b']) add(name)
+    expect(picks(10, byKey, { acquire: true })).toEqual({ a: 5, b: 5 })
   })
 })
 

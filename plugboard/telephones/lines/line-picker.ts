@@ -6,13 +6,14 @@
 import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import { type Logger, silentLogger } from '@vera-stack/shared/log.ts'
-import { type Balancing, COMPARE_ALL, chooseProcess, comparesTwo } from '../balancing/balancing.ts'
+import { COMPARE_ALL, chooseProcess, comparesTwo } from '../balancing/balancing.ts'
 import type { EjectionCounts } from '../outliers/ejection-counts.ts'
-import type { OutlierPolicy } from '../outliers/outlier-policy.ts'
 import { Outliers, type OutliersOptions } from '../outliers/outliers.ts'
+import { setSeeds } from './hash-seeds.ts'
 import {
   addStream,
   type Candidate,
+  isBelowLimit,
   isThere,
   type LinePool,
   type PooledProcess,
@@ -21,35 +22,14 @@ import {
 } from './line-pool.ts'
 import { LinePools, type LinePoolsOptions } from './line-pools.ts'
 import { explainNoLine, isUnhealthy, type NoLine, type NoLineCause } from './no-line.ts'
+import type { PickPolicy, PickRequest } from './pick-request.ts'
 import { recordFailure, recordResponse } from './pool-latency.ts'
 import { bestLine, hasLineFor, lineForStream, takesStream, tunnelStreams } from './process-lines.ts'
-import { preferredLine, processesOf, retryLines } from './retry-choice.ts'
-
-export interface PickPolicy {
-  readonly balancing: Balancing
-  /** Limit of open streams of the service through this replica; null: no limit. */
-  readonly maxStreams: number | null
-  /** Passive ejection. Absent: no process is ejected. */
-  readonly outlier?: OutlierPolicy
-}
+import { downLines, preferredLine, processesOf, retryLines } from './retry-choice.ts'
+import { applySlowStart } from './slow-start.ts'
 
 /** The cursor of a pool starts at 0 again after this value. */
 const LARGEST_CURSOR = 2 ** 30 - 1
-
-/** The stream that a line is picked for. The owner of a request is one itself, so that a pick allocates no memory. */
-export interface PickRequest {
-  /** Name of the service. */
-  readonly service: string
-  readonly policy: PickPolicy
-  /** Lines that are not used again; undefined: this is the first attempt. */
-  readonly tried: readonly Candidate[] | undefined
-  /** A line that was picked before. It comes first, then other lines of its process. */
-  readonly preferred: Candidate | undefined
-  /** The client of the stream; empty: unknown. A line is skipped when the client holds its share of that line's streams. */
-  readonly client: string
-  /** A hash of the value that the request is balanced by; undefined: the request has no such value. */
-  readonly key: number | undefined
-}
 
 /**
  * Why an attempt failed before the head of the response. `refused`: the backend refuses connections. `connect`: it cannot be
@@ -116,19 +96,19 @@ export class LinePicker {
       if (!pool.shares.allows(client, policy.maxStreams)) return 'concurrency_limited'
     }
     if (preferred !== undefined) {
-      const same = preferredLine(pool, preferred, tried, client)
+      const same = preferredLine(pool, preferred, request)
       if (same !== undefined) return same
     }
-    if (tried !== undefined) return this.#retry(pool, tried, request) ?? 'exhausted'
+    if (tried !== undefined) {
+      const line = this.#oneOf(pool, retryLines(pool, tried, request), request)
+      return line ?? this.#tryDown(pool, request) ?? 'exhausted'
+    }
     const process =
       this.#two(pool, request) ??
-      this.#balance(pool, usable(pool, client), request) ??
-      this.#balance(pool, withoutEjection(pool, client), request)
+      this.#balance(pool, usable(pool, request), request) ??
+      this.#balance(pool, withoutEjection(pool, request), request)
     const line = process === undefined ? undefined : lineForStream(process, client)
-    if (line !== undefined) return line
-    if (!pool.candidates.some(isThere)) return isUnhealthy(pool) ? 'service_unhealthy' : 'no_telephone'
-    const hasRoom = pool.candidates.some(each => isThere(each) && each.upstream.canOpen)
-    return hasRoom ? 'concurrency_limited' : 'overloaded'
+    return line ?? this.#pickFailed(pool, request)
   }
 
   /** Returns the lines of a service with their upstreams, including lines that take no stream now. */
@@ -151,9 +131,9 @@ export class LinePicker {
     return this.#pools.get(service)?.processes ?? []
   }
 
-  /** Returns the cause and a text that explain why `pick` found no line. */
-  explain(service: string, why: NoLine): NoLineCause {
-    return explainNoLine(this.#pools.get(service), why, service)
+  /** Returns the cause and a text that explain why `pick` found no line. `policy`: that of the request. */
+  explain(service: string, why: NoLine, policy?: PickPolicy): NoLineCause {
+    return explainNoLine(this.#pools.get(service), why, service, policy)
   }
 
   /** Counts a stream that was opened on the candidate's line. Call `release` when the stream ends. */
@@ -184,8 +164,28 @@ export class LinePicker {
     this.#outliers.failed(candidate, cause, latencyMs, nowMs)
   }
 
-  #retry(pool: LinePool, tried: readonly Candidate[], request: PickRequest): Candidate | undefined {
-    const lines = retryLines(pool, tried, request.client)
+  /** Returns a line of a pool in which no line takes the stream, if the policy allows that, or the reason. */
+  #pickFailed(pool: LinePool, request: PickRequest): Candidate | NoLine {
+    const { candidates } = pool
+    if (!candidates.some(isThere)) {
+      if (!isUnhealthy(pool)) return 'no_telephone'
+      return this.#tryDown(pool, request) ?? 'service_unhealthy'
+    }
+    const { maxStreamsPerTelephone } = request.policy
+    const hasRoom = candidates.some(
+      each => isThere(each) && each.upstream.canOpen && isBelowLimit(each.process, maxStreamsPerTelephone),
+    )
+    return hasRoom ? 'concurrency_limited' : 'overloaded'
+  }
+
+  /** Returns a line although its health check fails, if that is so for each process and the policy says `try`. */
+  #tryDown(pool: LinePool, request: PickRequest): Candidate | undefined {
+    if (request.policy.whenAllDown !== 'try' || !isUnhealthy(pool)) return undefined
+    return this.#oneOf(pool, downLines(pool, request), request)
+  }
+
+  /** Returns one of the lines; undefined when there are none. */
+  #oneOf(pool: LinePool, lines: readonly Candidate[], request: PickRequest): Candidate | undefined {
     const process = this.#balance(pool, processesOf(lines), request)
     return bestLine(lines.filter(line => line.process === process))
   }
@@ -193,14 +193,16 @@ export class LinePicker {
   #balance(
     pool: LinePool,
     from: readonly PooledProcess[],
-    { policy }: PickRequest,
+    { policy: { balancing, slowStartMs }, key }: PickRequest,
   ): PooledProcess | undefined {
     if (from.length < 2) return from[0]
     const start = pool.cursor
     pool.cursor = (start + 1) & LARGEST_CURSOR
     if (this.#countsTunnelStreams) for (const process of from) process.active = tunnelStreams(process)
-    const nowMs = policy.balancing === 'peak_ewma' ? this.#clock.now() : 0
-    return chooseProcess(policy.balancing, from, start, nowMs, this.#random)
+    const nowMs = balancing === 'peak_ewma' || slowStartMs > 0 || pool.hasSlowWeights ? this.#clock.now() : 0
+    if (slowStartMs > 0 || pool.hasSlowWeights) applySlowStart(pool, from, slowStartMs, nowMs)
+    if (balancing === 'hash' && !pool.hasSeeds) setSeeds(pool)
+    return chooseProcess(balancing, from, start, nowMs, key, this.#random)
   }
 
   /** Returns the better of two random processes; undefined when the policy or the size of the pool is not made for it. */
@@ -208,27 +210,33 @@ export class LinePicker {
     const { processes, localProcesses } = pool
     if (processes.length <= COMPARE_ALL || !comparesTwo(request.policy.balancing)) return undefined
     // A random choice among many remote processes would rarely find a local one.
-    const first = this.#any(localProcesses, request.client) ?? this.#any(processes, request.client)
-    const second = this.#any(processes, request.client)
+    const first = this.#any(localProcesses, request) ?? this.#any(processes, request)
+    const second = this.#any(processes, request)
     if (first === undefined || second === undefined || first === second) return first ?? second
     return this.#balance(pool, [first, second], request)
   }
 
-  #any(from: readonly PooledProcess[], client: string): PooledProcess | undefined {
+  #any(from: readonly PooledProcess[], request: PickRequest): PooledProcess | undefined {
     const process = from[Math.floor(this.#random() * from.length)]
-    return process !== undefined && takesStream(process, client) ? process : undefined
+    return process !== undefined && isUsable(process, request) ? process : undefined
   }
 }
 
 /** Returns the processes that take a stream now. Allocates memory only when some do not. */
-function usable({ processes }: LinePool, client: string): readonly PooledProcess[] {
+function usable({ processes }: LinePool, request: PickRequest): readonly PooledProcess[] {
   for (const process of processes) {
-    if (!takesStream(process, client)) return processes.filter(each => takesStream(each, client))
+    if (!isUsable(process, request)) return processes.filter(each => isUsable(each, request))
   }
   return processes
 }
 
+function isUsable(process: PooledProcess, { policy, client }: PickRequest): boolean {
+  return isBelowLimit(process, policy.maxStreamsPerTelephone) && takesStream(process, client)
+}
+
 /** Returns the processes that would take a stream if no process were ejected. */
-function withoutEjection({ processes }: LinePool, client: string): readonly PooledProcess[] {
-  return processes.filter(process => hasLineFor(process, client))
+function withoutEjection({ processes }: LinePool, { policy, client }: PickRequest): readonly PooledProcess[] {
+  return processes.filter(
+    process => isBelowLimit(process, policy.maxStreamsPerTelephone) && hasLineFor(process, client),
+  )
 }

@@ -41,8 +41,14 @@ export interface PooledProcess extends BalancedProcess {
   /** Ordered by the last change of the weight: the last line has the newest weight. */
   readonly lines: Candidate[]
   isLocal: boolean
-  /** The announced weight. */
+  /** The weight that the telephone announced. */
+  announcedWeight: number
+  /** The announced weight, or a part of it during a slow start. */
   weight: number
+  /** Hash of the telephone's name: see hash-seeds.ts. */
+  seed: number
+  /** Time at which the process started to take requests. */
+  startedAtMs: number
   active: number
   /** Start index of the next scan of `lines`, so that lines with equally many streams take turns. */
   cursor: number
@@ -59,8 +65,11 @@ export interface LinePool extends PoolResults {
   readonly processes: PooledProcess[]
   /** Those of `processes` that have a line whose tunnel ends on this replica. */
   readonly localProcesses: PooledProcess[]
-  /** Processes without a line whose streams have not ended. Their counts continue when they connect again. */
-  readonly closing: PooledProcess[]
+  /**
+   * The processes by key. Includes processes without a line whose streams have not ended: their counts continue when they
+   * connect again.
+   */
+  readonly known: Map<string, PooledProcess>
   /** Holders of all open streams. An array instead of a Set, because it changes with every request: see Deadlines. */
   readonly holders: StreamHolder[]
   /** The share of the open streams that each client holds. */
@@ -72,17 +81,40 @@ export interface LinePool extends PoolResults {
   medianAtMs: number
   /** The policy of passive ejection, from the last request. */
   outlier: OutlierPolicy
+  /** The latest `startedAtMs` of a process. */
+  newestStartMs: number
+  /** True when a process may have a part of its weight only. */
+  hasSlowWeights: boolean
+  /** False: `seed` of the processes must be set before it is used. */
+  hasSeeds: boolean
 }
 
 /** Returns true when the line takes traffic and this replica can reach it. The line may be at its stream limit. */
-export function isThere({ line, process, upstream }: Candidate): boolean {
-  return line.health === 'up' && process.weight > 0 && upstream.reachable !== false
+export function isThere(candidate: Candidate): boolean {
+  return candidate.line.health === 'up' && isReachable(candidate)
 }
 
 /** Returns true when the line takes a stream of this client now. */
 export function canTake(candidate: Candidate, client: string): boolean {
-  const { upstream } = candidate
-  return isThere(candidate) && upstream.canOpen && upstream.hasRoomFor?.(client) !== false
+  return isThere(candidate) && hasRoomFor(candidate, client)
+}
+
+/** Returns true when the line would take a stream of this client now, if its health check passed. */
+export function canTakeIfHealthy(candidate: Candidate, client: string): boolean {
+  return isReachable(candidate) && hasRoomFor(candidate, client)
+}
+
+/** Returns true when the process may have a further stream. `max`: `maxStreamsPerTelephone` of the policy. */
+export function isBelowLimit({ active }: PooledProcess, max: number | null): boolean {
+  return max === null || active < max
+}
+
+function isReachable({ process, upstream }: Candidate): boolean {
+  return process.weight > 0 && upstream.reachable !== false
+}
+
+function hasRoomFor({ upstream }: Candidate, client: string): boolean {
+  return upstream.canOpen && upstream.hasRoomFor?.(client) !== false
 }
 
 /** Creates a pool without lines. */
@@ -94,7 +126,7 @@ export function newPool(service: string, clientSharePercent: number): LinePool {
     candidates: [],
     processes: [],
     localProcesses: [],
-    closing: [],
+    known: new Map(),
     holders,
     shares,
     cursor: 0,
@@ -104,6 +136,9 @@ export function newPool(service: string, clientSharePercent: number): LinePool {
     resultsTotal: 0,
     resultsFailed: 0,
     successStartMs: Number.NEGATIVE_INFINITY,
+    newestStartMs: Number.NEGATIVE_INFINITY,
+    hasSlowWeights: false,
+    hasSeeds: false,
   }
 }
 
@@ -114,7 +149,10 @@ export function newProcess(key: string, telephone: string): PooledProcess {
     telephone,
     lines: [],
     isLocal: false,
+    announcedWeight: 0,
     weight: 0,
+    seed: 0,
+    startedAtMs: 0,
     active: 0,
     latency: newLatency(),
     turn: 0,
@@ -137,8 +175,7 @@ export function removeStream(candidate: Candidate, holder: StreamHolder): void {
   const { pool, process } = candidate
   candidate.active -= 1
   process.active -= 1
-  if (process.active === 0 && process.lines.length === 0)
-    pool.closing.splice(pool.closing.indexOf(process), 1)
+  if (process.active === 0 && process.lines.length === 0) pool.known.delete(process.key)
   const { holders, shares } = pool
   shares.remove(holder.client)
   const last = holders.pop() as StreamHolder

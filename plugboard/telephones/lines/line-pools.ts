@@ -132,8 +132,9 @@ export class LinePools {
       this.#pools.set(service, pool)
     }
     const local = this.#replicaId === undefined || line.replicaId === this.#replicaId
-    const process = addLine(pool, line, upstream, local)
-    startAtMedian(pool, process, this.#clock.now())
+    const nowMs = this.#clock.now()
+    const process = addLine(pool, line, upstream, local, nowMs)
+    startAtMedian(pool, process, nowMs)
     this.#outliers.joined(pool, process)
   }
 
@@ -141,7 +142,7 @@ export class LinePools {
     const candidate = this.#poolOf(line)?.candidates.find(each => each.line.id === line.id)
     if (candidate === undefined) return
     const { health } = candidate.line
-    if (!changeLine(candidate, line)) {
+    if (!changeLine(candidate, line, this.#clock.now())) {
       this.#remove(line)
       this.#add(line)
     } else if (line.health !== health) {

@@ -7,11 +7,18 @@ import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { StreamTarget, TunnelId } from '../../registry/line-ids.ts'
 import type { Upstream } from '../../registry/upstream.ts'
-import type { LinePicker, PickPolicy } from './line-picker.ts'
+import type { LinePicker } from './line-picker.ts'
 import type { Candidate } from './line-pool.ts'
+import type { PickPolicy } from './pick-request.ts'
 
-/** The peer enforces the stream limit of the service, because it counts the requests that it admitted. */
-const POLICY: PickPolicy = { balancing: 'least_streams', maxStreams: null }
+/** The peer enforces the limits of the service, because it counts the requests that it admitted. */
+const POLICY: PickPolicy = {
+  balancing: 'least_streams',
+  maxStreams: null,
+  maxStreamsPerTelephone: null,
+  slowStartMs: 0,
+  whenAllDown: 'refuse',
+}
 
 export interface LocalLinesOptions {
   /** Picks among the lines of this replica only, and counts the streams on the tunnels. */

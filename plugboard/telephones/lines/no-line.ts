@@ -4,6 +4,7 @@
 import type { Line } from '../../registry/line.ts'
 import { outageText } from '../../registry/line-outage.ts'
 import type { LinePool } from './line-pool.ts'
+import type { PickPolicy } from './pick-request.ts'
 
 /**
  * `service_unhealthy`: the health check of each line fails. `overloaded`: all lines are at their stream limit.
@@ -22,7 +23,13 @@ export function isUnhealthy({ candidates }: LinePool): boolean {
   return weighted.length > 0 && weighted.every(({ line }) => line.health === 'down')
 }
 
-export function explainNoLine(pool: LinePool | undefined, why: NoLine, service: string): NoLineCause {
+/** `policy`: the policy of the request; undefined: the policy does not limit streams. */
+export function explainNoLine(
+  pool: LinePool | undefined,
+  why: NoLine,
+  service: string,
+  policy: PickPolicy | undefined,
+): NoLineCause {
   const lines = pool?.candidates.map(({ line }) => line) ?? []
   switch (why) {
     case 'service_unhealthy':
@@ -30,7 +37,7 @@ export function explainNoLine(pool: LinePool | undefined, why: NoLine, service: 
     case 'overloaded':
       return {
         cause: 'stream_limit',
-        detail: `All ${lines.length} lines of service "${service}" are at their limit of streams.`,
+        detail: streamLimitText(pool, service, policy),
       }
     case 'concurrency_limited':
       return {
@@ -40,6 +47,21 @@ export function explainNoLine(pool: LinePool | undefined, why: NoLine, service: 
     default:
       return noTelephone(lines, service)
   }
+}
+
+function streamLimitText(
+  pool: LinePool | undefined,
+  service: string,
+  { maxStreams = null, maxStreamsPerTelephone = null }: Partial<PickPolicy> = {},
+): string {
+  if (maxStreams !== null && (pool?.holders.length ?? 0) >= maxStreams)
+    return `Service "${service}" has ${maxStreams} open streams on this replica, the limit "maxStreams" of its policy.`
+  if (
+    maxStreamsPerTelephone !== null &&
+    pool?.processes.some(({ active }) => active >= maxStreamsPerTelephone)
+  )
+    return `The telephones of service "${service}" are at the limit "maxStreamsPerTelephone" of its policy: ${maxStreamsPerTelephone} open streams each on this replica.`
+  return `All ${pool?.candidates.length ?? 0} lines of service "${service}" are at their limit of streams.`
 }
 
 function noTelephone(lines: readonly Line[], service: string): NoLineCause {

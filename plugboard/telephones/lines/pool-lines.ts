@@ -4,10 +4,18 @@
 import { type Line, processKey } from '../../registry/line.ts'
 import type { Upstream } from '../../registry/upstream.ts'
 import { type Candidate, type LinePool, newProcess, type PooledProcess } from './line-pool.ts'
+import { startSlowly } from './slow-start.ts'
 
 /** Adds a line to its process. Returns the process. */
-export function addLine(pool: LinePool, line: Line, upstream: Upstream, local: boolean): PooledProcess {
+export function addLine(
+  pool: LinePool,
+  line: Line,
+  upstream: Upstream,
+  local: boolean,
+  nowMs: number,
+): PooledProcess {
   const process = processFor(pool, line)
+  const wasServing = isServing(process)
   const candidate: Candidate = { line, upstream, pool, process, local, active: 0 }
   pool.candidates.push(candidate)
   process.lines.push(candidate)
@@ -16,13 +24,15 @@ export function addLine(pool: LinePool, line: Line, upstream: Upstream, local: b
     pool.localProcesses.push(process)
   }
   adoptWeight(process)
+  if (!wasServing && isServing(process)) startSlowly(pool, process, nowMs)
   return process
 }
 
 /** Replaces the data of a line. Returns false when the line now belongs to another process: remove it and add it again. */
-export function changeLine(candidate: Candidate, line: Line): boolean {
-  const { process } = candidate
+export function changeLine(candidate: Candidate, line: Line, nowMs: number): boolean {
+  const { process, pool } = candidate
   if (processKey(line) !== process.key) return false
+  const wasServing = isServing(process)
   const { weight } = candidate.line
   candidate.line = line
   if (line.weight !== weight) {
@@ -31,6 +41,7 @@ export function changeLine(candidate: Candidate, line: Line): boolean {
     process.lines.push(candidate)
     adoptWeight(process)
   }
+  if (!wasServing && isServing(process)) startSlowly(pool, process, nowMs)
   return true
 }
 
@@ -47,22 +58,33 @@ export function removeLine(pool: LinePool, candidate: Candidate): void {
     return
   }
   remove(pool.processes, process)
-  if (process.active > 0 && pool.holders.length > 0) pool.closing.push(process)
+  pool.hasSeeds = false
+  if (process.active === 0 || pool.holders.length === 0) pool.known.delete(process.key)
 }
 
 function processFor(pool: LinePool, line: Line): PooledProcess {
   const key = processKey(line)
-  const known = pool.processes.find(process => process.key === key)
-  if (known !== undefined) return known
-  const process = pool.closing.find(each => each.key === key) ?? newProcess(key, line.telephone)
-  remove(pool.closing, process)
-  pool.processes.push(process)
+  let process = pool.known.get(key)
+  if (process === undefined) {
+    process = newProcess(key, line.telephone)
+    pool.known.set(key, process)
+  }
+  if (process.lines.length === 0) {
+    pool.processes.push(process)
+    pool.hasSeeds = false
+  }
   return process
+}
+
+/** Returns true when the telephone has announced that the process takes requests. */
+function isServing({ announcedWeight, lines }: PooledProcess): boolean {
+  return announcedWeight > 0 && lines.some(({ line }) => line.health === 'up')
 }
 
 /** The weight of the line that was added or changed last applies: see `lines` of PooledProcess. */
 function adoptWeight(process: PooledProcess): void {
-  process.weight = process.lines.at(-1)?.line.weight ?? 0
+  process.announcedWeight = process.lines.at(-1)?.line.weight ?? 0
+  process.weight = process.announcedWeight
 }
 
 function remove<Entry>(from: Entry[], entry: Entry): void {

@@ -8,7 +8,7 @@ const POLICIES = ['least_streams', 'round_robin', 'random', 'peak_ewma'] as cons
 const respond = (random: () => number) => ({ ms: 5 + 10 * random() })
 
 function pool(balancing: (typeof POLICIES)[number]): SimulatedPool {
-  const pool = new SimulatedPool({ balancing, maxStreams: null })
+  const pool = new SimulatedPool({ balancing })
   pool.connect({ name: 'one', tunnels: 1, respond })
   pool.connect({ name: 'four', tunnels: 4, respond })
   return pool
@@ -63,7 +63,7 @@ describe('a process', () => {
   })
 
   it('keeps the count of its streams when its last tunnel ends and it connects again', () => {
-    const simulated = new SimulatedPool({ balancing: 'least_streams', maxStreams: null })
+    const simulated = new SimulatedPool({ balancing: 'least_streams' })
     simulated.connect({ name: 'one', respond: () => ({ ms: 1000 }) })
     for (let count = 0; count < 3; count += 1) simulated.request()
     simulated.dropTunnel('one', 0)
@@ -75,7 +75,7 @@ describe('a process', () => {
   })
 
   it('spreads its streams over its tunnels', () => {
-    const simulated = new SimulatedPool({ balancing: 'least_streams', maxStreams: null })
+    const simulated = new SimulatedPool({ balancing: 'least_streams' })
     simulated.connect({ name: 'four', tunnels: 4, respond: () => ({ ms: 1000 }) })
     for (let count = 0; count < 40; count += 1) simulated.request()
     const lines = simulated.picker.candidatesOf('web').map(({ active }: Candidate) => active)

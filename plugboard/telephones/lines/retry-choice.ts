@@ -1,21 +1,26 @@
 // Narrows the lines of a service for an attempt after the first one, and for a stream that has a preferred process. The
 // balancing policy then picks among the processes of the rest.
 
-import { type Candidate, canTake, type LinePool, type PooledProcess } from './line-pool.ts'
+import {
+  type Candidate,
+  canTake,
+  canTakeIfHealthy,
+  isBelowLimit,
+  type LinePool,
+  type PooledProcess,
+} from './line-pool.ts'
+import type { PickRequest } from './pick-request.ts'
 
 /** Returns the preferred line, or else another line of its process; undefined when neither takes a request now. */
 export function preferredLine(
-  { processes }: LinePool,
+  { known }: LinePool,
   preferred: Candidate,
-  tried: readonly Candidate[] = [],
-  client: string,
+  request: PickRequest,
 ): Candidate | undefined {
-  const { key } = preferred.process
-  const lines = processes.find(process => process.key === key)?.lines
-  const usable = (candidate: Candidate) =>
-    candidate.process.watch.admits && canTake(candidate, client) && !tried.includes(candidate)
-  if (lines?.includes(preferred) === true && usable(preferred)) return preferred
-  return lines?.find(usable)
+  const process = known.get(preferred.process.key)
+  if (process?.watch.admits !== true) return undefined
+  if (process.lines.includes(preferred) && isUsable(preferred, request)) return preferred
+  return process.lines.find(line => isUsable(line, request))
 }
 
 /**
@@ -26,12 +31,12 @@ export function preferredLine(
 export function retryLines(
   { candidates }: LinePool,
   tried: readonly Candidate[],
-  client: string,
+  request: PickRequest,
 ): readonly Candidate[] {
   let least: Candidate[] = []
   let leastShared = Number.POSITIVE_INFINITY
   for (const candidate of candidates) {
-    if (!canTake(candidate, client) || tried.includes(candidate)) continue
+    if (!isUsable(candidate, request)) continue
     const { line, local, process } = candidate
     const shared =
       ejectionRank(process) +
@@ -52,7 +57,26 @@ function ejectionRank({ watch }: PooledProcess): number {
   return watch.admits ? 8 : 16
 }
 
+/** Returns the untried lines that would take a stream if their health checks passed (`whenAllDown`). */
+export function downLines({ candidates }: LinePool, request: PickRequest): readonly Candidate[] {
+  const { tried, policy, client } = request
+  return candidates.filter(
+    candidate =>
+      canTakeIfHealthy(candidate, client) &&
+      isBelowLimit(candidate.process, policy.maxStreamsPerTelephone) &&
+      tried?.includes(candidate) !== true,
+  )
+}
+
 /** Returns the processes of the lines, each once. */
-export function processesOf(lines: readonly Candidate[]): Candidate['process'][] {
+export function processesOf(lines: readonly Candidate[]): PooledProcess[] {
   return [...new Set(lines.map(({ process }) => process))]
+}
+
+function isUsable(candidate: Candidate, { tried, policy, client }: PickRequest): boolean {
+  return (
+    canTake(candidate, client) &&
+    isBelowLimit(candidate.process, policy.maxStreamsPerTelephone) &&
+    tried?.includes(candidate) !== true
+  )
 }

@@ -6,8 +6,10 @@ import type { Line } from '../../registry/line.ts'
 import { asTunnelId } from '../../registry/line-ids.ts'
 import { Registry } from '../../registry/registry.ts'
 import type { Upstream } from '../../registry/upstream.ts'
-import { type AttemptFailure, LinePicker, type PickPolicy } from '../lines/line-picker.ts'
+import { DEFAULT_SERVICE_POLICY } from '../../routes/options/service-policy.ts'
+import { type AttemptFailure, LinePicker } from '../lines/line-picker.ts'
 import type { Candidate } from '../lines/line-pool.ts'
+import type { PickPolicy } from '../lines/pick-request.ts'
 import { listEjections, listServiceEjections } from './ejection-list.ts'
 import type { OutlierPolicy } from './outlier-policy.ts'
 import type { CheckResult } from './outliers.ts'
@@ -42,7 +44,7 @@ beforeEach(() => {
   tunnels = new Map()
   logged = []
   probed = []
-  policy = { balancing: 'round_robin', maxStreams: null, outlier: OUTLIER }
+  policy = { ...DEFAULT_SERVICE_POLICY, balancing: 'round_robin', outlier: OUTLIER }
   const log = (message: string, fields = {}) => void logged.push({ message, fields })
   picker = new LinePicker({
     registry,

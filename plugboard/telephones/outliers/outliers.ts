@@ -7,6 +7,7 @@ import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Line } from '../../registry/line.ts'
 import { type Candidate, isThere, type LinePool, type PooledProcess } from '../lines/line-pool.ts'
+import { startSlowly } from '../lines/slow-start.ts'
 import { EjectionCounts } from './ejection-counts.ts'
 import type { OutlierPolicy } from './outlier-policy.ts'
 import { failsInARow, failsMore, isErrorProne, isGatewayFailure } from './outlier-rules.ts'
@@ -42,8 +43,8 @@ export class Outliers {
   /** Stops the timers of these pools. */
   close(pools: Iterable<LinePool>): void {
     this.#closed = true
-    for (const { processes, closing } of pools) {
-      for (const { watch } of [...processes, ...closing]) watch.timer?.cancel()
+    for (const { known } of pools) {
+      for (const { watch } of known.values()) watch.timer?.cancel()
     }
   }
 
@@ -250,6 +251,7 @@ export class Outliers {
           this.#probe(pool, process)
           break
         case 'slow_start':
+          startSlowly(pool, process, event.nowMs)
           break
         default:
           effect satisfies never

@@ -2,16 +2,15 @@
 // A test advances the time by hand, so the result depends on the seed only.
 
 import { type Logger, silentLogger } from '@vera-stack/shared/log.ts'
+import type { Line } from '../../../plugboard/registry/line.ts'
 import { asTunnelId } from '../../../plugboard/registry/line-ids.ts'
 import { Registry } from '../../../plugboard/registry/registry.ts'
 import type { Upstream } from '../../../plugboard/registry/upstream.ts'
-import {
-  type AttemptFailure,
-  LinePicker,
-  type PickPolicy,
-} from '../../../plugboard/telephones/lines/line-picker.ts'
+import { DEFAULT_SERVICE_POLICY } from '../../../plugboard/routes/options/service-policy.ts'
+import { type AttemptFailure, LinePicker } from '../../../plugboard/telephones/lines/line-picker.ts'
 import type { Candidate } from '../../../plugboard/telephones/lines/line-pool.ts'
 import type { NoLine } from '../../../plugboard/telephones/lines/no-line.ts'
+import type { PickPolicy } from '../../../plugboard/telephones/lines/pick-request.ts'
 import { ManualClock } from '../manual-clock.ts'
 import { seededRandom } from '../seeded-random.ts'
 import { makeLine } from './registry-cluster.ts'
@@ -57,8 +56,8 @@ export class SimulatedPool {
   readonly #tunnels = new Map<string, SimulatedTunnel>()
   #taken = new Map<string, number>()
 
-  constructor(policy: PickPolicy, seed = 7, log: Logger = silentLogger) {
-    this.policy = policy
+  constructor(policy: Partial<PickPolicy>, seed = 7, log: Logger = silentLogger) {
+    this.policy = { ...DEFAULT_SERVICE_POLICY, ...policy }
     this.random = seededRandom(seed)
     this.picker = new LinePicker({
       registry: this.registry,
@@ -74,6 +73,16 @@ export class SimulatedPool {
     this.#processes.set(process.name, process)
     const { name, tunnels = 1, weight = 100 } = process
     for (let index = 0; index < tunnels; index += 1) this.#connectTunnel(name, index, weight)
+  }
+
+  /** Announces changed values on the first tunnel of the process. */
+  announce(name: string, more: Partial<Line>): void {
+    const line = makeLine('r1', `${name}-0`, 'web', {
+      telephone: name,
+      instance: `instance-${name}`,
+      ...more,
+    })
+    this.registry.replace(line.tunnelId, [line])
   }
 
   dropTunnel(name: string, index: number): void {

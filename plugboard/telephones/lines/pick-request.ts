@@ -1,0 +1,34 @@
+// The stream that the line picker chooses a line for, with the part of the service's policy that the choice depends on.
+
+import type { Balancing } from '../balancing/balancing.ts'
+import type { OutlierPolicy } from '../outliers/outlier-policy.ts'
+import type { Candidate } from './line-pool.ts'
+
+export interface PickPolicy {
+  readonly balancing: Balancing
+  /** Limit of open streams of the service through this replica; null: no limit. */
+  readonly maxStreams: number | null
+  /** Limit of open streams of one process through this replica; null: no limit. */
+  readonly maxStreamsPerTelephone: number | null
+  /** Time in which the weight of a new process grows to its full value, ms; 0: at once. */
+  readonly slowStartMs: number
+  /** `try`: when the health check of each process fails, requests are sent nevertheless. */
+  readonly whenAllDown: 'refuse' | 'try'
+  /** Passive ejection. Absent: no process is ejected. */
+  readonly outlier?: OutlierPolicy
+}
+
+/** The stream that a line is picked for. The owner of a request is one itself, so that a pick allocates no memory. */
+export interface PickRequest {
+  /** Name of the service. */
+  readonly service: string
+  readonly policy: PickPolicy
+  /** Lines that are not used again; undefined: this is the first attempt. */
+  readonly tried: readonly Candidate[] | undefined
+  /** A line that was picked before. It comes first, then other lines of its process. */
+  readonly preferred: Candidate | undefined
+  /** The client of the stream; empty: unknown. A line is skipped when the client holds its share of that line's streams. */
+  readonly client: string
+  /** A hash of the value that the request is balanced by; undefined: the request has no such value. */
+  readonly key: number | undefined
+}
