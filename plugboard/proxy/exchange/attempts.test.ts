@@ -4,7 +4,7 @@ import type { AccessFields } from '@vera-stack/shared/log.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import type { Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { type Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
-import { beforeEach, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { harnessRoute } from '../../../test/support/harness/proxy-harness.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { RequestIds } from '../../common/http/request-id.ts'
@@ -111,6 +111,7 @@ let lines: [first: TestUpstream, second: TestUpstream, third: TestUpstream]
 let owner: RecordingOwner
 let access: AccessFields[]
 let context: ProxyContext
+let clock: ManualClock
 let attempts: Attempts
 
 beforeEach(() => begin())
@@ -119,12 +120,12 @@ function begin(recovery?: TestRecovery): void {
   lines = [new TestUpstream(), new TestUpstream(), new TestUpstream()]
   owner = new RecordingOwner()
   access = []
-  const clock = new ManualClock()
+  clock = new ManualClock()
   const counters = createProxyCounters()
   const registry = new Registry()
   const deadlines = new Deadlines(clock, 1000)
   context = {
-    picker: new LinePicker({ registry, upstreamOf: line => lines[NAMES.indexOf(line.telephone)] }),
+    picker: new LinePicker({ registry, clock, upstreamOf: line => lines[NAMES.indexOf(line.telephone)] }),
     clock,
     limiter: new Limiter(),
     deadlines,
@@ -254,4 +255,72 @@ it('reports the abort of a stream that the owner took, and does not reset that s
   attempts.drop('cancelled')
   lines[0].abort('over_budget')
   expect([owner.calls, lines[0].resets]).toEqual([['opened', 'taken: over_budget'], []])
+})
+
+describe('the result of an attempt for the line picker', () => {
+  const head = (status: number) => lines[0].opened[0]?.onHead({ status, statusText: '', fields: [] })
+  const averageMs = () => context.picker.processesOf('web').map(({ latency }) => latency.ewmaMs)
+
+  it('is the time from the sent request to the final head of the response', () => {
+    attempts.start()
+    clock.advance(20)
+    head(103)
+    clock.advance(30)
+    head(200)
+    clock.advance(1000)
+    lines[0].opened[0]?.onEnd(undefined)
+    // The other processes start at the median.
+    expect(averageMs()).toEqual([50, 50, 50])
+  })
+
+  it('starts at the end of an upload, because a slow client is not a slow backend', () => {
+    attempts.start()
+    clock.advance(5000)
+    attempts.bodyEnded()
+    clock.advance(15)
+    head(200)
+    expect(averageMs()[0]).toBe(15)
+  })
+
+  it.each<Reason>(['session_lost', 'backend_closed', 'backend_unreachable'])(
+    'is a failure after %s before the head, once',
+    reason => {
+      attempts.start()
+      clock.advance(40)
+      lines[0].abort(reason)
+      expect(averageMs().filter(ms => ms === 40)).toHaveLength(1)
+    },
+  )
+
+  it('is a failure when no head arrives in time', () => {
+    attempts.start()
+    clock.advance(30_000)
+    attempts.timeOut('no head')
+    expect(averageMs()[0]).toBe(30_000)
+    expect(lines[0].resets).toEqual(['backend_timeout'])
+  })
+
+  it.each<Reason>(['client_share', 'draining', 'replaced', 'over_budget'])(
+    'is absent after %s, which is not a fault of the process',
+    reason => {
+      attempts.start()
+      lines[0].abort(reason)
+      expect(averageMs()[0]).toBe(-1)
+    },
+  )
+
+  it('is absent when the client cancels, and final after the head', () => {
+    attempts.start()
+    clock.advance(40)
+    attempts.drop('cancelled')
+    expect(averageMs()).toEqual([-1, -1, -1])
+    begin()
+    attempts.start()
+    clock.advance(10)
+    head(200)
+    owner.canReplay = false
+    clock.advance(500)
+    lines[0].abort('backend_closed')
+    expect(averageMs()[0]).toBe(10)
+  })
 })
