@@ -1,5 +1,5 @@
-// Runs HAProxy with the file of compose.cluster.yaml before three replicas, when HAProxy is installed. A replica that stops and
-// starts again breaks no request of any method, no stream and no tunnel that goes through HAProxy.
+// Runs HAProxy with the file of compose.cluster.yaml before three replicas, when HAProxy is installed. While a replica
+// stops and starts again, all requests, streams and tunnels through HAProxy continue.
 
 import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'

@@ -15,7 +15,7 @@ import { VERSION } from './version.ts'
 
 type Flags = Readonly<Record<string, unknown>>
 
-// A reader that closes the pipe (`telephone … | head`) ends the output. The tunnels stay.
+// A reader that closes the pipe (`telephone … | head`) ends the output. The tunnels stay open.
 const { out, err } = openStandardOutput('telephone')
 const terminal: Terminal = {
   out,
@@ -111,8 +111,8 @@ async function main(): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     const usage = error instanceof SettingsError
-    const said = usage ? error.message : error instanceof Error ? error.stack : String(error)
-    terminal.err(`telephone: ${said}\n`)
+    const text = usage ? error.message : error instanceof Error ? error.stack : String(error)
+    terminal.err(`telephone: ${text}\n`)
     return usage ? 2 : 1
   }
 }

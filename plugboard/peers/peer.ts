@@ -56,7 +56,7 @@ interface Link {
   readonly transport: Transport
   readonly role: 'dialer' | 'acceptor'
   readonly incarnation: Incarnation
-  heardBytes: number
+  checkedBytes: number
 }
 
 export class Peer {
@@ -217,7 +217,7 @@ export class Peer {
         },
       },
     })
-    link = { session, transport, role, incarnation, heardBytes: 0 }
+    link = { session, transport, role, incarnation, checkedBytes: 0 }
     this.#links.add(link)
     return session
   }
@@ -229,8 +229,8 @@ export class Peer {
     let alive = false
     for (const link of this.#links) {
       if (link.session.state !== 'open') continue
-      if (link.transport.receivedBytes !== link.heardBytes) alive = true
-      link.heardBytes = link.transport.receivedBytes
+      if (link.transport.receivedBytes !== link.checkedBytes) alive = true
+      link.checkedBytes = link.transport.receivedBytes
     }
     if (!alive || this.#incarnation === undefined) return
     follower.renewLease(this.id, this.#incarnation, clock.now() + LEASE_MS - LIVENESS_MS)
@@ -282,7 +282,7 @@ export class Peer {
     this.#incarnation = incarnation
     if (link.role === 'dialer') this.#dialed = link
     const { clock, follower, log } = this.#host
-    link.heardBytes = link.transport.receivedBytes
+    link.checkedBytes = link.transport.receivedBytes
     follower.renewLease(this.id, incarnation, clock.now() + LEASE_MS)
     log.info('link open', { peerId: this.id, state: link.role })
     link.session.sendControl({ type: 'replica', ...this.#host.report() })

@@ -18,7 +18,7 @@ const proxy = useProxy(OPTIONS, harness => harness.telephone(['web'], { maxStrea
 
 const head = (client: string, more = ''): string => `Host: test\r\nX-Forwarded-For: ${client}\r\n${more}\r\n`
 
-/** Waits until this number of streams is open at the proxy.telephone. */
+/** Waits until this number of streams is open at the telephone. */
 const streams = (count: number): Promise<true> =>
   eventually(`${count} streams are open`, () =>
     proxy.telephone.session.streamCount === count ? true : undefined,
@@ -48,7 +48,7 @@ async function othersAreServed(): Promise<void> {
 /** Each way opens six streams of one client, and shows that a seventh is refused. */
 const WAYS: [how: string, open: () => Promise<void>][] = [
   [
-    'on connections of their own',
+    'on separate connections',
     async () => {
       for (let number = 0; number < 6; number += 1) await proxy.send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`)
       await streams(6)
@@ -56,7 +56,7 @@ const WAYS: [how: string, open: () => Promise<void>][] = [
     },
   ],
   [
-    'pipelined on one',
+    'pipelined on one connection',
     async () => {
       const connection = await proxy.send(`GET / HTTP/1.1\r\n${head('192.0.2.7')}`.repeat(7))
       await streams(6)
@@ -68,7 +68,7 @@ const WAYS: [how: string, open: () => Promise<void>][] = [
     },
   ],
   [
-    'that upload',
+    'as uploads',
     async () => {
       const bytes = `POST / HTTP/1.1\r\n${head('192.0.2.7', 'Content-Length: 100\r\n')}x`
       for (let number = 0; number < 6; number += 1) await proxy.send(bytes)
@@ -173,7 +173,7 @@ describe('the limit of a service', () => {
 describe('connections', () => {
   // A loopback address other than 127.0.0.1. Only Linux provides all of them.
   it.skipIf(process.platform !== 'linux')(
-    'of one address leave room for others, for every limit of that address',
+    'of one address leave room for other addresses, even when the limit of one address is larger',
     async () => {
       await proxy.restart({
         http2Cleartext: true,
@@ -190,7 +190,7 @@ describe('connections', () => {
 })
 
 describe('a telephone that refuses a client', () => {
-  it('gets no retry through its other tunnel, but another telephone does', async () => {
+  it('does not get the request again through its other tunnel, but another telephone gets it', async () => {
     await proxy.restart({}, harness => harness.telephone(['web'], { instance: 'instance-one' }))
     const same = [proxy.telephone, await proxy.harness.telephone(['web'], { instance: 'instance-one' })]
     for (const each of same) each.handler = ({ stream }) => stream.reset('client_share')
@@ -206,7 +206,7 @@ describe('a telephone that refuses a client', () => {
   })
 })
 
-describe('a smallest rate of bodies', () => {
+describe('the lowest accepted rate of bodies', () => {
   let clock: ManualClock
 
   beforeEach(async () => {
@@ -227,7 +227,7 @@ describe('a smallest rate of bodies', () => {
     clock.advance(ms)
   }
 
-  it('ends a slower one with 408, and the telephone sees an abort', async () => {
+  it('ends a slower body with 408, and the telephone gets an abort', async () => {
     const connection = await proxy.send(
       `POST / HTTP/1.1\r\n${head('192.0.2.7', 'Content-Length: 1000000\r\n')}`,
     )
@@ -238,7 +238,7 @@ describe('a smallest rate of bodies', () => {
     expect((await proxy.telephone.calls[0]?.aborted)?.reason).toBe('cancelled')
   })
 
-  it('ends a slower one over HTTP/2 as well', async () => {
+  it('ends a slower body over HTTP/2 as well', async () => {
     const client = proxy.http2()
     const stream = client.open({ ':authority': 'test', ':path': '/', ':method': 'POST' })
     stream.write('x')
@@ -247,7 +247,7 @@ describe('a smallest rate of bodies', () => {
     expect((await readHttp2Response(stream)).status).toBe(408)
   })
 
-  it('accepts a faster one, and one that waits for its backend', async () => {
+  it('accepts a faster body, and a body that waits for its backend', async () => {
     const fast = await proxy.send(`POST / HTTP/1.1\r\n${head('192.0.2.7', 'Content-Length: 61000\r\n')}`)
     await streams(1)
     for (let second = 0; second < 61; second += 1) await move(fast, 1000, 1000)

@@ -1,5 +1,5 @@
-// Cases of EDGE.md that only this side of the tunnel has: the reason of an abort, and values that no Host of a client and no
-// service of the database can have. edge-rows.test.ts runs the rows.
+// Cases of EDGE.md that cannot be rows of edge-rows.test.ts: the reason of an abort, which only this side of the tunnel has, and
+// invalid values that are placed into a route directly, past the checks of requests and of the database.
 
 import { beforeEach, expect, it } from 'vitest'
 import { harnessRoute } from '../../test/support/harness/proxy-harness.ts'
@@ -17,7 +17,7 @@ beforeEach(() => {
 
 const H = 'Host: test\r\n'
 
-it('F15 the abort of a body shorter than its length has the reason cancelled', async () => {
+it('F15 aborts the stream of a body that is shorter than its length with the reason cancelled', async () => {
   proxy.telephone.handler = undefined
   const connection = await proxy.send(`POST / HTTP/1.1\r\n${H}Content-Length: 10\r\n\r\nabc`)
   const call = await proxy.telephone.nextCall()
@@ -48,7 +48,7 @@ it.each([
 )
 
 it.each(['h\u0100X-Forwarded-For\u01006.6.6.6', 'h\r\nX: y', 'h\0X\0y'])(
-  'H9 a fixed Host %j that has passed its schema fails the request, and not the tunnel',
+  'H9 a fixed Host %j that is invalid in HTTP fails its request, and the tunnel stays open',
   async fixed => {
     proxy.harness.routes.push(harnessRoute({ host: 'bad', policy: { hostHeader: { fixed } } }))
     const response = await rawExchange(proxy.harness.port, 'GET / HTTP/1.1\r\nHost: bad\r\n\r\n')

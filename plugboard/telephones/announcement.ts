@@ -22,7 +22,7 @@ import type { TokenUsage } from './tokens/token-usage.ts'
 export interface AnnouncementOptions {
   readonly directory: Pick<Directory, 'serviceByName' | 'routesOfService' | 'route'>
   readonly claimMount: (claim: Claim) => Promise<Claimed>
-  /** Waits until this replica applies what was claimed. Bounded in time; never rejects. */
+  /** Waits until this replica has applied the claim. Bounded in time; never rejects. */
   readonly untilApplied: () => Promise<void>
   readonly usage: Pick<TokenUsage, 'limitsOf' | 'claim'>
   readonly claims: ClaimRules

@@ -24,7 +24,7 @@ const SMALLEST_KEPT_MS = 300_000
 export class PingClock {
   readonly #options: PingClockOptions
   #timer: Timer | undefined
-  #heardBytes = 0
+  #checkedBytes = 0
   #heardAtMs = 0
   #outstanding: Buffer | undefined
   /** Callback for the pong of the outstanding ping. Pongs of earlier pings do not call it. */
@@ -70,7 +70,7 @@ export class PingClock {
 
   start(): void {
     this.#heardAtMs = this.#options.clock.now()
-    this.#heardBytes = this.#options.receivedBytes()
+    this.#checkedBytes = this.#options.receivedBytes()
     this.#sendPing()
     this.#schedule()
   }
@@ -110,8 +110,8 @@ export class PingClock {
   #tick(): void {
     const nowMs = this.#options.clock.now()
     const received = this.#options.receivedBytes()
-    if (received !== this.#heardBytes) {
-      this.#heardBytes = received
+    if (received !== this.#checkedBytes) {
+      this.#checkedBytes = received
       this.#heardAtMs = nowMs
     } else if (nowMs - this.#heardAtMs >= this.#options.timeoutMs) {
       this.stop()

@@ -1,5 +1,5 @@
 // The file of the admin key, <data>/secrets/admin.key, where the command line looks for it. It is a copy for people: the
-// database alone decides which keys exist, and no key enters the database because it lies in a file.
+// database alone decides which keys are valid, and a key in a file is never added to the database.
 //
 // A new key is written to admin.key.new before it is stored in the database, and to admin.key after that. So a process
 // that is killed in between loses no key: `recover` finishes the step at the next start.
@@ -21,7 +21,7 @@ export class AdminKeyFile {
     return this.#secrets.file(FILE)
   }
 
-  /** Undefined when there is no file. */
+  /** Returns the key; undefined when there is no file. */
   read(): Promise<string | undefined> {
     return this.#secrets.read(FILE)
   }
@@ -53,7 +53,7 @@ export class AdminKeyFile {
     await this.#discard(key)
   }
 
-  /** Does not overwrite the key of another process that starts on the same folder. */
+  /** Removes the unfinished file, unless another process that starts on the same folder has written its own key there. */
   async #discard(key: string): Promise<void> {
     if ((await this.#secrets.read(UNFINISHED)) === key) await this.#secrets.remove(UNFINISHED)
   }

@@ -55,7 +55,7 @@ describe('the addresses of one listener', () => {
   })
 
   it.each([
-    ['EADDRNOTAVAIL', '192.0.2.7', /192\.0\.2\.7:4000 is no address of this machine/],
+    ['EADDRNOTAVAIL', '192.0.2.7', /192\.0\.2\.7:4000 is not an address of this machine/],
     ['EADDRINUSE', '::1', /\[::1\]:4000 is in use: choose another with --listen/],
   ])('are refused when one cannot be opened for another reason: %s for %s', async (code, host, message) => {
     const open = (address: ListenAddress) => (address.host === host ? failing(code) : listening(address))
@@ -63,7 +63,7 @@ describe('the addresses of one listener', () => {
     await expect(opening).rejects.toThrow(message)
   })
 
-  it('are refused when not one of them can be opened', async () => {
+  it('are refused when each address fails to open', async () => {
     const opening = openAddresses(target(IPV4, IPV6), silentLogger, () => failing('EAFNOSUPPORT'))
     await expect(opening).rejects.toBeInstanceOf(StartupError)
   })

@@ -23,8 +23,12 @@ it('a port from 1024 on needs no privilege', () => {
 
 it.each([
   ['EADDRINUSE', '::1', '[::1]:80 is in use: choose another with --listen.'],
-  ['EADDRNOTAVAIL', '192.0.2.7', '192.0.2.7:80 is no address of this machine: choose another with --listen.'],
-  ['EAFNOSUPPORT', '::', '[::]:80 is no address of this machine: choose another with --listen.'],
+  [
+    'EADDRNOTAVAIL',
+    '192.0.2.7',
+    '192.0.2.7:80 is not an address of this machine: choose another with --listen.',
+  ],
+  ['EAFNOSUPPORT', '::', '[::]:80 is not an address of this machine: choose another with --listen.'],
 ])('%s of %s is one line', (code, host, expected) => {
   expect(message(code, host, 80)).toBe(expected)
 })

@@ -21,7 +21,7 @@ export function listenError(error: unknown, address: ListenAddress, setting: str
     case 'ENOTFOUND':
     case 'EAFNOSUPPORT':
       return new StartupError(
-        `${where} is no address of this machine: choose another with ${setting}.`,
+        `${where} is not an address of this machine: choose another with ${setting}.`,
         error,
       )
     default:

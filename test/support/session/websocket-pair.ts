@@ -19,8 +19,8 @@ export interface WebSocketPair {
 }
 
 /**
- * Returns a function that creates pairs with both ends open. They are closed after each test of the calling file or block. The
- * argument of the function has options of the client that differ.
+ * Returns a function that creates pairs with both ends open. The pairs are closed after each test of the calling file or block.
+ * The argument of the function has options that replace those of the client.
  */
 export function useWebSocketPairs(): (client?: ClientOptions) => Promise<WebSocketPair> {
   const closers: (() => Promise<void>)[] = []
