@@ -11,8 +11,14 @@ import { ask, edge, get, HOST } from './edge.ts'
 
 const UUID = /^[0-9a-f-]{36}$/
 
-/** Expects a problem with this code, in the form that every problem has. */
-function expectProblem(response: RawResponse, status: number, code: string, retryAfter = false): void {
+/** Expects a problem with this code, in the form that every problem has. `members`: those that differ from this form. */
+function expectProblem(
+  response: RawResponse,
+  status: number,
+  code: string,
+  retryAfter = false,
+  members: Readonly<Record<string, unknown>> = {},
+): void {
   expect([response.status, field(response.headers, 'plugboard-error')], response.head).toEqual([status, code])
   expect(field(response.headers, 'content-type')).toBe('application/problem+json')
   expect(field(response.headers, 'cache-control')).toBe('no-store')
@@ -26,6 +32,7 @@ function expectProblem(response: RawResponse, status: number, code: string, retr
     code,
     requestId,
     detail: expect.stringMatching(/^[A-Z][^\n]{5,120}\.$/),
+    ...members,
   })
   expect(field(response.headers, 'retry-after')).toEqual(
     retryAfter ? expect.stringMatching(/^\d+$/) : undefined,
@@ -144,7 +151,11 @@ describe('codes', () => {
     expect(responses[0]!.status).toBe(200)
     const refused = responses.filter(({ status }) => status === 429)
     expect(refused.length).toBeGreaterThan(10)
-    for (const response of refused) expectProblem(response, 429, 'rate_limited', true)
+    const quota = {
+      type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+      'violated-policies': ['maxRequestsPerSecond'],
+    }
+    for (const response of refused) expectProblem(response, 429, 'rate_limited', true, quota)
   })
 
   it('overloaded: too many requests on one connection wait at once', async () => {
