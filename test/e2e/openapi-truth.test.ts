@@ -132,7 +132,11 @@ async function findSurroundings(
 ): Promise<object | undefined> {
   const schema = api.reader.resolve(bodyOf(operation) as JsonSchema)
   const properties = Object.entries((schema.properties ?? {}) as Record<string, JsonSchema>)
-  const surroundings = [{}, ...properties.map(([name, each]) => ({ [name]: cases.sample(each) }))]
+  const surroundings = [
+    {},
+    ...properties.map(([name, each]) => ({ [name]: cases.sample(each) })),
+    ...FURTHER_SURROUNDINGS,
+  ]
   for (const { body } of candidates)
     for (const beside of surroundings) {
       const whole = merged(body, beside)
@@ -143,8 +147,28 @@ async function findSurroundings(
   return undefined
 }
 
+/** Values beneath which some places are accepted: a limit counts by a claim only on a route that verifies a token. */
+const FURTHER_SURROUNDINGS = [
+  {
+    service: 'shop',
+    options: {
+      access: {
+        jwt: { issuer: 'https://issuer.test', audience: 'app', jwksUrl: 'https://issuer.test/jwks' },
+      },
+    },
+  },
+]
+
+/** Returns the body with the members of `beside` that it lacks, also within objects that both have. */
 function merged(body: unknown, beside: object): unknown {
-  return typeof body === 'object' && body !== null && !Array.isArray(body) ? { ...beside, ...body } : body
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body
+  const inBoth = Object.entries(beside).flatMap(([name, value]) => {
+    const own = (body as Record<string, unknown>)[name]
+    return typeof own === 'object' && own !== null && typeof value === 'object' && value !== null
+      ? [[name, merged(own, value)]]
+      : []
+  })
+  return { ...beside, ...body, ...Object.fromEntries(inBoth) }
 }
 
 const send = (operation: DocumentedOperation, body: unknown): Promise<DocumentedResponse> =>

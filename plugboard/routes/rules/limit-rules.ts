@@ -25,7 +25,7 @@ const path = z
     pattern: '^/[^?#]*$',
     description:
       'A prefix of the path, which ends at a segment: `/login` matches `/login` and `/login/again`.',
-    example: '/login',
+    example: '/api/login',
   })
 
 const method = z
