@@ -35,7 +35,7 @@ test('the former log level trace is debug, and errors do not offer it', () => {
   expect(load({ logLevel: 'trace' }).logLevel).toBe('debug')
   expect(load({}, { PLUGBOARD_LOG_LEVEL: 'trace' }).logLevel).toBe('debug')
   expect(problems({ logLevel: 'toString' })).toEqual([
-    'flag --log-level: "toString" is none of debug, info, warn, error, silent',
+    'flag --log-level: "toString" is not one of: debug, info, warn, error, silent',
   ])
 })
 

@@ -157,7 +157,7 @@ describe('problems', () => {
       'app.yaml:4: services[0].target: Invalid input: expected string, received undefined',
       'app.yaml:5: services[0]: unknown key "targt"; did you mean target?',
       'app.yaml:2: 5MiB is too large: at most 1MiB',
-      'variable APP_FORMAT: "xml" is none of json, text',
+      'variable APP_FORMAT: "xml" is not one of: json, text',
       'flag --listen: "nowhere" is not an address such as :4000, 127.0.0.1:4000 or [::1]:4000',
     ])
   })

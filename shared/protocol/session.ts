@@ -455,11 +455,11 @@ export class Session {
   }
 
   #helloArrived(peer: Hello): void {
-    const version = agreeOnVersion(this.#identity.versions ?? PROTOCOL_VERSIONS, peer.versions)
+    const versions = this.#identity.versions ?? PROTOCOL_VERSIONS
+    const version = agreeOnVersion(versions, peer.versions)
     if (version === undefined) {
-      this.#fail(
-        new TunnelError('unsupported_version', { detail: `the peer speaks ${peer.versions.join('-')}` }),
-      )
+      const detail = `the two ends support the versions ${versions.join('-')} and ${peer.versions.join('-')}: update the older end`
+      this.#fail(new TunnelError('unsupported_version', { detail }))
       return
     }
     this.#helloTimer?.cancel()

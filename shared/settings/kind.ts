@@ -243,7 +243,7 @@ export function choiceKind<const T extends string>(
     parse(raw) {
       const name = typeof raw === 'string' && Object.hasOwn(aliases, raw) ? aliases[raw] : raw
       const found = choices.find(choice => choice === name)
-      return found === undefined ? bad(`${quote(raw)} is none of ${choices.join(', ')}`) : good(found)
+      return found === undefined ? bad(`${quote(raw)} is not one of: ${choices.join(', ')}`) : good(found)
     },
     format: value => value,
   }

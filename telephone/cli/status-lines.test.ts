@@ -109,7 +109,7 @@ describe('status lines', () => {
     show(lost('ping_timeout'))
     expect(lines).toEqual([
       '! another Telephone named "me" has taken over; this one waits. To run both, give each its own --name',
-      '! https://a.example: connection lost: the peer went silent; trying again in 30 s',
+      '! https://a.example: connection lost: the peer sent no bytes within the ping timeout; trying again in 30 s',
     ])
   })
 
