@@ -206,3 +206,25 @@ test('rejects a redirect to its own mount, also when the mount moves', async () 
   const respelled = { mount: 'b.test/old', options: { redirect: { to: '/%6fld/new' } } }
   expect((await add(respelled)).body.errors).toMatchObject([{ pointer: '/options/redirect/to' }])
 })
+
+test('checks limits and fixed responses against the whole route, also in a change of one part', async () => {
+  const problems = async (response: Promise<{ body: { errors?: { pointer: string }[] } }>) =>
+    ((await response).body.errors ?? []).map(({ pointer }) => pointer)
+  const limit = { name: 'a', limit: 1 }
+  await add({ mount: 'a.test/api', service: 'shop', options: { rateLimits: [limit] } })
+  for (const [changed, pointer] of [
+    [{ key: ['user'] }, '/options/rateLimits/0/key/0'],
+    [{ match: { path: '/other' } }, '/options/rateLimits/0/match/path'],
+  ] as const) {
+    const options = { rateLimits: [{ ...limit, ...changed }] }
+    expect(await problems(change('a.test/api', { options }))).toEqual([pointer])
+  }
+  await change('a.test/api', { options: { rateLimits: [{ ...limit, match: { path: '/api/x' } }] } })
+  expect(await problems(change('a.test/api', { mount: 'a.test/v2' }))).toEqual([
+    '/options/rateLimits/0/match/path',
+  ])
+  const options = { rateLimits: null, respond: { except: ['10.0.0.0/8'] } }
+  expect(await problems(change('a.test/api', { service: null, options }))).toEqual(['/service'])
+  expect(await problems(change('a.test/api', { options }))).toEqual([])
+  expect(await problems(change('a.test/api', { service: null }))).toEqual(['/service'])
+})

@@ -148,8 +148,16 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store, outbound
           await refuseBeyond(key, before.mount, before.serviceName, false)
           await refuseBeyond(key, mount, service)
           // Checks only the options that this version can read. A newer version may have stored others.
-          const { tenantHeader, rules } = resolveRouteOptions(options)
-          refuseProblems({ mount, service, options: { ...rules, tenantHeader: tenantHeader ?? undefined } })
+          const { tenantHeader, rateLimits, rules } = resolveRouteOptions(options)
+          refuseProblems({
+            mount,
+            service,
+            options: {
+              ...rules,
+              tenantHeader: tenantHeader ?? undefined,
+              rateLimits: rateLimits ?? undefined,
+            },
+          })
           return store.routes.update(
             id,
             { ...fields, options: withRequirements(options) },
