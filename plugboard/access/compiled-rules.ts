@@ -1,19 +1,20 @@
 // The rules of one route, compiled to address lists, hashes and patterns. They are compiled at the first request of the route
 // and kept until its row changes. The cached results of credential checks are dropped with them.
 
+import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Jwks } from '../jwks/jwks.ts'
 import type { RouteRules } from '../routes/options/route-options.ts'
 import { hstsOf } from '../routes/rules/hsts-rules.ts'
-import type { RouteResponse } from './access-decision.ts'
 import { AddressRules } from './address-rules.ts'
 import { Cors } from './edits/cors.ts'
-import { fixedResponse } from './edits/fixed-response.ts'
+import { FixedResponse } from './edits/fixed-response.ts'
 import { HeaderEdits } from './edits/header-edits.ts'
 import { BasicAuth, type BasicDependencies } from './login/basic-auth.ts'
 import { BearerAuth, type BearerDependencies } from './login/bearer-auth.ts'
 import { Credentials } from './login/credentials.ts'
 
 export interface CompileDependencies {
+  readonly clock: Clock
   readonly basic: BasicDependencies
   readonly bearer: BearerDependencies
   readonly jwks: (url: string) => Jwks
@@ -28,7 +29,7 @@ export interface CompiledRules {
   readonly requestEdits: HeaderEdits | undefined
   readonly responseEdits: HeaderEdits | undefined
   readonly redirect: RouteRules['redirect']
-  readonly response: RouteResponse | undefined
+  readonly response: FixedResponse | undefined
   /** Strict-Transport-Security. Undefined: the setting for all routes applies. Empty: the field is not sent. */
   readonly hsts: string | undefined
 }
@@ -47,7 +48,7 @@ export function compileRules(rules: RouteRules, deps: CompileDependencies): Comp
     requestEdits: requestHeaders && new HeaderEdits(requestHeaders),
     responseEdits: responseHeaders && new HeaderEdits(responseHeaders),
     redirect,
-    response: respond && fixedResponse(respond),
+    response: respond && new FixedResponse(respond, deps.clock),
     hsts: hsts === undefined ? undefined : hstsOf(hsts),
   }
 }

@@ -207,6 +207,44 @@ test('fixed responses, and the edits of each response of the route', () => {
   expect(gate.answerEdits(request(rulesOf({ access: { jwt } })))).toBeUndefined()
 })
 
+test('a fixed response excepts addresses: their requests go to the service, with their fields edited', async () => {
+  const rules = rulesOf({
+    access: { basic: { users, forwardUser: 'X-User' } },
+    respond: { status: 503, except: ['192.0.2.0/24', '2001:db8::/32'] },
+    requestHeaders: { set: { 'X-From': '{clientAddress}' } },
+  })
+  for (const clientAddress of ['192.0.2.7', '2001:db8::7', '::ffff:192.0.2.9']) {
+    const passes = request(rules, basic('ada:lovelace'), { clientAddress })
+    expect(await gate.decide(passes), clientAddress).toBeUndefined()
+    expect(passes.fields).toEqual(['X-User', 'ada', 'X-From', clientAddress])
+    const refused = await gate.decide(request(rules, [], { clientAddress }))
+    expect(refused, clientAddress).toMatchObject({ code: 'unauthorized' })
+  }
+  for (const clientAddress of ['192.0.3.7', '2001:db9::7', 'unknown']) {
+    const decision = await gate.decide(request(rules, basic('ada:lovelace'), { clientAddress }))
+    expect(decision, clientAddress).toMatchObject({ status: 503 })
+  }
+})
+
+test('a fixed response applies from its first time until just before its last', () => {
+  const at = (offsetMs: number) => new Date(clock.wallTime() + offsetMs).toISOString()
+  const both = request(rulesOf({ respond: { status: 503, from: at(1000), until: at(3000) } }))
+  const later = request(rulesOf({ respond: { from: at(1000) } }))
+  const ending = request(rulesOf({ respond: { until: at(1000) } }))
+  const seen = () => [both, later, ending].map(each => gate.decide(each) !== undefined)
+  const steps = [0, 999, 1, 1999, 1].map(forwardMs => {
+    clock.advance(forwardMs)
+    return seen()
+  })
+  expect(steps).toEqual([
+    [false, false, true],
+    [false, false, true],
+    [true, true, false],
+    [true, true, false],
+    [false, true, false],
+  ])
+})
+
 test('keys are fetched only from allowed addresses, and the log names the setting', async () => {
   const inner = new Issuer()
   inner.addKey()

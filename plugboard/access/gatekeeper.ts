@@ -69,6 +69,7 @@ export class Gatekeeper {
     const broken = (err: unknown) => log.error('a credential could not be verified', { err })
     const keys = new IssuerKeys({ clock, log, networks: options.outbound, load: options.load })
     this.#deps = {
+      clock,
       basic: {
         clock,
         userFailures: new FailedAttempts({ clock }),
@@ -133,7 +134,8 @@ function respondOrPass(
     const location = locationOf(rules.redirect, restAfterMount(path, mountPath), query)
     return redirectTo(location, rules.redirect)
   }
-  if (rules.response !== undefined) return rules.response
+  const response = rules.response?.responseTo(clientAddress)
+  if (response !== undefined) return response
   if (decision !== undefined && rules.credentials !== undefined) {
     if (request.wantsIdentity === true) request.identity = rules.credentials.identityOf(fields)
     rules.credentials.addIdentity(fields, decision)

@@ -1,5 +1,7 @@
+import { systemClock } from '@vera-stack/shared/clock.ts'
 import { expect, test } from 'vitest'
-import { fixedResponse } from './fixed-response.ts'
+import type { RespondRules } from '../../routes/rules/respond-rules.ts'
+import { FixedResponse } from './fixed-response.ts'
 import { locationOf } from './redirect.ts'
 
 const to = (to: string, more: object = {}) => ({ to, ...more })
@@ -27,6 +29,8 @@ test.each([
   expect(locationOf(rules, rest, query)).toBe(location)
 })
 
+const fixedResponse = (rules: RespondRules) => new FixedResponse(rules, systemClock).responseTo('192.0.2.7')
+
 test('fixed responses: a cache does not keep an error response', () => {
   expect(fixedResponse({})).toEqual({ status: 200, fields: [], body: Buffer.alloc(0) })
   const page = {
@@ -41,7 +45,7 @@ test('fixed responses: a cache does not keep an error response', () => {
     fields: ['X-A', '1', 'Content-Type', 'text/html', 'Retry-After', '60', 'Cache-Control', 'no-store'],
     body: Buffer.from('é'),
   })
-  expect(fixedResponse({ status: 404, headers: { 'cache-control': 'max-age=5' } }).fields).toEqual([
+  expect(fixedResponse({ status: 404, headers: { 'cache-control': 'max-age=5' } })?.fields).toEqual([
     'cache-control',
     'max-age=5',
   ])

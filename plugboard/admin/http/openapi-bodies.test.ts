@@ -76,6 +76,9 @@ const respond = {
   body: 'later',
   headers: { 'X-A': '1' },
   retryAfterSeconds: 5,
+  except: ['10.0.0.0/8', '2001:db8::7'],
+  from: '2026-12-24T18:00:00Z',
+  until: '2026-12-25T08:00:00+01:00',
 }
 const policy = {
   rateLimits,
@@ -99,7 +102,7 @@ const SAMPLES: Record<string, unknown[]> = {
     { mount: 'app.example.com/api', service: 'shop', options },
     { mount: '*.example.com', options: { redirect } },
     { mount: 'b.test', service: 'shop', options: withPassword },
-    { mount: '*', options: { respond } },
+    { mount: '*', service: 'shop', options: { respond } },
     { mount: 'a.test/old', service: null, options: { redirect: { to: '/new' }, hsts: false } },
   ],
   changeRoute: [

@@ -53,6 +53,9 @@ test('stores all writable options unchanged, and reads them back', () => {
       body: '<p>',
       headers: { 'X-A': '' },
       retryAfterSeconds: 9,
+      except: ['10.0.0.0/8', '::1'],
+      from: '2026-12-24T18:00:00Z',
+      until: '2026-12-25T08:00:00.5+01:00',
     },
     hsts: { maxAgeSeconds: 31_536_000, includeSubDomains: true, preload: true },
   }
@@ -140,6 +143,14 @@ test.each([
   [{ respond: { status: 204, body: 'x' } }, /^respond: .*no body/],
   [{ respond: { body: 'é'.repeat(40_000) } }, /^respond\/body: is longer than 65536/],
   [{ respond: { headers: { 'content-type': 'x' } } }, /^respond\/headers: .*"contentType"/],
+  [{ respond: { except: ['inside'] } }, /^respond\/except\/0: is not an address or a network/],
+  [{ respond: { from: 'tomorrow' } }, /^respond\/from: is not a time with a zone: write 2026/],
+  [{ respond: { until: '2026-12-24T18:00:00' } }, /^respond\/until: is not a time with a zone/],
+  [{ respond: { until: '2026-02-30T18:00:00Z' } }, /^respond\/until: is not a time/],
+  [
+    { respond: { from: '2026-12-24T18:00:00+01:00', until: '2026-12-24T17:00:00Z' } },
+    /^respond\/from: is not before "until"/,
+  ],
   [{ hsts: { maxAgeSeconds: 5, preload: true } }, /"preload" needs/],
   [{ unknown: 1 }, /unknown/],
 ])('%j cannot be written', (options, problem) => {
@@ -200,6 +211,9 @@ test.each([
     { service: 'a', options: { tenantHeader: 'X-T', access: { jwt: { ...jwt, forward: { sub: 'x-t' } } } } },
     'options/access/jwt/forward/sub',
   ],
+  [{ service: null, options: { respond: { except: ['::1'] } } }, 'service'],
+  [{ service: null, options: { respond: { from: '2026-12-24T18:00:00Z' } } }, 'service'],
+  [{ service: null, options: { respond: { until: '2026-12-24T18:00:00Z' } } }, 'service'],
 ])('%j does not go together', (route, place) => {
   expect(routeProblems({ mount: 'a.test', ...route }).map(({ path }) => path.join('/'))).toContain(place)
 })
@@ -210,6 +224,7 @@ test.each([
   [{ mount: 'app.test', service: null, options: { redirect: { to: 'https://app.test:8443/' } } }],
   [{ mount: '*.test', service: null, options: { redirect: { to: 'https://www.test' } } }],
   [{ mount: 'app.test', service: null, options: { respond: {} } }],
+  [{ mount: 'app.test', service: 'a', options: { respond: { except: ['::1'] } } }],
   [{ mount: 'app.test', service: 'a', options: {} }],
 ])('%j does', route => expect(routeProblems(route)).toEqual([]))
 

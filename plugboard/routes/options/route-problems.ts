@@ -3,7 +3,7 @@
 
 import { isOnOrBeneath, normalizeEscapes, parseMount } from '@vera-stack/shared/mounts.ts'
 import type { RateLimit } from '../rules/limit-rules.ts'
-import type { RedirectRules } from '../rules/respond-rules.ts'
+import { type RedirectRules, respondsToSomeOnly } from '../rules/respond-rules.ts'
 import type { RouteOptionsInput } from './route-options.ts'
 
 export interface WholeRoute {
@@ -31,6 +31,10 @@ export function routeProblems({ mount, service, options }: WholeRoute): RoutePro
   }
   if (service === null && redirect === undefined && respond === undefined) {
     found(['service'], 'is required, unless the route has the option "redirect" or "respond"')
+  }
+  if (service === null && respond !== undefined && respondsToSomeOnly(respond)) {
+    const keys = 'the option "respond" has "except", "from" or "until"'
+    found(['service'], `is required, because ${keys}: other requests go to the service`)
   }
   if (redirect !== undefined && leadsBack(redirect, mount)) {
     found(['options', 'redirect', 'to'], `leads back to this route (${mount}) in a loop`)

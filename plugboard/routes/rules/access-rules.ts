@@ -30,7 +30,7 @@ const network = z
     description: 'An address, or a network with at most 32 (IPv4) or 128 (IPv6) bits.',
     example: '10.0.0.0/8',
   })
-const networks = z.array(network).min(1).max(MAX_NETWORKS)
+export const networksSchema = z.array(network).min(1).max(MAX_NETWORKS)
 
 /**
  * Printable, and without the colon, which ends a user name in Basic (RFC 7617). A lone surrogate has no form in UTF-8. The
@@ -198,9 +198,9 @@ const jwt = z.strictObject({
 const accessOf = <User extends z.ZodType<{ readonly name: string }>>(user: User) =>
   z.strictObject({
     /** Only these addresses are allowed. */
-    allow: networks.optional(),
+    allow: networksSchema.optional(),
     /** These addresses are refused, even when `allow` has them. */
-    deny: networks.optional(),
+    deny: networksSchema.optional(),
     basic: basicOf(user).optional(),
     jwt: jwt.optional(),
     /** True: the credential is forwarded to the backend. Default: it is removed. */

@@ -4,6 +4,7 @@
 import { recordOf } from '@vera-stack/shared/record-of.ts'
 import { z } from 'zod'
 import { storedText } from '../../database/store/values/stored-text.ts'
+import { networksSchema } from './access-rules.ts'
 import { EDITABLE_NAMES, editableFieldName, FIELD_NAMES, fieldValue, namedTwice } from './field-rules.ts'
 
 const MAX_BODY_BYTES = 64 * 1024
@@ -52,6 +53,14 @@ export const redirectSchema = z.strictObject({
 })
 export type RedirectRules = z.output<typeof redirectSchema>
 
+/** A time with a zone, because operators and replicas may be in different zones. */
+const time = z.iso
+  .datetime({
+    offset: true,
+    error: 'is not a time with a zone: write 2026-12-24T18:00:00Z or …T19:00:00+01:00',
+  })
+  .meta({ example: '2026-12-24T18:00:00Z' })
+
 export const respondSchema = z
   .strictObject({
     /** Default 200. */
@@ -89,10 +98,34 @@ export const respondSchema = z
       })
       .optional(),
     retryAfterSeconds: z.int().min(0).max(31_536_000).optional(),
+    /** Clients at these addresses get no fixed response: their requests go to the service. */
+    except: networksSchema
+      .meta({
+        description:
+          'Requests from these addresses and networks go to the service, which the route then needs.',
+      })
+      .optional(),
+    /** The fixed response begins at this time. Default: at once. */
+    from: time
+      .describe('Before this time, requests go to the service, which the route then needs.')
+      .optional(),
+    /** The fixed response ends at this time. Default: never. */
+    until: time
+      .describe('From this time on, requests go to the service, which the route then needs. After `from`.')
+      .optional(),
   })
   .refine(
     ({ status = 200, body = '' }) => body === '' || (status !== 204 && status !== 205),
     'a response with this status has no body',
   )
+  .refine(
+    ({ from, until }) => from === undefined || until === undefined || Date.parse(from) < Date.parse(until),
+    { path: ['from'], message: 'is not before "until", so the response would never be sent' },
+  )
   .meta({ description: 'Not together with `redirect`. No body with the statuses 204 and 205.' })
 export type RespondRules = z.output<typeof respondSchema>
+
+/** True when some requests do not get the fixed response. The route then needs a service. */
+export function respondsToSomeOnly({ except, from, until }: RespondRules): boolean {
+  return except !== undefined || from !== undefined || until !== undefined
+}

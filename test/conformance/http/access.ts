@@ -51,9 +51,15 @@ beforeAll(async () => {
       hsts: { maxAgeSeconds: 60 },
     },
     'guarded.test': { access: { basic: { users } }, respond: { body: 'inside' } },
+    'excepted.test': { respond: { status: 503, except: ['127.0.0.0/8'] } },
+    'others-excepted.test': { respond: { status: 503, except: ['192.0.2.0/24'] } },
+    'over.test': { respond: { status: 503, until: '2020-01-01T00:00:00Z' } },
+    'running.test': { respond: { status: 503, from: '2020-01-01T00:00:00Z', until: '9999-01-01T00:00:00Z' } },
+    'planned.test': { respond: { status: 503, from: '9999-01-01T00:00:00Z' } },
   }
+  const partly = /^(?:excepted|others-excepted|over|running|planned)/
   for (const [mount, options] of Object.entries(routes)) {
-    const own = 'redirect' in options || 'respond' in options
+    const own = ('redirect' in options || 'respond' in options) && !partly.test(mount)
     await edge.plugboard.call('POST', '/v1/routes', { mount, options, ...(own ? {} : { service: 'edge' }) })
   }
 })
@@ -348,6 +354,21 @@ describe('responses of a route itself', () => {
   it('A10 is sent only to clients that may use the route', async () => {
     await kept(get('/', '', 'guarded.test'), 401, 'unauthorized')
     expect((await ask(get('/', basic('ada:lovelace'), 'guarded.test'))).body.toString()).toBe('inside')
+  })
+})
+
+describe('fixed responses to some requests', () => {
+  it.each(['excepted.test', 'over.test', 'planned.test'])('A14 %s sends them to the service', async host => {
+    const response = await ask(get('/page', '', host))
+    expect([response.status, response.body.toString()]).toEqual([200, 'GET /page '])
+    await barrier()
+    expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/page', BARRIER])
+  })
+
+  it.each(['others-excepted.test', 'running.test'])('A14 %s sends the fixed response', async host => {
+    expect((await ask(get('/page', '', host))).status).toBe(503)
+    await barrier()
+    expect(edge.backend.requests.map(({ target }) => target)).toEqual([BARRIER])
   })
 })
 
