@@ -8,6 +8,8 @@ import { changeRow, IF_MATCH, type IfMatch, removeRow } from '../api/row-change.
 import { usageError } from '../cli-error.ts'
 import type { Column, Output } from '../output/output.ts'
 import { keyValues, keyValuesText } from './key-values.ts'
+import { addLimitFlags, givenLimits, type LimitFlags, mergedLimits } from './limit-flags.ts'
+import { readObjectFile } from './object-file.ts'
 
 const COLUMNS: readonly Column<ServiceBody>[] = [
   { title: 'name', value: row => row.name, canCut: true },
@@ -25,12 +27,43 @@ const POLICY_HELP =
   'part of the policy, such as retries=3, responseHeadTimeoutMs=10s, maxRequestBodyBytes=10MB, ' +
   'balancing=round_robin, hostHeader=backend; several times; null: the default'
 
-interface PolicyOptions {
+interface PolicyOptions extends LimitFlags {
   readonly policy?: readonly string[]
+  readonly policyFile?: string
 }
 
 // Values are not split at commas, because a value may be JSON.
 const collectPairs = (value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value]
+
+function addPolicyFlags(command: Command): void {
+  command
+    .option('-p, --policy <key=value>', POLICY_HELP, collectPairs)
+    .option(
+      '--policy-file <path>',
+      'file with parts of the policy, as JSON or YAML; --policy replaces its keys',
+    )
+  addLimitFlags(command)
+}
+
+/** Resolves with the merge patch of the policy. Undefined: there are no flags. `before`: reads the policy of the service. */
+async function policyPatch(
+  flags: PolicyOptions,
+  before: () => Promise<Readonly<Record<string, unknown>>>,
+  context: CliContext,
+): Promise<object | undefined> {
+  const { policy: pairs, policyFile } = flags
+  const limits = givenLimits(flags)
+  if (pairs === undefined && policyFile === undefined && limits === undefined) return undefined
+  const file =
+    policyFile === undefined
+      ? {}
+      : await readObjectFile(context, policyFile, { flag: '--policy-file', content: 'a policy' })
+  const patch = { ...file, ...(pairs === undefined ? {} : keyValues(pairs, '--policy')) }
+  if (limits === undefined) return patch
+  if (limits === null) return { ...patch, rateLimits: null }
+  const has: Readonly<Record<string, unknown>> = { ...(await before()), ...patch }
+  return { ...patch, rateLimits: mergedLimits(limits, has.rateLimits) }
+}
 
 /** Writes a note after a rename, because telephones still announce the old name, which stays as an alias. */
 function noteAliases(output: Output, { name, policy }: ServiceBody): void {
@@ -46,10 +79,15 @@ export function defineService(service: Command, context: CliContext): void {
   const add = service
     .command('add <name>')
     .description('add a service: a named pool of backends that telephones serve')
-    .option('-p, --policy <key=value>', POLICY_HELP, collectPairs)
-  examples(add, 'service add shop', 'service add shop --policy retries=1 --policy idleTimeoutMs=10m')
+  addPolicyFlags(add)
+  examples(
+    add,
+    'service add shop',
+    'service add shop --policy retries=1 --policy idleTimeoutMs=10m',
+    'service add shop --policy-file policy.yaml',
+  )
   apiAction(add, context, async ({ api, output, options }: ApiCommand<PolicyOptions>, name: string) => {
-    const policy = options.policy === undefined ? undefined : keyValues(options.policy, '--policy')
+    const policy = await policyPatch(options, () => Promise.resolve({}), context)
     const { body } = await api.request<ServiceBody>('POST', '/v1/services', { body: { name, policy } })
     await output.done(body, `service ${body.name} added`)
   })
@@ -83,23 +121,34 @@ export function defineService(service: Command, context: CliContext): void {
     .command('set <name|id>')
     .description('change a service; other parts of its policy stay unchanged')
     .option('--name <name>', 'a new name; telephones that announce the old name still serve the service')
-    .option('-p, --policy <key=value>', POLICY_HELP, collectPairs)
-    .option(...IF_MATCH)
+  addPolicyFlags(set)
+  set.option('--no-limit', 'remove the limits of the service').option(...IF_MATCH)
   examples(
     set,
     'service set shop --policy retries=0',
     'service set shop --policy retries=null',
+    'service set shop --policy-file policy.yaml',
+    'service set shop --limit per-client:100/1m --limit-key header:X-API-Key',
     'service set shop --name shop-eu',
   )
   apiAction(
     set,
     context,
     async (call: ApiCommand<PolicyOptions & IfMatch & { name?: string }>, id: string) => {
-      const { name, policy: pairs } = call.options
-      if (name === undefined && pairs === undefined)
-        throw usageError('nothing to change: give --name or --policy')
-      const policy = pairs === undefined ? undefined : keyValues(pairs, '--policy')
-      const row = await changeRow<ServiceBody>(call, `/v1/services/${segment(id)}`, { name, policy })
+      const { name } = call.options
+      const path = `/v1/services/${segment(id)}`
+      let { ifMatch } = call.options
+      const before = async () => {
+        const { body, etag } = await call.api.request<ServiceBody>('GET', path)
+        // The server applies the patch only to the version that the patch was made from.
+        ifMatch ??= etag
+        return body.policy
+      }
+      const policy = await policyPatch(call.options, before, context)
+      if (name === undefined && policy === undefined)
+        throw usageError('nothing to change: give --name, --policy, --policy-file or --limit')
+      const changing = ifMatch === undefined ? call : { ...call, options: { ifMatch } }
+      const row = await changeRow<ServiceBody>(changing, path, { name, policy })
       await call.output.done(row, `service ${row.name} changed (version ${row.version})`)
       if (name !== undefined) noteAliases(call.output, row)
     },

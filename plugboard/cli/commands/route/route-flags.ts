@@ -1,19 +1,21 @@
 // The flags of `plugboard route add` and `set` for the options of a route, and the merge patch that is built from them. The user
 // gives an option without a flag as JSON or YAML. The server checks keys and values.
 
-import { readFile } from 'node:fs/promises'
 import { parseDuration } from '@vera-stack/shared/settings/kind.ts'
 import type { Command } from 'commander'
+import { isJsonObject } from '../../../common/json.ts'
 import { renamedOptionProblem } from '../../../common/renamed-options.ts'
-import { type CliContext, collect, inFolder } from '../../api/api-command.ts'
+import { type CliContext, collect } from '../../api/api-command.ts'
 import { CliError, usageError } from '../../cli-error.ts'
 import { readPassword } from '../../read-password.ts'
 import { keyValues } from '../key-values.ts'
+import { addLimitFlags, givenLimits, type LimitFlags, mergedLimits } from '../limit-flags.ts'
+import { readObjectFile } from '../object-file.ts'
 
 type JsonObject = Readonly<Record<string, unknown>>
 
 /** The values of the flags. False: the user gave the `--no-` form of the flag. */
-export interface RouteFlags {
+export interface RouteFlags extends LimitFlags {
   readonly stripMount?: boolean
   readonly tenantHeader?: string | false
   readonly allowIp?: readonly string[] | false
@@ -29,6 +31,8 @@ export interface RouteFlags {
   readonly redirect?: string | false
   readonly redirectStatus?: string
   readonly maintenance?: string | boolean
+  readonly maintenanceExcept?: readonly string[]
+  readonly maintenanceUntil?: string
   readonly hsts?: string | false
   readonly option?: readonly string[]
   readonly optionsFile?: string
@@ -45,6 +49,7 @@ const EDITING = [
   'removeHeader',
   'setResponseHeader',
   'removeResponseHeader',
+  'limit',
 ] as const
 
 const lines = (value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value]
@@ -57,6 +62,15 @@ export function addRouteFlags(command: Command, change: boolean): void {
     .option('--redirect <url>', 'redirect clients to this URL, with the rest of the path and the query')
     .option('--redirect-status <status>', 'status of the redirect: 301, 302, 303, 307 (default) or 308')
     .option('--maintenance [text]', 'respond with 503 and this text instead of asking the service')
+    .option(
+      '--maintenance-except <network>',
+      'send requests from these addresses or networks to the service; several times or with commas',
+      collect,
+    )
+    .option(
+      '--maintenance-until <time>',
+      'end of the maintenance: a duration from now such as 2h, or a time such as 2026-12-24T18:00:00Z',
+    )
     .optionsGroup('Access:')
     .option(
       '--allow-ip <network>',
@@ -71,6 +85,9 @@ export function addRouteFlags(command: Command, change: boolean): void {
       'allow pages of this origin to call the route; several times or with commas',
       collect,
     )
+    .optionsGroup('Limits:')
+  addLimitFlags(command)
+  command
     .optionsGroup('Header fields:')
     .option('--set-header <name: value>', 'set a field of requests to the backend; several times', lines)
     .option('--remove-header <name>', 'remove a field of requests to the backend', collect)
@@ -95,6 +112,7 @@ export function addRouteFlags(command: Command, change: boolean): void {
     .option('--remove-basic-user <name>', 'remove this user')
     .option('--no-cors-origin', 'remove the CORS rules')
     .option('--no-hsts', 'use the setting of all routes')
+    .option('--no-limit', 'remove the limits of the route')
 }
 
 /** Resolves with the merge patch of the flags; empty without flags. `before`: reads the options of the route, if needed. */
@@ -103,34 +121,66 @@ export async function optionsPatch(
   before: () => Promise<JsonObject>,
   context: CliContext,
 ): Promise<JsonObject> {
-  const file = flags.optionsFile === undefined ? {} : await readOptions(context, flags.optionsFile)
+  const file =
+    flags.optionsFile === undefined
+      ? {}
+      : await readObjectFile(context, flags.optionsFile, { flag: '--options-file', content: 'options' })
   const given = { ...file, ...(flags.option === undefined ? {} : keyValues(flags.option, '--option')) }
   for (const key of Object.keys(given)) {
     const problem = renamedOptionProblem(key)
     if (problem !== undefined) throw usageError(`"${key}": ${problem}`)
   }
-  const patch = { ...given, ...simple(flags) }
+  const limits = givenLimits(flags)
+  const patch = {
+    ...given,
+    ...simple(flags, context.now()),
+    ...(limits === null ? { rateLimits: null } : {}),
+  }
   if (!EDITING.some(flag => flags[flag] !== undefined)) return patch
-  const has = { ...(await before()), ...given }
+  const has: JsonObject = { ...(await before()), ...given }
+  const rateLimits = limits ? { rateLimits: mergedLimits(limits, has.rateLimits) } : {}
   const access = await accessPatch(flags, objectAt(has, 'access'), context)
-  return { ...patch, ...access, ...fieldsPatch(flags, has) }
+  return { ...patch, ...rateLimits, ...access, ...fieldsPatch(flags, has) }
 }
 
-function simple(flags: RouteFlags): JsonObject {
-  const { stripMount, tenantHeader, redirect, redirectStatus, maintenance, corsOrigin, hsts } = flags
+function simple(flags: RouteFlags, nowMs: number): JsonObject {
+  const { stripMount, tenantHeader, redirect, redirectStatus, corsOrigin, hsts } = flags
   if (redirectStatus !== undefined && typeof redirect !== 'string') {
     throw usageError('--redirect-status needs --redirect')
   }
   const status = redirectStatus === undefined ? {} : { status: Number(redirectStatus) }
-  const text = typeof maintenance === 'string' ? maintenance : 'Down for maintenance. Please come back later.'
   return given({
     stripMount,
     tenantHeader: orNull(tenantHeader, name => name),
     redirect: orNull(redirect, to => ({ to, ...status })),
-    respond: orNull(maintenance, () => ({ status: 503, body: `${text}\n`, retryAfterSeconds: 60 })),
+    respond: maintenancePage(flags, nowMs),
     cors: orNull(corsOrigin, origins => ({ origins })),
     hsts: orNull(hsts, duration => (duration === 'off' ? false : { maxAgeSeconds: seconds(duration) })),
   })
+}
+
+/** Returns the option `respond`. Undefined: there is no flag. Null: the maintenance ends. */
+function maintenancePage(flags: RouteFlags, nowMs: number): JsonObject | null | undefined {
+  const { maintenance, maintenanceExcept: except, maintenanceUntil: until } = flags
+  if (maintenance === undefined || maintenance === false) {
+    if (except !== undefined) throw usageError('--maintenance-except needs --maintenance')
+    if (until !== undefined) throw usageError('--maintenance-until needs --maintenance')
+    return maintenance === undefined ? undefined : null
+  }
+  const text = maintenance === true ? 'Down for maintenance. Please come back later.' : maintenance
+  return given({
+    status: 503,
+    body: `${text}\n`,
+    retryAfterSeconds: 60,
+    except,
+    until: until === undefined ? undefined : timeOf(until, nowMs),
+  })
+}
+
+/** Returns the end of a duration from now as a time. Returns another text unchanged, because the server checks times. */
+function timeOf(text: string, nowMs: number): string {
+  const duration = parseDuration(text)
+  return duration.ok ? new Date(nowMs + duration.value).toISOString() : text
 }
 
 async function accessPatch(flags: RouteFlags, before: JsonObject, context: CliContext): Promise<JsonObject> {
@@ -193,18 +243,6 @@ function seconds(duration: string): number {
   return Math.floor(parsed.value / 1000)
 }
 
-async function readOptions(context: CliContext, file: string): Promise<JsonObject> {
-  let parsed: unknown
-  try {
-    parsed = (await import('yaml')).parse(await readFile(inFolder(context, file), 'utf8'))
-  } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message
-    throw new CliError(`--options-file: ${file} cannot be used (${reason})`, { cause: error })
-  }
-  if (isObject(parsed)) return parsed
-  throw new CliError(`--options-file: ${file} must contain an object of options`)
-}
-
 /** Returns the patch without undefined values. False becomes null, which sets the default of the option again. */
 function orNull<Given, Made>(flag: Given | false | undefined, make: (flag: Exclude<Given, false>) => Made) {
   if (flag === undefined) return undefined
@@ -213,9 +251,7 @@ function orNull<Given, Made>(flag: Given | false | undefined, make: (flag: Exclu
 
 const given = (options: JsonObject): JsonObject =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 const objectAt = (object: JsonObject, key: string): JsonObject => {
   const value = object[key]
-  return isObject(value) ? value : {}
+  return isJsonObject(value) ? value : {}
 }

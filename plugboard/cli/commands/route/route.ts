@@ -100,6 +100,8 @@ export function defineRoute(route: Command, context: CliContext): void {
     'route set app.localhost/api --service shop-v2',
     'route set app.localhost/api --mount app.localhost/v2',
     'route set app.localhost/api --maintenance "Back at noon."',
+    'route set app.localhost/api --maintenance --maintenance-except 10.0.0.0/8 --maintenance-until 2h',
+    'route set app.localhost/api --limit login:5/1m --limit-key address',
     "route set app.localhost/api --set-header 'X-Real-IP: {clientAddress}' --cors-origin https://app.example.com",
     'route set app.localhost/api --options-file options.yaml',
   )
