@@ -21,6 +21,8 @@ export interface InFlight {
   clientClosed(): void
   /** Called when the framing of the request's body is broken, so no more of it can arrive. True when it sends the response. */
   bodyBroke(error: NodeJS.ErrnoException): boolean
+  /** Called when a further request has arrived behind this one. True: it must not be served. Absent: it may be served. */
+  refusesNext?(): boolean
 }
 
 /** The facts about a connection that decide how its requests are admitted. */
@@ -109,6 +111,17 @@ export class ClientConnection {
 
   get inFlightCount(): number {
     return this.#inFlight.length
+  }
+
+  /** True when the connection takes no more requests. Call it for each request that has arrived. */
+  refusesRequests(): boolean {
+    if (this.#inFlight.at(-1)?.refusesNext?.() === true) this.closing = true
+    return this.closing
+  }
+
+  /** True when no later request of the connection is in flight. */
+  isLast(request: InFlight): boolean {
+    return this.#inFlight.at(-1) === request
   }
 
   /**

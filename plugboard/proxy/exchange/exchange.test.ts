@@ -31,6 +31,19 @@ describe('responses', () => {
     expect(response.body.toString()).toBe('x')
   })
 
+  it('requests that were pipelined before a drain all get their responses, and the last one closes the connection', async () => {
+    const connection = await proxy.send(`GET /1 HTTP/1.1\r\n${H}\r\nGET /2 HTTP/1.1\r\n${H}\r\n`)
+    const calls = [await proxy.telephone.nextCall(), await proxy.telephone.nextCall()]
+    proxy.harness.proxy.leave()
+    for (const call of calls) call.respond(200, 'done')
+    const responses = [await connection.readResponse(), await connection.readResponse()]
+    expect(responses.map(({ headers, body }) => [body.toString(), field(headers, 'connection')])).toEqual([
+      ['done', undefined],
+      ['done', 'close'],
+    ])
+    expect((await connection.readToEnd()).length).toBe(0)
+  })
+
   it('keeps the reason phrase', async () => {
     proxy.telephone.handler = call => call.respond(299, '', [], 'Rather Fine')
     expect((await (await get()).readResponse()).statusText).toBe('Rather Fine')

@@ -134,7 +134,15 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
   }
 
   get closeAfter(): boolean {
-    return this.#closeAfter || this.#withheld || this.#context.draining
+    if (this.#closeAfter || this.#withheld) return true
+    // A request that was pipelined behind this one is at its backend already, so its response has to follow.
+    return this.#context.draining && this.#connection.isLast(this)
+  }
+
+  /** A final response without a 100 closes the connection (row R4), so no request behind it may be served. */
+  refusesNext(): boolean {
+    if (this.#withheld) this.#closeAfter = true
+    return this.#withheld
   }
 
   // The request's side

@@ -389,8 +389,9 @@ export class Http1Server {
 
 /** True when the connection takes no more requests. Bytes after the last request are discarded. */
 function ignores(connection: ClientConnection): boolean {
-  if (connection.closing) connection.expectUnread()
-  return connection.closing
+  const refused = connection.refusesRequests()
+  if (refused) connection.expectUnread()
+  return refused
 }
 
 function write(res: ServerResponse, response: ProxyResponse, closes: boolean): void {
