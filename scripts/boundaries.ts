@@ -77,7 +77,11 @@ export const ROOMS: readonly Room[] = [
   plugboardRoom('limits', ['routes', 'common'], []),
   plugboardRoom('jwks', ['routes', 'common'], ['jose'], 0),
   plugboardRoom('peers', ['limits', 'registry', 'common'], ['jose']),
-  plugboardRoom('telephones', ['jwks', 'routes', 'registry', 'database', 'common'], ['jose', 'ws', 'zod']),
+  plugboardRoom(
+    'telephones',
+    ['jwks', 'limits', 'routes', 'registry', 'database', 'common'],
+    ['jose', 'ws', 'zod'],
+  ),
   plugboardRoom('tls', ['database', 'common'], ['acme-client', 'zod']),
   plugboardRoom('access', ['jwks', 'routes', 'common'], ['jose']),
   plugboardRoom('proxy', ['access', 'telephones', 'limits', 'routes', 'common'], []),

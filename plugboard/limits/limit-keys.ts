@@ -71,8 +71,11 @@ export function hashOfParts(parts: readonly KeyPart[], facts: KeyFacts, key: Has
   return keyedHash(joined(values), key)
 }
 
-/** Returns all values of a field, joined by commas as RFC 9110, section 5.3, allows. */
-function headerValue(fields: readonly string[], name: string): string | undefined {
+/**
+ * Returns all values of a field, joined by commas as RFC 9110, section 5.3, allows; undefined: the request has no such field.
+ * `name`: in lower case.
+ */
+export function headerValue(fields: readonly string[], name: string): string | undefined {
   let value: string | undefined
   for (let index = 0; index + 1 < fields.length; index += 2) {
     if (!equalsIgnoringCase(fields[index] as string, name)) continue

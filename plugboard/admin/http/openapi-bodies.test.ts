@@ -82,6 +82,7 @@ const respond = {
 }
 const policy = {
   rateLimits,
+  sticky: { cookie: { name: 'shop_session', ttlSeconds: 3600 } },
   balancing: 'random',
   slowStartMs: 5000,
   whenAllDown: 'try',
@@ -120,10 +121,11 @@ const SAMPLES: Record<string, unknown[]> = {
   ],
   createService: [
     { name: 'shop', policy },
-    { name: 'shop', policy: { hostHeader: 'backend', maxStreams: null } },
+    { name: 'shop', policy: { hostHeader: 'backend', maxStreams: null, sticky: { header: 'X-Session' } } },
   ],
   changeService: [
     { name: 'shop', policy },
+    { policy: { sticky: { header: 'X-Session' } } },
     { policy: { ...policy, hostHeader: null, maxRequestBodyBytes: null } },
   ],
   issueToken: [

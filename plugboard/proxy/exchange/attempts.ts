@@ -23,9 +23,12 @@ import { type Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reaso
 import type { ServicePolicy } from '../../routes/options/service-policy.ts'
 import { type Candidate, linesOfProcess, type StreamHolder } from '../../telephones/lines/line-pool.ts'
 import type { PickRequest } from '../../telephones/lines/pick-request.ts'
+import { newSessionValue } from '../../telephones/sticky/bound-process.ts'
+import { type StickySession, stickySession } from '../../telephones/sticky/sticky-session.ts'
 import type { ClientConnection } from '../connections/client-connection.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'
 import type { ProxyContext } from '../proxy-context.ts'
+import { addSessionField } from '../response/session-field.ts'
 import { attemptFailureOf } from './attempt-failure.ts'
 import { type FinishedRequest, reportFinished } from './finished-request.ts'
 import {
@@ -64,6 +67,8 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
   /** The policy of the service at the time when the request arrived. */
   readonly policy: ServicePolicy
   readonly key = undefined
+  /** The sticky session of the client; undefined: the service has none. */
+  readonly session: StickySession | undefined
   /** Name of the Telephone that received the last attempt. */
   telephone: string | undefined
   failure: RequestFailure | undefined
@@ -97,6 +102,8 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
     this.#connection = connection
     this.service = request.route.service.name
     this.policy = request.route.service.policy
+    const { id } = request.route.service
+    this.session = stickySession(this.policy, id, request.opening.fields)
     this.#retriesLeft = this.policy.retries
     if (request.authenticatesConnection) connection.authenticated()
   }
@@ -157,6 +164,13 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
     if (this.#candidate !== undefined)
       this.#reportFailure(this.#candidate, new TunnelError('backend_timeout', { detail }))
     this.drop('backend_timeout', detail)
+  }
+
+  /** Adds the field to a response that binds the client to the process of this attempt, if the service has sticky sessions. */
+  bindClient(fields: string[]): void {
+    if (this.session === undefined || this.#candidate === undefined) return
+    const value = newSessionValue(this.#candidate.process, this.session)
+    if (value !== undefined) addSessionField(fields, this.session.service, value, this.request)
   }
 
   /** Resets the stream, unless both halves are complete, and releases its memory. `detail`: for the Telephone's log. */

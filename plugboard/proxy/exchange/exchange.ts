@@ -272,7 +272,9 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
   }
 
   responseFields(head: StreamResponseHead): ResponseFields | undefined {
-    return relayedFields(head.fields, this.#request, this.#context.via.response)
+    const response = relayedFields(head.fields, this.#request, this.#context.via.response)
+    if (response !== undefined) this.#attempts.bindClient(response.fields)
+    return response
   }
 
   responseBroken(): void {

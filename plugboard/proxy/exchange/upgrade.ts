@@ -207,7 +207,9 @@ export class Upgrade implements AttemptsOwner, InFlight, Deadlined, ResponseOwne
   }
 
   responseFields(head: StreamResponseHead): ResponseFields | undefined {
-    return relayedFields(head.fields, this.#request, this.#context.via.response)
+    const response = relayedFields(head.fields, this.#request, this.#context.via.response)
+    if (response !== undefined) this.#attempts.bindClient(response.fields)
+    return response
   }
 
   responseBroken(): void {

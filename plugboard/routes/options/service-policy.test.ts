@@ -7,6 +7,7 @@ test('has defaults for all keys', () => {
     balancing: 'least_streams',
     slowStartMs: 0,
     whenAllDown: 'refuse',
+    sticky: null,
     responseHeadTimeoutMs: 30_000,
     idleTimeoutMs: 300_000,
     upgradeIdleTimeoutMs: 3_600_000,

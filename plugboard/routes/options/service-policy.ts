@@ -6,6 +6,7 @@ import { isHostWithPort, parseServiceName, SERVICE_NAME_PATTERN } from '@vera-st
 import { z } from 'zod'
 import { isJsonObject } from '../../common/json.ts'
 import { type RateLimit, rateLimitsSchema } from '../rules/limit-rules.ts'
+import { stickySchema } from '../rules/sticky-rules.ts'
 
 const timeoutMs = z.int().min(1).max(86_400_000)
 
@@ -33,6 +34,8 @@ export const MAX_ALIASES = 16
 const fields = {
   /** The rule that selects the telephone process for the next stream. */
   balancing: z.enum(['peak_ewma', 'least_streams', 'round_robin', 'random']).default('least_streams'),
+  /** Sticky sessions by a cookie or a header field; null: none. */
+  sticky: stickySchema.nullable().default(null),
   /** Time in which the weight of a new or re-admitted process grows from 10 % to its full value, ms; 0: at once. */
   slowStartMs: z.int().min(0).max(300_000).default(0),
   /** Whether requests are refused or sent nevertheless while the health check of each process fails. */
@@ -71,6 +74,7 @@ export type ServicePolicy = Readonly<z.output<typeof servicePolicySchema>>
 export const servicePolicyInputSchema = z
   .strictObject({
     balancing: fields.balancing.removeDefault(),
+    sticky: fields.sticky.removeDefault(),
     slowStartMs: fields.slowStartMs.removeDefault(),
     whenAllDown: fields.whenAllDown.removeDefault(),
     responseHeadTimeoutMs: fields.responseHeadTimeoutMs.removeDefault(),

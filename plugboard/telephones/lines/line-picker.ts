@@ -9,6 +9,7 @@ import { type Logger, silentLogger } from '@vera-stack/shared/log.ts'
 import { COMPARE_ALL, chooseProcess, comparesTwo } from '../balancing/balancing.ts'
 import type { EjectionCounts } from '../outliers/ejection-counts.ts'
 import { Outliers, type OutliersOptions } from '../outliers/outliers.ts'
+import { boundLine } from '../sticky/bound-process.ts'
 import { setSeeds } from './hash-seeds.ts'
 import {
   addStream,
@@ -86,7 +87,7 @@ export class LinePicker {
    * A line of an ejected process comes last, when no other process takes the request.
    */
   pick(request: PickRequest): Candidate | NoLine {
-    const { policy, tried, preferred, client } = request
+    const { policy, tried, preferred, client, session } = request
     const pool = this.#pools.get(request.service)
     if (pool === undefined || pool.candidates.length === 0) return tried ? 'exhausted' : 'no_telephone'
     const { outlier = false } = policy
@@ -102,6 +103,10 @@ export class LinePicker {
     if (tried !== undefined) {
       const line = this.#oneOf(pool, retryLines(pool, tried, request), request)
       return line ?? this.#tryDown(pool, request) ?? 'exhausted'
+    }
+    if (session !== undefined) {
+      const bound = boundLine(pool, session, request)
+      if (bound !== undefined) return bound
     }
     const process =
       this.#two(pool, request) ??

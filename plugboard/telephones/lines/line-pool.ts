@@ -2,6 +2,7 @@
 // now, and the count of the open streams. pool-lines.ts adds and removes lines. This file does not choose among them.
 
 import { ClientShares } from '@vera-stack/shared/client-shares.ts'
+import type { HashKey } from '../../limits/keyed-hash.ts'
 import type { Line } from '../../registry/line.ts'
 import type { Upstream } from '../../registry/upstream.ts'
 import type { BalancedProcess } from '../balancing/balanced-process.ts'
@@ -54,6 +55,9 @@ export interface PooledProcess extends BalancedProcess {
   cursor: number
   /** Whether passive ejection admits requests to the process, and the results that decide it. */
   readonly watch: WatchedProcess
+  /** The value that binds clients to the process, and the key of its hash; undefined: not computed yet. */
+  sessionValue: string
+  sessionKey: HashKey | undefined
 }
 
 /** The lines of one service. */
@@ -109,6 +113,12 @@ export function isBelowLimit({ active }: PooledProcess, max: number | null): boo
   return max === null || active < max
 }
 
+/** Returns true when the line takes a stream of this client now, also when its process has the weight 0. */
+export function canTakeIgnoringWeight(candidate: Candidate, client: string): boolean {
+  const { line, upstream } = candidate
+  return line.health === 'up' && upstream.reachable !== false && hasRoomFor(candidate, client)
+}
+
 function isReachable({ process, upstream }: Candidate): boolean {
   return process.weight > 0 && upstream.reachable !== false
 }
@@ -158,6 +168,8 @@ export function newProcess(key: string, telephone: string): PooledProcess {
     turn: 0,
     cursor: 0,
     watch: newWatch(),
+    sessionValue: '',
+    sessionKey: undefined,
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type { Balancing } from '../balancing/balancing.ts'
 import type { OutlierPolicy } from '../outliers/outlier-policy.ts'
+import type { StickySession } from '../sticky/sticky-session.ts'
 import type { Candidate } from './line-pool.ts'
 
 export interface PickPolicy {
@@ -31,4 +32,6 @@ export interface PickRequest {
   readonly client: string
   /** A hash of the value that the request is balanced by; undefined: the request has no such value. */
   readonly key: number | undefined
+  /** The sticky session of the client. Absent: the service has no sticky sessions. */
+  readonly session?: StickySession | undefined
 }

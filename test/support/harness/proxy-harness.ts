@@ -102,16 +102,15 @@ export class ProxyHarness {
     return harness
   }
 
-  /** Returns a Telephone with a line for each service, ready for streams. */
+  /** Returns a Telephone with a line for each service, ready for streams. `line`: values that its lines have. */
   async telephone(
     services: readonly string[] = ['web'],
-    more: Partial<SessionLimits> & { instance?: string; held?: HeldBytes } = {},
+    more: Partial<SessionLimits> & { instance?: string; held?: HeldBytes; line?: Partial<Line> } = {},
   ): Promise<FakeTelephone & { cut(): void }> {
     const pair = memoryTransportPair()
-    const instance = more.instance ?? `instance-${this.#tunnels + 1}`
-    const { instance: _, held, ...limits } = more
+    const { instance = `instance-${this.#tunnels + 1}`, held, line, ...limits } = more
     const telephone = new FakeTelephone(pair.b, { instance }, limits)
-    await this.tunnel(pair.a, services, instance, held)
+    await this.tunnel(pair.a, services, instance, held, line)
     await telephone.ready()
     return Object.assign(telephone, { cut: () => pair.cut() })
   }
@@ -122,6 +121,7 @@ export class ProxyHarness {
     services: readonly string[],
     instance: string,
     held?: HeldBytes,
+    line: Partial<Line> = {},
   ): Promise<void> {
     this.#tunnels += 1
     const tunnelId = asTunnelId(`tunnel-${this.#tunnels}`)
@@ -159,8 +159,18 @@ export class ProxyHarness {
         weight: 100,
         version: '',
         labels: {},
+        ...line,
       })),
     )
+  }
+
+  /** Changes the lines of all tunnels of a process. */
+  changeLines(instance: string, change: Partial<Line>): void {
+    const lines = [...this.registry.lines()].filter(line => line.instance === instance)
+    for (const [tunnelId, ofTunnel] of Map.groupBy(lines, line => line.tunnelId)) {
+      const changed = ofTunnel.map(line => ({ ...line, ...change }))
+      this.registry.replace(tunnelId, changed)
+    }
   }
 
   async close(): Promise<void> {
