@@ -38,7 +38,7 @@ describe('responses', () => {
     for (const call of calls) call.respond(200, 'done')
     const responses = [await connection.readResponse(), await connection.readResponse()]
     expect(responses.map(({ headers, body }) => [body.toString(), field(headers, 'connection')])).toEqual([
-      ['done', undefined],
+      ['done', 'keep-alive'],
       ['done', 'close'],
     ])
     expect((await connection.readToEnd()).length).toBe(0)
