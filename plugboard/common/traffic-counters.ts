@@ -9,6 +9,9 @@ export const TRAFFIC_COUNTERS = {
   requests: 'All requests, including refused requests.',
   upgrades: 'Upgrades that succeeded.',
   retries: 'Attempts on other lines after the first attempt.',
+  retryBudgetExhausted:
+    'Failed attempts that were not retried, because the retry budget of the service was used up.',
+  tryTimeouts: 'Attempts that ended after tryTimeoutMs of the service.',
   clientAborts: 'Clients that closed the connection before their response was complete.',
   truncated: 'Responses that ended after their head and before their end.',
 } as const

@@ -147,6 +147,7 @@ function trafficColumns(traffic: TrafficBody | null): readonly Column<StatusBody
   const columns: Column<StatusBody>[] = [
     { title: 'connections', value: () => `${openConnections} open (${since})` },
     { title: 'requests', value: () => traffic.requests },
+    { title: 'attempts', value: () => attemptsText(traffic) },
     { title: 'error responses', value: () => problemsText(traffic) },
   ]
   if (tls !== null) {
@@ -155,6 +156,17 @@ function trafficColumns(traffic: TrafficBody | null): readonly Column<StatusBody
     columns.push({ title: 'TLS handshakes', value: () => `${handshakes} (${which})` })
   }
   return columns
+}
+
+/** Returns the counts of further attempts, without those at 0. */
+function attemptsText(traffic: TrafficBody): string {
+  const counts: readonly (readonly [number, string])[] = [
+    [traffic.retries, 'retries'],
+    [traffic.retryBudgetExhausted, 'failures over the retry budget'],
+    [traffic.tryTimeouts, 'ended after tryTimeoutMs'],
+  ]
+  const texts = counts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`)
+  return texts.join(', ')
 }
 
 /** Returns the error responses of Plugboard itself by code, the most frequent first. */

@@ -60,6 +60,7 @@ class RecordingOwner implements AttemptsOwner {
   readonly calls: string[] = []
   endsWithHead = true
   canReplay = true
+  isUploading = false
   hold = () => void this.calls.push('hold')
   opened = (_stream: Stream, isRetry: boolean) => void this.calls.push(isRetry ? 'retry' : 'opened')
   failed = (code: string) => void this.calls.push(`failed: ${code}`)

@@ -7,9 +7,12 @@
 //     └─ wait for a line           └──▶ failed
 //
 // A failed attempt is retried when the application received no part of the request (`delivered: no`), or when there is no
-// response yet and the method is idempotent (RFC 9110 section 9.2.2). A request is retried at most `policy.retries` times, only
-// on lines that it has not used, and never after a timeout, because its time is used up.
+// response yet and the method is idempotent (RFC 9110 section 9.2.2). An attempt with an idempotent method also ends after
+// `tryTimeoutMs`, or with a status of `retryStatuses`. A request is retried at most `policy.retries` times, within the retry
+// budget, only on lines that it has not used, and never after another timeout, because its time is used up.
 
+import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
+import type { Timer } from '@vera-stack/shared/clock.ts'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import { isIdempotent } from '@vera-stack/shared/http/idempotent.ts'
 import type {
@@ -21,8 +24,14 @@ import type {
 } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { type Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { ServicePolicy } from '../../routes/options/service-policy.ts'
-import { type Candidate, linesOfProcess, type StreamHolder } from '../../telephones/lines/line-pool.ts'
+import {
+  type Candidate,
+  type LinePool,
+  linesOfProcess,
+  type StreamHolder,
+} from '../../telephones/lines/line-pool.ts'
 import type { PickRequest } from '../../telephones/lines/pick-request.ts'
+import { endRetry, takeRetry } from '../../telephones/lines/retry-budget.ts'
 import { newSessionValue } from '../../telephones/sticky/bound-process.ts'
 import { type StickySession, stickySession } from '../../telephones/sticky/sticky-session.ts'
 import type { ClientConnection } from '../connections/client-connection.ts'
@@ -36,8 +45,10 @@ import {
   detailForClient,
   failureOfStream,
   hasNoLine,
+  noResponseInTry,
   type RequestFailure,
 } from './request-failure.ts'
+import { costsBudget, isRetryable } from './retry-rules.ts'
 
 /** The part of a client connection that attempts use: it keeps the requests of an authenticated client on one line. */
 export type AffineConnection = Pick<ClientConnection, 'affinity' | 'authenticated'>
@@ -48,6 +59,8 @@ export interface AttemptsOwner extends Omit<StreamEvents, 'onAbort'> {
   readonly endsWithHead: boolean
   /** True when the request can be sent again from its first byte, and no response has started. */
   readonly canReplay: boolean
+  /** True while a part of the request body has not arrived. A slow upload is not a slow response. */
+  readonly isUploading: boolean
   /** Stops reading from the client until `opened` is called, because no line takes the request yet. */
   hold(): void
   /** Sends the request from its first byte. The stream has sent the head. `isRetry`: false for the first stream. */
@@ -81,6 +94,10 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
   /** The lines that are not used again for this request. */
   #tried: Candidate[] | undefined
   #retriesLeft: number
+  /** The pool whose retry budget the current attempt uses; undefined when it uses no budget. */
+  #retryPool: LinePool | undefined
+  /** The timer of `tryTimeoutMs`. */
+  #tryTimer: Timer | undefined
   /** The time at which the request of the current attempt was sent. */
   #sentAtMs = 0
   /** True once the final head of the response has arrived. */
@@ -159,11 +176,10 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
     this.#sentAtMs = this.context.clock.now()
   }
 
-  /** Ends the attempt, because its process did not respond in time. `detail`: for the Telephone's log. */
+  /** Fails the request, because the backend is too slow. `detail`: for the access line and the Telephone's log. */
   timeOut(detail: string): void {
-    if (this.#candidate !== undefined)
-      this.#reportFailure(this.#candidate, new TunnelError('backend_timeout', { detail }))
-    this.drop('backend_timeout', detail)
+    this.#reportTimeout(detail)
+    this.#failLate(detail)
   }
 
   /** Adds the field to a response that binds the client to the process of this attempt, if the service has sticky sessions. */
@@ -199,7 +215,10 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
   // The events of the stream
 
   onHead(head: StreamResponseHead): void {
-    if (!this.#hasHead && (head.status >= 200 || head.status === 101)) this.#responded(head.status)
+    if (!this.#hasHead && (head.status >= 200 || head.status === 101)) {
+      this.#responded(head.status)
+      if (head.status >= 502 && this.#retriesStatus(head.status)) return
+    }
     this.#owner.onHead(head)
   }
 
@@ -267,11 +286,15 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
     this.request.route.activity.telephone = telephone
     this.#noteUse(this.context.deadlines.nowMs)
     this.context.picker.acquire(candidate, this)
+    this.#hasHead = false
+    const { tryTimeoutMs } = this.policy
+    if (tryTimeoutMs !== null && this.#isIdempotent) this.#awaitHead(tryTimeoutMs)
   }
 
   /** Reports the response to the picker: the process has responded, even when the rest of the response fails. */
   #responded(status: number): void {
     this.#hasHead = true
+    this.#endTry()
     if (this.#candidate === undefined) return
     const nowMs = this.context.clock.now()
     this.context.picker.responded(this.#candidate, status, nowMs - this.#sentAtMs, nowMs)
@@ -295,7 +318,7 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
     const headTooLarge = error.reason === 'payload_too_large' && failedOn?.local === false
     const code = headTooLarge ? 'headers_too_large' : codeOf(error)
     if (failedOn !== undefined) this.#reportFailure(failedOn, error)
-    if (failedOn === undefined || !this.#mayRetry(error)) {
+    if (failedOn === undefined || !this.#mayRetry(error) || !this.#takeBudget(failedOn.pool, error)) {
       this.#giveUp(code, error)
       return
     }
@@ -305,6 +328,7 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
     else this.#tried.push(failedOn)
     this.#retriesLeft -= 1
     if (this.#open(code) !== undefined) {
+      this.#endTry()
       this.#giveUp(code, error)
       return
     }
@@ -312,11 +336,98 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
     this.#opened(true)
   }
 
+  // Attempts that Plugboard ends, to repeat them
+
+  /** Starts another attempt after a status of `retryStatuses`. Returns false when the response is relayed to the client. */
+  #retriesStatus(status: number): boolean {
+    const { retryStatuses } = this.policy
+    return retryStatuses.some(each => each === status) && this.#mayRepeat && this.#replace('cancelled')
+  }
+
+  /** Waits for the head of the response to the current attempt. */
+  #awaitHead(delayMs: number): void {
+    this.#tryTimer = this.context.clock.after(delayMs, () => this.#tryElapsed())
+  }
+
+  #tryElapsed(): void {
+    this.#tryTimer = undefined
+    const { tryTimeoutMs } = this.policy
+    if (tryTimeoutMs === null) return
+    const sentMs = this.#owner.isUploading ? 0 : this.context.clock.now() - this.#sentAtMs
+    if (sentMs < tryTimeoutMs) {
+      this.#awaitHead(tryTimeoutMs - sentMs)
+      return
+    }
+    // A request that cannot be sent again has the time of `responseHeadTimeoutMs`.
+    if (!this.#owner.canReplay) return
+    this.context.counters.tryTimeouts += 1
+    const detail = noResponseInTry(tryTimeoutMs)
+    this.#reportTimeout(detail)
+    if (!this.#mayRepeat || !this.#replace('backend_timeout', detail)) this.#failLate(detail)
+  }
+
+  /**
+   * Ends the current attempt and starts another one. Returns false when no other line takes the request, or when the retry
+   * budget is used up. The current attempt then continues.
+   */
+  #replace(reason: Reason, detail?: string): boolean {
+    const stream = this.#stream
+    const { failure } = this
+    const replaced = this.#releaseLine()
+    if (stream === undefined || replaced === undefined) return false
+    if (this.#takeBudget(replaced.pool)) {
+      this.#tried ??= []
+      this.#tried.push(replaced)
+      if (this.#open() === undefined) {
+        stream.reset(reason, detail)
+        stream.release()
+        this.#retriesLeft -= 1
+        this.context.counters.retries += 1
+        this.#opened(true)
+        return true
+      }
+      this.#endTry()
+    }
+    this.failure = failure
+    this.#candidate = replaced
+    this.context.picker.acquire(replaced, this)
+    return false
+  }
+
+  /** Takes a retry from the budget of the service. `error`: the failure of the last attempt; undefined: Plugboard ended it. */
+  #takeBudget(pool: LinePool, error?: TunnelError): boolean {
+    if (error !== undefined && !costsBudget(error)) return true
+    if (takeRetry(pool, this.policy.retryBudgetPercent, this.context.clock.now())) {
+      this.#retryPool = pool
+      return true
+    }
+    this.context.counters.retryBudgetExhausted += 1
+    return false
+  }
+
+  /** True when a further attempt is safe after the application has received the request. */
+  get #mayRepeat(): boolean {
+    return this.#retriesLeft > 0 && this.#owner.canReplay && this.#isIdempotent
+  }
+
+  get #isIdempotent(): boolean {
+    return isIdempotent(this.request.opening.method)
+  }
+
+  #reportTimeout(detail: string): void {
+    if (this.#candidate !== undefined)
+      this.#reportFailure(this.#candidate, new TunnelError('backend_timeout', { detail }))
+  }
+
+  #failLate(detail: string): void {
+    this.explain('response_timeout', detail)
+    this.drop('backend_timeout', detail)
+    this.#owner.failed('backend_timeout', BACKEND_CAUSES.response_timeout.meaning)
+  }
+
   #mayRetry(error: TunnelError): boolean {
     if (this.#retriesLeft === 0 || !this.#owner.canReplay) return false
-    return (
-      error.delivered === 'no' || (isRetryable(error.reason) && isIdempotent(this.request.opening.method))
-    )
+    return error.delivered === 'no' || (isRetryable(error.reason) && this.#isIdempotent)
   }
 
   /** Logs a fault of this process as an error. Every other fault is in the access line only. */
@@ -337,24 +448,18 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
   #releaseLine(): Candidate | undefined {
     const candidate = this.#candidate
     this.#candidate = undefined
+    this.#endTry()
     if (candidate !== undefined) this.context.picker.release(candidate, this)
     return candidate
   }
-}
 
-/** Returns true when a second attempt of an idempotent request can avoid the failure. */
-function isRetryable(reason: Reason): boolean {
-  switch (reason) {
-    case 'session_lost':
-    case 'going_away':
-    case 'replaced':
-    case 'ping_timeout':
-    case 'internal_error':
-    case 'protocol_error':
-    case 'backend_closed':
-      return true
-    default:
-      return false
+  /** Ends the time limit of the current attempt, and its use of the retry budget. */
+  #endTry(): void {
+    this.#tryTimer?.cancel()
+    this.#tryTimer = undefined
+    if (this.#retryPool === undefined) return
+    endRetry(this.#retryPool)
+    this.#retryPool = undefined
   }
 }
 

@@ -6,7 +6,6 @@
 //   open ──response complete──▶ ending (its bytes are being sent) ──▶ closed (discarded-body.ts reads the rest)
 //     └──── fail, cut, client closed ──────────────────────────────▶ closed
 
-import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import { relayedTrailers, removeFieldsWhere } from '@vera-stack/shared/http/headers.ts'
 import type { Fields, Stream, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
@@ -113,7 +112,9 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
     if (minBodyRateBytes > 0) this.#rate = new BodyRate(minBodyRateBytes, clock.now())
   }
 
-  opened(stream: Stream): void {
+  /** A retry gets the whole time for its response. */
+  opened(stream: Stream, isRetry: boolean): void {
+    if (isRetry) this.#active()
     this.#body?.sendTo(stream)
   }
 
@@ -206,6 +207,10 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
     return !this.#responded && (this.#body?.canReplay ?? true)
   }
 
+  get isUploading(): boolean {
+    return this.#body !== undefined && !this.#body.ended
+  }
+
   onHead(head: StreamResponseHead): void {
     if (this.#state !== 'open') return
     this.#active()
@@ -293,7 +298,7 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
     this.#attempts.checkDeadline(nowMs)
     const idleMs = nowMs - this.#activeAtMs
     const { idleTimeoutMs, responseHeadTimeoutMs } = this.#policy
-    const uploading = this.#body !== undefined && !this.#body.ended
+    const uploading = this.isUploading
     const reading = uploading && this.#body?.blocked === false && !this.#withheld
     if (this.#rate?.look(nowMs, reading) === true) {
       this.#closeAfter = true
@@ -308,27 +313,20 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
         this.#fail('request_timeout')
       }
     } else if (uploading) {
-      if (idleMs >= idleTimeoutMs) this.#timeOut(uploadNotTakenWithin(idleTimeoutMs))
+      if (idleMs >= idleTimeoutMs) this.#attempts.timeOut(uploadNotTakenWithin(idleTimeoutMs))
     } else if (idleMs >= responseHeadTimeoutMs) {
-      this.#timeOut(noResponseWithin(responseHeadTimeoutMs))
+      this.#attempts.timeOut(noResponseWithin(responseHeadTimeoutMs))
     }
   }
 
   /** Ends a response that has stalled: either the backend stopped sending, or the client stopped reading. */
   #stalled(idleMs: number): void {
     if (this.#owedBytes === 0) {
-      this.#timeOut(responseStoppedFor(idleMs))
+      this.#attempts.timeOut(responseStoppedFor(idleMs))
       return
     }
     this.#attempts.explain(undefined, clientStoppedFor(idleMs))
     this.#fail('backend_timeout')
-  }
-
-  /** Ends the request because the backend is too slow. The Telephone receives the reason and the text. */
-  #timeOut(detail: string): void {
-    this.#attempts.explain('response_timeout', detail)
-    this.#attempts.timeOut(detail)
-    this.#fail('backend_timeout', BACKEND_CAUSES.response_timeout.meaning)
   }
 
   clientClosed(): void {

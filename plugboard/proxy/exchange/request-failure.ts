@@ -57,6 +57,10 @@ export function noResponseWithin(ms: number): string {
   return `The backend sent no response head within ${seconds(ms)} (responseHeadTimeoutMs of the service).`
 }
 
+export function noResponseInTry(ms: number): string {
+  return `The backend sent no response head within ${seconds(ms)} (tryTimeoutMs of the service).`
+}
+
 export function responseStoppedFor(ms: number): string {
   return `The backend sent no further byte of its response within ${seconds(ms)} (idleTimeoutMs of the service).`
 }

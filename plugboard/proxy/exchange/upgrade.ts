@@ -6,7 +6,6 @@
 //     └────other response──▶ answering ──complete──────────────▶ closed
 
 import type { Duplex } from 'node:stream'
-import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { Fields, Stream, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { ServicePolicy } from '../../routes/options/service-policy.ts'
@@ -165,6 +164,8 @@ export class Upgrade implements AttemptsOwner, InFlight, Deadlined, ResponseOwne
 
   readonly endsWithHead = false
 
+  readonly isUploading = false
+
   get canReplay(): boolean {
     return this.#state === 'asking'
   }
@@ -232,10 +233,7 @@ export class Upgrade implements AttemptsOwner, InFlight, Deadlined, ResponseOwne
     this.#attempts.checkDeadline(nowMs)
     const idleMs = nowMs - this.#activeAtMs
     if (this.#state === 'asking' && idleMs >= this.#policy.responseHeadTimeoutMs) {
-      const detail = noResponseWithin(this.#policy.responseHeadTimeoutMs)
-      this.#attempts.explain('response_timeout', detail)
-      this.#attempts.timeOut(detail)
-      this.#fail('backend_timeout', BACKEND_CAUSES.response_timeout.meaning)
+      this.#attempts.timeOut(noResponseWithin(this.#policy.responseHeadTimeoutMs))
     }
     if (this.#state === 'answering' && idleMs >= this.#policy.idleTimeoutMs) this.#side.destroy()
     if (this.#state === 'relaying' && idleMs >= this.#policy.upgradeIdleTimeoutMs) {

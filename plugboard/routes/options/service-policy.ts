@@ -58,6 +58,17 @@ const fields = {
   maxRequestsPerSecond: z.int().min(1).max(1_000_000).nullable().default(null),
   /** Most attempts after the first one, on other lines, for requests that are safe to repeat. */
   retries: z.int().min(0).max(10).default(2),
+  /** Most retries in flight, and most retries in a second, as a share of the streams of the service, in percent. */
+  retryBudgetPercent: z.int().min(0).max(100).default(20),
+  /** Status codes of a backend after which a request with an idempotent method is sent to another line. */
+  retryStatuses: z
+    .array(z.union([z.literal(502), z.literal(503), z.literal(504)]))
+    .max(3)
+    .refine(statuses => new Set(statuses).size === statuses.length, 'has a status twice')
+    .meta({ uniqueItems: true })
+    .default([]),
+  /** Longest time for one attempt of a request with an idempotent method, ms; null: only responseHeadTimeoutMs applies. */
+  tryTimeoutMs: z.int().min(1).max(3_600_000).nullable().default(null),
   /** The Host field for the backend: the client's host, the host of the backend's URL, or a fixed one. */
   hostHeader: z
     .union([z.enum(['preserve', 'backend']), z.strictObject({ fixed: fixedHost })])
@@ -86,6 +97,9 @@ export const servicePolicyInputSchema = z
     rateLimits: fields.rateLimits.removeDefault(),
     maxRequestsPerSecond: fields.maxRequestsPerSecond.removeDefault(),
     retries: fields.retries.removeDefault(),
+    retryBudgetPercent: fields.retryBudgetPercent.removeDefault(),
+    retryStatuses: fields.retryStatuses.removeDefault(),
+    tryTimeoutMs: fields.tryTimeoutMs.removeDefault(),
     hostHeader: fields.hostHeader.removeDefault(),
     aliases: fields.aliases.removeDefault(),
   })

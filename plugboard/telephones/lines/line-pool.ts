@@ -9,6 +9,7 @@ import type { BalancedProcess } from '../balancing/balanced-process.ts'
 import { NO_SAMPLE_MS, newLatency } from '../balancing/peak-ewma.ts'
 import type { OutlierPolicy } from '../outliers/outlier-policy.ts'
 import { newWatch, type PoolResults, type WatchedProcess } from '../outliers/watched-process.ts'
+import { newRetryCounts, type RetryCounts } from './retry-budget.ts'
 
 /** The owner of a stream of a service. */
 export interface StreamHolder {
@@ -76,6 +77,10 @@ export interface LinePool extends PoolResults {
   readonly known: Map<string, PooledProcess>
   /** Holders of all open streams. An array instead of a Set, because it changes with every request: see Deadlines. */
   readonly holders: StreamHolder[]
+  /** Number of all streams that were opened. */
+  opened: number
+  /** The use of the retry budget: see retry-budget.ts. */
+  readonly retries: RetryCounts
   /** The share of the open streams that each client holds. */
   readonly shares: ClientShares
   /** Counts the comparisons: each starts at another process, so that equal processes take turns. */
@@ -138,6 +143,8 @@ export function newPool(service: string, clientSharePercent: number): LinePool {
     localProcesses: [],
     known: new Map(),
     holders,
+    opened: 0,
+    retries: newRetryCounts(),
     shares,
     cursor: 0,
     medianMs: NO_SAMPLE_MS,
@@ -178,6 +185,7 @@ export function addStream(candidate: Candidate, holder: StreamHolder): void {
   const { pool, process } = candidate
   candidate.active += 1
   process.active += 1
+  pool.opened += 1
   holder.poolSlot = pool.holders.push(holder) - 1
   pool.shares.add(holder.client)
 }

@@ -84,6 +84,8 @@ export class JsonSchemaReader {
         return !Array.isArray(value) || value.length >= limit
       case 'maxItems':
         return !Array.isArray(value) || value.length <= limit
+      case 'uniqueItems':
+        return operand === false || !Array.isArray(value) || new Set(value).size === value.length
       case 'items':
         return !Array.isArray(value) || value.every(item => this.accepts(operand as JsonSchema, item))
       case 'minProperties':

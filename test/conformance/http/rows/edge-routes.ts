@@ -33,6 +33,7 @@ export const EDGE_ROUTES: readonly EdgeRoute[] = [
   { mount: 'rare.test', service: 'rare' },
   { mount: 'scarce.test', service: 'scarce' },
   { mount: 'limited.test', service: 'limited' },
+  { mount: 'repeated.test', service: 'repeated' },
   { mount: 'fixed.test', service: 'fixed' },
   { mount: 'own.test', service: 'own' },
   { mount: 'dead.test', service: 'dead' },
@@ -55,6 +56,7 @@ export const EDGE_POLICIES: Readonly<Record<string, object>> = {
   /** Its backend accepts few connections. */
   scarce: {},
   limited: { maxStreams: 4 },
+  repeated: { retryStatuses: [503] },
   dead: {},
   nobody: {},
   faked: {},

@@ -215,4 +215,23 @@ const lastRequests: readonly EdgeRow[] = [
   },
 ]
 
-export const RESPONSES: readonly EdgeRow[] = [...fields, ...withoutBody, ...expectations, ...lastRequests]
+const repeated: readonly EdgeRow[] = [
+  {
+    name: 'R13 a status of retryStatuses is relayed when no other line is left',
+    send: get('/', '', 'repeated.test') + get('/2', '', 'repeated.test'),
+    backend: { status: 503, body: 'busy' },
+    responses: [
+      { status: 503, body: 'busy', fields: { 'plugboard-error': [] } },
+      { status: 503, body: 'busy' },
+    ],
+    received: [{ target: '/' }, { target: '/2' }],
+  },
+]
+
+export const RESPONSES: readonly EdgeRow[] = [
+  ...fields,
+  ...withoutBody,
+  ...expectations,
+  ...lastRequests,
+  ...repeated,
+]
