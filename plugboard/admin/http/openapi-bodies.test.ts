@@ -83,7 +83,8 @@ const respond = {
 const policy = {
   rateLimits,
   sticky: { cookie: { name: 'shop_session', ttlSeconds: 3600 } },
-  balancing: 'random',
+  balancing: 'hash',
+  hashOn: { cookie: 'session' },
   slowStartMs: 5000,
   whenAllDown: 'try',
   maxStreamsPerTelephone: 5,
@@ -125,11 +126,15 @@ const SAMPLES: Record<string, unknown[]> = {
   createService: [
     { name: 'shop', policy },
     { name: 'shop', policy: { hostHeader: 'backend', maxStreams: null, sticky: { header: 'X-Session' } } },
+    { name: 'shop', policy: { balancing: 'hash', hashOn: { header: 'X-Tenant' } } },
+    { name: 'shop', policy: { balancing: 'hash', hashOn: { claim: '/sub' } } },
   ],
   changeService: [
     { name: 'shop', policy },
     { policy: { sticky: { header: 'X-Session' } } },
     { policy: { ...policy, hostHeader: null, maxRequestBodyBytes: null } },
+    { policy: { balancing: 'hash', hashOn: { header: 'X-Tenant' } } },
+    { policy: { balancing: 'hash', hashOn: { claim: '/sub' } } },
   ],
   issueToken: [
     {
@@ -169,6 +174,7 @@ const KNOWN_BETTER: readonly [place: RegExp, reason: string][] = [
   [/^\/unusedFor$/, 'more than 0'],
   [/\/access$/, 'the login by which a limit counts'],
   [/\/match\/path$/, 'the spelling of a mount path, and beneath the mount'],
+  [/\/policy$|\/hashOn$|\/balancing$/, 'hashOn together with the balancing policy hash'],
   [/\/burst$|\/limit$/, 'a burst of at most the limit'],
   [/\/key(?:\/\d)?$/, 'a user or a claim only on routes that verify one'],
 ]

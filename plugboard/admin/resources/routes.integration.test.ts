@@ -157,6 +157,28 @@ describe('services', () => {
     expect(body.policy).toEqual({ retries: 3, hostHeader: { fixed: 'inner.test' } })
   })
 
+  test('the keys of a policy must fit together, also after a change of one of them', async () => {
+    const hashOn = { status: 400, errors: [{ pointer: '/policy/hashOn' }] }
+    for (const policy of [
+      { balancing: 'hash' },
+      { balancing: 'random', hashOn: 'host' },
+      { hashOn: 'host' },
+    ]) {
+      const { body } = await api.call('POST', '/v1/services', { body: { name: 'web', policy } })
+      expect(body).toMatchObject(hashOn)
+    }
+    const policy = { balancing: 'hash', hashOn: { cookie: 'session' } }
+    await api.call('POST', '/v1/services', { body: { name: 'web', policy } })
+    const change = async (patch: object) => {
+      const request = { headers: { 'if-match': '*' }, body: { policy: patch } }
+      return (await api.call('PATCH', '/v1/services/web', request)).body
+    }
+    expect(await change({ balancing: 'random' })).toMatchObject(hashOn)
+    expect(await change({ hashOn: null })).toMatchObject(hashOn)
+    expect(await change({ retries: 1 })).toMatchObject({ policy: { ...policy, retries: 1 } })
+    expect(await change({ balancing: null, hashOn: null })).toMatchObject({ policy: { retries: 1 } })
+  })
+
   test('an error names each wrong part of a policy', async () => {
     const policy = { retries: 99, balancing: 'best', colour: 'red' }
     const { body } = await api.call('POST', '/v1/services', { body: { name: 'web', policy } })

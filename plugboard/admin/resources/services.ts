@@ -3,11 +3,25 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { AdminKey, Service } from '../../database/store/store.ts'
 import { storedText } from '../../database/store/values/stored-text.ts'
+import { resolveServicePolicy } from '../../routes/options/service-policy.ts'
+import { serviceProblems } from '../../routes/options/service-problems.ts'
 import { refuseBeyondLimits } from '../access/key-limits.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
 import { newServiceSchema, serviceBody, serviceChangeSchema, serviceSchema } from '../bodies/service.ts'
 import { changeMerged, mergePatch } from '../http/merge-patch.ts'
+import { validationError } from '../http/problem.ts'
 import { addResource, type Caller, type Target } from './resource.ts'
+
+/** Throws for problems that depend on several keys of the policy. `policy`: the complete policy, as it is stored. */
+function refuseProblems(policy: unknown): void {
+  const problems = serviceProblems(resolveServicePolicy(policy).policy)
+  if (problems.length > 0) {
+    throw validationError(
+      'json',
+      problems.map(problem => ({ ...problem, code: 'custom' })),
+    )
+  }
+}
 
 /** Throws for aliases beyond the limits of the key. An alias gets the lines of telephones that announce it, as a name does. */
 function refuseAliasesBeyondLimits(
@@ -55,6 +69,7 @@ export function addServiceOperations(app: OpenAPIHono<AdminEnv>, { store }: Admi
       run: async (input, { key, by }) => {
         refuseBeyondLimits(key, { services: [input.name], pointer: () => '/name' })
         refuseAliasesBeyondLimits(key, input.policy)
+        refuseProblems(input.policy ?? {})
         const row = await store.services.create(input, by)
         return { row, body: serviceBody(row) }
       },
@@ -77,6 +92,7 @@ export function addServiceOperations(app: OpenAPIHono<AdminEnv>, { store }: Admi
         const keepsOldName = patch.aliases === undefined
         return await changeMerged(ifVersion, read, (before, version) => {
           const policy = mergePatch(before.policy, patch)
+          refuseProblems(policy)
           return store.services.update(id, { ...fields, policy, keepsOldName }, { ...by, ifVersion: version })
         })
       },

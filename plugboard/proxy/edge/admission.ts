@@ -243,6 +243,7 @@ export class Admission {
       edits,
       hsts: hstsFor(proto, edits, this.#hsts),
       limits: undefined,
+      balancingKey: undefined,
       authenticatesConnection: fields.authenticatesConnection,
     }
   }

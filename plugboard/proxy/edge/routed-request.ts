@@ -30,6 +30,8 @@ export interface RoutedRequest extends RequestFacts, RouteResponseRules {
   readonly kind: 'routed'
   /** Set by the policy when a limit has counted the request. */
   limits: AdmittedByLimits | undefined
+  /** The value for the balancing policy `hash`; set by the policy when the service has it and the request has the value. */
+  balancingKey: number | undefined
   readonly opening: Opening
   readonly route: DirectoryRoute
   /** The client's protocol, `http` or `https`. A trusted proxy may report it. */

@@ -76,6 +76,7 @@ const route = harnessRoute({ host: 'test', policy: { balancing: 'round_robin', r
 const REQUEST: RoutedRequest = {
   kind: 'routed',
   limits: undefined,
+  balancingKey: undefined,
   opening: { kind: 'http', hops: 0, service: 'web', method: 'GET', target: '/', fields: [] },
   route,
   proto: 'http',

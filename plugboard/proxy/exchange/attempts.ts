@@ -79,7 +79,6 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
   readonly service: string
   /** The policy of the service at the time when the request arrived. */
   readonly policy: ServicePolicy
-  readonly key = undefined
   /** The sticky session of the client; undefined: the service has none. */
   readonly session: StickySession | undefined
   /** Name of the Telephone that received the last attempt. */
@@ -133,6 +132,10 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
   /** The client's group, for limits per client. */
   get client(): string {
     return this.request.opening.client ?? ''
+  }
+
+  get key(): number | undefined {
+    return this.request.balancingKey
   }
 
   /** The lines that are not used again for this request. */

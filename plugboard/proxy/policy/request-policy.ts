@@ -10,13 +10,14 @@ import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { AccessDecision } from '../../access/access-decision.ts'
 import type { Gatekeeper } from '../../access/gatekeeper.ts'
 import type { CompiledLimit, CompiledLimits } from '../../limits/compiled-limits.ts'
-import { type Limiter, tighterOf } from '../../limits/limiter.ts'
+import { type LimitedRequest, type Limiter, tighterOf } from '../../limits/limiter.ts'
 import { RouteLimits } from '../../limits/route-limits.ts'
 import type { RouteRules } from '../../routes/options/route-options.ts'
 import type { VerifiedIdentity } from '../../routes/rules/key-part.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'
 import type { ProxyResponse } from '../response/local-responses.ts'
 import type { AdmittedByLimits } from '../response/route-response.ts'
+import { BalancingKeys, keyNeedsIdentity } from './balancing-key.ts'
 import { type HttpsPolicy, httpsLocation } from './https-policy.ts'
 import { limitResponse } from './limit-response.ts'
 import { finalResponse, guardedRequest, redirectToHttps, responseOf } from './route-decision.ts'
@@ -40,6 +41,7 @@ const MISSING_KEY = 'The request lacks a value by which this route counts reques
 export class RequestPolicy {
   readonly #options: RequestPolicyOptions
   readonly #limits = new RouteLimits()
+  readonly #keys = new BalancingKeys()
 
   constructor(options: RequestPolicyOptions) {
     this.#options = options
@@ -59,9 +61,7 @@ export class RequestPolicy {
 
   /** Decides about a request to a route without rules. It verifies no credential. */
   #decideOpen(request: RoutedRequest, limits: CompiledLimits | undefined): ProxyResponse | undefined {
-    return (
-      this.#decidePlain(request, limits) ?? this.#checkLimits(limits?.afterCredential, request, undefined)
-    )
+    return this.#decidePlain(request, limits) ?? this.#admit(limits, request, undefined)
   }
 
   #decideByRules(
@@ -70,15 +70,15 @@ export class RequestPolicy {
     limits: CompiledLimits | undefined,
   ): PolicyDecision {
     const { gatekeeper } = this.#options
-    const guarded = guardedRequest(request, rules, limits !== undefined && limits.afterCredential.length > 0)
+    const limitsNeedIdentity = limits !== undefined && limits.afterCredential.length > 0
+    const wantsIdentity = limitsNeedIdentity || keyNeedsIdentity(request.route.service.policy)
+    const guarded = guardedRequest(request, rules, wantsIdentity)
     const refusal = gatekeeper.decideByAddress(guarded)
     if (refusal !== undefined) return responseOf(request, refusal)
     const plain = this.#decidePlain(request, limits)
     if (plain !== undefined) return plain
     const decided = (outcome: AccessDecision | undefined) =>
-      outcome === undefined
-        ? this.#checkLimits(limits?.afterCredential, request, guarded.identity)
-        : responseOf(request, outcome)
+      outcome === undefined ? this.#admit(limits, request, guarded.identity) : responseOf(request, outcome)
     const outcome = gatekeeper.decide(guarded)
     return outcome instanceof Promise ? outcome.then(decided) : decided(outcome)
   }
@@ -90,6 +90,19 @@ export class RequestPolicy {
     return location === undefined ? undefined : redirectToHttps(location, request)
   }
 
+  /** Checks the limits that need the identity, and sets the key for the choice of a process. */
+  #admit(
+    limits: CompiledLimits | undefined,
+    request: RoutedRequest,
+    identity: VerifiedIdentity | undefined,
+  ): ProxyResponse | undefined {
+    const rejected = this.#checkLimits(limits?.afterCredential, request, identity)
+    if (rejected !== undefined) return rejected
+    const { policy, id } = request.route.service
+    if (policy.hashOn !== null) request.balancingKey = this.#keys.of(policy, id, factsOf(request, identity))
+    return undefined
+  }
+
   /** Counts the request for the limits. Returns the response when one of them rejects it. */
   #checkLimits(
     limits: readonly CompiledLimit[] = [],
@@ -98,10 +111,7 @@ export class RequestPolicy {
   ): ProxyResponse | undefined {
     if (limits.length === 0) return undefined
     const { limiter, clock } = this.#options
-    const { clientAddress, host, path, opening, route } = request
-    const { method, fields } = opening
-    const facts = { clientAddress, host, hostPattern: route.host, path, method, fields, identity }
-    const decision = limiter.check(limits, facts, clock.now())
+    const decision = limiter.check(limits, factsOf(request, identity), clock.now())
     switch (decision.kind) {
       case 'admitted':
         request.limits = bothAdmitted(request.limits, decision)
@@ -130,6 +140,13 @@ export class RequestPolicy {
 
 export function problemOf(request: RoutedRequest, code: ErrorCode, detail?: string): ProxyResponse {
   return responseOf(request, { code, detail })
+}
+
+function factsOf(
+  { clientAddress, host, path, opening: { method, fields }, route }: RoutedRequest,
+  identity: VerifiedIdentity | undefined,
+): LimitedRequest {
+  return { clientAddress, host, hostPattern: route.host, path, method, fields, identity }
 }
 
 /** Joins the results of the limits before and after the credential. */

@@ -14,7 +14,7 @@ import type { RoutedRequest } from '../edge/routed-request.ts'
 import { bodylessResponse, makeProblem, type ProxyResponse } from '../response/local-responses.ts'
 import { addRouteFields } from '../response/route-response.ts'
 
-/** `wantsIdentity`: true when a limit counts by the verified user or a claim. */
+/** `wantsIdentity`: true when a limit or the balancing uses the verified user or a claim. */
 export function guardedRequest(
   request: RoutedRequest,
   rules: RouteRules,

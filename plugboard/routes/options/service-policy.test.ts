@@ -5,6 +5,7 @@ import { DEFAULT_SERVICE_POLICY, resolveServicePolicy, servicePolicyInputSchema 
 test('has defaults for all keys', () => {
   expect(DEFAULT_SERVICE_POLICY).toEqual({
     balancing: 'least_streams',
+    hashOn: null,
     slowStartMs: 0,
     whenAllDown: 'refuse',
     sticky: null,
@@ -58,6 +59,9 @@ test.each([
   [{ slowStartMs: -1 }],
   [{ slowStartMs: 300_001 }],
   [{ whenAllDown: 'hope' }],
+  [{ hashOn: 'path' }],
+  [{ hashOn: { header: 'X Y' } }],
+  [{ hashOn: {} }],
   [{ hostHeader: 'elsewhere' }],
   [{ hostHeader: { fixed: '' } }],
   [{ hostHeader: { fixed: 'h\u0100X-Forwarded-For\u01006.6.6.6' } }],

@@ -5,6 +5,7 @@
 import { isHostWithPort, parseServiceName, SERVICE_NAME_PATTERN } from '@vera-stack/shared/mounts.ts'
 import { z } from 'zod'
 import { isJsonObject } from '../../common/json.ts'
+import { keyPartSchema } from '../rules/key-part.ts'
 import { type RateLimit, rateLimitsSchema } from '../rules/limit-rules.ts'
 import { stickySchema } from '../rules/sticky-rules.ts'
 
@@ -33,7 +34,9 @@ export const MAX_ALIASES = 16
 
 const fields = {
   /** The rule that selects the telephone process for the next stream. */
-  balancing: z.enum(['peak_ewma', 'least_streams', 'round_robin', 'random']).default('least_streams'),
+  balancing: z.enum(['peak_ewma', 'least_streams', 'round_robin', 'random', 'hash']).default('least_streams'),
+  /** The value of a request that `hash` reads; null: another rule applies. */
+  hashOn: keyPartSchema.nullable().default(null),
   /** Sticky sessions by a cookie or a header field; null: none. */
   sticky: stickySchema.nullable().default(null),
   /** Time in which the weight of a new or re-admitted process grows from 10 % to its full value, ms; 0: at once. */
@@ -85,6 +88,7 @@ export type ServicePolicy = Readonly<z.output<typeof servicePolicySchema>>
 export const servicePolicyInputSchema = z
   .strictObject({
     balancing: fields.balancing.removeDefault(),
+    hashOn: fields.hashOn.removeDefault(),
     sticky: fields.sticky.removeDefault(),
     slowStartMs: fields.slowStartMs.removeDefault(),
     whenAllDown: fields.whenAllDown.removeDefault(),

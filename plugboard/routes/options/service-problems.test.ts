@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest'
+import { DEFAULT_SERVICE_POLICY } from './service-policy.ts'
+import { serviceProblems } from './service-problems.ts'
+
+const problemsOf = (policy: object) =>
+  serviceProblems({ ...DEFAULT_SERVICE_POLICY, ...policy }).map(({ path }) => path.join('/'))
+
+test.each([
+  [{ balancing: 'hash' }, ['policy/hashOn']],
+  [{ hashOn: 'address' }, ['policy/hashOn']],
+  [{ balancing: 'random', hashOn: { claim: '/sub' } }, ['policy/hashOn']],
+  [{ balancing: 'hash', hashOn: 'address' }, []],
+  [{}, []],
+])('the problems of %j are at %j', (policy, places) => expect(problemsOf(policy)).toEqual(places))

@@ -1,0 +1,25 @@
+// Checks that the keys of a service's policy fit together, which the schema of one key cannot check. It runs before a service is
+// written, on the complete policy. Each problem has the path of the value to correct.
+
+import type { ServicePolicy } from './service-policy.ts'
+
+export interface ServiceProblem {
+  /** Path within the service: `['policy', 'hashOn']`. */
+  readonly path: readonly string[]
+  readonly message: string
+}
+
+export function serviceProblems({ balancing, hashOn }: ServicePolicy): ServiceProblem[] {
+  const problems: ServiceProblem[] = []
+  const found = (path: readonly string[], message: string) => problems.push({ path, message })
+  if (balancing === 'hash' && hashOn === null) {
+    found(
+      ['policy', 'hashOn'],
+      'is required with "balancing": "hash"; name the value to hash, such as "address"',
+    )
+  }
+  if (balancing !== 'hash' && hashOn !== null) {
+    found(['policy', 'hashOn'], `has an effect with "balancing": "hash" only; here it is "${balancing}"`)
+  }
+  return problems
+}
