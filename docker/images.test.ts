@@ -190,7 +190,7 @@ describe('the commands of the images, without Docker', () => {
     app.expectedExitCodes = [-1]
     start('telephone', telephone, services.telephone!)
     await healthy('telephone', telephone, services.telephone!)
-    const response = await eventually('the app answers', async () => {
+    const response = await eventually('the app responds', async () => {
       const got = await send({ port: ports.public, host: `app.localhost:${ports.public}` })
       return got.status === 200 ? got : undefined
     })

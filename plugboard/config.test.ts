@@ -44,7 +44,7 @@ test('DATABASE_URL is understood, and never shown', () => {
   expect(problems({}, { DATABASE_URL: 'mysql://u:hunter2@h/d' }).join()).not.toContain('hunter2')
 })
 
-test('variables of the command line client are nobody else’s mistake', () => {
+test('accepts the variables of the command line client', () => {
   const env = {
     PLUGBOARD_API_KEY: 'x',
     PLUGBOARD_API_KEY_FILE: '',
@@ -119,7 +119,7 @@ test('ports of both listeners may be left to the system', () => {
   expect(problems({ listen: '127.0.0.1:0', adminListen: '127.0.0.1:0' })).toEqual([])
 })
 
-test('a file sets what flags and variables leave open', async () => {
+test('a file supplies the settings that flags and variables do not set', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'plugboard-config-'))
   try {
     const file = join(folder, 'plugboard.yaml')

@@ -11,7 +11,7 @@ it.each(['20.19.0', '22.20.9', '23.11.0', '24.8.0'])('refuses Node %s as too old
   expect(nodeVersionProblem(version)).toContain(`Node ${version} `)
 })
 
-it('knows the range that the manifest of the repository states', () => {
+it('accepts the range that the manifest of the repository states', () => {
   const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as {
     devEngines: { runtime: { version: string } }
   }

@@ -1,4 +1,4 @@
-// The version of this software, as its package says.
+// The version of this software, from its package.json.
 
 import manifest from './package.json' with { type: 'json' }
 

@@ -109,7 +109,7 @@ test('removes the credential, and fields of the client that state an identity', 
   expect(bearer).toEqual(['X-A', '1', 'X-Sub', 'ada', 'X-From', '192.0.2.7'])
 })
 
-test('forwards the credential when the route says so', async () => {
+test('forwards the credential when the route allows it', async () => {
   const rules = rulesOf({ access: { basic: { users }, forwardAuthorization: true } })
   const fields = basic('ada:lovelace')
   expect(await gate.decide(request(rules, fields))).toBeUndefined()

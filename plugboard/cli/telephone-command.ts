@@ -1,5 +1,5 @@
 // The command line that starts a Telephone with a new token. The token is in a variable, because other users of a machine can
-// see the arguments of a process. `npx` gets the name with our scope: the bare name is the package of somebody else.
+// see the arguments of a process. `npx` gets the name with our scope: the bare name belongs to a package of another publisher.
 
 import {
   mountScopeCovers,

@@ -1,5 +1,5 @@
 // Whether this version of Plugboard may run on a schema of a newer one. Each migration from 0010 on inserts a row with the
-// oldest version that may still run, so the decision needs no knowledge of what the migration does.
+// oldest version that may still run, so the decision does not depend on the content of the migration.
 
 import { drizzle } from 'drizzle-orm/node-postgres'
 import type pg from 'pg'

@@ -71,7 +71,7 @@ export const routes = plugboard.table(
     claimedBy: text('claimed_by'),
     ...rowColumns,
     deletedAt: instant('deleted_at'),
-    /** How long a claimed route outlives the last line of its telephones; null: until somebody deletes it. */
+    /** How long a claimed route outlives the last line of its telephones; null: until a user deletes it. */
     lifetimeMs: bigint('lifetime_ms', { mode: 'number' }),
   },
   table => [

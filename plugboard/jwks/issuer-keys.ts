@@ -31,7 +31,7 @@ export class IssuerKeys {
     this.#options = options
   }
 
-  /** Returns the keys behind a URL. Beyond the bound the oldest URL is forgotten; its callers keep their keys. */
+  /** Returns the keys behind a URL. At the limit, the oldest URL is removed; its callers keep their keys. */
   of(url: string): Jwks {
     const known = this.#byUrl.get(url)
     if (known !== undefined) return known

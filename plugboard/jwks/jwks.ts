@@ -18,7 +18,7 @@ export interface JwksOptions {
   readonly failed: (error: unknown) => void
 }
 
-/** The keys could not be fetched, so a token can neither be accepted nor rejected. */
+/** The keys could not be fetched, so tokens of the issuer cannot be verified. */
 export class JwksUnavailable extends Error {}
 
 const FRESH_MS = 600_000

@@ -33,7 +33,7 @@ test('a full table evicts the key whose quota is restored first, and no other', 
   table.add(4, 50)
   expect([1, 2, 3, 4].map(key => table.find(key) !== -1)).toEqual([true, false, true, true])
   expect([table.size, table.evictions]).toEqual([3, 1])
-  // The time of key 4 is not set, so it is 0: its quota is available, and its eviction loses nothing.
+  // The time of key 4 is not set, so it is 0: its whole quota is available, and its eviction loses no count.
   table.add(5, 50)
   expect([1, 3, 4, 5].map(key => table.find(key) !== -1)).toEqual([true, true, false, true])
   expect(table.evictions).toBe(1)

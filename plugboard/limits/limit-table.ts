@@ -1,6 +1,6 @@
-// The counts of all limit keys, in typed arrays: one number per key and fact, no object. A table of 200,000 keys adds nothing to
-// the work of the garbage collector (docs/decisions/0005 has the figures for Map). It grows with the number of keys, up to a
-// fixed capacity. A full table evicts the key whose quota is restored first, because this key loses the least.
+// The counts of all limit keys, in typed arrays: one number per key and fact, no object. A table of 200,000 keys causes no work
+// for the garbage collector (docs/decisions/0005 has the figures for Map). It grows with the number of keys, up to a fixed
+// capacity. A full table evicts the key whose quota is restored first, because this key loses the least.
 //
 //   index: hash ─▶ slot        slots: the facts of a key        heap: the slots, by the time at which their quota is restored
 //

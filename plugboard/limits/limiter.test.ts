@@ -42,7 +42,7 @@ test.each<[KeyPart, Partial<LimitedRequest>]>([
   const { passes } = setUp([{ key: [part] }])
   const one = { identity }
   expect([passes(one), passes(one), passes(one)]).toEqual([true, true, false])
-  // Another value of the part has a count of its own, and every other change has not.
+  // Another value of the part has its own count. Every other change keeps the count.
   expect([passes({ ...one, ...other }), passes({ ...one, path: '/x' })]).toEqual([true, false])
 })
 
@@ -121,7 +121,7 @@ test('after `Retry-After` the next request passes, and one second before it does
   expect([passes({}, 700 + 33_000), passes({}, 700 + 34_000)]).toEqual([false, true])
 })
 
-test('`enforce: false` counts what it would reject, and rejects nothing', () => {
+test('`enforce: false` counts the requests that the limit would reject, and admits them', () => {
   const { limits, passes, limiter } = setUp([{ enforce: false }])
   expect(Array.from({ length: 5 }, () => passes())).toEqual(Array(5).fill(true))
   expect([limits[0]!.decisions, limiter.rejected]).toEqual([{ admitted: 2, rejected: 3 }, 0])

@@ -51,7 +51,7 @@ const NO_DEBITS: readonly Debit[] = []
 
 export class Limiter {
   readonly table: LimitTable
-  /** Requests that limits have rejected, without those of limits that do not enforce. */
+  /** Requests that limits with `enforce` have rejected. */
   rejected = 0
   readonly #onAdmitted: OnAdmitted | undefined
   // The keys and slots of the request that is being checked, beside its limits. Reused, so that a check allocates no list.

@@ -1,4 +1,4 @@
-// The limits of a route and its service together, in the order in which they are checked: those of the route first.
+// The limits of a route and its service together, in the order in which they are checked: first the limits of the route.
 
 import type { DirectoryRoute } from '../routes/directory-entries.ts'
 import { rateLimitsOf, type ServicePolicy } from '../routes/options/service-policy.ts'
@@ -15,7 +15,7 @@ export class RouteLimits {
   readonly #entries = new WeakMap<DirectoryRoute, Entry>()
   readonly #ofServices = new WeakMap<ServicePolicy, CompiledLimits>()
 
-  /** Returns the limits of requests to the route; undefined: it has none, as most routes. */
+  /** Returns the limits of requests to the route; undefined: the route has no limits, as most routes. */
   of(route: DirectoryRoute): CompiledLimits | undefined {
     const { policy } = route.service
     const own = route.options.rateLimits

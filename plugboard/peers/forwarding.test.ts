@@ -28,7 +28,7 @@ it('carries a complete exchange over one hop: head, body, 1xx, response, trailer
   far.stream.respond({ status: 200, statusText: 'Fine', fields: ['x', 'y'] })
   far.stream.write(Buffer.from('answer'))
   far.stream.end(['x-after', '2'])
-  await until('the answer ends', () => near.ended)
+  await until('the response ends', () => near.ended)
   expect(near.heads.map(({ status, statusText }) => [status, statusText])).toEqual([
     [103, 'Early Hints'],
     [200, 'Fine'],

@@ -68,7 +68,7 @@ it('count for the telephone on the replica of a client that does not read, and e
   await until('it arrives', () => a.tunnel.acceptor.accepted.length === 4)
   a.tunnel.acceptor.accepted[3]!.stream.respond(OK)
   a.tunnel.acceptor.accepted[3]!.stream.end()
-  await until('it is answered', () => next.ended)
+  await until('it has a response', () => next.ended)
   for (const { stream } of stalled) stream.reset('cancelled')
   await until('no bytes are held', () => account().heldBytes === 0)
 })
@@ -125,6 +125,6 @@ it('of heads do not end the link', async () => {
     stream.respond({ ...OK, fields })
     stream.end()
   }
-  await until('all are answered', () => streams.every(({ ended }) => ended))
+  await until('all have responses', () => streams.every(({ ended }) => ended))
   expect(b.network.replicas()[0]).toMatchObject({ linked: true, dialed: true })
 })

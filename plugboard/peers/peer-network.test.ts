@@ -133,7 +133,7 @@ it('uses no line of an unreachable replica, removes its lines within 3 s, and ad
     expect(upstream.canOpen).toBe(true)
     // A silent link counts as lost too.
     relay.blackhole(true)
-    await passes('the silence is noticed', () => !upstream.canOpen)
+    await passes('the silence is detected', () => !upstream.canOpen)
     await passes('the line is dropped again', served(0))
   } finally {
     await relay.close()

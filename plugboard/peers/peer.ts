@@ -138,7 +138,9 @@ export class Peer {
     return this.#channel.agrees
   }
 
-  /** Returns true when a newer incarnation of the replica is alive. A dead one does not count: clocks may be set back. */
+  /**
+   * Returns true when a newer incarnation of the replica is alive. A dead incarnation does not count: clocks may be set back.
+   */
   outranks(incarnation: Incarnation): boolean {
     const known = this.#incarnation
     if (known === undefined || !isNewerIncarnation(known, incarnation)) return false

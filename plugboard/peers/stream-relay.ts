@@ -148,7 +148,7 @@ class Backward implements StreamEvents {
     const bytes = this.#owedBytes
     this.#owedBytes = 0
     this.#far?.consume(bytes)
-    // Release even while the request goes on, because after its end the stream must hold no bytes.
+    // Releases the bytes even while the request continues, because after its end the stream must hold no bytes.
     this.#far?.release()
   }
 

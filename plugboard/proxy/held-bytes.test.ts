@@ -183,7 +183,7 @@ describe('requests that are kept', () => {
     await eventually('all have arrived', () => hostile.calls.length === 20 || undefined)
     expect(held.heldBytes).toBe(20 * body.length)
     for (const call of hostile.calls) call.respond(204)
-    await eventually('none is kept', () => held.heldBytes === 0 || undefined)
+    await eventually('no byte is kept', () => held.heldBytes === 0 || undefined)
   })
 
   it('for a retry stay within the budget', async () => {
@@ -265,7 +265,7 @@ describe('after the end', () => {
       .pause()
     await eventually('the connection has idled out', () => stream.closed || undefined)
     expect(peakBytes).toBeGreaterThan(100_000)
-    await eventually('nothing is counted', () => held.heldBytes === 0 || undefined)
+    await eventually('no byte is counted', () => held.heldBytes === 0 || undefined)
     client.close()
   })
 })
@@ -318,5 +318,5 @@ it('a thousand slow readers with 256 KiB each fit into the default budget of a t
   await eventually('the windows are full', () => budget.heldBytes >= waitingBytes || undefined)
   expect([overruns, patient.calls.filter(({ stream }) => !stream.open)]).toEqual([[], []])
   for (const client of clients) client.close()
-  await eventually('nothing is held', () => budget.heldBytes === 0 || undefined)
+  await eventually('no byte is held', () => budget.heldBytes === 0 || undefined)
 })

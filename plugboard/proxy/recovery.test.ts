@@ -58,7 +58,7 @@ it('waits for a line, keeps the received part of the body, and reads no more of 
   )
   await recovery.untilWaiting()
   recovery.unverified = false
-  // A step without a line changes nothing.
+  // The request still waits after a step without a line.
   recovery.step()
   await recovery.untilWaiting()
   const telephone = await harness.telephone()

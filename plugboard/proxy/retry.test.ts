@@ -86,7 +86,7 @@ describe('a body that is longer than the kept copy', () => {
 
 describe('the request may have been delivered', () => {
   it.each<Reason>(['session_lost', 'going_away', 'replaced', 'backend_closed', 'internal_error'])(
-    '%s: idempotent methods go on',
+    '%s: idempotent methods continue',
     async reason => {
       first.handler = call => call.stream.reset(reason)
       expect((await request('PUT', 'body')).body.toString()).toBe('second')

@@ -124,7 +124,7 @@ describe.each([
     expect(statuses).toEqual([200, 200, 429])
   })
 
-  it('refuses a request without the value of the key where the limit says so', async () => {
+  it('refuses a request without the value of the key when the limit requires the value', async () => {
     rule({ rateLimits: [{ name: 'keyed', limit: 9, key: [{ header: 'x-key' }], onMissing: 'refuse' }] })
     expect([(await ask('/')).status, (await ask('/', { 'x-key': '1' })).status]).toEqual([400, 200])
   })

@@ -58,7 +58,7 @@ export interface ProxyOptions {
   /** Present when certificates are ordered from an ACME authority, which sends its challenge requests to this port. */
   readonly challenges?: ChallengeResponses | undefined
   readonly via: Via
-  /** What happens to request fields with `_` in their name. Default: `pass`. */
+  /** Selects whether request fields with `_` in their name are forwarded or dropped. Default: `pass`. */
   readonly underscoreHeaders?: 'pass' | 'drop' | undefined
   /** True when TRACE is served. Default: false, and TRACE gets 405. */
   readonly allowTrace?: boolean | undefined
@@ -304,7 +304,7 @@ export class ProxyServer {
     readFirstBytes(socket, { clock, timeoutMs }, first => {
       this.#undecided.delete(socket)
       if (first === 'http2') {
-        // An HTTP/1 client that has ended its side still gets its response. An HTTP/2 session does not notice that end, so
+        // An HTTP/1 client that has ended its side still gets its response. An HTTP/2 session gets no event for that end, so
         // the socket must close itself.
         socket.allowHalfOpen = false
         this.#http2.serve(connection, acceptedMs)

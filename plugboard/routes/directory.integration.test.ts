@@ -351,7 +351,7 @@ describe('the snapshot file', () => {
     expect(starting.source).toBeUndefined()
   })
 
-  test('causes a warning when it cannot be written, and traffic goes on', async () => {
+  test('causes a warning when it cannot be written, and traffic continues', async () => {
     const directory = directoryOf({ snapshotFile: join(folder, 'nowhere', 'routes') })
     expect(await directory.start()).toBe('database')
     await directory.stop()

@@ -33,8 +33,8 @@ export type DirectorySource = 'database' | 'snapshot'
 
 export interface Directory {
   /**
-   * Loads the first table from the database or, failing that, the snapshot; keeps trying until there is one. Rejects
-   * with StartupError when there is no snapshot and a person must change something before the database can be used.
+   * Loads the first table from the database or, failing that, the snapshot; retries until it has a table. Rejects with
+   * StartupError when there is no snapshot and a person must change something before the database can be used.
    */
   start(signal?: AbortSignal): Promise<DirectorySource>
   stop(): Promise<void>
@@ -352,8 +352,8 @@ class CachedDirectory implements Directory {
   }
 
   /**
-   * Logs the first failure, each change of its reason, and a reminder every 30 s. Ends the start when there is no table
-   * to serve and waiting does not help. Does nothing before the snapshot was tried, because the text depends on it.
+   * Logs the first failure, each change of its reason, and a reminder every 30 s. Ends the start when there is no table to
+   * serve and waiting does not help. Returns at once before the snapshot was tried, because the text depends on the result.
    */
   #reportOutage(): void {
     if (this.#outage === undefined || !this.#snapshotTried) return

@@ -1,4 +1,4 @@
-// Notices that a mount of a connected telephone no longer leads to its service: its route was deleted (by an administrator,
+// Detects that a mount of a connected telephone no longer leads to its service: its route was deleted (by an administrator,
 // `route prune` or a lifetime that ended) or changed. The telephone gets its `announced` message again, with the mount in
 // `lostMount`, and once more when a route is back. Each replica follows the change log, so each one notifies its own tunnels.
 //

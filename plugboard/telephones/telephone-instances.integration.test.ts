@@ -414,7 +414,7 @@ describe('lines of other replicas', () => {
     await untilServedBy('web', ['older-one'])
   })
 
-  it('of an older process, another identity, another name or an unknown format change nothing', async () => {
+  it('of an older process, another identity, another name or an unknown format have no effect', async () => {
     const { token } = await harness.token()
     const here = await serve(token, OLDER, { service: 'web' }, { service: 'api' })
     const own = ownLine('web')

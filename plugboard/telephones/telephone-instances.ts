@@ -24,7 +24,7 @@ export interface InstanceTunnel {
   supersede(services: ReadonlySet<string>): void
 }
 
-/** Most processes without a usable start that are remembered. The oldest entry is evicted first. */
+/** Largest number of processes without a usable start whose first connection is stored. The oldest entry is evicted first. */
 const MAX_FIRST_SEEN = 10_000
 
 export class TelephoneInstances {

@@ -62,7 +62,7 @@ export class KeyRotation {
     let count = 0
     for (const { kind, name, sealedKey } of await store.sealedKeys()) {
       const again = seal.reseal(sealedKey, name)
-      // `replaceKey` changes nothing when the key was replaced in the meantime, because the new one is sealed already.
+      // `replaceKey` returns false when the key was replaced in the meantime. The new key is sealed already.
       if (again !== undefined && (await store.replaceKey(kind, name, sealedKey, again))) count += 1
       if (kind === 'certificate') await this.#resealCopy(name)
       if (this.#stopped) break

@@ -151,7 +151,7 @@ describe('the certificate', () => {
 describe('a handshake', () => {
   const set = new CertificateSet([read(APP_CERTIFICATE)])
 
-  it('agrees on a protocol, or fails when there is none in common', async () => {
+  it('agrees on a protocol, or fails when the two ends have no protocol in common', async () => {
     const { port } = await start({ set })
     expect((await shake(port, { ALPNProtocols: ['h2', 'http/1.1'] })).protocol).toBe('http/1.1')
     expect((await shake(port)).protocol).toBe(false)

@@ -44,7 +44,7 @@ export function redact(text: ScannedText): string {
   let kept = 0
   for (let index = 0; index < text.length; index += 1) {
     const code = text.charCodeAt(index)
-    // A secret is found at one of five characters: `_` `J` `=` `:` and blank. Access lines mostly have none of them.
+    // A secret is found at one of five characters: `_` `J` `=` `:` and blank. Most access lines do not contain them.
     if (code > UNDERSCORE || (code < COLON && code !== SPACE)) continue
     scan ??= new SecretScan(text)
     const secret = scan.at(index, code, kept)

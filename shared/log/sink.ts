@@ -176,7 +176,7 @@ export class FileSink implements LineSink {
     }
   }
 
-  /** Counts the lines of the batch that are not complete in the output, and those that its report counted. */
+  /** Counts the incomplete lines of the batch, and the lines that its report counted. */
   #dropBatch(): void {
     this.#cutLine = this.#offset > 0 && this.#batch[this.#offset - 1] !== NEWLINE
     this.#dropped += this.#reported

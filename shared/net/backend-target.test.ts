@@ -43,6 +43,6 @@ it.each([
   ['h3://a', /h2c:\/\/ \(cleartext\)/],
   ['', /target/],
   ['http://a b', /target/],
-])('%s is refused with what to write instead', (text, message) => {
+])('%s is refused with the form to write instead', (text, message) => {
   expect(() => parseTarget(text)).toThrow(message)
 })

@@ -1,4 +1,4 @@
-// Where a backend listens and which HTTP it speaks, parsed once at start: `http://host:port`, `https://host:port`,
+// The address of a backend and its HTTP version, parsed once at start: `http://host:port`, `https://host:port`,
 // `unix:/path.sock`; for HTTP/2 `h2c://host:port` (cleartext, prior knowledge), `h2://host:port` (TLS) and
 // `unix+h2c:/path.sock`. The short forms `3000` and `localhost:3000` are accepted too.
 

@@ -29,7 +29,7 @@ afterEach(async () => {
 it.each([
   ['an open connection', () => undefined],
   ['one whose end waits for bytes', () => near.end(Buffer.alloc(8_000_000))],
-])('%s: the far end sees a reset, and nothing is left open', async (_name, before) => {
+])('%s: the far end gets a reset, and no socket stays open', async (_name, before) => {
   const failed = once(far, 'error')
   const closed = once(near, 'close')
   before()

@@ -28,7 +28,7 @@ export function collectBodyMemory(): void {
   collectMinor = () => collect({ type: 'minor' })
 }
 
-/** Counts the bytes of a message that comes from a tunnel or goes to one. Does nothing before `collectBodyMemory`. */
+/** Counts the bytes of a message that comes from a tunnel or goes to one. Has no effect before `collectBodyMemory`. */
 export function bytesPassed(bytes: number): void {
   if (collectMinor === undefined) return
   passedBytes += bytes

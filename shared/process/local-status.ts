@@ -30,7 +30,7 @@ export interface LocalStatusOptions {
   readonly scope?: string | undefined
 }
 
-/** Variable with the scope, for several programs on one machine. Containers need none. */
+/** Variable with the scope, for several programs on one machine. Containers do not need it. */
 export const SCOPE_VARIABLE = 'VERA_STATUS_SCOPE'
 
 const MAX_CONNECTIONS = 8
@@ -39,8 +39,8 @@ const SOCKET_TIMEOUT_MS = 1000
 const PREFIX = 'vera-stack'
 
 /**
- * Serves `status` until `close`. Does not keep the process alive. On a system other than Linux it does nothing. It reports a
- * failure to listen to `onProblem`, because the program works without this server.
+ * Serves `status` until `close`. Does not keep the process alive. Has no effect on a system other than Linux. Reports a failure
+ * to listen to `onProblem`, because the program works without this server.
  */
 export function serveLocalStatus(
   options: LocalStatusOptions & {

@@ -198,7 +198,7 @@ describe('sizes', () => {
     ] as const) {
       const { outbox, transport } = outboxOver()
       outbox.window(1, 1)
-      // Header 9, WINDOW 13: the text takes what is left of the slab.
+      // Header 9, WINDOW 13: the text takes the rest of the slab.
       const text = 'x'.repeat(SLAB_BYTES - 13 - 9 + surplus)
       outbox.control(text)
       outbox.flush()
@@ -296,7 +296,7 @@ describe('sizes', () => {
 
 describe('slabs', () => {
   it('are reused once sent, and only then', () => {
-    // Empties the pool, so that what is given back is what is taken next.
+    // Empties the pool, so that the next slab taken is the slab that was returned.
     const taken = Array.from({ length: 65 }, takeSlab)
     const slab = taken[0]!
     giveSlab(slab)

@@ -38,7 +38,7 @@ describe('drain', () => {
     expect(pair.clock.pendingTimers).toBe(0)
   })
 
-  it('of what is left of a longer grace, a fraction and all, is one that the peer understands', async () => {
+  it('rounds the remaining grace up to whole milliseconds, because a fraction is not valid', async () => {
     const pair = await openSessionPair()
     const up = pair.dialer.open()
     await pair.settle()
@@ -82,7 +82,7 @@ describe('drain', () => {
     expect(pair.clock.pendingTimers).toBe(0)
   })
 
-  it('on an idle session is over as soon as it is confirmed', async () => {
+  it('on an idle session ends as soon as the peer confirms it', async () => {
     const pair = await openSessionPair()
     await pair.dialer.session.drain(60_000)
     await pair.settle()
@@ -135,14 +135,14 @@ describe('drain', () => {
       await pair.advance(100)
       await closed
       await pair.settle()
-      // It was asked for once.
+      // The peer got one request to drain.
       expect(pair.acceptor.peerDrains).toEqual([5000])
     }
   })
 })
 
 describe('stream ids', () => {
-  it('when they are used up, the session drains and what is open finishes', async () => {
+  it('when they are used up, the session drains and open streams finish', async () => {
     const pair = await openSessionPair({ limits: { lastStreamId: 5, exhaustedDrainMs: 10_000 } })
     const streams = [pair.dialer.open({}, true), pair.dialer.open({}, true)]
     expect(pair.dialer.session.canOpen).toBe(true)

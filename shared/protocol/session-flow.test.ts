@@ -1,4 +1,4 @@
-// Flow control between two real sessions: what a reader that has stalled costs, and whom.
+// Flow control between two real sessions: the effect of a stalled reader on its own stream and on others.
 
 import { describe, expect, it } from 'vitest'
 import { alive, collectGarbage } from '../../test/support/garbage.ts'
@@ -127,7 +127,7 @@ describe('a stream that is not accepted yet', () => {
 })
 
 describe('growth', () => {
-  it('of one session is bounded, and given back when streams end', async () => {
+  it('of one session is bounded, and returned when streams end', async () => {
     const limits = { initialWindowBytes: 64 * KIB, windowGrowthBytes: 128 * KIB }
     const pair = await openSessionPair({ limits, link: { faults: { delayMs: [20, 20] } } })
     await pair.advance(5000, 20)
@@ -156,7 +156,7 @@ describe('growth', () => {
     const first = await transfer()
     expect(first).toBeGreaterThan(64 * KIB)
     expect(first).toBeLessThanOrEqual(192 * KIB)
-    // What the first one had taken is there again.
+    // The growth of the first stream is available again.
     expect(await transfer()).toBe(first)
     expect(pair.ends.map(({ session }) => session.streamCount)).toEqual([0, 0])
   })
@@ -204,7 +204,7 @@ describe('a sender without room', () => {
     expect(greedy.every(({ stream }) => stream.open)).toBe(true)
   })
 
-  it('keeps no stream alive that was closed meanwhile', async () => {
+  it('keeps no reference to a stream that was closed before its turn', async () => {
     const peer = await greetedPeer({ role: 'dialer', limits: { sendHighWaterBytes: 1000 } })
     peer.transport.hold()
     const closed = Array.from({ length: 100 }, () => {
@@ -219,7 +219,7 @@ describe('a sender without room', () => {
     expect(peer.session.state).toBe('open')
   })
 
-  it('END and trailers wait behind what was written', async () => {
+  it('END and trailers wait behind the written bytes', async () => {
     const peer = await greetedPeer({ role: 'dialer', limits: { sendHighWaterBytes: 1000 } })
     peer.transport.hold()
     const { stream } = peer.open({}, false)
@@ -253,12 +253,12 @@ describe('small pieces of a body', () => {
   const one = (at: number) =>
     ({ type: 'DATA', stream: 1, body: patternBytes(at, 1).toString('hex'), end: false }) as const
 
-  it('are joined when the owner is behind by many of them, and come out as they went in', async () => {
+  it('are joined when many of them wait for the owner, and keep their bytes and their order', async () => {
     const { peer, recorded, pieces } = await behind()
     for (let at = 0; at < 100_000; at += 1000) {
       peer.send(...Array.from({ length: 1000 }, (_, index) => one(at + index)))
     }
-    // Some come one by one; the others in pieces of 16 KiB.
+    // Some arrive one by one; the others in pieces of 16 KiB.
     expect(pieces.length).toBeLessThan(64 + 2 + 100_000 / 16_384)
     peer.send({ type: 'DATA', stream: 1, body: '', end: true })
     expect([recorded.ended, recorded.receivedBytes, isPattern(recorded.body, 0)]).toEqual([
@@ -352,7 +352,7 @@ describe('heads while the transport is full', () => {
     expect([trailers, peer.session.streamCount]).toEqual([30, 30])
   })
 
-  it('of a stream that is reset meanwhile do not leave', async () => {
+  it('of a stream that is reset before its turn are not sent', async () => {
     const peer = await greetedPeer({ limits: { sendHighWaterBytes: 1000 } })
     peer.send(openFrame(1), openFrame(3))
     peer.transport.hold()

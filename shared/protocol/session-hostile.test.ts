@@ -21,7 +21,7 @@ const LIMITS = {
   sendHardLimitBytes: HARD_LIMIT_BYTES,
   maxFrameBytes: 70_000,
 }
-/** What this end may find out about its peer by itself. */
+/** The reasons that this end may detect by itself. */
 const PROPER_REASONS = ['protocol_error', 'flow_control_error', 'overloaded']
 
 /** Returns a session that has opened two streams, 2 (complete) and 4. */
@@ -111,7 +111,7 @@ describe('a hostile peer', () => {
   })
 })
 
-/** Owners that do at random what owners may do. */
+/** Owners that perform random allowed actions. */
 class Deeds {
   readonly streams: RecordedStream[] = []
   readonly ended = new Set<RecordedStream>()

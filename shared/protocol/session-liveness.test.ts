@@ -1,4 +1,4 @@
-// Dead links and slow ones, on a clock that the test moves.
+// Dead links and slow links, on a clock that the test moves.
 
 import { describe, expect, it } from 'vitest'
 import { openSessionPair, SessionPair } from '../../test/support/session/session-pair.ts'
@@ -119,7 +119,7 @@ describe('PingClock', () => {
     return { clock, pings, hear: () => receivedBytes++ }
   }
 
-  it('smooths the round trip, and remembers the smallest one', async () => {
+  it('smooths the round trip, and stores the smallest one', async () => {
     const peer = await greetedPeer()
     const { clock, pings, hear } = pingClockOver(peer)
     expect([clock.rttMs, clock.pathRttMs]).toEqual([undefined, 0])
@@ -138,7 +138,7 @@ describe('PingClock', () => {
     clock.stop()
   })
 
-  it('forgets a smallest round trip after five to ten minutes', async () => {
+  it('drops a smallest round trip after five to ten minutes', async () => {
     const peer = await greetedPeer()
     const { clock, pings, hear } = pingClockOver(peer)
     clock.start()

@@ -1,6 +1,6 @@
-// Two sessions over a faulty link, and everything that owners and the world may do to them, in any order, as
-// fast-check commands. The rules: bytes arrive in order and unaltered; END arrives after all of them; a cut body
-// never looks complete; every stream has one end at each owner; no stream is open at the end.
+// Two sessions over a faulty link, with all actions of owners and all faults of the link, in any order, as fast-check commands.
+// The rules: bytes arrive in order and unaltered; END arrives after all of them; a cut body never looks complete; every stream
+// has one end at each owner; no stream is open at the end.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -8,11 +8,11 @@ import { type Flow, finishPolitely, ModelledPair } from '../../test/support/prot
 import { runSeed } from '../../test/support/seeded-random.ts'
 
 type Side = 0 | 1
-/** What has been done to the connection as a whole; streams are modelled by their flows. */
+/** The state of the connection as a whole; streams are modelled by their flows. */
 interface World {
-  /** Somebody has ended it, or is about to. */
+  /** True when an end of the connection has begun or is certain. */
   closed: boolean
-  /** An end has not read for a while. */
+  /** True when an end has stopped reading for some time. */
   stalled: boolean
 }
 type Command = fc.AsyncCommand<World, ModelledPair>
@@ -157,7 +157,7 @@ describe('two sessions', () => {
           const tight = budgetBytes < AMPLE_BYTES
           const lossy = world.closed || tight || Number.isFinite(options.faults.cutAfterBytes)
           const finished = await finishPolitely(pair)
-          expect(finished, 'all streams come to their end').toBe(true)
+          expect(finished, 'all streams end').toBe(true)
           if (!lossy && !world.stalled) {
             // Without a fault of the link, all written bytes have arrived, except those of reset streams.
             for (const flow of pair.flows.flat()) {
@@ -180,12 +180,12 @@ describe('two sessions', () => {
       { seed: runSeed(), numRuns },
     )
 
-  it('keep their promises while owners do what they like', () => run(often, 120))
+  it('follow the rules during random actions of their owners', () => run(often, 120))
 
-  it('keep their promises, and within their budgets, when these are smaller than what owners write', () =>
+  it('follow the rules, and stay within budgets that are smaller than the written bytes', () =>
     run(often, 120, TIGHT_BYTES))
 
-  it('keep their promises when the connection drains, closes or breaks at any point', () =>
+  it('follow the rules when the connection drains, closes or breaks at any point', () =>
     run(
       fc.oneof(
         { weight: 60, arbitrary: often },

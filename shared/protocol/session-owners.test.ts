@@ -1,5 +1,5 @@
-// What owners may do, and what happens when one of them fails: the session goes with `internal_error`, and
-// neither the process nor any other owner's end of the story.
+// The actions of owners, and the effect of an owner that throws: the session ends with `internal_error`. The process continues,
+// and every other owner is notified of its end.
 
 import { describe, expect, it } from 'vitest'
 import { RecordedStream } from '../../test/support/session/recorded-stream.ts'
@@ -92,7 +92,7 @@ describe('an owner that throws costs its session, with the error as cause', () =
 })
 
 describe('an owner that throws in onAbort', () => {
-  it('keeps no other owner from its end, and the reason stays what it was', async () => {
+  it('does not prevent the end of other owners, and does not change the reason', async () => {
     for (const end of ['bye', 'close', 'loss', 'silence', 'grace'] as const) {
       const peer = await greetedPeer({ role: 'dialer' })
       const first = peer.open()

@@ -238,8 +238,8 @@ export class Session {
   }
 
   /**
-   * Returns false, and sends nothing, when the message is larger than a frame that the peer accepts. A closed session
-   * ignores the message. It does not throw, because timers and callbacks call it.
+   * Returns false without sending when the message is larger than a frame that the peer accepts. A closed session ignores the
+   * message. It does not throw, because timers and callbacks call it.
    */
   sendControl(message: ControlMessage): boolean {
     return this.#state === 'closed' || this.#outbox.control(JSON.stringify(message))
@@ -487,7 +487,7 @@ export class Session {
     }
   }
 
-  /** Returns the reason of the end. Its cause is the error that owners threw meanwhile. */
+  /** Returns the reason of the end. Its cause is the error that owners threw during the end. */
   #finalError(): TunnelError {
     const error = this.#error as TunnelError
     if (this.#thrown.length === 0) return error

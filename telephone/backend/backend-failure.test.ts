@@ -244,13 +244,13 @@ const BROKEN: [string, Broken, string, RegExp][] = [
     /https:\/\//,
   ],
   [
-    'speaks HTTP/1 where the target has HTTP/2',
+    'uses HTTP/1 where the target has HTTP/2',
     { server: createHttpServer(), scheme: 'h2c' },
     'http2_missing',
     /did not respond with HTTP\/2 .*: write the target with http:\/\/\.$/,
   ],
   [
-    'speaks HTTP/2 where the target has HTTP/1',
+    'uses HTTP/2 where the target has HTTP/1',
     { server: scripted(socket => socket.end(Buffer.from('\0\0\0\x04\0\0\0\0\0', 'latin1'))) },
     'http2_required',
     /h2c:\/\//,

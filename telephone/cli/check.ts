@@ -1,5 +1,5 @@
-// `telephone check`: checks each step from the settings to a working service, and prints one line for each. It changes
-// nothing: it announces no service, and connects under a random name, so that it does not replace a running Telephone.
+// `telephone check`: checks each step from the settings to a working service, and prints one line for each. It has no effect on
+// other Telephones: it announces no service, and connects under a random name.
 
 import { randomBytes, randomUUID } from 'node:crypto'
 import { lookup } from 'node:dns/promises'

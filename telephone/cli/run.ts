@@ -1,6 +1,6 @@
-// `telephone http` and `telephone start`: run a Telephone in the foreground until a signal, with status lines or a log. `http` also
-// ends, with exit code 1, when only a person can correct the cause of a refusal. `start` logs the refusal and retries, because the
-// token file may change, and a restart of the process would correct nothing.
+// `telephone http` and `telephone start`: run a Telephone in the foreground until a signal, with status lines or a log. `http`
+// also ends, with exit code 1, when only a person can correct the cause of a refusal. `start` logs the refusal and retries,
+// because the token file may change, and a restart of the process would not help.
 
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { createLog, type Log } from '@vera-stack/shared/log.ts'

@@ -88,7 +88,7 @@ export function slowParse(text: string, request: RequestTraits, closed: boolean)
 function chunks(text: string, outcome: Outcome): string {
   let rest = text
   for (;;) {
-    // An incomplete chunk size is checked as far as it has arrived, as in the fast parser.
+    // The bytes of an incomplete chunk size are checked when they arrive, as in the fast parser.
     const early = /^[0-9a-fA-F]{1,11}(;[\t -~\x80-\xff]*)?(\r\n?)?/.exec(rest)
     if (rest === '') throw new Missing()
     if (!early) throw new Broken()

@@ -155,7 +155,7 @@ export class Tunnel {
         case 'announce':
           this.#sendAnnouncement()
           this.#timer = this.#host.clock.after(ANNOUNCE_TIMEOUT_MS, () =>
-            this.#session?.close('protocol_error', 'the announcement was not answered'),
+            this.#session?.close('protocol_error', 'the announcement got no response'),
           )
           break
         case 'wait':

@@ -25,7 +25,7 @@ export interface ChaosOptions extends Schedule {
 }
 
 export interface ChaosReport {
-  /** All violated promises. Empty when all were kept. */
+  /** One text for each violated rule; empty when the run kept all of them. */
   readonly complaints: readonly string[]
 }
 

@@ -14,7 +14,7 @@ const hello = (index: number) => send({ port: cluster.places[index]!.port, host:
 const row = async (index: number, id: string) => (await cluster.status(index)).find(each => each.id === id)
 
 async function untilResponded(index: number, outcome: string): Promise<void> {
-  await eventually(`replica ${index + 1} answers ${outcome}`, async () => {
+  await eventually(`replica ${index + 1} responds with ${outcome}`, async () => {
     const { status, headers } = await hello(index)
     return (headers['plugboard-error'] ?? String(status)) === outcome ? true : undefined
   })
@@ -43,7 +43,7 @@ it('each side of a partition serves with the lines that it reaches, and both agr
   await cluster.untilLinked()
   await Promise.all(loops.map(loop => loop.successes(50)))
   expect(await Promise.all(loops.map(loop => loop.stop()))).toEqual([[], []])
-  await eventually('both know both lines', async () => {
+  await eventually('both replicas have both lines', async () => {
     const lines = await Promise.all([row(0, 'replica-2'), row(1, 'replica-1')])
     return lines.every(each => each?.lines === 1 && each.leaseMs !== 0) ? true : undefined
   })

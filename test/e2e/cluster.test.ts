@@ -50,7 +50,7 @@ describe('three replicas', () => {
     await cluster.replicas[2]!.child.stop('SIGKILL')
     await Promise.all(loops.map(loop => loop.successes(300)))
     for (const index of [0, 1]) {
-      await eventually('the lines of the killed replica are gone', async () =>
+      await eventually('the lines of the killed replica are removed', async () =>
         (await cluster.status(index)).every(({ id, leaseMs }) => id !== 'replica-3' || leaseMs === 0)
           ? true
           : undefined,

@@ -14,7 +14,7 @@ const stack = useStack()
 
 /** Resolves when the host responds with the status. */
 function responses(host: string, status: number, path = '/hello') {
-  return eventually(`${host}${path} answers ${status}`, async () => {
+  return eventually(`${host}${path} responds with ${status}`, async () => {
     const response = await send({ port: stack.port, host, path })
     return response.status === status ? response : undefined
   })

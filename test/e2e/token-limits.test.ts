@@ -62,7 +62,7 @@ it('is one for all replicas', async () => {
   }
 
   // The second replica may receive the key of the token a little later.
-  const early = await eventually('the second replica knows the key of the token', async () => {
+  const early = await eventually('the second replica has the key of the token', async () => {
     const telephone = await dial(1, token)
     return telephone instanceof FakeTelephone ? telephone : undefined
   })

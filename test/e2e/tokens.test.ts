@@ -206,10 +206,10 @@ it('closes the tunnels of a token at once when it is revoked, and telephone http
   const ask = () => send({ port: stack.port, host: 'revoked.localhost', path: '/hello' })
   await eventually('the route works', async () => ((await ask()).status === 200 ? true : undefined))
   await stack.plugboard.call('POST', `/v1/tokens/${id}/revoke`)
-  await eventually('its line is gone', async () =>
+  await eventually('its line is removed', async () =>
     (await ask()).headers['plugboard-error'] === 'no_telephone' ? true : undefined,
   )
-  await eventually('its tunnels are gone', async () => {
+  await eventually('its tunnels are closed', async () => {
     const left = (await stack.plugboard.telephones()).filter(row => row.tokenId === id)
     return left.length === 0 ? true : undefined
   })

@@ -18,7 +18,7 @@ const hello = () => send(to('/hello'))
 const untilServed = () =>
   eventually('requests are served', async () => ((await hello()).status === 200 ? true : undefined), 30_000)
 const untilNoLine = () =>
-  eventually('the line is gone', async () =>
+  eventually('the line is removed', async () =>
     (await hello()).headers['plugboard-error'] === 'no_telephone' ? true : undefined,
   )
 
@@ -67,7 +67,7 @@ describe('a connection that becomes silent without a FIN', () => {
     relay = undefined
   })
 
-  it('is noticed by both ends, and the Telephone dials again', async () => {
+  it('is detected by both ends, and the Telephone dials again', async () => {
     relay = await Relay.listen({ targetPort: stack.port })
     const telephone = await stack.startTelephone({ url: `http://127.0.0.1:${relay.port}` })
     await untilServed()
@@ -87,7 +87,7 @@ describe('a connection that becomes silent without a FIN', () => {
     await stack.backend.next('answer', report => report.id === id && !report.sent)
     await untilServed()
     expect(relay.accepted).toBeGreaterThan(dialled)
-    await eventually('the silent tunnels are forgotten', async () => {
+    await eventually('the silent tunnels are removed', async () => {
       const left = (await stack.plugboard.telephones()).filter(row => tunnels.has(row.id))
       return left.length === 0 ? true : undefined
     })

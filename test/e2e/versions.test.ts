@@ -64,7 +64,7 @@ it('an older and a newer end work together: Telephones with replicas, and replic
   // connect to the second replica by themselves, a little later.
   const [first, second] = cluster.replicas as [PlugboardProcess, PlugboardProcess]
   const untilSpoken = (child: Child, ...wanted: string[]) =>
-    eventually(`${child.name} speaks ${wanted.join(', ')}`, () =>
+    eventually(`${child.name} logs ${wanted.join(', ')}`, () =>
       wanted.every(words => spoken(child.lines).includes(words)) ? true : undefined,
     )
   await untilSpoken(newer.child, `version ${own + 1} with plugboard`)

@@ -1,4 +1,4 @@
-// What we use beyond Node 22.20, the newest 22 that has published types. Each line says which Node has it.
+// Parts of Node after 22.20, the newest 22 with published types, that the product uses. Each line names the first version.
 
 import type { IncomingMessage } from 'node:http'
 

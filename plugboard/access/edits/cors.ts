@@ -1,5 +1,6 @@
 // The CORS protocol (Fetch standard) of one route. Preflights get their response here, before credentials are checked, because
-// browsers send none with them. In all other responses, the CORS fields of the route replace those of the backend.
+// browsers send preflights without credentials. In all other responses, the CORS fields of the route replace those of the
+// backend.
 
 import { equalsIgnoringCase, removeFieldsWhere } from '@vera-stack/shared/http/headers.ts'
 import type { CorsRules } from '../../routes/rules/cors-rules.ts'

@@ -40,7 +40,7 @@ export async function ifMatchVersion(
   throw new VeraError('precondition_failed')
 }
 
-/** Sets the ETag. Returns true when If-None-Match contains it, so that the response must be 304. */
+/** Sets the ETag. Returns true when If-None-Match contains the tag, so that the response must be 304. */
 export function notModified(c: Context<AdminEnv>, row: { readonly version: number }): boolean {
   const etag = etagOf(row)
   c.header('ETag', etag)

@@ -142,7 +142,7 @@ describe('methods', () => {
   const PATH = (path: string) => path.replace(/\{\w+\}/, 'shop')
 
   test.each(Object.entries(document.paths))(
-    '%s knows the methods that are documented',
+    '%s documents the methods that the API has',
     async (path, methods) => {
       const call = (method: string) =>
         app.fetch(

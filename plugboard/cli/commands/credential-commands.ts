@@ -22,9 +22,9 @@ export interface CredentialKind<Body extends CredentialBody> {
   readonly columns: readonly Column<Body>[]
   /** The time of the last use. */
   readonly lastUse: { readonly title: string; readonly value: (row: Body) => string | null }
-  /** What `list` prints when there are no entries. */
+  /** The text that `list` prints when there are no entries. */
   readonly empty: () => string
-  /** The effect of `revoke`, behind its first words. */
+  /** The effect of `revoke`: the end of the sentence that the command prints. */
   readonly revoked: string
   /** The help text of `revoke --force`, if the command has this option. */
   readonly force?: string

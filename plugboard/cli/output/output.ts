@@ -36,7 +36,7 @@ export class Output {
     return this.#format
   }
 
-  /** Writes rows as a table. Without rows, writes the text `none`. */
+  /** Writes rows as a table. When there are no rows, writes the text of the argument `none`. */
   async rows<Row>(rows: readonly Row[], columns: readonly Column<Row>[], none: string): Promise<void> {
     if (this.#format !== 'table') return await this.#data(rows)
     if (rows.length === 0) return this.note(none)

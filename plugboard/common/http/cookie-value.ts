@@ -3,8 +3,8 @@
 import { equalsIgnoringCase } from '@vera-stack/shared/http/headers.ts'
 
 /**
- * Returns the value of the first cookie with this name; undefined: the request has none. `fields`: name, value, name, value.
- * The time is linear in the length of the fields.
+ * Returns the value of the first cookie with this name; undefined: the request has no such cookie. `fields`: name, value, name,
+ * value. The time is linear in the length of the fields.
  */
 export function cookieValue(fields: readonly string[], name: string): string | undefined {
   for (let index = 0; index + 1 < fields.length; index += 2) {

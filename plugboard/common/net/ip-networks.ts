@@ -56,7 +56,7 @@ export class IpNetworks {
   }
 }
 
-/** True when the text can have a zone, or be an IPv4 address in its IPv6 form. Nearly all addresses have neither. */
+/** True when the text can have a zone, or be an IPv4 address in its IPv6 form. Nearly all addresses have one form only. */
 function mayHaveOtherForm(text: string): boolean {
   return text.startsWith(':') || text.startsWith('0') || text.includes('%')
 }

@@ -8,7 +8,10 @@ import { packagedFolder, provideBinaries } from './binaries.ts'
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const root = process.getuid?.() === 0
-/** As root: an unprivileged user, who cannot enter a folder of mode 0700. Else: ourselves, who cannot write to mode 0500. */
+/**
+ * As root: an unprivileged user, which cannot enter a folder of mode 0700. Otherwise: the user of this process, which cannot
+ * write to a folder of mode 0500.
+ */
 const user = root ? { uid: 65534, gid: 65534 } : undefined
 const cacheBefore = process.env.XDG_CACHE_HOME
 let folder: string

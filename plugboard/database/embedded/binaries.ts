@@ -61,7 +61,7 @@ export function packagedFolder(): string {
   try {
     return join(dirname(createRequire(import.meta.url).resolve(name)), '../native')
   } catch (error) {
-    const missing = `The package ${name} is not installed (npm was told to omit optional packages?). ${ELSEWHERE}`
+    const missing = `The package ${name} is not installed (did npm omit optional packages?). ${ELSEWHERE}`
     throw new StartupError(missing, error)
   }
 }

@@ -193,7 +193,7 @@ describe('the password', () => {
     expect(postgres.url).toContain((await readFile(passwordFile(where), 'utf8')).trim())
   })
 
-  test('is required after the next start of a folder that had none', async () => {
+  test('is required after the next start of a folder without a password', async () => {
     const where = join(parent, 'without-password')
     const before = await start(where)
     await query(before, 'CREATE TABLE kept AS SELECT 42 AS answer')

@@ -119,7 +119,7 @@ export class EmbeddedPostgres {
     const user = await chooseServerUser(folder, data)
     if (user !== undefined && (await isShared(user))) {
       const detail =
-        'Other processes of nobody can reach its files. Make an account "plugboard" for it, or set DATABASE_URL.'
+        'Other processes of the user nobody can reach its files. Make an account "plugboard" for it, or set DATABASE_URL.'
       options.log.info('the embedded database runs as the user nobody', { detail })
     }
     const binaries = await provideBinaries(user)

@@ -125,7 +125,7 @@ async function refuseLastAdmin(tx: Sql, id: string): Promise<void> {
   if (admins.length !== 1 || admins[0]?.id !== id) return
   throw new VeraError(
     'conflict',
-    'This is the last active key with the scope admin. Make another one first. To revoke it all the same, use ' +
+    'This is the last active key with the scope admin. Make another one first. To revoke this one, use ' +
       '"force" (--force): after that, only "plugboard key reset" makes a new one.',
   )
 }

@@ -33,7 +33,9 @@ export async function findAnnounced(db: Sql, name: string): Promise<Service | un
   return other
 }
 
-/** The policy of a row that gets the name `name`: its old name is an alias, its new name is none. */
+/**
+ * The policy of a row that gets the name `name`: its old name becomes an alias, and its new name is removed from the aliases.
+ */
 export function policyWithOldName(name: string, policy: SQL): SQL {
   const aliases = sql`coalesce(${policy} -> 'aliases', '[]'::jsonb)`
   return sql`CASE WHEN ${services.name} = ${name} THEN ${policy} ELSE jsonb_set(${policy}, '{aliases}',

@@ -93,7 +93,7 @@ export interface Route {
   readonly version: number
   /** Holder of the token whose telephone claimed this mount (token-reference.ts); null: made through the admin API. */
   readonly claimedBy: string | null
-  /** How long a claimed route outlives the last line of its telephones, ms; null: until somebody deletes it. */
+  /** How long a claimed route outlives the last line of its telephones, ms; null: until a user deletes it. */
   readonly lifetimeMs: number | null
   readonly createdAt: Date
   readonly updatedAt: Date

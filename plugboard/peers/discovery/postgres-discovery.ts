@@ -64,7 +64,7 @@ export class PostgresDiscovery implements Discovery {
     })
   }
 
-  /** Calls the listener. Its errors are logged apart from errors of the database, and heartbeats go on. */
+  /** Calls the listener. Its errors are logged apart from errors of the database, and heartbeats continue. */
   #notify(onResponse: () => void): void {
     try {
       onResponse()

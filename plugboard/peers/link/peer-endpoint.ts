@@ -80,7 +80,7 @@ export class PeerEndpoint {
       this.#server.once('error', reject)
       this.#server.listen({ port, ...(host !== undefined && { host }) }, () => {
         this.#server.off('error', reject)
-        // The system cannot accept a connection (EMFILE, ENOBUFS). The listener goes on.
+        // The system cannot accept a connection (EMFILE, ENOBUFS). The listener continues.
         this.#server.on('error', error =>
           this.#options.log.error('the peer listener could not accept a connection', { err: error }),
         )

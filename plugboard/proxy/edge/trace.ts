@@ -1,5 +1,5 @@
 // The response to a TRACE request whose Max-Forwards is 0 (RFC 9110, section 9.3.8): the message as it was received, so that
-// its sender sees what arrived. Fields that may hold a secret are left out.
+// its sender sees the changes on the way. Fields that may hold a secret are left out.
 
 import type { RouteRules } from '../../routes/options/route-options.ts'
 import type { RequestHead } from './request-head.ts'

@@ -431,7 +431,7 @@ describe('slowness', () => {
     for (let sent = 0; sent < 16; sent += 1) call.stream.write(Buffer.alloc(1 << 20))
     // `backend_timeout` occurs when the machine was busy for 50 ms before the first byte reached the client.
     expect((await call.aborted).reason).toMatch(/^(cancelled|backend_timeout)$/)
-    await eventually('nothing is in flight', () =>
+    await eventually('no request is in flight', () =>
       proxy.harness.proxy.inFlightCount === 0 ? true : undefined,
     )
   })

@@ -100,7 +100,7 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
     this.#attempts.start()
   }
 
-  /** Pauses the request body until `judged` is called. Chunks that still arrive are joined (see PausedBody). */
+  /** Pauses the request body until `decided` is called. Chunks that still arrive are joined (see PausedBody). */
   suspend(): void {
     if (hasBody(this.#request)) this.#source.pause()
   }

@@ -214,7 +214,7 @@ it('U2 a refused upgrade ends soon, even when the client never ends its side', a
   await connection.send(REQUEST)
   expect(String(await connection.readToEnd())).toContain('403')
   skippedMs = 6000
-  await eventually('nothing is in flight', () => (skipping.proxy.inFlightCount === 0 ? true : undefined))
+  await eventually('no request is in flight', () => (skipping.proxy.inFlightCount === 0 ? true : undefined))
   connection.destroy()
   await skipping.close()
 })

@@ -101,7 +101,7 @@ export class Upgrade implements AttemptsOwner, InFlight, Deadlined, ResponseOwne
     this.#attempts.start()
   }
 
-  /** Stops reading from the client until `judged` is called. */
+  /** Stops reading from the client until `decided` is called. */
   suspend(): void {
     this.#side.pause()
   }

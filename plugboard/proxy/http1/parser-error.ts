@@ -21,7 +21,7 @@ export function codeOfParserError(
 /**
  * True when the request line exceeded the limit. Node has one limit for line and fields together, and reports the packet that
  * exceeded it, which may be a later one. The start or the end of a request line identifies it. A packet from the middle of a
- * value has neither, and counts as a part of a field.
+ * value counts as a part of a field.
  */
 function lineTooLong(packet: Buffer | undefined, maxTarget: number): boolean {
   if (packet === undefined) return false

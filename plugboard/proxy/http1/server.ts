@@ -337,7 +337,7 @@ export class Http1Server {
     const admitted = this.#admission.admit(req, connection, 'http')
     const { requestId, clientAddress, host, path } = admitted
     const problem = this.#problem(admitted, 'method_not_allowed')
-    // The access line of a CONNECT names no route, because its target is none of ours.
+    // The access line of a CONNECT names no route, because its target is not a resource of Plugboard.
     this.#respondLocally(req, connection, startedAtMs, { requestId, clientAddress, host, path }, problem)
   }
 

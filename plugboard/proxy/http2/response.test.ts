@@ -37,7 +37,7 @@ const TWICE = ['ETag', '"a"', 'ETag', '"b"', 'Content-Language', 'de', 'Content-
 
 const responses: Record<string, (call: FakeCall) => void> = {
   'a status past 599': call => call.respond(999, 'x'),
-  'a status past 599 whose answer is not complete at once': call => {
+  'a status past 599 whose response is not complete at once': call => {
     call.stream.respond({ status: 600, statusText: '', fields: [] })
   },
   'repeated fields that HTTP allows only once': call => call.respond(200, 'x', TWICE),
@@ -123,7 +123,7 @@ it('P11 a refusal that the client does not read does not keep its connection ope
   expect(harness.proxy.inFlightCount).toBe(1)
   skippedMs = 301_000
   expect(await raw.ended(1)).toBe(2)
-  await eventually('nothing is in flight', () => (harness.proxy.inFlightCount === 0 ? true : undefined))
+  await eventually('no request is in flight', () => (harness.proxy.inFlightCount === 0 ? true : undefined))
   skippedMs += 76_000
   await raw.closed()
   await harness.close()

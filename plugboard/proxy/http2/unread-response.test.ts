@@ -70,7 +70,7 @@ it('leaves a connection open whose responses are read in time', async () => {
   const client = await refusedRequests(2)
   clock.advance(UNREAD_MS - INTERVAL_MS)
   client.takeBytes()
-  await eventually('nothing is in flight', () => (harness.proxy.inFlightCount === 0 ? true : undefined))
+  await eventually('no request is in flight', () => (harness.proxy.inFlightCount === 0 ? true : undefined))
   clock.advance(UNREAD_MS)
   expect(client.destroyed).toBe(false)
 })

@@ -48,12 +48,15 @@ it.each(['NTLM TlRM', 'Negotiate YII', 'negotiate YII', 'Kerberos x'])(
   },
 )
 
-it.each(['Basic YTpi', 'Bearer negotiate', 'NTLMv9 x'])('%s changes nothing', async credential => {
-  const connection = await proxy.connect()
-  for (let count = 0; count < 3; count += 1) await ask(connection, `Authorization: ${credential}\r\n`)
-  expect(openings().map(({ affinity }) => affinity)).toEqual([undefined, undefined, undefined])
-  expect(telephones.map(({ calls }) => calls.length)).toEqual([1, 1, 1])
-})
+it.each(['Basic YTpi', 'Bearer negotiate', 'NTLMv9 x'])(
+  '%s does not change the choice of a line',
+  async credential => {
+    const connection = await proxy.connect()
+    for (let count = 0; count < 3; count += 1) await ask(connection, `Authorization: ${credential}\r\n`)
+    expect(openings().map(({ affinity }) => affinity)).toEqual([undefined, undefined, undefined])
+    expect(telephones.map(({ calls }) => calls.length)).toEqual([1, 1, 1])
+  },
+)
 
 it('sends an upgrade to the backend connection of its client as well', async () => {
   const connection = await proxy.connect()

@@ -21,7 +21,7 @@ export interface RefusalLogOptions {
 export interface RefusedRequest {
   readonly clientAddress: string
   readonly code: ErrorCode
-  /** The fault in the words of the parser, without text of the client. */
+  /** The error text of the parser, without text of the client. */
   readonly detail: string | undefined
   /** The time of the clock since which its first byte could arrive. Undefined when it is unknown; the duration is then 0. */
   readonly startedAtMs?: number | undefined

@@ -1,5 +1,5 @@
-// One shard of another replica: a copy of its document and the lines in it. It applies updates strictly in order. An update that
-// does not fit is reported and changes nothing, so that the document never holds partial state. The document of a new epoch is
+// One shard of another replica: a copy of its document and the lines in it. It applies updates strictly in order. An update
+// that does not fit is reported and ignored, so that the document never holds partial state. The document of a new epoch is
 // built beside the old one and then replaces it.
 
 import type { ReplicaId } from '../../common/ids/replica-id.ts'
@@ -67,8 +67,8 @@ export class ShardReplica {
   }
 
   /**
-   * Applies an update. Returns `stale` for an update without news, and `gap` when an earlier update is missing; both change
-   * nothing. Throws MalformedError; the caller must then drop the copy.
+   * Applies an update. Returns `stale` for an update without news, and `gap` when an earlier update is missing; both leave the
+   * shard unchanged. Throws MalformedError; the caller must then drop the copy.
    */
   apply(update: ShardUpdate): LineChanges | 'stale' | 'gap' {
     if (update.epoch < this.#epoch) return 'stale'

@@ -63,7 +63,7 @@ async function setUp() {
         leave: () => Promise.resolve(),
         setReplicas: replicas => void sent.push(replicas),
       },
-      openLocal: () => expect.fail('nothing is forwarded here'),
+      openLocal: () => expect.fail('this replica receives no forwarded request'),
       heldOf: undefined,
       respondToQuery: undefined,
     },
@@ -91,7 +91,7 @@ it('sends no telephone here before the public port listens', async () => {
   expect(rows.slice(before)).toEqual(['http://one.test'])
 })
 
-it('tells telephones of a replica that has died while the database is away', async () => {
+it('sends telephones the list without a replica that died during an outage of the database', async () => {
   const { clock, sent, database, cluster, start } = await setUp()
   database.others = [OTHER]
   await start()

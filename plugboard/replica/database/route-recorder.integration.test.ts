@@ -1,5 +1,5 @@
 // Real Postgres, tunnels and requests. A recorder writes at its start, when its clock has moved by a minute, and at its end;
-// the database's time passes by moving what it has recorded into the past.
+// the tests move recorded times into the past, because they cannot advance the clock of the database.
 
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import pg from 'pg'
@@ -15,7 +15,7 @@ import type { Store } from '../../database/store/store.ts'
 import { RouteRecorder, type RouteRecorderOptions } from './route-recorder.ts'
 
 const MINUTE_MS = 60_000
-/** Shorter than the limit of a test, so that a failure names what was waited for. */
+/** Shorter than the limit of a test, so that a failure names the missing event. */
 const PATIENCE_MS = 10_000
 const eventually: typeof within = (what, probe) => within(what, probe, PATIENCE_MS)
 

@@ -19,7 +19,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(data, { recursive: true }))
 
-test('closes what is open to others, and reports each file once', async () => {
+test('removes the access of other users, and reports each file once', async () => {
   await mkdir(join(data, 'secrets'))
   await mkdir(join(data, 'postgres'))
   for (const file of ['secrets/admin.key', 'secrets/telephone.jwt', 'snapshot.json', 'postgres/password']) {

@@ -121,7 +121,7 @@ export class MemoryGuard {
     return { usedBytes: this.#resident(), limitBytes }
   }
 
-  /** Returns the last known value when a reading fails. Readings of the heap cannot fail and go on. */
+  /** Returns the last known value when a reading fails. Readings of the heap cannot fail, and continue. */
   #resident(): number {
     try {
       this.#residentBytes = this.#system.residentBytes()

@@ -4,7 +4,7 @@ import { PublicAddress } from './public-address.ts'
 
 const at = (port: number): AddressInfo => ({ address: '127.0.0.1', family: 'IPv4', port })
 
-it('is the open port, or the default port while none is open', () => {
+it('is the open port, or the default port while no port is open', () => {
   const address = new PublicAddress(undefined)
   expect(address.url).toBe('http://localhost:4000')
   address.open([at(4100), at(4200)])

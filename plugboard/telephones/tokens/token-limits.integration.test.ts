@@ -155,7 +155,7 @@ describe('announcements', () => {
     await telephone.control('renewed')
     expect(weights()).toEqual([MANY - 1])
     clock.advance(1000)
-    await eventually('the newest is judged', () => (weights()[0] === 901 ? true : undefined))
+    await eventually('the newest announcement is evaluated', () => (weights()[0] === 901 ? true : undefined))
     expect(announcements(telephone).some(({ id }) => id === 900)).toBe(false)
   })
 

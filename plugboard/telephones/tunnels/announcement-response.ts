@@ -4,7 +4,7 @@ import type { Announce } from '@vera-stack/shared/protocol/control/control.ts'
 import type { Session } from '@vera-stack/shared/protocol/session.ts'
 import { type AnnouncementDecision, resultsOf } from '../announcement.ts'
 
-/** Returns false, and sends nothing, when even the short form does not fit in a frame of the telephone. */
+/** Returns false without sending when even the short form does not fit in a frame of the telephone. */
 export function sendResults(
   session: Session,
   { id }: Announce,

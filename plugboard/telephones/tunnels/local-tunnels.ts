@@ -1,5 +1,6 @@
 // The set of tunnels that end on this replica, by id. It finds the upstream of a line, counts tunnels and streams, and checks
-// after a suspension of this process that the telephones still respond. It decides nothing about a single tunnel.
+// after a suspension of this process that the telephones still respond. Decisions about a single tunnel are in
+// telephone-tunnel.ts.
 
 import type { Line } from '../../registry/line.ts'
 import type { TunnelId } from '../../registry/line-ids.ts'
@@ -25,12 +26,12 @@ export class LocalTunnels {
     return this.#tunnels.values()
   }
 
-  /** Number of open tunnels, including those that drain. */
+  /** Number of open tunnels, including draining tunnels. */
   get size(): number {
     return this.#tunnels.size
   }
 
-  /** Number of tunnels without those that drain. A draining tunnel may carry a stream for days, but takes no new streams. */
+  /** Number of tunnels that do not drain. A draining tunnel may carry a stream for days, but takes no new streams. */
   get tunnelCount(): number {
     let count = 0
     for (const { draining } of this) if (!draining) count += 1

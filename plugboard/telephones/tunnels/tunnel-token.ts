@@ -66,7 +66,7 @@ export class TunnelToken {
     this.#watchExpiry()
   }
 
-  /** Renews the token, and sends the new one to the telephone, or the reason why there is none. Never rejects. */
+  /** Renews the token, and sends the new one to the telephone, or the reason why it could not be renewed. Never rejects. */
   async renew(): Promise<void> {
     const { host, tokens, usage, log } = this.#options
     const { token: reference } = this.#credential
@@ -106,8 +106,8 @@ export class TunnelToken {
   }
 
   /**
-   * Closes the tunnel of an expired token, unless the token was renewed over a tunnel of another replica: the database has
-   * the newest expiry of our own tokens. While the database is unavailable, the tunnel stays open, so traffic goes on.
+   * Closes the tunnel of an expired token, unless the token was renewed over a tunnel of another replica: the database has the
+   * newest expiry of our own tokens. While the database is unavailable, the tunnel stays open, so traffic continues.
    */
   async #expired(): Promise<void> {
     const { host, tokens, clock, log } = this.#options

@@ -97,7 +97,10 @@ export class AcmeCertificates {
     return first === undefined ? undefined : this.#good(first)
   }
 
-  /** Returns the certificate for a host. Undefined: it may not have one, or none is available now. Never rejects. */
+  /**
+   * Returns the certificate for a host. Undefined: the host may not have a certificate, or no certificate is available now.
+   * Never rejects.
+   */
   find(host: string): Certificate | undefined | Promise<Certificate | undefined> {
     const name = plainName(host)
     const good = this.#good(name)

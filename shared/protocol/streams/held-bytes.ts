@@ -47,7 +47,7 @@ export interface HeldBytesOptions {
   readonly budgetBytes: number
   /** The account above this one. */
   readonly parent?: HeldBytes | undefined
-  /** True when the accounts below this one are those of principals, which share its budget. */
+  /** True when the accounts below this one belong to principals, which share its budget. */
   readonly ofPrincipals?: boolean
   readonly onOverrun?: ((overrun: Overrun) => void) | undefined
 }

@@ -4,7 +4,10 @@ import { GrowthBudget, ReceiveWindow } from './receive-window.ts'
 const KIB = 1024
 const MAX = 16 * KIB * KIB
 
-/** A window and the size that its credit shows: what it gave at first, and what each update gave beyond the consumed bytes. */
+/**
+ * A window and the size that its credit shows: the credit at the start, and the credit of each update beyond the consumed
+ * bytes.
+ */
 class Reader {
   readonly window: ReceiveWindow
   sizeBytes: number
@@ -49,7 +52,7 @@ function read(
 }
 
 describe('ReceiveWindow', () => {
-  it('takes what it has room for, and gives back at half', () => {
+  it('accepts bytes up to its size, and returns credit at half of it', () => {
     const window = new ReceiveWindow(1000)
     expect([window.receive(600), window.consume(499)]).toEqual([true, false])
     expect(window.consume(1)).toBe(true)
@@ -71,14 +74,14 @@ describe('ReceiveWindow', () => {
       true,
       500,
     ])
-    // The first measure begins with what came after it: the window grows as any other.
+    // The first measurement begins with the bytes after it: the window grows as any other.
     window.receive(600)
     expect([window.consume(500), window.update(90, 50, MAX, budget)]).toEqual([true, 500])
     window.receive(500)
     expect([window.consume(500), window.update(110, 50, MAX, budget)]).toEqual([true, 1500])
   })
 
-  it('refuses to give back what has not arrived', () => {
+  it('refuses to return credit for bytes that have not arrived', () => {
     const window = new ReceiveWindow(1000)
     window.receive(100)
     expect(() => window.consume(101)).toThrow(RangeError)
@@ -87,10 +90,10 @@ describe('ReceiveWindow', () => {
     window.consume(40)
   })
 
-  it('grows while growth raises the rate: to what a path of 100 ms needs', () => {
+  it('grows while growth raises the rate: to the size that a path of 100 ms needs', () => {
     const window = new Reader(256 * KIB)
     const budget = new GrowthBudget(32 * KIB * KIB)
-    // What the window allows in a round trip, at most 20 MB/s.
+    // The rate that the window allows in a round trip, at most 20 MB/s.
     const rate = (sizeBytes: number) => Math.min(sizeBytes / 100, 20_000)
     const sizes = read(window, budget, { rttMs: 100, forMs: 20_000, bytesPerMs: rate })
     expect(sizes.slice(0, 4)).toEqual([256 * KIB, 512 * KIB, 1024 * KIB, 2048 * KIB])

@@ -12,7 +12,7 @@ const LIMIT = 262_144
 const framesArbitrary = fc.array(frameArbitrary(), { minLength: 1, maxLength: 12 })
 
 describe('codec and twin', () => {
-  it('read the same frames from what the twin has written, grouped at random', () => {
+  it('read the same frames from messages of the twin, grouped at random', () => {
     fc.assert(
       fc.property(fc.array(framesArbitrary, { minLength: 1, maxLength: 3 }), messages => {
         for (const frames of messages) {
@@ -23,7 +23,7 @@ describe('codec and twin', () => {
     )
   })
 
-  it('agree on what any message holds, and whether it is well-formed', () => {
+  it('agree on the frames of any message, and on its validity', () => {
     fc.assert(
       fc.property(messageArbitrary(), fc.constantFrom(LIMIT, 16_384, 12), (message, limit) => {
         const real = decodeRecorded(message, limit)

@@ -1,4 +1,4 @@
-// Small pieces that wait: what they cost, and that they come out as they went in.
+// Small pieces that wait: their cost, and that their bytes stay the same.
 
 import { expect, it } from 'vitest'
 import { isPattern, patternBytes } from '../../../test/support/pattern.ts'
@@ -13,7 +13,7 @@ it('joins pieces in their order, and reports when there are enough', () => {
   expect(isPattern(pieces.joined(), 0)).toBe(true)
 })
 
-it('does not change what was taken when more pieces are added', () => {
+it('does not change pieces that were taken when more pieces are added', () => {
   const pieces = new SmallPieces()
   pieces.add(Buffer.from('first'))
   const joined = pieces.joined()

@@ -83,7 +83,7 @@ it('uploads that the backend does not read stay within the budget; other request
   for (const caller of callers) upload(caller)
   await eventually('streams are reset', () => overruns.length > 0 || undefined)
   expect(held.heldBytes).toBeLessThanOrEqual(3 * MIB)
-  await eventually('Plugboard is told', () =>
+  await eventually('Plugboard receives the reason', () =>
     callers.some(({ error }) => error?.reason === 'over_budget') ? true : undefined,
   )
   const other = await new Caller(tunnel.plugboard, {}).until(c => c.over)

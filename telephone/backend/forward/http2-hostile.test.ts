@@ -61,7 +61,7 @@ describe('R2: a body cut short is never complete', () => {
     ['reset with PROTOCOL_ERROR', c => c.reset(1, 1), 'backend_protocol_error'],
     ['reset with ENHANCE_YOUR_CALM', c => c.reset(1, 11), 'backend_protocol_error'],
     ['reset with HTTP_1_1_REQUIRED', c => c.reset(1, 13), 'backend_protocol_error'],
-    ['reset with a code that nobody knows', c => c.reset(1, 4711), 'backend_closed'],
+    ['reset with an unknown code', c => c.reset(1, 4711), 'backend_closed'],
     ['the end of the connection', c => c.socket.end(), 'backend_closed'],
     ['a connection that is reset', c => c.socket.resetAndDestroy(), 'backend_closed'],
     ['a GOAWAY with an error', c => c.goaway(1, 2), 'backend_closed'],
@@ -113,7 +113,7 @@ describe('frames that break the protocol', () => {
 
   it.each<[string, (connection: FrameConnection) => void]>([
     ['DATA on stream 0', c => c.say(frame(FRAME.data, 0, 0, 'x'))],
-    ['DATA on a stream that nobody opened', c => c.say(frame(FRAME.data, 0, 99, 'x'))],
+    ['DATA on a stream that was never opened', c => c.say(frame(FRAME.data, 0, 99, 'x'))],
     ['DATA before the head', c => c.body(1, 'x')],
     ['a frame over the limit', c => c.say(frame(FRAME.data, 0, 1, Buffer.alloc(20_000)))],
     ['SETTINGS of a wrong length', c => c.say(frame(FRAME.settings, 0, 0, 'abc'))],
@@ -132,9 +132,9 @@ describe('frames that break the protocol', () => {
     ['a field list over the limit', c => c.say(...spread(6))],
     ['more fields than the limit', c => c.respond(1, [':status', '200', ...many(300)])],
     ['no status', c => c.respond(1, ['x', 'y'], true)],
-    ['a status that is none', c => c.respond(1, [':status', '1000'], true)],
+    ['an invalid status', c => c.respond(1, [':status', '1000'], true)],
     ['a 101', c => c.respond(1, [':status', '101'])],
-    ['an interim answer that ends the stream', c => c.respond(1, [':status', '103'], true)],
+    ['an interim response that ends the stream', c => c.respond(1, [':status', '103'], true)],
     ['a name in upper case', c => c.respond(1, [':status', '200', 'X-A', 'y'], true)],
     ['a field of the connection', c => c.respond(1, [':status', '200', 'connection', 'close'], true)],
     ['two lengths', c => c.respond(1, [':status', '200', 'content-length', '1', 'content-length', '1'])],
@@ -263,7 +263,7 @@ describe('GOAWAY and REFUSED_STREAM', () => {
     await connection.until(c => c.ended || c.closed)
   })
 
-  it('an idempotent request succeeds although the backend has closed the connection meanwhile', async () => {
+  it('an idempotent request succeeds after the backend has closed the idle connection', async () => {
     const [first, connection] = await get()
     connection.respond(1, [':status', '204'], true)
     await first.until(c => c.ended)

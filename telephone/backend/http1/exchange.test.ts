@@ -311,8 +311,8 @@ describe('connections', () => {
   })
 
   it.each([
-    ['says close', 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok'],
-    ['sends bytes behind its answer', `${OK}HTTP/1.1 200 OK\r\n\r\nsurprise`],
+    ['sends Connection: close', 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok'],
+    ['sends bytes behind its response', `${OK}HTTP/1.1 200 OK\r\n\r\nsurprise`],
     ['sends a body with a 204', 'HTTP/1.1 204 No Content\r\n\r\nsurprise'],
     ['announces a body with a 204', 'HTTP/1.1 204 No Content\r\nContent-Length: 8\r\n\r\n'],
   ])('are closed when the backend %s', async (_name, text) => {

@@ -30,11 +30,11 @@ describe('a request', () => {
     ],
     ['several Cookie fields', ['Cookie', 'a=1', 'Cookie', 'b=2'], ['cookie', 'a=1', 'cookie', 'b=2']],
     [
-      'what belongs to a connection',
+      'fields of the connection',
       ['Connection', 'x', 'Keep-Alive', '5', 'Proxy-Connection', 'a', 'Upgrade', 'b'],
       [],
     ],
-    ['what belonged to HTTP/1', ['Transfer-Encoding', 'chunked', 'HTTP2-Settings', 'AAMAAABk'], []],
+    ['fields of HTTP/1 framing', ['Transfer-Encoding', 'chunked', 'HTTP2-Settings', 'AAMAAABk'], []],
     ['TE: trailers', ['TE', 'Trailers'], ['te', 'trailers']],
     ['any other TE', ['TE', 'trailers, gzip'], []],
     ['a length', ['Content-Length', '5'], ['content-length', '5']],
@@ -51,15 +51,15 @@ describe('a request', () => {
 
   it.each<[string, HostRule, string[], string]>([
     ['as the client sent it', PRESERVE, ['Host', 'App.test:80'], 'App.test:80'],
-    ['the target when it sent none', PRESERVE, [], 'localhost:50051'],
-    ['a fixed one', { kind: 'fixed', host: 'app.internal' }, ['host', 'a.test'], 'app.internal'],
+    ['the target when the client sent no Host', PRESERVE, [], 'localhost:50051'],
+    ['a fixed host', { kind: 'fixed', host: 'app.internal' }, ['host', 'a.test'], 'app.internal'],
   ])(':authority is %s', (_name, hostRule, fields, expected) => {
     expect(write({ fields }, hostRule).list).toEqual(pseudo('GET', expected))
   })
 
   it.each<[string, Partial<BackendRequest>]>([
     ['two lengths', { fields: ['Content-Length', '1', 'Content-Length', '1'] }],
-    ['a length that is none', { fields: ['Content-Length', '+1'] }],
+    ['an invalid length', { fields: ['Content-Length', '+1'] }],
     ['length and chunks', { fields: ['Content-Length', '1', 'Transfer-Encoding', 'chunked'] }],
     ['two hosts', { fields: ['Host', 'a', 'host', 'a'] }],
     ['a name that is no token', { fields: ['a b', 'c'] }],
@@ -136,11 +136,11 @@ describe('trailers', () => {
     ['none', undefined, {}],
     ['several, some twice', ['X-A', '1', 'x-b', '2', 'X-A', '3'], { 'x-a': ['1', '3'], 'x-b': ['2'] }],
     [
-      'those that may not stand there',
+      'fields that may not be trailers',
       ['Content-Length', '1', 'Host', 'a', 'grpc-status', '0'],
       { 'grpc-status': ['0'] },
     ],
-    ['one that is no field', ['a b', 'c'], undefined],
+    ['an invalid field', ['a b', 'c'], undefined],
   ])('%s', (_name, trailers, expected) => {
     const written = writeTrailers(trailers)
     expect(written && { ...written }).toEqual(expected)

@@ -114,7 +114,7 @@ function judge(plan: Plan, { statusCode = 0, headers }: IncomingMessage, body: B
 export function describeOutcome(outcome: Outcome): string {
   switch (outcome.kind) {
     case 'answered':
-      return `answered by ${outcome.service}`
+      return `response of ${outcome.service}`
     case 'problem':
       return `${outcome.status} ${outcome.code}`
     case 'cut':

@@ -1,5 +1,6 @@
-// Sends SIGKILL to a replica and starts it again after a short time. Requests that the balancer has given to it are lost, and
-// also those that it gives to it until its next check. Requests at other replicas succeed, except partly sent responses.
+// Sends SIGKILL to a replica and starts it again after a short time. The replica loses the requests that are open at the kill,
+// and the requests that the balancer sends to it until its next check. Requests at other replicas succeed, except partly sent
+// responses.
 
 import { neverStale, overlaps, wasCutBy, wasLeftUncertain } from '../incident.ts'
 import type { Scene } from '../scene.ts'

@@ -72,7 +72,7 @@ describe('P1 malformed', () => {
       ]),
     ],
     ['P1 a pseudo-field twice', head('/', [[':path', '/again']])],
-    ['P1 a pseudo-field of answers', head('/', [[':status', '200']])],
+    ['P1 a pseudo-field of responses', head('/', [[':status', '200']])],
     ['P1 an unknown pseudo-field', head('/', [[':x', '1']])],
     ['P1 a pseudo-field behind a field', [['x', '1'], ...head('/')]],
     [
@@ -164,7 +164,7 @@ describe('P3 ambiguous requests', () => {
     ['P3 another scheme', [[':method', 'GET'], [':scheme', 'ftp'], ...head('/').slice(2)], 'bad_request'],
     ['P3 a # in the path', head('/a#b'), 'bad_request'],
     ['P3 a path outside ASCII', head('/\xe9'), 'bad_request'],
-    ['P3 a port that is none', [...head('/').slice(0, 3), [':authority', 'edge.test:99999']], 'bad_request'],
+    ['P3 an invalid port', [...head('/').slice(0, 3), [':authority', 'edge.test:99999']], 'bad_request'],
     ['P3 the tunnel', head('/_plugboard/tunnel'), 'upgrade_required'],
   ])('%s', async (_name, fields, code) => {
     const raw = await connect()
@@ -344,7 +344,7 @@ describe('P10 floods end only their own connection', () => {
   it.each([
     ['P10 SETTINGS', frame(FRAME.settings, 0, 0)],
     ['P10 PING', frame(FRAME.ping, 0, 0, Buffer.alloc(8))],
-  ])('%s whose answers nobody reads', async (_name, flood) => {
+  ])('%s whose responses the client does not read', async (_name, flood) => {
     const raw = await connect()
     raw.socket.pause()
     const bytes = Buffer.concat(Array.from({ length: 2000 }, () => flood))

@@ -193,7 +193,7 @@ describe('form', () => {
     ['text/html;q=0.5, application/json', false],
     ['*/*', false],
     ['application/json', false],
-  ])('answers Accept: %s with a page: %s', async (accept, html) => {
+  ])('responds to Accept: %s with a page: %s', async (accept, html) => {
     const response = await ask(get('/<b>', `Accept: ${accept}\r\n`, 'unknown.test'))
     const type = field(response.headers, 'content-type')
     expect(type).toBe(html ? 'text/html; charset=utf-8' : 'application/problem+json')

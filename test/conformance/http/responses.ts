@@ -60,7 +60,7 @@ describe('fields and framing', () => {
     ],
     ['two lengths', `${OK}Content-Length: 2\r\nContent-Length: 2\r\n\r\nok`],
     ['a list of lengths', `${OK}Content-Length: 2, 2\r\n\r\nok`],
-    ['a length that is none', `${OK}Content-Length: +2\r\n\r\nok`],
+    ['an invalid length', `${OK}Content-Length: +2\r\n\r\nok`],
     ['a coding that is unknown', `${OK}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`],
     ['two codings', `${OK}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
     ['chunked in HTTP/1.0', 'HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
@@ -71,9 +71,9 @@ describe('fields and framing', () => {
     ['no HTTP', 'hello\r\n\r\n'],
     ['HTTP/2', 'HTTP/2.0 200 OK\r\n\r\n'],
     ['a status of two digits', 'HTTP/1.1 20 OK\r\n\r\n'],
-    ['a 101 that nobody asked for', 'HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n'],
+    ['a 101 without an upgrade request', 'HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n'],
     ['a head without end', `${OK}${'X: y\r\n'.repeat(20_000)}`],
-  ])('R8 an answer with %s is a 502', async (_fault, bytes) => {
+  ])('R8 a response with %s is a 502', async (_fault, bytes) => {
     says(bytes)
     const response = await ask(get())
     expect([response.status, field(response.headers, 'plugboard-error')]).toEqual([
@@ -89,10 +89,10 @@ describe('fields and framing', () => {
   })
 
   it.each([
-    ['a size that is none', 'x\r\nok\r\n'],
+    ['an invalid size', 'x\r\nok\r\n'],
     ['a chunk longer than its size', '2\r\nokay\r\n'],
     ['a bare LF', '2\nok\r\n'],
-  ])('R8 a chunk with %s breaks the answer off', async (_fault, chunks) => {
+  ])('R8 a chunk with %s cuts the response', async (_fault, chunks) => {
     edge.backend.handler = request => request.say(`${OK}Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n`)
     const connection = await RawConnection.open(edge.port)
     await connection.send(get())

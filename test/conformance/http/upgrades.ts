@@ -218,7 +218,7 @@ describe('after the 101', () => {
       (await ask(get('/', '', 'later.test'))).status === 200 ? true : undefined,
     )
     await edge.plugboard.call('DELETE', `/v1/routes/${id}`)
-    await eventually('the route is gone', async () =>
+    await eventually('the route is deleted', async () =>
       (await ask(get('/', '', 'later.test'))).status === 404 ? true : undefined,
     )
     await connection.send('alive')

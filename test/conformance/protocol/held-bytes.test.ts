@@ -95,10 +95,10 @@ describe('P31 the streams that hold most', () => {
   })
 })
 
-describe('P31 whose streams', () => {
+describe('P31 the streams to end', () => {
   const open = (id: number, client: string) => openFrame(id, { strings: ['app', 'GET', '/', '', client] })
 
-  it('P31 of the client that holds most, though a stream of another client holds more than any of its own', async () => {
+  it('P31 belong to the client that holds the most bytes, even when one stream of another client holds more than each of them', async () => {
     const { peer, held } = await counted(100 * KIB)
     peer.send(open(1, '192.0.2.1'), dataFrame(1, 40 * KIB))
     for (let id = 3; id <= 11; id += 2) peer.send(open(id, '192.0.2.2'), dataFrame(id, 12 * KIB))
@@ -108,7 +108,7 @@ describe('P31 whose streams', () => {
     expect(peer.accepted.get(1)!.aborted).toBeUndefined()
   })
 
-  it('P31 of clients that hold too much, each one down to the same amount', async () => {
+  it('P31 belong to each client that holds too much, until all these clients hold the same amount', async () => {
     const { peer, held } = await counted(160 * KIB)
     peer.send(open(1, 'small'), dataFrame(1, 30 * KIB))
     for (let id = 3; id <= 15; id += 2) peer.send(open(id, 'large'), dataFrame(id, 10 * KIB))
@@ -118,7 +118,7 @@ describe('P31 whose streams', () => {
     expect([left(1), left(3, 5, 7, 9, 11, 13, 15), left(17, 19, 21, 23, 25, 27)]).toEqual([1, 6, 5])
   })
 
-  it('P31 of the principal that holds most, though a stream of another principal holds more than any of its own', async () => {
+  it('P31 belong to the principal that holds the most bytes, even when one stream of another principal holds more than each of them', async () => {
     const process = new HeldBytes({ budgetBytes: 100 * KIB, ofPrincipals: true })
     const sessionOf = async (principal: HeldBytes) =>
       greetedPeer({ held: new HeldBytes({ budgetBytes: 1000 * KIB, parent: principal }) })
@@ -211,7 +211,7 @@ describe('what counts', () => {
     expect(held.heldBytes).toBe(0)
   })
 
-  it('large heads and trailers, with what each of their strings costs', async () => {
+  it('large heads and trailers, with the cost of each string', async () => {
     const { peer, held } = await counted(KIB * KIB, 'dialer')
     peer.open()
     peer.send(headFrame(1, { strings: ['OK', 'a', 'b'.repeat(3000)] }))

@@ -32,7 +32,7 @@ test.each([
   ['missing field', { ...actual, body: {} }],
   ['extra field', { ...actual, body: { name: 'ab', secret: 1 } }],
   ['wrong field', { ...actual, body: { name: 'a' } }],
-  ['body where none is', { ...actual, status: 204 }],
+  ['body in a response without a body', { ...actual, status: 204 }],
 ])('catches a wrong %s', (_, wrong) => {
   expect(() => check.check('GET', '/things/1', wrong)).toThrow('GET /things/{id}')
 })

@@ -65,7 +65,7 @@ const row = {
   lastSeenAt: null,
   lastUsedAt: null,
 }
-const passed = () => Promise.reject(new VeraError('conflict', 'It got as far as the store.'))
+const passed = () => Promise.reject(new VeraError('conflict', 'The request reached the store.'))
 const table = new Proxy(
   {},
   {

@@ -34,7 +34,7 @@ describe('Relay', () => {
     client.end()
     expect((await client.readToEnd()).toString()).toBe('hello')
     expect(await client.closed).toBe('fin')
-    await eventually('the pair is gone', () => (relay.connections === 0 ? true : undefined))
+    await eventually('the pair is removed', () => (relay.connections === 0 ? true : undefined))
   })
 
   it('silences one caller and relays for the others', async () => {

@@ -55,7 +55,7 @@ describe('Processes', () => {
     const child = processes.node('careless', script(parent))
     const [, pid] = await child.waitForLine(/^left (\d+)$/)
     await expect(processes.stopAll()).rejects.toThrow(/careless left processes behind: sleep 600/)
-    await eventually('the grandchild is gone', () => {
+    await eventually('the grandchild has exited', () => {
       const left = listProcesses().some(row => row.pid === Number(pid) && !row.zombie)
       return left ? undefined : true
     })

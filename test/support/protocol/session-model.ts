@@ -49,7 +49,7 @@ export class Flow {
     recorded.onEnd = trailers => {
       const far = this.peer
       recorded.stream.holdAfterEnd()
-      if (!far?.ended) this.problems.push('END that nobody sent')
+      if (!far?.ended) this.problems.push('END that the other end did not send')
       if (this.#checkedBytes !== far?.writtenBytes) this.problems.push('END before all bytes')
       if (JSON.stringify(trailers) !== JSON.stringify(far?.trailers)) this.problems.push('wrong trailers')
       onEnd.call(recorded, trailers)

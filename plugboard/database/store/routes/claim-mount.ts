@@ -79,7 +79,7 @@ function writeClaim(runner: SqlRunner, { claim, name, mount, holder }: CheckedCl
   })
 }
 
-/** True when the claim gives the route of its holder a longer lifetime, or none. */
+/** True when the claim gives the route of its holder a longer lifetime, or removes its lifetime. */
 function lifetimeChanges(route: Route, { lifetimeMs }: Claim, holder: string): boolean {
   if (route.lifetimeMs === null || route.claimedBy !== holder) return false
   return lifetimeMs === undefined || lifetimeMs > route.lifetimeMs
@@ -148,7 +148,7 @@ async function refuseOverLimit(db: Sql, token: Claim['token'], holder: string): 
   )
 }
 
-/** The limit in the row of a token of ours; null when it has none. Throws `token_revoked`. */
+/** The limit in the row of a token of ours; null when the token has no limit. Throws `token_revoked`. */
 async function ownLimit(db: Sql, token: TokenReference): Promise<number | null> {
   if (token.kind === 'outside') return null
   const { revokedAt, maxClaims } = tokens

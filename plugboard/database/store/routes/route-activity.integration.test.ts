@@ -127,7 +127,7 @@ describe('recorded activity', () => {
     const routes: Route[] = []
     for (let index = 0; index < 20; index += 1) routes.push((await claim(`h${index}.test`)).route)
     const lowest = () => routes.map(({ id }) => id).sort()[0]
-    // The lowest id is first neither in the table nor in a batch.
+    // Ensures that the lowest id is not the first one, in the table and in each batch.
     for (;;) {
       if (routes[0]?.id === lowest()) routes.shift()
       else if (routes.at(-1)?.id === lowest()) routes.pop()

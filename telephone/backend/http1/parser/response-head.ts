@@ -172,7 +172,7 @@ function faultOf(text: string): string {
   const [statusLine = '', ...lines] = text.split('\r\n')
   if (!text.startsWith('HTTP/1.')) return NOT_HTTP
   if (/[^\r]\n/.test(text)) return BARE_LF_IN_HEAD
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the expression searches for control characters
   if (/[\0-\x08\n-\x1f\x7f]/.test(text.replaceAll('\r\n', ''))) {
     return 'the head contains a control character or a bare CR'
   }

@@ -67,7 +67,7 @@ const SEMICOLON = 0x3b
 const MAX_SIZE_DIGITS = 11
 const PREFIX = 'HTTP/1.'
 /** Length, type and flags of a SETTINGS frame, which an HTTP/2 server sends first. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these bytes begin an HTTP/2 frame
 const HTTP2 = /^\0..\x04\0/s
 /** Type and major version of a TLS alert: the response of a TLS server to a request without TLS. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these bytes begin a TLS record

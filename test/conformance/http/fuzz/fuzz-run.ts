@@ -77,11 +77,10 @@ export class Fuzz {
     const startedAt = performance.now()
     edge.backend.handler = request => this.#arrived(request)
     await Promise.all(Array.from({ length: workers }, () => this.#work()))
-    for (const { head } of this.#orphans)
-      this.#violation(undefined, `nobody has sent ${JSON.stringify(head)}`)
+    for (const { head } of this.#orphans) this.#violation(undefined, `no client sent ${JSON.stringify(head)}`)
     for (const fault of edge.backend.faults) this.#violation(undefined, `the backend got ${fault}`)
     if (!edge.plugboard.child.running)
-      this.#violation(undefined, `Plugboard is gone\n${edge.plugboard.child.output}`)
+      this.#violation(undefined, `Plugboard has exited\n${edge.plugboard.child.output}`)
     this.report.durationMs = performance.now() - startedAt
     return this.report
   }
@@ -191,7 +190,7 @@ export class Fuzz {
     this.report.forwarded += 1
   }
 
-  /** Checks the other requests of the stream: those whose response was lost, and those that were aborted. */
+  /** Checks the other requests of the stream: requests whose response was lost, and aborted requests. */
   #settle(stream: Stream): void {
     if (stream.twin.end === 'error') this.report.faulty += 1
     for (const number of stream.records) this.#settleOne(stream, number)

@@ -65,7 +65,7 @@ export class Http2Fuzz {
       const each = mutatedHttp2(seededRandom(seed ^ Math.imul(index + 1, 0x9e3779b1)), mark)
       this.#cases.set(mark, each)
       try {
-        await within(this.#send(each, index), PATIENCE_MS, 'the connection goes on, or ends')
+        await within(this.#send(each, index), PATIENCE_MS, 'the connection continues, or ends')
         await neighbour.send(`GET /canary-${index} HTTP/1.1\r\nHost: neighbour.test\r\n\r\n`)
         const response = await neighbour.respond('GET', PATIENCE_MS)
         if (response?.body !== `GET /canary-${index} `) {
@@ -107,7 +107,7 @@ export class Http2Fuzz {
     }
   }
 
-  /** Greets the server, and tries again: on a busy machine, the short limit for the preface may end the connection before. */
+  /** Sends the preface, with retries: on a busy machine, the short limit for the preface may end the connection before. */
   async #greeted(): Promise<RawHttp2> {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -133,7 +133,7 @@ export class Http2Fuzz {
     // A changed byte may belong to the mark.
     const maybeBroken = [...this.#cases.values()].some(({ broken }) => broken)
     if ((sent === undefined && !maybeBroken) || request.target.includes('hidden')) {
-      this.report.violations.push(`nobody has sent ${JSON.stringify(request.head)}`)
+      this.report.violations.push(`no client sent ${JSON.stringify(request.head)}`)
       return
     }
     this.report.forwarded += 1

@@ -53,7 +53,7 @@ export interface ExpectedRequest {
   readonly optional?: boolean
 }
 
-/** What the backend sends. Without `status`: 200, with the method, the target and the body of the request as the body. */
+/** The response of the backend. Without `status`: 200, with the method, the target and the body of the request as the body. */
 export interface BackendBehaviour {
   readonly status?: number
   readonly fields?: FieldPairs

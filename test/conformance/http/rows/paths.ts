@@ -44,7 +44,7 @@ const MATCHED: readonly (readonly [
   seen?: ExpectedRequest,
 ])[] = [
   ['H8 the path that is matched is the one that is forwarded', 'mounted.test', '/public/../admin', 404],
-  ['H8 an escaped slash separates nothing', 'mounted.test', '/public%2f..%2fadmin', 404],
+  ['H8 an escaped slash does not separate segments', 'mounted.test', '/public%2f..%2fadmin', 404],
   ['H8 a mount ends at a slash', 'mounted.test', '/publicity', 404],
   ['H8 dot segments before a mount', 'mounted.test', '/x/%2e./public/a', 200, { target: '/public/a' }],
   ['H8 an escaped slash behind a mount', 'mounted.test', '/public%2fa', 404],
@@ -112,7 +112,7 @@ const paths: readonly EdgeRow[] = [
 
 const HOST_OF_TELEPHONE = 'The Telephone adds the Host of the backend.'
 
-/** The Host that the backend receives. `[]`: Plugboard sends none. */
+/** The Host that the backend receives. `[]`: Plugboard sends no Host. */
 const HOSTS: readonly (readonly [
   host: string,
   seen: readonly (string | RegExp)[],

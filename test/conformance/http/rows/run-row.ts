@@ -16,7 +16,7 @@ import {
   type ProxyName,
 } from './edge-row.ts'
 
-/** What the backend received of one request. */
+/** A request as the backend received it. */
 export interface ReceivedRequest {
   readonly method: string
   readonly target: string
@@ -29,14 +29,14 @@ export interface ReceivedRequest {
   readonly trailers: () => FieldPairs
 }
 
-/** What a row runs against. */
+/** The two ends of a row: the port for clients, and the requests at the backend. */
 export interface EdgeSide {
   port(proxy: ProxyName): number
   /** The name of the cluster of `plain` in `Via`. */
   readonly cluster: string
   /** The value of BACKEND. */
   readonly backend: string
-  /** Forgets the requests of earlier rows. */
+  /** Removes the requests of earlier rows. */
   reset(behaviour: BackendBehaviour): void
   /** The requests at the backend since `reset`, in order. */
   received(): readonly ReceivedRequest[]
