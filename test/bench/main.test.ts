@@ -32,7 +32,7 @@ async function runBench(args: readonly string[]) {
 }
 
 it('measures a scenario through each target', async () => {
-  const args = ['--rounds', '1', '--seconds', '0.2', '--connections', '4', '--only', 'small']
+  const args = ['--rounds', '1', '--seconds', '0.2', '--connections', '4', 'small']
   const { bench, exit, report } = await runBench([...args, '--targets', 'direct,vera'])
   expect(exit, bench.output).toEqual({ code: 0, signal: null })
   expect((await report()).measurements).toMatchObject([
@@ -45,7 +45,7 @@ it('measures a scenario through each target', async () => {
 it('measures the scenarios of the protocols at the front', async () => {
   const all = process.env.BENCH_SCENARIOS === 'all'
   const args = ['--rounds', '1', '--seconds', '0.2', '--bulk-mib', '8', '--connections', '4']
-  const only = all ? [] : ['--only', 'front']
+  const only = all ? [] : ['front']
   const { bench, exit, report } = await runBench([...args, ...only, '--targets', 'vera'])
   expect(exit, bench.output).toEqual({ code: 0, signal: null })
   const { measurements, skipped } = await report()
@@ -69,10 +69,26 @@ it('measures the scenarios of the protocols at the front', async () => {
   }
 }, 240_000)
 
+it('measures the limiter, and each balancing policy beside the others', async () => {
+  // BENCH_SCENARIOS=all also starts the ten Telephones of the scenario `balance`.
+  const scenarios = process.env.BENCH_SCENARIOS === 'all' ? ['limits', 'balance'] : ['limits']
+  const { bench, exit, report } = await runBench([...scenarios, '--rounds', '1', '--seconds', '0.1'])
+  expect(exit, bench.output).toEqual({ code: 0, signal: null })
+  const { measurements } = await report()
+  const limits = measurements.filter(({ scenario }) => scenario === 'limits')
+  expect(limits.map(({ values }) => values.keys)).toEqual([1, 5, 200_000, 200_000])
+  for (const { values } of measurements) {
+    for (const value of Object.values(values)) expect(Number.isFinite(value)).toBe(true)
+  }
+  const balanced = measurements.filter(({ scenario }) => scenario !== 'limits')
+  expect(balanced).toHaveLength(scenarios.includes('balance') ? 6 : 0)
+  for (const { values } of balanced) expect(values.errors).toBe(0)
+}, 120_000)
+
 it('names an unknown argument', async () => {
-  const { bench, exit } = await runBench(['--only', 'nothing'])
+  const { bench, exit } = await runBench(['nothing'])
   expect(exit.code).toBe(1)
-  expect(bench.output).toContain('--only: nothing is not one of small')
+  expect(bench.output).toContain('scenario: nothing is not one of small')
 })
 
 it('parses the output of wrk', () => {

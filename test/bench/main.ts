@@ -6,12 +6,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { APP_CERTIFICATE } from '../support/credentials/certificates.ts'
 import { Processes } from '../support/process/processes.ts'
-import type { Measurement, ScenarioContext } from './figures/measurement.ts'
+import type { Measurement, OwnScenarioContext, ScenarioContext } from './figures/measurement.ts'
 import { type BenchReport, describeMachine, renderTable } from './figures/report.ts'
 import { nginxProgram, startNginx } from './nginx.ts'
-import { type BenchOptions, HELP, parseOptions, type ScenarioName, type TargetName } from './options.ts'
+import {
+  type BenchOptions,
+  HELP,
+  type OwnScenarioName,
+  type PathScenarioName,
+  parseOptions,
+  type ScenarioName,
+  type TargetName,
+} from './options.ts'
+import { measureBalance } from './scenarios/balance.ts'
 import { measureBulk } from './scenarios/bulk.ts'
 import { measureFront } from './scenarios/front.ts'
+import { measureLimitChecks } from './scenarios/limits.ts'
 import { measureSmallRequests } from './scenarios/small.ts'
 import { measureEventStreams } from './scenarios/sse.ts'
 import { measureWebSockets } from './scenarios/websocket.ts'
@@ -22,12 +32,17 @@ import { startNginxProxy } from './targets/nginx.ts'
 import { startSshReverse } from './targets/ssh.ts'
 import { startOtherVera, startVera } from './targets/vera.ts'
 
-const SCENARIOS: Record<ScenarioName, (context: ScenarioContext) => Promise<Measurement[]>> = {
+const PATHS: Record<PathScenarioName, (context: ScenarioContext) => Promise<Measurement[]>> = {
   small: measureSmallRequests,
   front: measureFront,
   bulk: measureBulk,
   sse: measureEventStreams,
   websocket: measureWebSockets,
+}
+
+const OWN: Record<OwnScenarioName, (context: OwnScenarioContext) => Promise<Measurement[]>> = {
+  balance: measureBalance,
+  limits: measureLimitChecks,
 }
 
 const TARGETS: Record<TargetName, StartTarget> = {
@@ -44,7 +59,11 @@ const say = (text: string) => process.stderr.write(`${text}\n`)
 /**
  * Starts the backend of a scenario, and resolves with its port: nginx for small requests when it is installed, else our own.
  */
-async function startBackend(scenario: ScenarioName, processes: Processes, folder: string): Promise<number> {
+async function startBackend(
+  scenario: PathScenarioName,
+  processes: Processes,
+  folder: string,
+): Promise<number> {
   if ((scenario === 'small' || scenario === 'front') && nginxProgram()) {
     const body = `${'vera-stack '.repeat(9)}\\n`
     const locations = `location / { default_type text/plain; return 200 "${body}"; }`
@@ -69,6 +88,8 @@ async function startFront(processes: Processes, folder: string): Promise<Front> 
 /** The targets that support TLS and HTTP/2. Other targets are not measured in the scenario `front`. */
 const FRONT_TARGETS: ReadonlySet<TargetName> = new Set(['nginx', 'vera', 'vera-again', 'vera-other'])
 
+const isOwn = (scenario: ScenarioName): scenario is OwnScenarioName => Object.hasOwn(OWN, scenario)
+
 async function runScenario(
   scenario: ScenarioName,
   options: BenchOptions,
@@ -77,6 +98,7 @@ async function runScenario(
   const folder = await mkdtemp(join(tmpdir(), 'vera-bench-'))
   const processes = new Processes()
   try {
+    if (isOwn(scenario)) return await OWN[scenario]({ processes, options, folder, say })
     const backendPort = await startBackend(scenario, processes, folder)
     const front = scenario === 'front' ? await startFront(processes, folder) : undefined
     const targets = new Map<TargetName, Target>()
@@ -101,7 +123,7 @@ async function runScenario(
         skipped.set(name, error.message)
       }
     }
-    return await SCENARIOS[scenario]({ processes, options, targets, say })
+    return await PATHS[scenario]({ processes, options, targets, say })
   } finally {
     try {
       await processes.stopAll()

@@ -2,8 +2,14 @@
 
 import { parseArgs } from 'node:util'
 
-export const SCENARIOS = ['small', 'front', 'bulk', 'sse', 'websocket'] as const
-export type ScenarioName = (typeof SCENARIOS)[number]
+/** The scenarios that measure targets. */
+export const PATH_SCENARIOS = ['small', 'front', 'bulk', 'sse', 'websocket'] as const
+export type PathScenarioName = (typeof PATH_SCENARIOS)[number]
+/** The scenarios that start their own processes, and have no targets. */
+export const OWN_SCENARIOS = ['balance', 'limits'] as const
+export type OwnScenarioName = (typeof OWN_SCENARIOS)[number]
+export type ScenarioName = PathScenarioName | OwnScenarioName
+const SCENARIOS = [...PATH_SCENARIOS, ...OWN_SCENARIOS] as const
 export const TARGETS = ['direct', 'nginx', 'ssh', 'vera'] as const
 /** The further targets with `--against`: this build a second time, for the noise, and the other build. */
 const COMPARED = ['vera-again', 'vera-other'] as const
@@ -27,12 +33,13 @@ export interface BenchOptions {
   readonly jsonFile: string | undefined
 }
 
-export const HELP = `Usage: npm run bench -- [options]
+export const HELP = `Usage: npm run bench -- [scenario...] [options]
 
-  --only a,b        scenarios: ${SCENARIOS.join(', ')} (default: all)
+  scenario          ${PATH_SCENARIOS.join(', ')} (default: all of these);
+                    ${OWN_SCENARIOS.join(', ')}: without targets
   --targets a,b     ${TARGETS.join(', ')} (default: all that are installed)
   --rounds n        rounds of each measurement, interleaved; the median counts (default 5)
-  --seconds n       length of a round (default 2)
+  --seconds n       length of a round (default 2; five times as long in balance)
   --connections n   client connections of the small requests (default 32)
   --bulk-mib n      size of a bulk transfer (default 1024)
   --source          run the sources, not the bundles (they need 100 MB more each)
@@ -44,10 +51,10 @@ export const HELP = `Usage: npm run bench -- [options]
 
 /** Returns the options, or undefined for `--help`. Throws an Error that names an invalid argument. */
 export function parseOptions(args: readonly string[]): BenchOptions | undefined {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...args],
+    allowPositionals: true,
     options: {
-      only: { type: 'string' },
       targets: { type: 'string' },
       rounds: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '2' },
@@ -61,7 +68,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
   })
   if (values.help) return undefined
   return {
-    scenarios: choose('--only', values.only, SCENARIOS),
+    scenarios: positionals.length === 0 ? PATH_SCENARIOS : chosen('scenario', positionals, SCENARIOS),
     targets: [
       ...choose('--targets', values.targets, TARGETS),
       ...(values.against === undefined ? [] : COMPARED),
@@ -77,8 +84,11 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
 }
 
 function choose<T extends string>(flag: string, text: string | undefined, known: readonly T[]): readonly T[] {
-  if (text === undefined) return known
-  return text.split(',').map(word => {
+  return text === undefined ? known : chosen(flag, text.split(','), known)
+}
+
+function chosen<T extends string>(flag: string, words: readonly string[], known: readonly T[]): readonly T[] {
+  return words.map(word => {
     const found = known.find(name => name === word.trim())
     if (!found) throw new Error(`${flag}: ${word} is not one of ${known.join(', ')}`)
     return found

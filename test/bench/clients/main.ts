@@ -1,6 +1,8 @@
 // A client process of the bench: runs one job from the command line, and prints one JSON line at its end.
 
+import { sendArrivals } from './arrivals.ts'
 import { shakeHands } from './handshake.ts'
+import { measureLimits } from './limits.ts'
 import { generateLoad } from './load.ts'
 import type { Job } from './protocol.ts'
 import { followEvents } from './sse.ts'
@@ -19,6 +21,10 @@ function run(): Promise<object> {
       return askOnStreams(job)
     case 'handshake':
       return shakeHands(job)
+    case 'arrivals':
+      return sendArrivals(job)
+    case 'limits':
+      return Promise.resolve(measureLimits(job))
     case 'download':
       return download(job)
     case 'upload':

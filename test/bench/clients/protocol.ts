@@ -38,6 +38,44 @@ export interface LoadResult {
   readonly latencyMs: { readonly p50: number; readonly p99: number }
 }
 
+/** A job of GETs at random times that do not depend on responses. */
+export interface ArrivalsJob extends Peer {
+  readonly kind: 'arrivals'
+  readonly perSecond: number
+  /** Time before the measured time, with the same load. */
+  readonly warmUpSeconds: number
+  readonly seconds: number
+  /** Number of backends, which give their index in `x-backend`. */
+  readonly backends: number
+  readonly seed: number
+}
+export interface ArrivalsResult {
+  readonly requests: number
+  readonly errors: number
+  /** Requests by the index of the backend. */
+  readonly byBackend: readonly number[]
+  readonly latencyMs: { readonly p50: number; readonly p99: number }
+}
+
+/** A job without a peer: checks of rate limits. */
+export interface LimitsJob {
+  readonly kind: 'limits'
+  readonly requests: number
+  /** Limits of the route. */
+  readonly limits: number
+  /** Keys of all limits together. */
+  readonly keys: number
+}
+export interface LimitsResult {
+  readonly nsPerRequest: number
+  readonly nsPerLimit: number
+  readonly rejected: number
+  /** Keys in the table at the end. */
+  readonly keys: number
+  /** Memory that the table has taken. */
+  readonly rssBytes: number
+}
+
 export interface TransferJob extends Peer {
   readonly kind: 'download' | 'upload'
   readonly bytes: number
@@ -82,13 +120,28 @@ export interface WebSocketResult {
   readonly seconds: number
 }
 
-export type Job = LoadJob | StreamsJob | HandshakeJob | TransferJob | StallJob | SseJob | WebSocketJob
-export type ResultOf<J extends Job> = J extends LoadJob | StreamsJob | HandshakeJob
-  ? LoadResult
-  : J extends TransferJob
-    ? TransferResult
-    : J extends StallJob
-      ? StallResult
-      : J extends SseJob
-        ? SseResult
-        : WebSocketResult
+export type Job =
+  | LoadJob
+  | StreamsJob
+  | HandshakeJob
+  | ArrivalsJob
+  | LimitsJob
+  | TransferJob
+  | StallJob
+  | SseJob
+  | WebSocketJob
+
+interface Results {
+  readonly load: LoadResult
+  readonly http2: LoadResult
+  readonly grpc: LoadResult
+  readonly handshake: LoadResult
+  readonly arrivals: ArrivalsResult
+  readonly limits: LimitsResult
+  readonly download: TransferResult
+  readonly upload: TransferResult
+  readonly stall: StallResult
+  readonly sse: SseResult
+  readonly websocket: WebSocketResult
+}
+export type ResultOf<J extends Job> = Results[J['kind']]

@@ -10,7 +10,8 @@ export type Values = Record<string, number>
 
 export interface Measurement {
   readonly scenario: string
-  readonly target: TargetName
+  /** The name of the target, or of another case that is measured beside others. */
+  readonly target: string
   /** Medians over the rounds, by name. The unit is a part of the name. */
   readonly values: Values
   readonly rounds: readonly Values[]
@@ -24,17 +25,23 @@ export interface ScenarioContext {
   readonly say: (text: string) => void
 }
 
+/** The context of a scenario that starts its own processes, and measures other cases than targets. */
+export interface OwnScenarioContext extends Omit<ScenarioContext, 'targets'> {
+  /** An empty folder, removed at the end. */
+  readonly folder: string
+}
+
 /**
  * Measures all targets in turn, `rounds` times, so that other load of the machine affects all of them alike. The first round
  * is a warm-up and does not count.
  */
-export async function interleaved(
-  { targets, say }: ScenarioContext,
+export async function interleaved<Name extends string, Measured>(
+  { targets, say }: { readonly targets: ReadonlyMap<Name, Measured>; readonly say: ScenarioContext['say'] },
   scenario: string,
   rounds: number,
-  measure: (target: Target, name: TargetName) => Promise<Values>,
+  measure: (target: Measured, name: Name) => Promise<Values>,
 ): Promise<Measurement[]> {
-  const results = new Map<TargetName, Values[]>([...targets.keys()].map(name => [name, []]))
+  const results = new Map<Name, Values[]>([...targets.keys()].map(name => [name, []]))
   for (let round = 0; round <= rounds; round += 1) {
     // Each round begins with another target, so that the order favours no target.
     const order = [...targets]

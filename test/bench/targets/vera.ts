@@ -1,31 +1,23 @@
 // The project itself: a Plugboard with its embedded database, a Telephone, and one route. Only these two processes count,
 // because a request uses no database.
 
-import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { eventually } from '../../support/deadline.ts'
 import { send } from '../../support/http/http-client.ts'
 import { freePort } from '../../support/process/free-port.ts'
 import { PlugboardProcess } from '../../support/programs/plugboard-process.ts'
 import { TelephoneProcess } from '../../support/programs/telephone-process.ts'
+import { programOf } from '../program.ts'
 import { type StartTarget, type Target, type TargetContext, TargetMissing } from '../target.ts'
 
 const HOST = 'bench.localhost'
 const SERVICE = 'bench'
-const ROOT = join(import.meta.dirname, '../../..')
-
-/** The bundle, which published packages and images contain. */
-function bundleOf(root: string, name: string): string {
-  const file = join(root, name, 'dist/main.js')
-  if (!existsSync(file)) throw new TargetMissing(`${file} does not exist: create it with npm run build`)
-  return file
-}
 
 /** The host of another service with the same certificate. */
 const GRPC_HOST = 'grpc.localhost'
 
 /** The build of this checkout. */
-export const startVera: StartTarget = context => startFrom(ROOT, context.source, context)
+export const startVera: StartTarget = context => startFrom(undefined, context.source, context)
 
 /** The build that `--against` names. */
 export const startOtherVera: StartTarget = context => {
@@ -34,11 +26,11 @@ export const startOtherVera: StartTarget = context => {
 }
 
 async function startFrom(
-  root: string,
+  root: string | undefined,
   source: boolean,
   { processes, backendPort, folder, front }: TargetContext,
 ): Promise<Target> {
-  const program = (name: string) => (source ? {} : { program: bundleOf(root, name) })
+  const program = (name: 'plugboard' | 'telephone') => programOf(name, source, root)
   const tlsPort = front && (await freePort())
   const tls = front
     ? ['--tls-listen', `127.0.0.1:${tlsPort}`, '--tls-certificate-folder', front.certificateFolder]
