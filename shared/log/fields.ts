@@ -61,6 +61,8 @@ export interface AccessFields {
   readonly mount?: string | undefined
   readonly service?: string | undefined
   readonly telephoneId?: string | undefined
+  /** The subset of the service to which the telephone belongs. Absent: the service has no subsets, or none selects it. */
+  readonly subset?: string | undefined
   readonly code?: string | undefined
   /** The cause of a failed request to a backend: a code of backend-causes.ts. */
   readonly cause?: string | undefined

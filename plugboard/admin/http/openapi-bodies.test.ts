@@ -83,6 +83,15 @@ const respond = {
 const policy = {
   rateLimits,
   sticky: { cookie: { name: 'shop_session', ttlSeconds: 3600 } },
+  subsets: [
+    {
+      name: 'canary',
+      select: { version: '2.*', labels: { track: 'canary' } },
+      percent: 5,
+      match: { header: { 'X-Canary': 'yes' } },
+    },
+  ],
+  splitBy: { cookie: 'session' },
   balancing: 'hash',
   hashOn: { cookie: 'session' },
   slowStartMs: 5000,
@@ -126,15 +135,15 @@ const SAMPLES: Record<string, unknown[]> = {
   createService: [
     { name: 'shop', policy },
     { name: 'shop', policy: { hostHeader: 'backend', maxStreams: null, sticky: { header: 'X-Session' } } },
-    { name: 'shop', policy: { balancing: 'hash', hashOn: { header: 'X-Tenant' } } },
-    { name: 'shop', policy: { balancing: 'hash', hashOn: { claim: '/sub' } } },
+    { name: 'shop', policy: { balancing: 'hash', hashOn: { header: 'X-Tenant' }, splitBy: { header: 'A' } } },
+    { name: 'shop', policy: { balancing: 'hash', hashOn: { claim: '/sub' }, splitBy: { claim: '/sub' } } },
   ],
   changeService: [
     { name: 'shop', policy },
     { policy: { sticky: { header: 'X-Session' } } },
     { policy: { ...policy, hostHeader: null, maxRequestBodyBytes: null } },
-    { policy: { balancing: 'hash', hashOn: { header: 'X-Tenant' } } },
-    { policy: { balancing: 'hash', hashOn: { claim: '/sub' } } },
+    { policy: { balancing: 'hash', hashOn: { header: 'X-Tenant' }, splitBy: { header: 'A' } } },
+    { policy: { balancing: 'hash', hashOn: { claim: '/sub' }, splitBy: { claim: '/sub' } } },
   ],
   issueToken: [
     {

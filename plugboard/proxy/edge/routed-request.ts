@@ -4,6 +4,7 @@
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { Opening } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { DirectoryRoute } from '../../routes/directory.ts'
+import type { SubsetChoice } from '../../telephones/subsets/subset-choice.ts'
 import type { AdmittedByLimits, RouteResponseRules } from '../response/route-response.ts'
 
 export interface RequestFacts {
@@ -32,6 +33,8 @@ export interface RoutedRequest extends RequestFacts, RouteResponseRules {
   limits: AdmittedByLimits | undefined
   /** The value for the balancing policy `hash`; set by the policy when the service has it and the request has the value. */
   balancingKey: number | undefined
+  /** The subset of processes that the request uses; set by the policy when the service has subsets. */
+  subset: SubsetChoice | undefined
   readonly opening: Opening
   readonly route: DirectoryRoute
   /** The client's protocol, `http` or `https`. A trusted proxy may report it. */

@@ -77,6 +77,7 @@ const REQUEST: RoutedRequest = {
   kind: 'routed',
   limits: undefined,
   balancingKey: undefined,
+  subset: undefined,
   opening: { kind: 'http', hops: 0, service: 'web', method: 'GET', target: '/', fields: [] },
   route,
   proto: 'http',

@@ -34,6 +34,7 @@ import type { PickRequest } from '../../telephones/lines/pick-request.ts'
 import { endRetry, takeRetry } from '../../telephones/lines/retry-budget.ts'
 import { newSessionValue } from '../../telephones/sticky/bound-process.ts'
 import { type StickySession, stickySession } from '../../telephones/sticky/sticky-session.ts'
+import type { SubsetChoice } from '../../telephones/subsets/subset-choice.ts'
 import type { ClientConnection } from '../connections/client-connection.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'
 import type { ProxyContext } from '../proxy-context.ts'
@@ -83,6 +84,7 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
   readonly session: StickySession | undefined
   /** Name of the Telephone that received the last attempt. */
   telephone: string | undefined
+  subsetName: string | undefined
   failure: RequestFailure | undefined
   poolSlot = 0
   readonly #owner: AttemptsOwner
@@ -136,6 +138,10 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
 
   get key(): number | undefined {
     return this.request.balancingKey
+  }
+
+  get subset(): SubsetChoice | undefined {
+    return this.request.subset
   }
 
   /** The lines that are not used again for this request. */
@@ -286,6 +292,7 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
     this.#candidate = candidate
     this.#sentAtMs = this.context.clock.now()
     this.telephone = telephone
+    if (this.request.subset !== undefined) this.subsetName = candidate.process.subset?.name
     this.request.route.activity.telephone = telephone
     this.#noteUse(this.context.deadlines.nowMs)
     this.context.picker.acquire(candidate, this)

@@ -15,6 +15,8 @@ export interface FinishedRequest {
   readonly startedAtMs: number
   /** Name of the Telephone that received the last attempt; undefined without an attempt. */
   readonly telephone: string | undefined
+  /** Name of the subset to which that Telephone belongs; undefined: it belongs to none. */
+  readonly subsetName: string | undefined
   /** The cause of the last failure, even when a later attempt succeeded. */
   readonly failure: RequestFailure | undefined
 }
@@ -55,6 +57,7 @@ export function reportFinished(
     mount: route.mount,
     service: route.service.name || undefined,
     telephoneId: telephone,
+    subset: finished.subsetName,
     code,
     cause: failure?.cause,
     detail: failure?.detail,

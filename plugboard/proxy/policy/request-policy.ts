@@ -14,6 +14,8 @@ import { type LimitedRequest, type Limiter, tighterOf } from '../../limits/limit
 import { RouteLimits } from '../../limits/route-limits.ts'
 import type { RouteRules } from '../../routes/options/route-options.ts'
 import type { VerifiedIdentity } from '../../routes/rules/key-part.ts'
+import { splitNeedsIdentity, subsetsOf } from '../../telephones/subsets/service-subsets.ts'
+import { chooseSubset } from '../../telephones/subsets/subset-choice.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'
 import type { ProxyResponse } from '../response/local-responses.ts'
 import type { AdmittedByLimits } from '../response/route-response.ts'
@@ -70,8 +72,9 @@ export class RequestPolicy {
     limits: CompiledLimits | undefined,
   ): PolicyDecision {
     const { gatekeeper } = this.#options
+    const { policy } = request.route.service
     const limitsNeedIdentity = limits !== undefined && limits.afterCredential.length > 0
-    const wantsIdentity = limitsNeedIdentity || keyNeedsIdentity(request.route.service.policy)
+    const wantsIdentity = limitsNeedIdentity || keyNeedsIdentity(policy) || splitNeedsIdentity(policy)
     const guarded = guardedRequest(request, rules, wantsIdentity)
     const refusal = gatekeeper.decideByAddress(guarded)
     if (refusal !== undefined) return responseOf(request, refusal)
@@ -90,7 +93,7 @@ export class RequestPolicy {
     return location === undefined ? undefined : redirectToHttps(location, request)
   }
 
-  /** Checks the limits that need the identity, and sets the key for the choice of a process. */
+  /** Checks the limits that need the identity, and sets the subset and the key for the choice of a process. */
   #admit(
     limits: CompiledLimits | undefined,
     request: RoutedRequest,
@@ -99,6 +102,8 @@ export class RequestPolicy {
     const rejected = this.#checkLimits(limits?.afterCredential, request, identity)
     if (rejected !== undefined) return rejected
     const { policy, id } = request.route.service
+    const subsets = subsetsOf(policy, id)
+    if (subsets !== undefined) request.subset = chooseSubset(subsets, factsOf(request, identity), Math.random)
     if (policy.hashOn !== null) request.balancingKey = this.#keys.of(policy, id, factsOf(request, identity))
     return undefined
   }

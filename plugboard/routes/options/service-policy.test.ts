@@ -9,6 +9,8 @@ test('has defaults for all keys', () => {
     slowStartMs: 0,
     whenAllDown: 'refuse',
     sticky: null,
+    subsets: [],
+    splitBy: 'address',
     responseHeadTimeoutMs: 30_000,
     idleTimeoutMs: 300_000,
     upgradeIdleTimeoutMs: 3_600_000,
@@ -121,4 +123,42 @@ test('reads the valid values of a policy of another version', () => {
     rateLimits: null,
     rules: null,
   })
+})
+
+test('a problem of a subset names its place', () => {
+  const select = { version: '2.*' }
+  const problems = (subsets: unknown[]) => {
+    const parsed = servicePolicyInputSchema.safeParse({ subsets })
+    return parsed.error?.issues.map(({ path, message }) => `${path.join('/')}: ${message}`) ?? []
+  }
+  expect(problems([{ name: 'a', select, percent: 60 }])).toEqual([])
+  expect(
+    problems([
+      { name: 'a', select, percent: 60 },
+      { name: 'a', select, percent: 50 },
+    ]),
+  ).toEqual([
+    'subsets/1/name: is the name of another subset',
+    'subsets/1/percent: makes the sum of the percentages 110; the sum is at most 100',
+  ])
+  expect(problems([{ name: 'a', select: {} }])).toEqual(['subsets/0/select: needs "version" or "labels"'])
+  expect(problems([{ name: 'a', select, match: { header: {} } }])).toEqual([
+    'subsets/0/match/header: must have 1 to 16 entries',
+  ])
+  expect(problems([{ name: 'a b', select }])).toHaveLength(1)
+  expect(problems(Array.from({ length: 11 }, (_, index) => ({ name: `s${index}`, select })))).toHaveLength(1)
+})
+
+test.each([
+  [{ cookie: { name: '__Host-sid' } }],
+  [{ cookie: { name: 'a b' } }],
+  [{ cookie: { ttlSeconds: 0 } }],
+  [{ cookie: { ttlSeconds: 34_560_001 } }],
+  [{ header: 'Set-Cookie2 ' }],
+  [{ header: 'Host' }],
+  [{ header: 'X-Forwarded-For' }],
+  [{ cookie: {}, header: 'X-Session' }],
+  [{}],
+])('sticky sessions by %j cannot be written', sticky => {
+  expect(servicePolicyInputSchema.safeParse({ sticky }).success).toBe(false)
 })

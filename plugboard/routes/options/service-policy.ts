@@ -8,6 +8,7 @@ import { isJsonObject } from '../../common/json.ts'
 import { keyPartSchema } from '../rules/key-part.ts'
 import { type RateLimit, rateLimitsSchema } from '../rules/limit-rules.ts'
 import { stickySchema } from '../rules/sticky-rules.ts'
+import { splitBySchema, subsetsSchema } from '../rules/subset-rules.ts'
 
 const timeoutMs = z.int().min(1).max(86_400_000)
 
@@ -39,6 +40,10 @@ const fields = {
   hashOn: keyPartSchema.nullable().default(null),
   /** Sticky sessions by a cookie or a header field; null: none. */
   sticky: stickySchema.nullable().default(null),
+  /** Parts of the processes that get a share of the requests, for canary releases and splits. */
+  subsets: subsetsSchema.default([]),
+  /** The value of a request by which the percentages of `subsets` split. */
+  splitBy: splitBySchema.default('address'),
   /** Time in which the weight of a new or re-admitted process grows from 10 % to its full value, ms; 0: at once. */
   slowStartMs: z.int().min(0).max(300_000).default(0),
   /** Whether requests are refused or sent nevertheless while the health check of each process fails. */
@@ -90,6 +95,8 @@ export const servicePolicyInputSchema = z
     balancing: fields.balancing.removeDefault(),
     hashOn: fields.hashOn.removeDefault(),
     sticky: fields.sticky.removeDefault(),
+    subsets: fields.subsets.removeDefault(),
+    splitBy: fields.splitBy.removeDefault(),
     slowStartMs: fields.slowStartMs.removeDefault(),
     whenAllDown: fields.whenAllDown.removeDefault(),
     responseHeadTimeoutMs: fields.responseHeadTimeoutMs.removeDefault(),

@@ -10,6 +10,8 @@ import { COMPARE_ALL, chooseProcess, comparesTwo } from '../balancing/balancing.
 import type { EjectionCounts } from '../outliers/ejection-counts.ts'
 import { Outliers, type OutliersOptions } from '../outliers/outliers.ts'
 import { boundLine } from '../sticky/bound-process.ts'
+import { groupProcesses, groupsFor } from '../subsets/pool-subsets.ts'
+import type { SubsetChoice } from '../subsets/subset-choice.ts'
 import { setSeeds } from './hash-seeds.ts'
 import {
   addStream,
@@ -87,7 +89,7 @@ export class LinePicker {
    * A line of an ejected process comes last, when no other process takes the request.
    */
   pick(request: PickRequest): Candidate | NoLine {
-    const { policy, tried, preferred, client, session } = request
+    const { policy, tried, preferred, client, session, subset } = request
     const pool = this.#pools.get(request.service)
     if (pool === undefined || pool.candidates.length === 0) return tried ? 'exhausted' : 'no_telephone'
     const { outlier = false } = policy
@@ -96,6 +98,7 @@ export class LinePicker {
       if (pool.holders.length >= policy.maxStreams) return 'overloaded'
       if (!pool.shares.allows(client, policy.maxStreams)) return 'concurrency_limited'
     }
+    if (subset !== undefined) groupProcesses(pool, subset.subsets)
     if (preferred !== undefined) {
       const same = preferredLine(pool, preferred, request)
       if (same !== undefined) return same
@@ -106,11 +109,10 @@ export class LinePicker {
     }
     if (session !== undefined) {
       const bound = boundLine(pool, session, request)
-      if (bound !== undefined) return bound
+      if (bound !== undefined && !leavesSession(bound, subset)) return bound
     }
     const process =
-      this.#two(pool, request) ??
-      this.#balance(pool, usable(pool, request), request) ??
+      (subset === undefined ? this.#ofAll(pool, request) : this.#ofSubset(pool, subset, request)) ??
       this.#balance(pool, withoutEjection(pool, request), request)
     const line = process === undefined ? undefined : lineForStream(process, client)
     return line ?? this.#pickFailed(pool, request)
@@ -210,6 +212,18 @@ export class LinePicker {
     return chooseProcess(balancing, from, start, nowMs, key, this.#random)
   }
 
+  #ofAll(pool: LinePool, request: PickRequest): PooledProcess | undefined {
+    return this.#two(pool, request) ?? this.#balance(pool, usable(pool.processes, request), request)
+  }
+
+  #ofSubset(pool: LinePool, subset: SubsetChoice, request: PickRequest): PooledProcess | undefined {
+    for (const processes of groupsFor(pool, subset)) {
+      const process = this.#balance(pool, usable(processes, request), request)
+      if (process !== undefined) return process
+    }
+    return undefined
+  }
+
   /** Returns the better of two random processes; undefined when the policy or the size of the pool is not made for it. */
   #two(pool: LinePool, request: PickRequest): PooledProcess | undefined {
     const { processes, localProcesses } = pool
@@ -227,8 +241,13 @@ export class LinePicker {
   }
 }
 
+/** Returns true when a header field sends the request to another subset than that of its session. */
+function leavesSession({ process }: Candidate, choice: SubsetChoice | undefined): boolean {
+  return choice?.pinned === true && process.subset !== choice.subset
+}
+
 /** Returns the processes that take a stream now. Allocates memory only when some do not. */
-function usable({ processes }: LinePool, request: PickRequest): readonly PooledProcess[] {
+function usable(processes: readonly PooledProcess[], request: PickRequest): readonly PooledProcess[] {
   for (const process of processes) {
     if (!isUsable(process, request)) return processes.filter(each => isUsable(each, request))
   }

@@ -9,6 +9,7 @@ import type { BalancedProcess } from '../balancing/balanced-process.ts'
 import { NO_SAMPLE_MS, newLatency } from '../balancing/peak-ewma.ts'
 import type { OutlierPolicy } from '../outliers/outlier-policy.ts'
 import { newWatch, type PoolResults, type WatchedProcess } from '../outliers/watched-process.ts'
+import type { ServiceSubsets, Subset } from '../subsets/service-subsets.ts'
 import { newRetryCounts, type RetryCounts } from './retry-budget.ts'
 
 /** The owner of a stream of a service. */
@@ -59,6 +60,8 @@ export interface PooledProcess extends BalancedProcess {
   /** The value that binds clients to the process, and the key of its hash; undefined: not computed yet. */
   sessionValue: string
   sessionKey: HashKey | undefined
+  /** The subset that selects the process. Valid while `subsets` of the pool is that of the request. */
+  subset: Subset | undefined
 }
 
 /** The lines of one service. */
@@ -96,6 +99,11 @@ export interface LinePool extends PoolResults {
   hasSlowWeights: boolean
   /** False: `seed` of the processes must be set before it is used. */
   hasSeeds: boolean
+  /** The subsets for which the processes are grouped; undefined: they must be grouped before the groups are used. */
+  subsets: ServiceSubsets | undefined
+  /** The processes of each subset, and those of no subset: see pool-subsets.ts. */
+  ofSubsets: PooledProcess[][]
+  ofNoSubset: PooledProcess[]
 }
 
 /** Returns true when the line takes traffic and this replica can reach it. The line may be at its stream limit. */
@@ -156,6 +164,9 @@ export function newPool(service: string, clientSharePercent: number): LinePool {
     newestStartMs: Number.NEGATIVE_INFINITY,
     hasSlowWeights: false,
     hasSeeds: false,
+    subsets: undefined,
+    ofSubsets: [],
+    ofNoSubset: [],
   }
 }
 
@@ -177,6 +188,7 @@ export function newProcess(key: string, telephone: string): PooledProcess {
     watch: newWatch(),
     sessionValue: '',
     sessionKey: undefined,
+    subset: undefined,
   }
 }
 

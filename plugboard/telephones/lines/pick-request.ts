@@ -3,6 +3,7 @@
 import type { Balancing } from '../balancing/balancing.ts'
 import type { OutlierPolicy } from '../outliers/outlier-policy.ts'
 import type { StickySession } from '../sticky/sticky-session.ts'
+import type { SubsetChoice } from '../subsets/subset-choice.ts'
 import type { Candidate } from './line-pool.ts'
 
 export interface PickPolicy {
@@ -34,4 +35,6 @@ export interface PickRequest {
   readonly key: number | undefined
   /** The sticky session of the client. Absent: the service has no sticky sessions. */
   readonly session?: StickySession | undefined
+  /** The subset of processes that the request uses. Absent: the service has no subsets. */
+  readonly subset?: SubsetChoice | undefined
 }

@@ -19,6 +19,7 @@ export function addLine(
   const candidate: Candidate = { line, upstream, pool, process, local, active: 0 }
   pool.candidates.push(candidate)
   process.lines.push(candidate)
+  pool.subsets = undefined
   if (local && !process.isLocal) {
     process.isLocal = true
     pool.localProcesses.push(process)
@@ -35,6 +36,7 @@ export function changeLine(candidate: Candidate, line: Line, nowMs: number): boo
   const wasServing = isServing(process)
   const { weight } = candidate.line
   candidate.line = line
+  pool.subsets = undefined
   if (line.weight !== weight) {
     // The telephone announces a new weight on one tunnel after the other.
     remove(process.lines, candidate)
@@ -49,6 +51,7 @@ export function removeLine(pool: LinePool, candidate: Candidate): void {
   const { process } = candidate
   remove(pool.candidates, candidate)
   remove(process.lines, candidate)
+  pool.subsets = undefined
   if (process.isLocal && !process.lines.some(({ local }) => local)) {
     process.isLocal = false
     remove(pool.localProcesses, process)

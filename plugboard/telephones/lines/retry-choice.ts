@@ -1,6 +1,7 @@
 // Narrows the lines of a service for an attempt after the first one, and for a stream that has a preferred process. The
 // balancing policy then picks among the processes of the rest.
 
+import { subsetRank } from '../subsets/pool-subsets.ts'
 import {
   type Candidate,
   canTake,
@@ -25,8 +26,8 @@ export function preferredLine(
 
 /**
  * Returns the untried lines that share the fewest parts with the lines that failed: first a line of a process that is not
- * ejected, then a line of another process, then a line over another link, then a local line. Empty when no line takes a
- * stream now.
+ * ejected, then a line of another process, then a line of the request's subset, then a line over another link, then a local
+ * line. Empty when no line takes a stream now.
  */
 export function retryLines(
   { candidates }: LinePool,
@@ -40,7 +41,8 @@ export function retryLines(
     const { line, local, process } = candidate
     const shared =
       ejectionRank(process) +
-      (tried.some(other => other.process.key === process.key) ? 4 : 0) +
+      (tried.some(other => other.process.key === process.key) ? 16 : 0) +
+      subsetRank(process, request.subset) * 4 +
       (!local && tried.some(other => other.line.replicaId === line.replicaId) ? 2 : 0) +
       (local ? 0 : 1)
     if (shared > leastShared) continue
@@ -54,7 +56,7 @@ export function retryLines(
 /** A retry should succeed, so it does not try out a half-open process while another one serves. */
 function ejectionRank({ watch }: PooledProcess): number {
   if (watch.state.kind === 'serving') return 0
-  return watch.admits ? 8 : 16
+  return watch.admits ? 32 : 64
 }
 
 /** Returns the untried lines that would take a stream if their health checks passed (`whenAllDown`). */
