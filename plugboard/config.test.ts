@@ -39,7 +39,7 @@ test('the former log level trace is debug, and errors do not offer it', () => {
   ])
 })
 
-test('DATABASE_URL is understood, and never shown', () => {
+test('reads DATABASE_URL, and never shows its value', () => {
   expect(load({}, { DATABASE_URL: 'postgres://u:p@h/d' }).databaseUrl).toBe('postgres://u:p@h/d')
   expect(problems({}, { DATABASE_URL: 'mysql://u:hunter2@h/d' }).join()).not.toContain('hunter2')
 })
@@ -105,7 +105,7 @@ test.each([
   expect(found[0]).toContain(expected)
 })
 
-test('an authority is known by name or by an https URL', () => {
+test('an authority is a name or an https URL', () => {
   const rest = { tlsListen: ':443', acmeAgree: true }
   for (const acmeDirectory of ['letsencrypt', 'letsencrypt-staging', 'https://ca.test/dir']) {
     expect(problems({ ...rest, acmeDirectory })).toEqual([])
@@ -134,7 +134,7 @@ test('a file supplies the settings that flags and variables do not set', async (
   }
 })
 
-test('no setting is without effect: each is read somewhere', () => {
+test('the code reads each setting', () => {
   const folder = import.meta.dirname
   const sources = ['cli', 'dev', 'replica'].flatMap(room =>
     readdirSync(join(folder, room), { recursive: true, encoding: 'utf8' })

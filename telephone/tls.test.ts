@@ -121,7 +121,7 @@ describe('a backend on h2', () => {
     expect(error?.message).toContain('SELF_SIGNED')
   })
 
-  it('without TLS has an error of its own', async () => {
+  it('without TLS has a separate error', async () => {
     server = createHttp()
     await listen()
     const { error } = await call({})
@@ -129,7 +129,7 @@ describe('a backend on h2', () => {
     expect(error).toMatchObject({ causeCode: 'tls_plain_port' })
   })
 
-  it('with HTTP/1 only has an error of its own', async () => {
+  it('with HTTP/1 only has a separate error', async () => {
     server = createHttps(certificate)
     await listen()
     const { error } = await call({ tlsCa: TEST_CERTIFICATE })

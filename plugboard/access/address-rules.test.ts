@@ -49,7 +49,7 @@ test('an IPv6 network contains no IPv4 address, except in its IPv6 form', () => 
     expect(new AddressRules([network], undefined).permit('10.1.2.3')).toBe(true)
 })
 
-test('all addresses can be named', () => {
+test('a rule can name all addresses', () => {
   const rules = new AddressRules(['0.0.0.0/0', '::/0'], undefined)
   expect(rules.permit('203.0.113.1')).toBe(true)
   expect(rules.permit('2001:db8::1')).toBe(true)

@@ -36,7 +36,7 @@ export interface GuardedRequest {
   readonly requestId: string
   /** True when `identity` is wanted. */
   readonly wantsIdentity?: boolean
-  /** Set by `judge` when it is wanted and the request passes. Undefined: the route verifies no credential. */
+  /** Set by `decide` when `wantsIdentity` is true and the request passes. Undefined: the route verifies no credential. */
   identity?: VerifiedIdentity | undefined
 }
 

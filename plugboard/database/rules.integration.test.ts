@@ -172,7 +172,7 @@ describe('normal form', () => {
     expect(formatMount({ host: 'h.test', path })).toContain(path)
   })
 
-  test('names that only begin like the reserved one are allowed', async () => {
+  test('names that begin with the reserved name are allowed', async () => {
     expect(await refusal(() => insertRoute('h.test', '/_plugboards'))).toBeUndefined()
     expect(await refusal(() => insertRoute('i.test', '/'))).toBeUndefined()
   })

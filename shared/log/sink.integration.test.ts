@@ -63,7 +63,7 @@ function readPipe(reader: number): string {
 
 const onDropped = (count: number): string => `dropped ${count}\n`
 
-test('a sink writes batches in order and counts what it had to drop', async () => {
+test('a sink writes batches in order and counts the dropped lines', async () => {
   const fd = openFile(join(folder, 'out'), 'w')
   const sink = new FileSink({ fd, maxPendingLength: 20, onDropped })
   sink.write('first line\n', false)
@@ -131,7 +131,7 @@ test('a stalled reader delays the end of a sink by a bounded time', async () => 
   expect(readPipe(reader).length).toBeLessThan(200_000)
 })
 
-test('after an error that passes, such as a full disk, a sink writes again and counts the lost lines', async () => {
+test('after a temporary error, such as a full disk, a sink writes again and counts the lost lines', async () => {
   const clock = new ManualClock()
   const fd = openFile('/dev/full', 'w')
   const sink = new FileSink({ fd, clock, onDropped })

@@ -25,7 +25,7 @@ export class PingClock {
   readonly #options: PingClockOptions
   #timer: Timer | undefined
   #checkedBytes = 0
-  #heardAtMs = 0
+  #receivedAtMs = 0
   #outstanding: Buffer | undefined
   /** Callback for the pong of the outstanding ping. Pongs of earlier pings do not call it. */
   #onConfirmed: (() => void) | undefined
@@ -69,7 +69,7 @@ export class PingClock {
   }
 
   start(): void {
-    this.#heardAtMs = this.#options.clock.now()
+    this.#receivedAtMs = this.#options.clock.now()
     this.#checkedBytes = this.#options.receivedBytes()
     this.#sendPing()
     this.#schedule()
@@ -103,7 +103,7 @@ export class PingClock {
   /** Schedules the next check: after one interval, or at the timeout when that is earlier. */
   #schedule(): void {
     const { clock, intervalMs, timeoutMs } = this.#options
-    const leftMs = this.#heardAtMs + timeoutMs - clock.now()
+    const leftMs = this.#receivedAtMs + timeoutMs - clock.now()
     this.#timer = clock.after(Math.min(intervalMs, leftMs), () => this.#tick())
   }
 
@@ -112,8 +112,8 @@ export class PingClock {
     const received = this.#options.receivedBytes()
     if (received !== this.#checkedBytes) {
       this.#checkedBytes = received
-      this.#heardAtMs = nowMs
-    } else if (nowMs - this.#heardAtMs >= this.#options.timeoutMs) {
+      this.#receivedAtMs = nowMs
+    } else if (nowMs - this.#receivedAtMs >= this.#options.timeoutMs) {
       this.stop()
       this.#options.onDead()
       return

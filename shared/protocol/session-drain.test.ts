@@ -64,7 +64,7 @@ describe('drain', () => {
     expect(pair.acceptor.closes[0]?.reason).toBe('going_away')
   })
 
-  it('of both ends at once ends once, for both', async () => {
+  it('that both ends start at the same time ends once for each end', async () => {
     const pair = await openSessionPair()
     const crossing = pair.ends.map(end => end.open({}, true))
     const closed = Promise.all(pair.ends.map(({ session }) => session.drain(60_000)))
@@ -120,7 +120,7 @@ describe('drain', () => {
     expect(pair.clock.pendingTimers).toBe(0)
   })
 
-  it('again makes the grace shorter, never longer', async () => {
+  it('a second drain makes the grace period shorter, never longer', async () => {
     for (const [second, endsAfterMs] of [
       [1000, 2000],
       [60_000, 5000],

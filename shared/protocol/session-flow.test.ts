@@ -101,7 +101,7 @@ describe('a stream that is not accepted yet', () => {
     }
   })
 
-  it('is refused with all of the body at hand that its owner had kept', async () => {
+  it('is refused while its owner still has the whole body', async () => {
     const pair = await openSessionPair()
     const recorded = pair.dialer.open()
     const chunk = patternBytes(0, 40 * KIB)
@@ -114,7 +114,7 @@ describe('a stream that is not accepted yet', () => {
     expect([recorded.aborted?.delivered, recorded.writableCalls]).toEqual(['no', 0])
   })
 
-  it('of a body that ends in time does not wait', async () => {
+  it('whose body ends within these 64 KiB does not wait', async () => {
     const pair = await openSessionPair()
     const recorded = pair.dialer.open()
     upload(recorded, 64 * KIB)
@@ -181,7 +181,7 @@ describe('a sender without room', () => {
     expect(order).toEqual([0, 1, 2])
   })
 
-  it('is not kept waiting by streams that always have more', async () => {
+  it('gets its turn while other streams always have more bytes', async () => {
     const limits = { sendHighWaterBytes: 100_000 }
     const peer = await greetedPeer({ role: 'dialer', limits }, { initialWindowBytes: 1 << 30 })
     peer.transport.hold()
@@ -268,7 +268,7 @@ describe('small pieces of a body', () => {
     ])
   })
 
-  it('do not wait longer than the owner is behind', async () => {
+  it('wait only until the owner has consumed the pieces before them', async () => {
     const { peer, recorded } = await behind()
     peer.send(...Array.from({ length: 200 }, (_, index) => one(index)))
     const seen = recorded.receivedBytes
@@ -279,13 +279,13 @@ describe('small pieces of a body', () => {
     recorded.stream.consume(1)
     await loopTurn()
     expect([recorded.receivedBytes, isPattern(recorded.body, 0)]).toEqual([200, true])
-    // The owner keeps up again: from here on they come at once.
+    // The owner has consumed all bytes, so further pieces arrive at once.
     recorded.stream.consume(200 - seen)
     peer.send(one(200))
     expect(recorded.receivedBytes).toBe(201)
   })
 
-  it('do not keep the large message alive in which they came', async () => {
+  it('do not keep the large message alive in which they arrived', async () => {
     const { peer, pieces } = await behind()
     peer.send(dataFrame(1, 10))
     const ping = { type: 'PING', opaque: '00'.repeat(8) } as const
@@ -308,7 +308,7 @@ describe('small pieces of a body', () => {
 })
 
 describe('heads while the transport is full', () => {
-  it('wait for their turn, in front of the body, and of informational ones no more than one and a 100', async () => {
+  it('wait for their turn before the body; at most one informational head and one 100 wait', async () => {
     const peer = await greetedPeer({ limits: { sendHighWaterBytes: 1000 } })
     peer.send(openFrame(1), openFrame(3))
     peer.transport.hold()
@@ -332,7 +332,7 @@ describe('heads while the transport is full', () => {
     expect(sent).toEqual(['HEAD 103', 'HEAD 100', 'HEAD 200', 'TRAILERS'])
   })
 
-  it('do not fill the transport, however large and many they are', async () => {
+  it('do not fill the transport, for any number and size', async () => {
     const peer = await greetedPeer({ limits: { sendHighWaterBytes: 100_000 } })
     peer.transport.hold()
     const fields = ['x', 'y'.repeat(100_000)]

@@ -9,8 +9,8 @@ import { PingClock } from './ping-clock.ts'
 const { pingTimeoutMs, pingIntervalMs } = DEFAULT_LIMITS
 const OK = { status: 200, statusText: 'OK', fields: [] }
 
-describe('a link that swallows everything', () => {
-  it('is found by both ends within the limit and one interval; no body looks complete', async () => {
+describe('a link that drops all bytes', () => {
+  it('is detected by both ends within the limit and one interval; no body looks complete', async () => {
     const pair = await openSessionPair({ onStream: ({ stream }) => stream.respond(OK) })
     const up = pair.dialer.open()
     await pair.settle()
@@ -43,7 +43,7 @@ describe('a link that swallows everything', () => {
     expect(pair.clock.pendingTimers).toBe(0)
   })
 
-  it('before hello is found by the time to hello', async () => {
+  it('before the hello is detected by the time limit of the hello', async () => {
     const pair = new SessionPair()
     pair.link.blackhole(true)
     await pair.advance(DEFAULT_LIMITS.helloTimeoutMs)
@@ -116,12 +116,12 @@ describe('PingClock', () => {
       ping: opaque => pings.push(opaque),
       onDead: () => pings.push(Buffer.from('dead')),
     })
-    return { clock, pings, hear: () => receivedBytes++ }
+    return { clock, pings, receive: () => receivedBytes++ }
   }
 
   it('smooths the round trip, and stores the smallest one', async () => {
     const peer = await greetedPeer()
-    const { clock, pings, hear } = pingClockOver(peer)
+    const { clock, pings, receive } = pingClockOver(peer)
     expect([clock.rttMs, clock.pathRttMs]).toEqual([undefined, 0])
     clock.start()
     for (const [rttMs, smoothedMs, smallestMs] of [
@@ -129,7 +129,7 @@ describe('PingClock', () => {
       [160, 90, 80],
       [10, 80, 10],
     ] as const) {
-      hear()
+      receive()
       peer.clock.advance(rttMs)
       clock.pong(pings.at(-1)!)
       expect([clock.rttMs, clock.pathRttMs]).toEqual([smoothedMs, smallestMs])
@@ -140,10 +140,10 @@ describe('PingClock', () => {
 
   it('drops a smallest round trip after five to ten minutes', async () => {
     const peer = await greetedPeer()
-    const { clock, pings, hear } = pingClockOver(peer)
+    const { clock, pings, receive } = pingClockOver(peer)
     clock.start()
     const respondAfter = (rttMs: number) => {
-      hear()
+      receive()
       peer.clock.advance(rttMs)
       clock.pong(pings.at(-1)!)
       peer.clock.advance(1000 - rttMs)

@@ -78,7 +78,7 @@ describe('an owner that throws costs its session, with the error as cause', () =
     expect(innocent.aborted?.reason).toBe('internal_error')
   })
 
-  it('a TunnelError that an owner throws is the owner failing, not the peer', async () => {
+  it('a TunnelError that an owner throws counts as a failure of the owner, not of the peer', async () => {
     const peer = await greetedPeer({
       events: {
         onStream: () => {
@@ -127,7 +127,7 @@ describe('an owner that throws in onAbort', () => {
     expect(other.aborted?.reason).toBe('internal_error')
   })
 
-  it('a failing onClose does not keep drain from resolving', async () => {
+  it('drain resolves when onClose throws', async () => {
     const peer = await greetedPeer({ events: { onClose: fail } })
     const closed = peer.session.drain(1000)
     expect(() => peer.transport.lose()).toThrow(fault)
@@ -176,8 +176,8 @@ describe('an owner may at any time', () => {
   })
 })
 
-describe('calls that do not fit', () => {
-  it('throw at the caller and leave stream and session as they were', async () => {
+describe('calls that the state of the stream does not allow', () => {
+  it('throw at the caller and leave stream and session unchanged', async () => {
     const peer = await greetedPeer({}, { maxFrameBytes: 16_384, initialWindowBytes: 1024 })
     peer.send(openFrame(1))
     const { stream } = peer.accepted.get(1)!
@@ -206,7 +206,7 @@ describe('calls that do not fit', () => {
     expect(() => opener.open().stream.respond(OK)).toThrow('only the acceptor')
   })
 
-  it('a head for a peer that would take any stays within a message', async () => {
+  it('a head stays within one message, also for a peer that accepts any size', async () => {
     const peer = await greetedPeer({ role: 'dialer' }, { maxFrameBytes: 0xff_ffff })
     expect(() => peer.open({ fields: ['x', 'y'.repeat(1024 * 1024)] })).toThrow('payload_too_large')
     peer.open({ fields: ['x', 'y'.repeat(1024 * 1024 - 100)] })

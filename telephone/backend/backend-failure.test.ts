@@ -337,7 +337,7 @@ describe('an error of a socket', () => {
     expect(causeOf(error(code))).toBe(cause)
   })
 
-  it('of OpenSSL without a code of its own is read from its text', () => {
+  it('of OpenSSL without a code is read from its text', () => {
     expect(causeOf(error('EPROTO', 'SSL routines::wrong version number'), true)).toBe('tls_plain_port')
     expect(causeOf(error('ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR'), true)).toBe('tls_failed')
   })

@@ -24,7 +24,7 @@ import { probeBackend } from './probe-backend.ts'
 import type { Terminal } from './terminal.ts'
 import { type Mark, marked, roughly } from './words.ts'
 
-type Say = (mark: Mark, text: string) => void
+type Print = (mark: Mark, text: string) => void
 
 interface CheckFinding {
   readonly ok: boolean
@@ -39,11 +39,11 @@ export async function check(
   json: boolean,
 ): Promise<boolean> {
   const findings: CheckFinding[] = []
-  const say: Say = (mark, text) => {
+  const print: Print = (mark, text) => {
     findings.push({ ok: mark !== 'bad', text })
     if (!json) terminal.out(`${marked(mark, text, terminal.colours)}\n`)
   }
-  await runSteps(options, warnings, say)
+  await runSteps(options, warnings, print)
   const ok = findings.every(finding => finding.ok)
   if (json) terminal.out(`${JSON.stringify({ ok, findings }, null, 2)}\n`)
   return ok
@@ -52,49 +52,49 @@ export async function check(
 async function runSteps(
   options: TelephoneOptions,
   warnings: readonly SettingProblem[],
-  say: Say,
+  print: Print,
 ): Promise<void> {
-  say('good', `settings: ${options.services.map(service => service.service).join(', ')}`)
-  for (const { source, detail } of warnings) say('warn', `${source}: ${detail}`)
-  const token = checkToken(options, say)
+  print('good', `settings: ${options.services.map(service => service.service).join(', ')}`)
+  for (const { source, detail } of warnings) print('warn', `${source}: ${detail}`)
+  const token = checkToken(options, print)
   for (const plugboard of options.plugboards) {
     const url = tunnelUrl(plugboard)
-    if ((await checkName(url, say)) && token !== undefined) await checkPlugboard(url, token, options, say)
+    if ((await checkName(url, print)) && token !== undefined) await checkPlugboard(url, token, options, print)
   }
-  for (const service of options.services) await checkBackend(service, say)
+  for (const service of options.services) await checkBackend(service, print)
 }
 
-function checkToken(options: TelephoneOptions, say: Say): string | undefined {
+function checkToken(options: TelephoneOptions, print: Print): string | undefined {
   let token: string
   try {
     token = new TokenStore(options.token).read()
   } catch (error) {
     if (!(error instanceof TokenError)) throw error
-    say('bad', error.message)
+    print('bad', error.message)
     return undefined
   }
   const claims = decodeClaims(token)
   if (claims === undefined) {
-    say('bad', 'token: it is not the JWT of a telephone. Issue one with "plugboard token issue"')
+    print('bad', 'token: it is not the JWT of a telephone. Issue one with "plugboard token issue"')
     return token
   }
   const left = claims.exp * 1000 - Date.now()
   if (left <= 0)
-    say('bad', `token: it expired ${roughly(-left)} ago. Issue a new one with "plugboard token issue"`)
-  else say('good', `token: issued to "${claims.sub}", valid for ${roughly(left)}`)
-  if (grantsNothing(claims)) say('bad', 'token: it covers no service and no mount')
+    print('bad', `token: it expired ${roughly(-left)} ago. Issue a new one with "plugboard token issue"`)
+  else print('good', `token: issued to "${claims.sub}", valid for ${roughly(left)}`)
+  if (grantsNothing(claims)) print('bad', 'token: it covers no service and no mount')
   const { iss: issuer, sub: subject, services, mounts } = claims
   const scope = { issuer: issuer === TOKEN_ISSUER ? undefined : issuer, subject, services, mounts }
   for (const { service, mount } of options.services) {
     const place = mount === undefined ? undefined : parseMount(mount)
     const needed = { service, mount: place?.ok ? formatMount(place.value) : undefined }
     if (place?.ok && !claims.mounts.some(scope => mountScopeCovers(scope, place.value))) {
-      say(
+      print(
         'bad',
         `token: it does not cover mount ${mount} (${coverageText(claims.mounts)}). ${scopeRemedy(needed, scope)}`,
       )
     } else if (place === undefined && !claims.services.some(scope => serviceScopeCovers(scope, service))) {
-      say(
+      print(
         'bad',
         `token: it does not cover service "${service}" (${coverageText(claims.services)}). ${scopeRemedy(needed, scope)}`,
       )
@@ -103,20 +103,20 @@ function checkToken(options: TelephoneOptions, say: Say): string | undefined {
   return token
 }
 
-async function checkName(url: URL, say: Say): Promise<boolean> {
+async function checkName(url: URL, print: Print): Promise<boolean> {
   const host = url.hostname.replace(/^\[|\]$/g, '')
   try {
     const found = await lookup(host, { all: true })
-    say('good', `${host}: ${found.map(({ address }) => address).join(', ')}`)
+    print('good', `${host}: ${found.map(({ address }) => address).join(', ')}`)
     return true
   } catch (error) {
-    say('bad', `${host}: the DNS lookup failed (${(error as NodeJS.ErrnoException).code})`)
+    print('bad', `${host}: the DNS lookup failed (${(error as NodeJS.ErrnoException).code})`)
     return false
   }
 }
 
 /** Checks the connection, TLS, the handshake, the hello of Plugboard, and a transfer through the tunnel and back. */
-function checkPlugboard(url: URL, token: string, options: TelephoneOptions, say: Say): Promise<void> {
+function checkPlugboard(url: URL, token: string, options: TelephoneOptions, print: Print): Promise<void> {
   const { dialTimeoutMs: timeoutMs = 10_000, plugboardCa: tlsCa, env = process.env } = options
   const agent = `telephone/${VERSION}`
   const startedAt = performance.now()
@@ -126,7 +126,7 @@ function checkPlugboard(url: URL, token: string, options: TelephoneOptions, say:
       { url, token, agent, clock: systemClock, timeoutMs, tlsCa, env },
       {
         onFailure(error) {
-          say('bad', `${name}: ${error.message}`)
+          print('bad', `${name}: ${error.message}`)
           resolve()
         },
         onOpen(transport) {
@@ -139,8 +139,8 @@ function checkPlugboard(url: URL, token: string, options: TelephoneOptions, say:
               onReady(peer) {
                 greeted = true
                 const ms = Math.round(performance.now() - startedAt)
-                say('good', `${name}: replica ${peer.name}, ${peer.agent}, connected in ${ms} ms`)
-                echo(session, timeoutMs, say)
+                print('good', `${name}: replica ${peer.name}, ${peer.agent}, connected in ${ms} ms`)
+                echo(session, timeoutMs, print)
               },
               onStream(stream) {
                 stream.reset('refused')
@@ -149,7 +149,7 @@ function checkPlugboard(url: URL, token: string, options: TelephoneOptions, say:
               onControl: () => undefined,
               onPeerDrain: () => undefined,
               onClose(error: TunnelError) {
-                if (!greeted) say('bad', `${name}: connected, but ${error.message}`)
+                if (!greeted) print('bad', `${name}: connected, but ${error.message}`)
                 resolve()
               },
             },
@@ -163,7 +163,7 @@ function checkPlugboard(url: URL, token: string, options: TelephoneOptions, say:
 const ECHO_BYTES = 100_000
 
 /** Sends bytes through the tunnel and back, then closes the session. */
-function echo(session: Session, timeoutMs: number, say: Say): void {
+function echo(session: Session, timeoutMs: number, print: Print): void {
   const startedAt = performance.now()
   let bytes = 0
   const opening: Opening = { kind: 'echo', hops: 0, service: '', method: '', target: '', fields: [] }
@@ -179,14 +179,14 @@ function echo(session: Session, timeoutMs: number, say: Say): void {
         clearTimeout(timer)
         const ms = Math.round(performance.now() - startedAt)
         if (bytes === ECHO_BYTES)
-          say('good', `data: ${ECHO_BYTES} bytes through the tunnel and back in ${ms} ms`)
-        else say('bad', `data: only ${bytes} of ${ECHO_BYTES} bytes came back through the tunnel`)
+          print('good', `data: ${ECHO_BYTES} bytes through the tunnel and back in ${ms} ms`)
+        else print('bad', `data: only ${bytes} of ${ECHO_BYTES} bytes came back through the tunnel`)
         session.close('going_away', 'check')
       },
       onWritable: () => undefined,
       onAbort(error) {
         clearTimeout(timer)
-        say('bad', `data: the transfer through the tunnel failed: ${error.message}`)
+        print('bad', `data: the transfer through the tunnel failed: ${error.message}`)
         session.close('going_away', 'check')
       },
     },
@@ -194,19 +194,19 @@ function echo(session: Session, timeoutMs: number, say: Say): void {
   )
   const timer = setTimeout(() => {
     stream.reset('cancelled')
-    say('bad', `data: the tunnel did not return the data within ${timeoutMs} ms`)
+    print('bad', `data: the tunnel did not return the data within ${timeoutMs} ms`)
     session.close('going_away', 'check')
   }, timeoutMs)
   stream.write(randomBytes(ECHO_BYTES))
   stream.end()
 }
 
-async function checkBackend(service: Service, say: Say): Promise<void> {
+async function checkBackend(service: Service, print: Print): Promise<void> {
   if (typeof service.target === 'function') return
   const failure = await probeBackend(service)
   const backend = `backend ${targetText(service.target)}`
-  if (failure === undefined) say('good', `${service.service}: ${backend}`)
-  else say('bad', `${service.service}: ${failureText(backend, failure)} ${failure.remedy}`)
+  if (failure === undefined) print('good', `${service.service}: ${backend}`)
+  else print('bad', `${service.service}: ${failureText(backend, failure)} ${failure.remedy}`)
 }
 
 /** Returns the text of a failure. It adds the backend to a failed health check, whose detail does not name it. */

@@ -44,7 +44,7 @@ export class StatusLines {
       case 'tunnel_ready': {
         this.#lastTrouble = ''
         const of = this.#options.tunnels > 1 ? ` (tunnel ${event.tunnel} of ${this.#options.tunnels})` : ''
-        this.#say('good', `connected to ${event.url}, replica ${event.replica}${of}`)
+        this.#print('good', `connected to ${event.url}, replica ${event.replica}${of}`)
         return
       }
       case 'tunnel_lost':
@@ -58,7 +58,7 @@ export class StatusLines {
         }
         return
       case 'tunnel_replaced':
-        this.#say('note', `${event.url}: ${event.why}; connecting to a replacement first`)
+        this.#print('note', `${event.url}: ${event.why}; connecting to a replacement first`)
         return
       case 'announced':
         this.#announced(event.results)
@@ -68,12 +68,12 @@ export class StatusLines {
           event.claimInMs === undefined
             ? ''
             : ` This Telephone claims it again within ${briefly(event.claimInMs)}.`
-        this.#say('warn', `${event.service}: ${sentence(event.detail)}${again}`)
+        this.#print('warn', `${event.service}: ${sentence(event.detail)}${again}`)
         return
       }
       case 'health':
-        if (event.health === 'up') this.#say('good', `${event.service}: the backend is up again`)
-        else this.#say('bad', `${event.service}: the backend is down (${event.detail})`)
+        if (event.health === 'up') this.#print('good', `${event.service}: the backend is up again`)
+        else this.#print('bad', `${event.service}: the backend is down (${event.detail})`)
         return
       case 'backend_failures':
         this.#backend(event)
@@ -81,14 +81,14 @@ export class StatusLines {
       case 'token_renewed': {
         const { expiresAtMs } = event
         const left = expiresAtMs === undefined ? '' : `, expires in ${this.#left(expiresAtMs)}`
-        this.#say('note', `token renewed${left}`)
+        this.#print('note', `token renewed${left}`)
         return
       }
       case 'token_problem':
         this.#trouble('warn', event.detail, ` It expires in ${this.#left(event.expiresAtMs)}.`)
         return
       case 'limits_lowered':
-        if (event.isProblem) this.#say('warn', `Limits lowered: ${event.detail}`)
+        if (event.isProblem) this.#print('warn', `Limits lowered: ${event.detail}`)
         return
       case 'exchange':
         this.#options.requests.show(event.exchange)
@@ -101,17 +101,17 @@ export class StatusLines {
         )
         return
       case 'handler_failed':
-        this.#say('bad', `${event.service}: the handler failed: ${cutText(String(event.error))}`)
+        this.#print('bad', `${event.service}: the handler failed: ${cutText(String(event.error))}`)
         return
       case 'draining':
-        this.#say(
+        this.#print(
           'note',
           `finishing open requests for ${briefly(event.graceMs)} at most; press Ctrl-C again to quit at once`,
         )
         return
       case 'closed':
         this.#options.requests.flush()
-        this.#say('note', 'stopped')
+        this.#print('note', 'stopped')
         return
       default:
         event satisfies never
@@ -133,12 +133,12 @@ export class StatusLines {
     const { count } = report
     const requests = count === 1 ? '1 request' : `${count} requests`
     if (report.kind === 'recovered') {
-      this.#say('good', `${service}: requests succeed again (${requests} failed)`)
+      this.#print('good', `${service}: requests succeed again (${requests} failed)`)
       return
     }
     const { detail, remedy } = report.failure
     const repeated = report.occasion === 'repeated' ? `${requests} failed in the last minute. ` : ''
-    this.#say('bad', `${service}: ${repeated}${detail} ${remedy}`)
+    this.#print('bad', `${service}: ${repeated}${detail} ${remedy}`)
   }
 
   #announced(results: readonly AnnouncedService[]): void {
@@ -170,10 +170,10 @@ export class StatusLines {
     if (text === this.#lastTrouble && now - this.#lastTroubleAtMs < REPEAT_MS) return
     this.#lastTrouble = text
     this.#lastTroubleAtMs = now
-    this.#say(mark, text + rest)
+    this.#print(mark, text + rest)
   }
 
-  #say(mark: Parameters<typeof marked>[0], text: string): void {
+  #print(mark: Parameters<typeof marked>[0], text: string): void {
     this.#options.out(marked(mark, text, this.#options.colours))
   }
 }

@@ -89,7 +89,7 @@ describe('a response', () => {
   })
 })
 
-describe('the judgement of results', () => {
+describe('the check of results', () => {
   const moved = (): RouteHistory => {
     const routes = new RouteHistory()
     routes.begin('a.test', 'old')

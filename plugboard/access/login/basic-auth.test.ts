@@ -98,7 +98,7 @@ test('concurrent requests with the same credential cause one verification', () =
   return expect(first).resolves.toEqual({ user: 'ada' })
 })
 
-test('a user whose password is guessed waits, even when all guesses arrive at once; other users at the address do not wait', async () => {
+test('delays a user whose password is guessed, even when all guesses arrive at once, and no other user at the address', async () => {
   const { auth, clock } = setUp({ burst: 3 })
   const guesses = [1, 2, 3, 4, 5].map(guess => auth.check(credential(`ada:${guess}`), '10.0.0.1'))
   expect(guesses.slice(3)).toEqual([{ waitMs: 1000 }, { waitMs: 1000 }])

@@ -62,7 +62,7 @@ export class Credentials {
     }
   }
 
-  /** Returns the identity of a request whose credential `check` has accepted. Call it before `tell`. */
+  /** Returns the identity of a request whose credential `check` has accepted. Call it before `addIdentity`. */
   identityOf(fields: readonly string[]): VerifiedIdentity | undefined {
     const presented = this.#presented(fields)
     if (presented.kind === 'token') return identityOfToken(presented.token)

@@ -415,7 +415,7 @@ describe('the first admin key', () => {
     expect(await keyCount()).toBe(0)
   })
 
-  test('is never taken from a file, in a new database or in one that has keys', async () => {
+  test('is never read from a file, in a new database or in one that has keys', async () => {
     const stale = createApiKey().key
     await mkdir(join(folder, 'secrets'))
     await writeFile(file.path, `${stale}\n`, { mode: 0o644 })

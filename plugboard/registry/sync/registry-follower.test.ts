@@ -49,11 +49,11 @@ function setUp(clock = new ManualClock()) {
     attached.current()?.apply(shard.index, { ...shard.position, ...shard.updateSince(NOWHERE) })
     attached.release()
   }
-  return { clock, registry, follower, listed, tell: replicate }
+  return { clock, registry, follower, listed, replicate }
 }
 
 it('shows lines while the lease is fresh, and again after a renewal', () => {
-  const { clock, follower, listed, tell: replicate } = setUp()
+  const { clock, follower, listed, replicate } = setUp()
   replicate(incarnation, 't1')
   expect(listed()).toEqual([])
   follower.renewLease(asReplicaId('r1'), incarnation, clock.now() + 3000)
@@ -72,7 +72,7 @@ it('shows lines while the lease is fresh, and again after a renewal', () => {
 
 it('hides lines at the end of their lease when the clock moves between two reads and timers fire early', () => {
   for (let offset = 0; offset < 40; offset += 1) {
-    const { clock, follower, listed, tell: replicate } = setUp(new MovingClock())
+    const { clock, follower, listed, replicate } = setUp(new MovingClock())
     replicate(incarnation, 'dead', 'r1')
     replicate(incarnation, 'alive', 'r2')
     follower.renewLease(asReplicaId('r2'), incarnation, clock.now() + 5000)
@@ -87,7 +87,7 @@ it('hides lines at the end of their lease when the clock moves between two reads
 })
 
 it('removes lines at once when the lease is ended', () => {
-  const { clock, follower, listed, tell: replicate } = setUp()
+  const { clock, follower, listed, replicate } = setUp()
   replicate(incarnation, 't1')
   follower.renewLease(asReplicaId('r1'), incarnation, clock.now() + 3000)
   follower.endLease(asReplicaId('r1'), older)
@@ -97,7 +97,7 @@ it('removes lines at once when the lease is ended', () => {
 })
 
 it('replaces the state of an older incarnation with a newer one, and not the reverse', () => {
-  const { clock, follower, listed, tell: replicate } = setUp()
+  const { clock, follower, listed, replicate } = setUp()
   replicate(incarnation, 't1')
   follower.renewLease(asReplicaId('r1'), incarnation, clock.now() + 3000)
   expect(follower.renewLease(asReplicaId('r1'), newer, clock.now() + 3000)).toBe(true)
@@ -112,7 +112,7 @@ it('replaces the state of an older incarnation with a newer one, and not the rev
 })
 
 it('accepts an older incarnation when the newer one is dead, because a clock may be set back', () => {
-  const { clock, follower, listed, tell: replicate } = setUp()
+  const { clock, follower, listed, replicate } = setUp()
   replicate(incarnation, 't1')
   follower.renewLease(asReplicaId('r1'), incarnation, clock.now() + 3000)
   const link = follower.attach(asReplicaId('r1'), incarnation)
@@ -126,7 +126,7 @@ it('accepts an older incarnation when the newer one is dead, because a clock may
 })
 
 it('ends an older incarnation at a document of a newer one, whose lines need their own lease', () => {
-  const { clock, follower, listed, tell: replicate } = setUp()
+  const { clock, follower, listed, replicate } = setUp()
   replicate(older, 't1')
   follower.renewLease(asReplicaId('r1'), older, clock.now() + 3000)
   replicate(incarnation, 't2')
@@ -136,7 +136,7 @@ it('ends an older incarnation at a document of a newer one, whose lines need the
 })
 
 it('removes documents, and the order of incarnations, some time after the end of lease and link', () => {
-  const { clock, follower, tell: replicate } = setUp()
+  const { clock, follower, replicate } = setUp()
   replicate(incarnation, 't1')
   follower.renewLease(asReplicaId('r1'), incarnation, clock.now() + 3000)
   const link = follower.attach(asReplicaId('r1'), incarnation)
@@ -150,14 +150,14 @@ it('removes documents, and the order of incarnations, some time after the end of
 })
 
 it('accepts no lease and no document for our own id', () => {
-  const { clock, follower, listed, tell: replicate } = setUp()
+  const { clock, follower, listed, replicate } = setUp()
   replicate(newer, 't1', 'me')
   expect(follower.renewLease(asReplicaId('me'), newer, clock.now() + 3000)).toBe(false)
   expect(listed()).toEqual([])
 })
 
 it('does not let one replica take over or remove a line of another one', () => {
-  const { clock, registry, follower, listed, tell: replicate } = setUp()
+  const { clock, registry, follower, listed, replicate } = setUp()
   registry.replace(asTunnelId('mine'), [makeLine('me', 'mine', 'web')])
   for (const id of ['r1', 'r2']) follower.renewLease(asReplicaId(id), incarnation, clock.now() + 3000)
   replicate(incarnation, 't1', 'r1')

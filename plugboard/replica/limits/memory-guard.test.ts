@@ -90,7 +90,7 @@ it('accepts requests when only garbage exceeds the limit, because it collects th
   expect([next(), collections]).toEqual([false, 2])
 })
 
-it('collects again while memory is short, and so notices when it no longer is', () => {
+it('collects again while memory is short, and so detects the end of the shortage', () => {
   let held = 8 * GIB
   let resident = held
   let collections = 0

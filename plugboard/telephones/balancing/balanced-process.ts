@@ -1,5 +1,5 @@
-// The values of a telephone process that the balancing policies compare. The policies depend on nothing else, so a test can
-// give them plain objects.
+// The values of a telephone process that the balancing policies compare. The policies depend on these fields only, so a test
+// can give them plain objects.
 
 /** The response times of a process: the time from the sent request to the head of the response. */
 export interface Latency {

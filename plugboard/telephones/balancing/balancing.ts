@@ -1,4 +1,4 @@
-// The balancing policies of services, by the name in the service's policy. A policy picks one process among those that take a
+// The balancing policies of services, by the name in the service's policy. A policy picks one of the processes that take a
 // stream now. Each policy is one file of this folder, a function of the values in balanced-process.ts.
 
 import type { BalancedProcess } from './balanced-process.ts'

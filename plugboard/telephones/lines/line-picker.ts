@@ -157,8 +157,8 @@ export class LinePicker {
   }
 
   /**
-   * Records that the final head of a response has arrived. `latencyMs`: the time since the request was sent. A request that
-   * its client cancels is recorded neither here nor in `failed`. `nowMs`: the time of the clock, which the caller has read.
+   * Records that the final head of a response has arrived. `latencyMs`: the time since the request was sent. A request that its
+   * client cancels is not recorded, here or in `failed`. `nowMs`: the time of the clock, which the caller has read.
    */
   responded(candidate: Candidate, status: number, latencyMs: number, nowMs: number): void {
     recordResponse(candidate, status, latencyMs, nowMs)
@@ -191,7 +191,7 @@ export class LinePicker {
     return this.#oneOf(pool, downLines(pool, request), request)
   }
 
-  /** Returns one of the lines; undefined when there are none. */
+  /** Returns one of the lines; undefined when the list is empty. */
   #oneOf(pool: LinePool, lines: readonly Candidate[], request: PickRequest): Candidate | undefined {
     const process = this.#balance(pool, processesOf(lines), request)
     return bestLine(lines.filter(line => line.process === process))

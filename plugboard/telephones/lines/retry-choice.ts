@@ -12,7 +12,7 @@ import {
 } from './line-pool.ts'
 import type { PickRequest } from './pick-request.ts'
 
-/** Returns the preferred line, or else another line of its process; undefined when neither takes a request now. */
+/** Returns the preferred line, or else another line of its process; undefined when both take no request now. */
 export function preferredLine(
   { known }: LinePool,
   preferred: Candidate,

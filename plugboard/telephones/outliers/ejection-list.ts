@@ -47,7 +47,7 @@ export const listedEjectionSchema = z.strictObject({
         failure: z.string().meta({
           example: '503',
           description:
-            'The status of the response, or why there was none: `refused` (the backend refuses connections), `connect`, ' +
+            'The status of the response, or the reason of its absence: `refused` (the backend refuses connections), `connect`, ' +
             '`reset` or `timeout`.',
         }),
       }),
@@ -73,7 +73,7 @@ export const serviceEjectionsSchema = z.strictObject({
 })
 export type ListedServiceEjections = z.infer<typeof serviceEjectionsSchema>
 
-/** Returns the processes that are not healthy yet, those that are ejected now first. */
+/** Returns the processes that are not healthy yet, with the ejected ones first. */
 export function listEjections(
   pools: Iterable<LinePool>,
   clock: Clock,

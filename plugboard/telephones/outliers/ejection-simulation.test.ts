@@ -118,7 +118,7 @@ it('a process that recovers gets its share of the requests again', () => {
   expect(pool.shares().p0).toBeGreaterThan(0.05)
 })
 
-it('a process that goes on failing costs one failed request for each ejection', () => {
+it('a process that continues to fail costs one failed request for each ejection', () => {
   const pool = poolOf(10, 1, error(503))
   pool.run(120_000, 500)
   // 5 failures, then one failed trial after 10, 30, 70 seconds.

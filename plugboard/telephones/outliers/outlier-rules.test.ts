@@ -36,7 +36,7 @@ describe('failures in a row', () => {
     expect(rowOf(500, { total: 500, failed: 500 })).toBe(false)
   })
 
-  it('must be too many to be chance when the rest of the pool fails too', () => {
+  it('must be more than chance can cause when the rest of the pool fails too', () => {
     expect(rowOf(29, { total: 200, failed: 100 })).toBe(false)
     expect(rowOf(30, { total: 200, failed: 100 })).toBe(true)
     expect(rowOf(12, { total: 200, failed: 40 })).toBe(false)
@@ -48,7 +48,7 @@ describe('failures in a row', () => {
     expect(rowOf(5, { total: 6, failed: 5 }, 4)).toBe(false)
   })
 
-  it('of refused connections do not count when no attempt that started later succeeded', () => {
+  it('of refused connections do not count until an attempt that started later has succeeded', () => {
     expect(rowOf(5, { total: 6, failed: 5, successStartMs: 5000 }, 5)).toBe(false)
   })
 })

@@ -1,5 +1,5 @@
 // The rules by which a process is ejected, as functions of counts. Each rule compares the process with the rest of its pool: a
-// request that fails on every process says nothing about one of them, and an ejection then helps no client.
+// request that fails on every process is not a fault of one process, so an ejection would help no client.
 
 import type { PoolResults, WatchedProcess } from './watched-process.ts'
 
@@ -14,7 +14,7 @@ const REST_ERROR_SHARE = 0.2
  */
 const CHANCE = 1e-9
 
-/** True for a status that says that the backend, or a server in front of it, does not work. */
+/** True for a status by which a backend, or a server in front of it, reports that it does not work. */
 export function isGatewayFailure(status: number): boolean {
   return status === 502 || status === 503 || status === 504
 }
@@ -44,7 +44,7 @@ export function isErrorProne({ window }: WatchedProcess): boolean {
 
 /**
  * Returns true when the rest of the pool has few errors while the process is error-prone. `others`: the other serving
- * processes. Those that are error-prone too do not count, so that several failing processes do not protect each other.
+ * processes. Error-prone processes among them do not count, so that several failing processes do not protect each other.
  */
 export function failsMore(watch: WatchedProcess, others: Iterable<WatchedProcess>, nowMs: number): boolean {
   watch.window.advance(nowMs)

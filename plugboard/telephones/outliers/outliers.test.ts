@@ -266,7 +266,7 @@ describe('the bounds', () => {
     expect(stateOf('b')).toBe('serving')
   })
 
-  it('at most half of the processes are ejected, and the pause is reported once', () => {
+  it('at most half of the processes are ejected, and the pause of ejections is logged once', () => {
     for (const name of ['a', 'b', 'c', 'd', 'e']) connect(name)
     for (const each of ['a', 'b', 'c']) send(200, { [each]: 503 })
     expect(['a', 'b', 'c', 'd', 'e'].map(stateOf)).toEqual([
@@ -353,13 +353,13 @@ describe('the health check of the telephone', () => {
     expect(stateOf('a')).toBe('half_open')
   })
 
-  it('changes nothing when the telephone does not respond', async () => {
+  it('leaves the state unchanged when the telephone does not respond', async () => {
     probed[0]?.respond(undefined)
     await Promise.resolve()
     expect(stateOf('a')).toBe('ejected')
   })
 
-  it('changes nothing when the result belongs to an earlier ejection', async () => {
+  it('leaves the state unchanged when the result belongs to an earlier ejection', async () => {
     clock.advance(10_000)
     send(30, { a: 503 })
     expect(probed).toHaveLength(2)

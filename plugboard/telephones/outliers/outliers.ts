@@ -1,7 +1,7 @@
-// Passive ejection: watches the results of each telephone process of a pool, and takes a process that fails out of the choice for
-// a while. The line picker reports the results and reads `admits`. outlier-rules.ts has the rules, outlier-state.ts the states;
-// this file keeps the bounds and performs the effects: timer, log line, counter, probe. A result of a serving process costs a
-// few additions and allocates nothing.
+// Passive ejection: watches the results of each telephone process of a pool, and takes a process that fails out of the choice
+// for a while. The line picker reports the results and reads `admits`. outlier-rules.ts has the rules, outlier-state.ts the
+// states; this file keeps the bounds and performs the effects: timer, log line, counter, probe. A result of a serving process
+// costs a few additions and no allocation.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
@@ -65,7 +65,10 @@ export class Outliers {
     else this.#failed(pool, process, String(status), isGatewayFailure(status), nowMs)
   }
 
-  /** Records an attempt that failed before the head of a response. A lost line says nothing about the backend behind it. */
+  /**
+   * Records an attempt that failed before the head of a response. A lost line is not a fault of the backend behind it, and is
+   * not recorded.
+   */
   failed({ pool, process }: Candidate, cause: string, latencyMs: number, nowMs: number): void {
     if (pool.outlier === false || cause === 'lost' || startedBefore(process.watch, latencyMs, nowMs)) return
     this.#failed(pool, process, cause, true, nowMs)
@@ -312,7 +315,7 @@ export class Outliers {
   }
 }
 
-/** True when the attempt started before the process entered its state: its result says nothing about the state. */
+/** True when the attempt started before the process entered its state: its result does not concern the state. */
 function startedBefore({ state }: WatchedProcess, latencyMs: number, nowMs: number): boolean {
   return nowMs - latencyMs < state.sinceMs - ROUNDING_MS
 }

@@ -1,4 +1,4 @@
-// What passive ejection records about one telephone process and about its pool. Plain data: the rules (outlier-rules.ts) read
+// The records of passive ejection about one telephone process and about its pool. Plain data: the rules (outlier-rules.ts) read
 // it, and outliers.ts alone changes it.
 
 import type { Timer } from '@vera-stack/shared/clock.ts'
@@ -71,7 +71,7 @@ export function noteFailure(watch: WatchedProcess, failure: RecordedFailure): vo
   watch.failures = [...watch.failures.slice(1 - KEPT_FAILURES), failure]
 }
 
-/** Forgets the results, because they belong to the time before the state changed. */
+/** Removes the results, because they belong to the time before the state changed. */
 export function forgetResults(watch: WatchedProcess): void {
   watch.run = 0
   watch.refusedRun = 0

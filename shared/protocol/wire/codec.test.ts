@@ -74,7 +74,7 @@ describe.each(vectors.malformedControl)('malformed: $name', vector => {
 })
 
 describe('vectors in one session', () => {
-  it('mean the same however they are grouped into messages', () => {
+  it('have the same meaning in every grouping into messages', () => {
     const pieces = valid.flatMap(vector => splitFrames(bytesOf(vector)))
     const expected = valid.flatMap(vector => vector.frames)
     fc.assert(

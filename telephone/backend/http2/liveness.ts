@@ -12,7 +12,7 @@ const PINGS_WITHOUT_DATA = 2
 const SPARSE_PING_MS = 310_000
 
 export class Liveness {
-  #heardAt: number
+  #receivedAt: number
   #bytes = 0
   #pingAt: number | undefined
   #awaitsPong = false
@@ -20,7 +20,7 @@ export class Liveness {
   #sentSincePing = false
 
   constructor(nowMs: number) {
-    this.#heardAt = nowMs
+    this.#receivedAt = nowMs
   }
 
   /** Records a sent request. */
@@ -35,7 +35,7 @@ export class Liveness {
 
   /** Restarts the measurement after a time without open streams. */
   wake(nowMs: number): void {
-    this.#heardAt = Math.max(this.#heardAt, nowMs)
+    this.#receivedAt = Math.max(this.#receivedAt, nowMs)
   }
 
   pinged(nowMs: number): void {
@@ -53,13 +53,15 @@ export class Liveness {
   look(nowMs: number, bytesRead: number): 'fine' | 'ping' | 'dead' {
     if (bytesRead !== this.#bytes) {
       this.#bytes = bytesRead
-      this.#heardAt = nowMs
+      this.#receivedAt = nowMs
     }
     const pingAt = this.#pingAt
     if (this.#awaitsPong && pingAt !== undefined) {
-      return nowMs - pingAt >= PONG_TIMEOUT_MS && nowMs - this.#heardAt >= PONG_TIMEOUT_MS ? 'dead' : 'fine'
+      return nowMs - pingAt >= PONG_TIMEOUT_MS && nowMs - this.#receivedAt >= PONG_TIMEOUT_MS
+        ? 'dead'
+        : 'fine'
     }
-    if (nowMs - this.#heardAt < SILENCE_MS) return 'fine'
+    if (nowMs - this.#receivedAt < SILENCE_MS) return 'fine'
     const first = this.#pingsWithoutData === 0
     const again = this.#pingsWithoutData < PINGS_WITHOUT_DATA && this.#sentSincePing
     return first || again || pingAt === undefined || nowMs - pingAt >= SPARSE_PING_MS ? 'ping' : 'fine'

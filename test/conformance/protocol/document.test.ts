@@ -135,7 +135,7 @@ describe('tables', () => {
     const { maxWindowBytes, windowGrowthBytes } = DEFAULT_LIMITS
     const flat = text.replaceAll(/\s+/g, ' ')
     for (const sentence of [
-      `or none within ${helloTimeoutMs / 1000} s`,
+      `or no hello within ${helloTimeoutMs / 1000} s`,
       `(${pingTimeoutMs / 1000} s, and at most one ping interval of ${pingIntervalMs / 1000} s more)`,
       `(more than ${sendHardLimitBytes / 2 ** 20} MiB unsent)`,
       `a limit for the stream (${maxWindowBytes / 2 ** 20} MiB)`,
