@@ -11,8 +11,8 @@ it.each([
 
 it.each([
   ['postgres://u@db.test/x?sslmode=verify-full&sslrootcert=/no/such/file', /no such file .*\/no\/such\/file/],
-  ['postgres://u@db.test/x?port=abc', /port is no number/],
-  ['postgres://u@db.test/x?port=70000', /port is no number/],
+  ['postgres://u@db.test/x?port=abc', /port is not a number/],
+  ['postgres://u@db.test/x?port=70000', /port is not a number/],
 ])('%s cannot be used, with the reason', (url, reason) => {
   expect(() => checkDatabaseUrl(url)).toThrow(reason)
   expect(() => checkDatabaseUrl(url)).toThrow(/^The URL of the database db\.test\/x cannot be used: /)

@@ -25,6 +25,6 @@ export function checkDatabaseUrl(url: string): void {
   }
   if (Number.isInteger(port) && port > 0 && port < 65_536) return
   throw new StartupError(
-    `The URL of the database ${place} cannot be used: its port is no number from 1 to 65535.`,
+    `The URL of the database ${place} cannot be used: its port is not a number from 1 to 65535.`,
   )
 }

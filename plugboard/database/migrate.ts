@@ -89,7 +89,7 @@ async function compare(
     const file = files[index]
     if (file?.folderMillis === createdAt && file.hash === hash) continue
     throw new StartupError(
-      `Migration ${index + 1} of the database is not the one of this plugboard: it was edited, or comes from another version.`,
+      `Migration ${index + 1} of the database differs from the one of this version: it was edited, or comes from another version.`,
     )
   }
   const unknown = applied.slice(files.length).map(({ createdAt }) => createdAt)

@@ -45,7 +45,7 @@ export function nextCommands(place: BannerPlace): { what: string; command: strin
     },
     { what: 'List the routes', command: plugboard.join(' ') },
     {
-      what: 'The same through the admin API',
+      what: 'List the routes through the admin API',
       command: `curl -H "Authorization: Bearer $(cat ${shellQuoted(place.adminKeyFile)})" ${admin}/v1/routes`,
     },
   ]
@@ -56,7 +56,13 @@ export function banner(place: BannerPlace, expose: string | undefined): string {
     ['Public', `http://localhost:${place.publicPort}`, `${expose ?? 'the welcome app'}, through a tunnel`],
     ...(place.networkAddress === undefined
       ? []
-      : [['Network', `http://${place.networkAddress}:${place.publicPort}`, 'the same, for other machines']]),
+      : [
+          [
+            'Network',
+            `http://${place.networkAddress}:${place.publicPort}`,
+            'the public port, for other machines',
+          ],
+        ]),
     ['Admin API', `http://127.0.0.1:${place.adminPort}`, 'described at /openapi.json'],
     ['Data', place.data, 'database, secrets, snapshot'],
   ]
@@ -73,7 +79,7 @@ export function banner(place: BannerPlace, expose: string | undefined): string {
     ...(place.reach === 'machine'
       ? ['Only this machine can connect. With --lan, other machines of the network can connect too.']
       : ['Other machines can connect to the public port.']),
-    'Ctrl-C stops it.',
+    'Press Ctrl-C to stop it.',
     '',
     '',
   ].join('\n')

@@ -25,7 +25,7 @@ export function cleanOutage(outage: LineOutage | undefined, nowMs: number): Line
   }
 }
 
-/** Returns a text for operators about lines that are all down: `health check fails since …: …`, of the first line to fail. */
+/** Returns a text for operators about lines that are all down: `health check has failed since …: …`, of the first line to fail. */
 export function outageText(lines: readonly { readonly outage?: LineOutage | undefined }[]): string {
   const outages = lines.flatMap(({ outage }) => outage ?? [])
   const [first, ...others] = outages.sort((left, right) => left.sinceMs - right.sinceMs)
@@ -34,7 +34,7 @@ export function outageText(lines: readonly { readonly outage?: LineOutage | unde
   const more = others.some(({ detail }) => detail !== first.detail)
     ? ' (other lines fail for other causes)'
     : ''
-  return `health check fails since ${timeText(first.sinceMs)}: ${first.detail}${more}`
+  return `health check has failed since ${timeText(first.sinceMs)}: ${first.detail}${more}`
 }
 
 /** Returns the time in UTC, in seconds: `2026-11-30T02:41:07Z`. */

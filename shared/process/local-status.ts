@@ -127,7 +127,7 @@ function ask(path: string, pid: number, timeoutMs: number): Promise<ProcessStatu
     })
     socket.on('end', () => {
       const status = readStatus(text)
-      if (status === undefined) fail('responds with something that is no status')
+      if (status === undefined) fail('responds with text that is not a status')
       else settle({ kind: 'responds', pid, status })
     })
   })

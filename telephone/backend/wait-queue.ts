@@ -56,7 +56,7 @@ export class WaitQueue<Waiter extends Waiting> {
     const { client } = waiter
     const own = this.#clients.get(client)
     if (this.#deadlines.size >= maxWaiting) {
-      waiter.onNoConnection(exhausted(`${maxWaiting} requests wait for a connection already.`))
+      waiter.onNoConnection(exhausted(`Already ${maxWaiting} requests wait for a connection.`))
       return false
     }
     if (own !== undefined && client !== '' && own.size >= shareOf(maxWaiting, clientSharePercent)) {

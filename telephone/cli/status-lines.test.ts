@@ -41,10 +41,10 @@ const ready: TelephoneEvent = { kind: 'tunnel_ready', tunnel: 1, url, replica: '
 
 describe('status lines', () => {
   it('report the same problem once, again after a minute, and again after it has ended', () => {
-    for (const tunnel of [1, 2, 1, 2]) show(failed(tunnel, 'no answer'))
-    expect(lines).toEqual(['✗ https://a.example: no answer; trying again in 0.4 s'])
+    for (const tunnel of [1, 2, 1, 2]) show(failed(tunnel, 'no response'))
+    expect(lines).toEqual(['✗ https://a.example: no response; trying again in 0.4 s'])
     now = 60_000
-    show(failed(1, 'no answer'))
+    show(failed(1, 'no response'))
     show(failed(1, 'something else'))
     show(ready)
     show(failed(1, 'something else'))

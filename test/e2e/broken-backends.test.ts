@@ -191,7 +191,7 @@ describe('a backend that is', () => {
   it('unhealthy is reported with the time and the reason, in the log and in the API', async () => {
     const line = await accessLine(problem(await ask('unhealthy')).requestId)
     expect(line.detail).toMatch(
-      /^health check fails since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ: \/healthz returned 500$/,
+      /^health check has failed since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ: \/healthz returned 500$/,
     )
     const services = (await stack.plugboard.telephones()).flatMap(
       row => row.services as Record<string, unknown>[],

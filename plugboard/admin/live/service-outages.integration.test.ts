@@ -103,7 +103,7 @@ test('names lines that are down or have weight 0', async () => {
       lines: 1,
       detail:
         'The only line is down (telephone "w"): ' +
-        'health check fails since 1970-01-01T00:00:00Z: /healthz returned 500.',
+        'health check has failed since 1970-01-01T00:00:00Z: /healthz returned 500.',
     },
   ])
 })

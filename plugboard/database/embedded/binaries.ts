@@ -95,7 +95,7 @@ async function versionOf(native: string, user: ServerUser | undefined): Promise<
     const code = errorCodeOf(error)
     if (code === 'EACCES') return undefined
     if (code === 'EPERM' || code === 'EINVAL') {
-      const noOther = `Postgres does not run as root, and this environment lets root become no other user. ${ELSEWHERE}`
+      const noOther = `Postgres does not run as root, and this environment does not let root change to another user. ${ELSEWHERE}`
       throw new StartupError(noOther, error)
     }
     throw new StartupError(`The embedded Postgres does not run on this system. ${ELSEWHERE}`, error)

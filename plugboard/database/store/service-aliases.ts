@@ -47,8 +47,8 @@ export async function refuseSharedNames(tx: Sql, service: Service): Promise<void
   const names = announcedNames(service)
   if (names.length > MAX_ALIASES + 1) {
     const detail =
-      `Service "${service.name}" would have more than ${MAX_ALIASES} former names. Remove those that no telephone ` +
-      'announces from its policy (aliases).'
+      `Service "${service.name}" would have more than ${MAX_ALIASES} former names. Remove unused names ` +
+      'from its policy (aliases).'
     throw new VeraError('invalid_request', detail, { field: 'name' })
   }
   const list = sql`ARRAY[${sql.join(

@@ -518,7 +518,10 @@ describe('responses of the proxy itself', () => {
       detail: row.meaning,
     })
     expect(proxy.harness.accessLog).toMatchObject([
-      { cause: 'health_check_failed', detail: `health check fails since 2026-11-30T02:41:00Z: ${detail}` },
+      {
+        cause: 'health_check_failed',
+        detail: `health check has failed since 2026-11-30T02:41:00Z: ${detail}`,
+      },
     ])
   })
 

@@ -94,7 +94,7 @@ export class ShardReader {
     try {
       Y.applyUpdate(this.#doc, update)
     } catch (error) {
-      throw new MalformedError('the bytes are no update', { cause: error })
+      throw new MalformedError('the bytes are not an update', { cause: error })
     }
     const { store, share } = this.#doc
     const othersWrote = [...store.clients.keys()].some(client => client !== WRITER)

@@ -123,7 +123,7 @@ describe('pick', () => {
     expect(unhealthy()).toBe('health check fails')
     add('b', { health: 'down', outage: { sinceMs: sinceMs + 5, detail: '/healthz returned 500' } })
     add('a', { health: 'down', outage: { sinceMs, detail: '/healthz returned 500' } })
-    expect(unhealthy()).toBe('health check fails since 2026-11-30T02:41:07Z: /healthz returned 500')
+    expect(unhealthy()).toBe('health check has failed since 2026-11-30T02:41:07Z: /healthz returned 500')
     add('c', { health: 'down', outage: { sinceMs: sinceMs + 9, detail: 'other' } })
     expect(unhealthy()).toMatch(/500 \(other lines fail for other causes\)$/)
     // A line that is up but unreachable may be healthy.

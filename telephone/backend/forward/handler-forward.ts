@@ -94,7 +94,7 @@ export class HandlerForward implements StreamEvents {
     if (request === undefined) return
     try {
       const response = await this.#handler(request)
-      if (!(response instanceof Response)) throw new TypeError('the handler gave no Response')
+      if (!(response instanceof Response)) throw new TypeError('the handler did not return a Response')
       if (this.#state === 'handling') await this.#sendResponse(response)
       else await response.body?.cancel()
     } catch (error) {
