@@ -183,3 +183,18 @@ it('a sticky session stays on its side, except for a request with the header fie
   stable.cut()
   expect((await ask(`Cookie: ${cookie}\r\n`)).name).toBe(name === 'stable-1' ? 'stable-2' : name)
 })
+
+it('a failing canary with a guard gets no further requests, also of its sticky sessions', async () => {
+  policy({
+    subsets: [{ ...PINNED, guard: { maxErrorPercent: 5, minRequests: 10 } }],
+    sticky: { cookie: {} },
+  })
+  expect((await namesOf('', 10)).length).toBe(2)
+  const bound = await ask('X-Canary: yes\r\n')
+  canary.handler = call => call.respond(500, 'broken')
+  const statuses: number[] = []
+  for (let count = 0; count < 12; count += 1) statuses.push((await ask('X-Canary: yes\r\n')).status)
+  expect(statuses).toEqual([...Array.from({ length: 9 }, () => 500), 200, 200, 200])
+  const moved = await ask(`Cookie: ${bound.cookie}\r\n`)
+  expect([moved.status, STABLE.includes(moved.name)]).toEqual([200, true])
+})

@@ -11,6 +11,7 @@ export interface LogFields {
   readonly peerId?: string | undefined
   readonly tokenId?: string | undefined
   readonly service?: string | undefined
+  readonly subset?: string | undefined
   readonly route?: string | undefined
   readonly mount?: string | undefined
   /** A code of the error table, a reason of the protocol, or a system's error code. */

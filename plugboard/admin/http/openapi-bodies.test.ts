@@ -89,6 +89,7 @@ const policy = {
       select: { version: '2.*', labels: { track: 'canary' } },
       percent: 5,
       match: { header: { 'X-Canary': 'yes' } },
+      guard: { maxErrorPercent: 5, minRequests: 50 },
     },
   ],
   splitBy: { cookie: 'session' },

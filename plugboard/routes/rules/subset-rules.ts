@@ -66,6 +66,31 @@ const match = z
   })
   .meta({ description: 'Requests that have all these fields go to the subset, before `percent` applies.' })
 
+/** Used when `guard` has no `minRequests`. */
+export const DEFAULT_MIN_REQUESTS = 50
+
+const guard = z
+  .strictObject({
+    maxErrorPercent: z.number().min(0).max(100).meta({
+      description:
+        'Largest difference between the error percentages of the subset and of the rest, in points.',
+      example: 5,
+    }),
+    minRequests: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .optional()
+      .meta({
+        description: `Requests of the subset before it is compared. Default: ${DEFAULT_MIN_REQUESTS}.`,
+      }),
+  })
+  .meta({
+    description:
+      'Stops requests to the subset for 60 s when it has more errors than the rest: failed attempts, and statuses of 500 and more. ' +
+      'Afterwards it gets half of its share.',
+  })
+
 const subset = z.strictObject({
   name,
   select,
@@ -76,6 +101,7 @@ const subset = z.strictObject({
     .optional()
     .meta({ description: 'Share of the other requests. Default: 0.', example: 5 }),
   match: match.optional(),
+  guard: guard.optional(),
 })
 export type SubsetRules = Readonly<z.output<typeof subset>>
 

@@ -12,6 +12,7 @@ import { Outliers, type OutliersOptions } from '../outliers/outliers.ts'
 import { boundLine } from '../sticky/bound-process.ts'
 import { groupProcesses, groupsFor } from '../subsets/pool-subsets.ts'
 import type { SubsetChoice } from '../subsets/subset-choice.ts'
+import { SubsetGuards } from '../subsets/subset-guards.ts'
 import { setSeeds } from './hash-seeds.ts'
 import {
   addStream,
@@ -58,6 +59,7 @@ export interface LinePickerOptions
 
 export class LinePicker {
   readonly #outliers: Outliers
+  readonly #guards: SubsetGuards
   readonly #pools: LinePools
   readonly #clock: Clock
   readonly #random: () => number
@@ -69,7 +71,9 @@ export class LinePicker {
       clock = systemClock,
       random = Math.random,
     } = options
-    this.#outliers = new Outliers({ clock, log: options.log ?? silentLogger, probe: options.probe })
+    const { log = silentLogger } = options
+    this.#outliers = new Outliers({ clock, log, probe: options.probe })
+    this.#guards = new SubsetGuards({ clock, log })
     this.#pools = new LinePools({ ...options, clientSharePercent, clock, outliers: this.#outliers })
     this.#clock = clock
     this.#random = random
@@ -89,7 +93,7 @@ export class LinePicker {
    * A line of an ejected process comes last, when no other process takes the request.
    */
   pick(request: PickRequest): Candidate | NoLine {
-    const { policy, tried, preferred, client, session, subset } = request
+    const { policy, tried, preferred, client, session } = request
     const pool = this.#pools.get(request.service)
     if (pool === undefined || pool.candidates.length === 0) return tried ? 'exhausted' : 'no_telephone'
     const { outlier = false } = policy
@@ -98,18 +102,18 @@ export class LinePicker {
       if (pool.holders.length >= policy.maxStreams) return 'overloaded'
       if (!pool.shares.allows(client, policy.maxStreams)) return 'concurrency_limited'
     }
-    if (subset !== undefined) groupProcesses(pool, subset.subsets)
+    const subset = request.subset === undefined ? undefined : this.#subsetOf(pool, request.subset)
     if (preferred !== undefined) {
       const same = preferredLine(pool, preferred, request)
       if (same !== undefined) return same
     }
     if (tried !== undefined) {
-      const line = this.#oneOf(pool, retryLines(pool, tried, request), request)
+      const line = this.#oneOf(pool, retryLines(pool, tried, request, subset), request)
       return line ?? this.#tryDown(pool, request) ?? 'exhausted'
     }
     if (session !== undefined) {
       const bound = boundLine(pool, session, request)
-      if (bound !== undefined && !leavesSession(bound, subset)) return bound
+      if (bound !== undefined && !this.#leavesSession(bound, subset)) return bound
     }
     const process =
       (subset === undefined ? this.#ofAll(pool, request) : this.#ofSubset(pool, subset, request)) ??
@@ -163,12 +167,14 @@ export class LinePicker {
   responded(candidate: Candidate, status: number, latencyMs: number, nowMs: number): void {
     recordResponse(candidate, status, latencyMs, nowMs)
     this.#outliers.responded(candidate, status, latencyMs, nowMs)
+    if (candidate.pool.guards.size > 0) this.#guards.count(candidate, status >= 500, nowMs)
   }
 
   /** Records that an attempt failed before the head of the response. */
   failed(candidate: Candidate, cause: AttemptFailure, latencyMs: number, nowMs: number): void {
     recordFailure(candidate, latencyMs, nowMs)
     this.#outliers.failed(candidate, cause, latencyMs, nowMs)
+    if (candidate.pool.guards.size > 0) this.#guards.count(candidate, true, nowMs)
   }
 
   /** Returns a line of a pool in which no line takes the stream, if the policy allows that, or the reason. */
@@ -189,6 +195,18 @@ export class LinePicker {
   #tryDown(pool: LinePool, request: PickRequest): Candidate | undefined {
     if (request.policy.whenAllDown !== 'try' || !isUnhealthy(pool)) return undefined
     return this.#oneOf(pool, downLines(pool, request), request)
+  }
+
+  /** Groups the processes by subset. Returns the subset to use now: the guard of the chosen one may have stopped it. */
+  #subsetOf(pool: LinePool, choice: SubsetChoice): SubsetChoice {
+    groupProcesses(pool, choice.subsets)
+    return pool.guards.size === 0 ? choice : this.#guards.applyTo(pool, choice)
+  }
+
+  /** Returns true when a header field sends the request to another subset, or a guard has stopped the subset of the session. */
+  #leavesSession({ pool, process }: Candidate, choice: SubsetChoice | undefined): boolean {
+    if (choice === undefined) return false
+    return (choice.pinned && process.subset !== choice.subset) || this.#guards.isStopped(pool, process.subset)
   }
 
   /** Returns one of the lines; undefined when the list is empty. */
@@ -239,11 +257,6 @@ export class LinePicker {
     const process = from[Math.floor(this.#random() * from.length)]
     return process !== undefined && isUsable(process, request) ? process : undefined
   }
-}
-
-/** Returns true when a header field sends the request to another subset than that of its session. */
-function leavesSession({ process }: Candidate, choice: SubsetChoice | undefined): boolean {
-  return choice?.pinned === true && process.subset !== choice.subset
 }
 
 /** Returns the processes that take a stream now. Allocates memory only when some do not. */

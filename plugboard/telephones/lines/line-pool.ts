@@ -10,6 +10,7 @@ import { NO_SAMPLE_MS, newLatency } from '../balancing/peak-ewma.ts'
 import type { OutlierPolicy } from '../outliers/outlier-policy.ts'
 import { newWatch, type PoolResults, type WatchedProcess } from '../outliers/watched-process.ts'
 import type { ServiceSubsets, Subset } from '../subsets/service-subsets.ts'
+import type { SubsetGuard } from '../subsets/subset-guard.ts'
 import { newRetryCounts, type RetryCounts } from './retry-budget.ts'
 
 /** The owner of a stream of a service. */
@@ -104,6 +105,8 @@ export interface LinePool extends PoolResults {
   /** The processes of each subset, and those of no subset: see pool-subsets.ts. */
   ofSubsets: PooledProcess[][]
   ofNoSubset: PooledProcess[]
+  /** The guards by the id of their subset. Empty for most services. */
+  readonly guards: Map<string, SubsetGuard>
 }
 
 /** Returns true when the line takes traffic and this replica can reach it. The line may be at its stream limit. */
@@ -167,6 +170,7 @@ export function newPool(service: string, clientSharePercent: number): LinePool {
     subsets: undefined,
     ofSubsets: [],
     ofNoSubset: [],
+    guards: new Map(),
   }
 }
 

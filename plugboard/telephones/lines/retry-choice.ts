@@ -2,6 +2,7 @@
 // balancing policy then picks among the processes of the rest.
 
 import { subsetRank } from '../subsets/pool-subsets.ts'
+import type { SubsetChoice } from '../subsets/subset-choice.ts'
 import {
   type Candidate,
   canTake,
@@ -33,6 +34,7 @@ export function retryLines(
   { candidates }: LinePool,
   tried: readonly Candidate[],
   request: PickRequest,
+  subset: SubsetChoice | undefined,
 ): readonly Candidate[] {
   let least: Candidate[] = []
   let leastShared = Number.POSITIVE_INFINITY
@@ -42,7 +44,7 @@ export function retryLines(
     const shared =
       ejectionRank(process) +
       (tried.some(other => other.process.key === process.key) ? 16 : 0) +
-      subsetRank(process, request.subset) * 4 +
+      subsetRank(process, subset) * 4 +
       (!local && tried.some(other => other.line.replicaId === line.replicaId) ? 2 : 0) +
       (local ? 0 : 1)
     if (shared > leastShared) continue

@@ -5,6 +5,7 @@ import type { LinePool, PooledProcess } from '../lines/line-pool.ts'
 import { matchesGlob } from './matches-glob.ts'
 import type { ServiceSubsets, Subset } from './service-subsets.ts'
 import type { SubsetChoice } from './subset-choice.ts'
+import { updateGuards } from './subset-guards.ts'
 
 /** Groups the processes for the subsets, unless they are. */
 export function groupProcesses(pool: LinePool, subsets: ServiceSubsets): void {
@@ -12,6 +13,7 @@ export function groupProcesses(pool: LinePool, subsets: ServiceSubsets): void {
   pool.subsets = subsets
   pool.ofSubsets = subsets.list.map(() => [])
   pool.ofNoSubset = []
+  updateGuards(pool, subsets)
   for (const process of pool.processes) {
     process.subset = subsets.list.find(subset => selects(subset, process))
     const group = process.subset === undefined ? pool.ofNoSubset : pool.ofSubsets[process.subset.index]

@@ -5,9 +5,12 @@ import type { HashKey } from '../../limits/keyed-hash.ts'
 import { compiledParts, ruleKey } from '../../limits/limit-keys.ts'
 import type { ServicePolicy } from '../../routes/options/service-policy.ts'
 import { type KeyPart, needsCredential } from '../../routes/rules/key-part.ts'
-import type { SubsetRules } from '../../routes/rules/subset-rules.ts'
+import { DEFAULT_MIN_REQUESTS, type SubsetRules } from '../../routes/rules/subset-rules.ts'
+import type { GuardRules } from './subset-guard.ts'
 
 export interface Subset {
+  /** Differs after each change of the rules of the subset. */
+  readonly id: string
   readonly name: string
   /** The place in `list` of ServiceSubsets. */
   readonly index: number
@@ -17,6 +20,8 @@ export interface Subset {
   readonly percent: number
   /** Fields that send a request to the subset, with names in lower case. Empty: none do. */
   readonly match: readonly (readonly [name: string, value: string])[]
+  /** Undefined: no errors stop the subset. */
+  readonly guard: GuardRules | undefined
   /** Key of the hash that splits requests. Each subset has its own, so that a change of one moves no client of another. */
   readonly key: HashKey
 }
@@ -49,18 +54,17 @@ export function splitNeedsIdentity({ subsets, splitBy }: ServicePolicy): boolean
   return subsets.length > 0 && splitBy !== 'request' && needsCredential(splitBy)
 }
 
-function compile(
-  { name, select, percent = 0, match }: SubsetRules,
-  index: number,
-  serviceId: string,
-): Subset {
+function compile(rules: SubsetRules, index: number, serviceId: string): Subset {
+  const { name, select, percent = 0, match, guard } = rules
   return {
+    id: JSON.stringify(rules),
     name,
     index,
     version: select.version,
     labels: Object.entries(select.labels ?? {}),
     percent,
     match: Object.entries(match?.header ?? {}).map(([field, value]) => [field.toLowerCase(), value]),
+    guard: guard && { ...guard, minRequests: guard.minRequests ?? DEFAULT_MIN_REQUESTS },
     key: ruleKey(serviceId, 'subset', name),
   }
 }

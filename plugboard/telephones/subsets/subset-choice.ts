@@ -17,22 +17,26 @@ export interface SubsetChoice {
   readonly subset: Subset | undefined
   /** True when a header field decides. Such a request ignores the sticky session of its client. */
   readonly pinned: boolean
+  /** The place of the client within the subset, from 0 to 1. A guard that admits half of the subset admits those below 0.5. */
+  readonly fraction: number
 }
 
 /** `random`: returns a uniform random number in [0, 1), for services that split each request separately. */
 export function chooseSubset(subsets: ServiceSubsets, facts: KeyFacts, random: () => number): SubsetChoice {
   for (const subset of subsets.list) {
-    if (subset.match.length > 0 && hasFields(facts.fields, subset)) return { subsets, subset, pinned: true }
+    if (subset.match.length > 0 && hasFields(facts.fields, subset)) {
+      return { subsets, subset, pinned: true, fraction: 0 }
+    }
   }
   let left = 100
   for (const subset of subsets.list) {
     const { percent } = subset
-    if (percent > 0 && pointOf(subset, subsets, facts, random) * left < percent) {
-      return { subsets, subset, pinned: false }
-    }
+    if (percent === 0) continue
+    const fraction = (pointOf(subset, subsets, facts, random) * left) / percent
+    if (fraction < 1) return { subsets, subset, pinned: false, fraction }
     left -= percent
   }
-  return { subsets, subset: undefined, pinned: false }
+  return { subsets, subset: undefined, pinned: false, fraction: 0 }
 }
 
 function hasFields(fields: readonly string[], { match }: Subset): boolean {

@@ -11,6 +11,7 @@ import { type AttemptFailure, LinePicker } from '../../../plugboard/telephones/l
 import type { Candidate } from '../../../plugboard/telephones/lines/line-pool.ts'
 import type { NoLine } from '../../../plugboard/telephones/lines/no-line.ts'
 import type { PickPolicy } from '../../../plugboard/telephones/lines/pick-request.ts'
+import type { SubsetChoice } from '../../../plugboard/telephones/subsets/subset-choice.ts'
 import { ManualClock } from '../manual-clock.ts'
 import { seededRandom } from '../seeded-random.ts'
 import { makeLine } from './registry-cluster.ts'
@@ -30,6 +31,7 @@ export interface SimulatedProcess {
   readonly name: string
   readonly tunnels?: number
   readonly weight?: number
+  readonly version?: string
   readonly respond: (random: () => number) => SimulatedResponse
 }
 
@@ -49,6 +51,8 @@ export class SimulatedPool {
   readonly picker: LinePicker
   readonly latenciesMs: number[] = []
   policy: PickPolicy
+  /** Chooses the subset of a request; undefined: the service has no subsets. */
+  subsetOf: (() => SubsetChoice) | undefined
   /** Requests that ended with a status of 500 or more, or without a response. */
   failures = 0
   requests = 0
@@ -71,8 +75,8 @@ export class SimulatedPool {
   /** Connects the process, or changes its announced weight and its behaviour. */
   connect(process: SimulatedProcess): void {
     this.#processes.set(process.name, process)
-    const { name, tunnels = 1, weight = 100 } = process
-    for (let index = 0; index < tunnels; index += 1) this.#connectTunnel(name, index, weight)
+    const { name, tunnels = 1, weight = 100, version = '' } = process
+    for (let index = 0; index < tunnels; index += 1) this.#connectTunnel(name, index, { weight, version })
   }
 
   /** Announces changed values on the first tunnel of the process. */
@@ -89,10 +93,11 @@ export class SimulatedPool {
     this.registry.replace(asTunnelId(`${name}-${index}`), [])
   }
 
-  #connectTunnel(name: string, index: number, weight: number): void {
+  #connectTunnel(name: string, index: number, announced: Partial<Line>): void {
     const tunnel = `${name}-${index}`
     if (!this.#tunnels.has(tunnel)) this.#tunnels.set(tunnel, new SimulatedTunnel())
-    const line = makeLine('r1', tunnel, 'web', { telephone: name, instance: `instance-${name}`, weight })
+    const identity = { telephone: name, instance: `instance-${name}` }
+    const line = makeLine('r1', tunnel, 'web', { ...identity, ...announced })
     this.registry.replace(asTunnelId(tunnel), [line])
   }
 
@@ -119,7 +124,8 @@ export class SimulatedPool {
 
   #pick(tried: readonly Candidate[] | undefined, key: number | undefined): Candidate | NoLine {
     const { policy, picker } = this
-    return picker.pick({ service: 'web', policy, tried, preferred: undefined, client: '', key })
+    const subset = this.subsetOf?.()
+    return picker.pick({ service: 'web', policy, tried, preferred: undefined, client: '', key, subset })
   }
 
   #attempt(picked: Candidate, tried: readonly Candidate[], key: number | undefined): void {
