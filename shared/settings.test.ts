@@ -32,7 +32,7 @@ const table = {
     help: 'The database',
   }),
   data: setting.path({ default: './data', help: 'The data folder' }),
-  trustedProxies: setting.list({ default: [], item: 'cidr', help: 'Who may say X-Forwarded-For' }),
+  trustedProxies: setting.list({ default: [], item: 'cidr', help: 'Proxies that may send X-Forwarded-For' }),
   services: setting.structure(z.array(service), { default: [], help: 'The services' }),
 } as const
 
@@ -269,7 +269,9 @@ test('makes options and the table of the documents from the same rows', () => {
     '--drain-timeout <duration>: The grace at stop (at least 1s, at most 1h; default 30s; APP_DRAIN_TIMEOUT)',
   )
   expect(flags).toContain('-l, --listen <host:port>: The public address (default :4000; APP_LISTEN)')
-  expect(flags).toContain('--trusted-proxies <cidr…>: Who may say X-Forwarded-For (APP_TRUSTED_PROXIES)')
+  expect(flags).toContain(
+    '--trusted-proxies <cidr…>: Proxies that may send X-Forwarded-For (APP_TRUSTED_PROXIES)',
+  )
   expect(flags).toContain('--no-access-log: the opposite of --access-log')
   expect(flags.join()).not.toContain('--services')
   expect(settingsMarkdown(table, 'APP_')).toContain(

@@ -86,11 +86,11 @@ describe('renewal', () => {
   it('reports that there is no new token, and continues to ask', () => {
     renewal.follow(store.read())
     clock.advance(HOUR_MS * (2 / 3))
-    renewal.onRenewed(undefined, 'the signing key is gone')
+    renewal.onRenewed(undefined, 'the signing key was removed')
     expect(events).toEqual([
       {
         kind: 'token_problem',
-        detail: 'The token was not renewed: the signing key is gone.',
+        detail: 'The token was not renewed: the signing key was removed.',
         expiresAtMs: (seconds() + 1200) * 1000,
       },
     ])

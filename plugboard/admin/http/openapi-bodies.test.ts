@@ -169,7 +169,7 @@ const KNOWN_BETTER: readonly [place: RegExp, reason: string][] = [
   [/^\/mount$|\/mounts\/\d$/, 'labels of a host, letters of other scripts, empty segments and dot segments'],
   [/^\/(?:service|options)?$/, 'a route has a service or responds by itself; a token grants something'],
   [/\/(?:allow|deny)\/\d$/, 'the groups of an IPv6 address, the bits of a network'],
-  [/\/jwksUrl$|\/redirect\/to$/, 'the parts of a URL, and where a redirect leads'],
+  [/\/jwksUrl$|\/redirect\/to$/, 'the parts of a URL, and the target of a redirect'],
   [/\/hash$/, 'the bounds of the costs'],
   [
     /\/(?:tenantHeader|forwardUser|header|forward|forward\/sub)$/,
@@ -178,7 +178,7 @@ const KNOWN_BETTER: readonly [place: RegExp, reason: string][] = [
   [/Headers\/(?:remove\/\d|set|add)$|\/respond\/headers$/, 'fields that cannot be edited; no field twice'],
   [/\/cors(?:\/\w+\/\d)?$/, 'no * together with credentials'],
   [/\/respond(?:\/\w+)?$/, 'no body with 204 and 205; its length is in bytes'],
-  [/\/hsts(?:\/\w+)?$/, 'what a preload list asks for'],
+  [/\/hsts(?:\/\w+)?$/, 'the rules of the preload list'],
   [/\/hostHeader\/fixed$/, 'labels of a host, a port that exists'],
   [/^\/ttl$/, 'from 10s to 3650d'],
   [/^\/unusedFor$/, 'more than 0'],

@@ -5,7 +5,10 @@ import { isJsonObject, type JsonObject } from '../../common/json.ts'
 import { type CliContext, inFolder } from '../api/api-command.ts'
 import { CliError } from '../cli-error.ts'
 
-/** Resolves with the object in the file. `flag`: names the flag in errors. `content`: what the object has, such as `options`. */
+/**
+ * Resolves with the object in the file. `flag`: names the flag in errors. `content`: the kind of its members, such as
+ * `options`.
+ */
 export async function readObjectFile(
   context: CliContext,
   file: string,

@@ -38,7 +38,7 @@ const fields = {
   balancing: z.enum(['peak_ewma', 'least_streams', 'round_robin', 'random', 'hash']).default('least_streams'),
   /** The value of a request that `hash` reads; null: another rule applies. */
   hashOn: keyPartSchema.nullable().default(null),
-  /** Sticky sessions by a cookie or a header field; null: none. */
+  /** Sticky sessions by a cookie or a header field; null: no sticky sessions. */
   sticky: stickySchema.nullable().default(null),
   /** Parts of the processes that get a share of the requests, for canary releases and splits. */
   subsets: subsetsSchema.default([]),

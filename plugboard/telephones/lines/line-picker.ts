@@ -191,7 +191,7 @@ export class LinePicker {
     return hasRoom ? 'concurrency_limited' : 'overloaded'
   }
 
-  /** Returns a line although its health check fails, if that is so for each process and the policy says `try`. */
+  /** Returns a line whose health check fails, when the checks of all processes fail and `whenAllDown` is `try`. */
   #tryDown(pool: LinePool, request: PickRequest): Candidate | undefined {
     if (request.policy.whenAllDown !== 'try' || !isUnhealthy(pool)) return undefined
     return this.#oneOf(pool, downLines(pool, request), request)

@@ -18,7 +18,7 @@ export interface Subset {
   readonly version: string | undefined
   readonly labels: readonly (readonly [name: string, value: string])[]
   readonly percent: number
-  /** Fields that send a request to the subset, with names in lower case. Empty: none do. */
+  /** Fields that send a request to the subset, with names in lower case. Empty: no field does. */
   readonly match: readonly (readonly [name: string, value: string])[]
   /** Undefined: no errors stop the subset. */
   readonly guard: GuardRules | undefined

@@ -11,7 +11,7 @@ import { ask, edge, get, HOST } from './edge.ts'
 
 const UUID = /^[0-9a-f-]{36}$/
 
-/** Expects a problem with this code, in the form that every problem has. `members`: those that differ from this form. */
+/** Expects a problem with this code, in the form that every problem has. `members`: the members that differ from this form. */
 function expectProblem(
   response: RawResponse,
   status: number,
