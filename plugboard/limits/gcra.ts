@@ -40,3 +40,12 @@ export function secondsToNext(fullAtMs: number, nowMs: number, quota: Quota): nu
   const untilMs = fullAtMs - nowMs - (quota.burst - free - 1) * quota.intervalMs
   return Math.max(1, Math.ceil(untilMs / 1000))
 }
+
+/** Returns the number of requests, rounded up, that were counted and whose quota is not restored yet. */
+export function requestsAhead(
+  fullAtMs: number,
+  nowMs: number,
+  { intervalMs }: Pick<Quota, 'intervalMs'>,
+): number {
+  return Math.max(0, Math.ceil((fullAtMs - nowMs) / intervalMs - SLACK))
+}

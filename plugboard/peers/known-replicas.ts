@@ -8,6 +8,7 @@ import type { RegistryFollower } from '../registry/sync/registry-follower.ts'
 import type { Discovery } from './discovery/discovery.ts'
 import type { PeerDialer } from './link/peer-dialer.ts'
 import type { Peer } from './peer.ts'
+import type { ShareState } from './share-channel.ts'
 
 /** Another replica, from the view of this replica. */
 export interface KnownReplica {
@@ -28,6 +29,10 @@ export interface KnownReplica {
   readonly inSync: boolean
   /** Number of faulty messages of the registry exchange. Any number above 0 is a bug on one end. */
   readonly faultyMessages: number
+  /** The state of the exchange of shared limits; undefined: this replica shares no limits, or there is no link. */
+  readonly shareState: ShareState | undefined
+  /** Time since the last message of that exchange, ms; undefined: there was none on the present stream. */
+  readonly shareAgeMs: number | undefined
   /** The error of the last dial; empty when it succeeded. */
   readonly problem: string
 }
@@ -65,6 +70,8 @@ export function knownReplicas({ discoveries, follower, peers, dialers }: Replica
       lines: lease?.lineCount ?? 0,
       inSync: peer?.inSync ?? false,
       faultyMessages: peer?.faultyMessages ?? 0,
+      shareState: peer?.linked === true ? peer.shareState : undefined,
+      shareAgeMs: peer?.shareAgeMs,
       problem: dialer?.problem ?? '',
     }
   })

@@ -9,6 +9,7 @@ import type { ReplicaReport } from '@vera-stack/shared/protocol/control/control.
 import type { SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import type { HeldBytes } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
 import type { ReplicaId } from '../common/ids/replica-id.ts'
+import type { SharedBudgets } from '../limits/sharing/shared-budgets.ts'
 import type { Line } from '../registry/line.ts'
 import type { Registry } from '../registry/registry.ts'
 import { RegistryFollower } from '../registry/sync/registry-follower.ts'
@@ -36,6 +37,8 @@ export interface PeerNetworkOptions {
   readonly secrets: readonly string[]
   readonly registry: Registry
   readonly tunnelCounts: TunnelCounts
+  /** The limits that this replica shares with the others; absent: it counts for itself. */
+  readonly sharedBudgets?: SharedBudgets | undefined
   readonly openLocal: OpenLocal
   /** Responds to queries of other replicas; default: supports no query. */
   readonly respondToQuery?: RespondToQuery | undefined
@@ -193,6 +196,7 @@ export class PeerNetwork {
     for (const peer of this.#peers.values()) peer.close()
     await Promise.all(this.#discoveries.map(discovery => discovery.stop()))
     await this.#endpoint.close()
+    this.#options.sharedBudgets?.stop()
     this.#owner.close()
     this.#follower.close()
   }
@@ -217,7 +221,7 @@ export class PeerNetwork {
 
   #peerHost(): PeerHost {
     const { self, agent, startedAt, versions, features, openLocal, report, clock, limits } = this.#options
-    const { tunnelCounts } = this.#options
+    const { tunnelCounts, sharedBudgets } = this.#options
     return {
       self,
       identity: {
@@ -233,6 +237,7 @@ export class PeerNetwork {
       owner: this.#owner,
       follower: this.#follower,
       tunnelCounts,
+      sharedBudgets,
       openLocal,
       clock,
       report,

@@ -7,6 +7,8 @@ import { memoryTransportPair } from '../../test/support/session/memory-transport
 import { RecordedStream } from '../../test/support/session/recorded-stream.ts'
 import { SessionEnd } from '../../test/support/session/session-pair.ts'
 import { asReplicaId } from '../common/ids/replica-id.ts'
+import { LimitTable } from '../limits/limit-table.ts'
+import { SharedBudgets } from '../limits/sharing/shared-budgets.ts'
 import { newIncarnation } from '../registry/incarnation.ts'
 import { asTunnelId, lineId } from '../registry/line-ids.ts'
 import { Registry } from '../registry/registry.ts'
@@ -20,6 +22,7 @@ const REQUEST: Opening = { kind: 'http', hops: 0, service: 'web', method: 'POST'
 /** Creates a peer whose far end is a bare session of the test, with a limit of `maxStreams`. */
 function setUp(maxStreams: number) {
   const clock = new ManualClock()
+  const sharedBudgets = new SharedBudgets({ table: new LimitTable(), clock })
   const registry = new Registry()
   const self = { id: asReplicaId('dialer'), incarnation: newIncarnation(1000, () => 0) }
   const owner = new RegistryOwner({ registry, replicaId: self.id, incarnation: self.incarnation })
@@ -29,6 +32,7 @@ function setUp(maxStreams: number) {
     owner,
     follower,
     tunnelCounts: new TunnelCounts(),
+    sharedBudgets,
     clock,
     limits: {},
     random: () => 0.5,
@@ -53,15 +57,19 @@ function setUp(maxStreams: number) {
   onTestFinished(() => {
     session.close('going_away')
     far.session.close('going_away')
+    sharedBudgets.stop()
     owner.close()
     follower.close()
   })
-  const registryStream = (index: number): Promise<RecordedStream> =>
-    eventually(`registry stream ${index}`, () => {
+  const streamsOf = (kind: string): RecordedStream[] =>
+    far.accepted.filter(({ opening }) => opening?.kind === kind)
+  const streamOf = (kind: string, index: number): Promise<RecordedStream> =>
+    eventually(`${kind} stream ${index}`, () => {
       clock.advance(50)
-      return far.accepted.filter(({ opening }) => opening?.kind === 'registry')[index]
+      return streamsOf(kind)[index]
     })
-  return { clock, peer, far, registryStream }
+  const registryStream = (index: number): Promise<RecordedStream> => streamOf('registry', index)
+  return { clock, peer, far, registryStream, streamOf, streamsOf }
 }
 
 it('opens the exchange again, even after an attempt without a free stream', async () => {
@@ -78,4 +86,26 @@ it('opens the exchange again, even after an attempt without a free stream', asyn
   clock.advance(1000)
   held.stream.reset('cancelled')
   await registryStream(1)
+})
+
+it('opens the exchange of shared limits beside the registry, and again when it breaks', async () => {
+  const { peer, streamOf, streamsOf } = setUp(10)
+  const first = await streamOf('share', 0)
+  expect(peer.shareState).toBe('closed')
+  first.stream.respond({ status: 200, statusText: '', fields: [] })
+  await eventually('the exchange is open', () => (peer.shareState === 'open' ? true : undefined))
+  first.stream.reset('internal_error')
+  await streamOf('share', 1)
+  expect(streamsOf('registry')).toHaveLength(1)
+})
+
+it('does not open the exchange of shared limits again when the peer does not have this kind of stream', async () => {
+  const { clock, peer, streamOf, streamsOf } = setUp(10)
+  const first = await streamOf('share', 0)
+  first.stream.reset('unknown_kind')
+  await eventually('the refusal arrives', () => (peer.shareState === 'unsupported' ? true : undefined))
+  for (let count = 0; count < 20; count += 1) await clock.advanceAsync(100)
+  expect([streamsOf('share').length, peer.shareState, peer.shareAgeMs]).toEqual([1, 'unsupported', undefined])
+  // The registry is not affected.
+  expect(streamsOf('registry')).toHaveLength(1)
 })

@@ -1,5 +1,5 @@
 // One other replica with all links to it: the link that we dialled and the links that it dialled. Peer opens streams to all lines
-// of that replica, accepts the streams that it forwards to our lines, and maintains the one registry exchange with it.
+// of that replica, accepts the streams that it forwards to our lines, and maintains two exchanges with it: registry and shared limits.
 //
 //   no link ──dialled or accepted, hello──▶ linked ──last session closed──▶ no link     a newer incarnation starts over
 
@@ -14,14 +14,17 @@ import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/
 import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { ReplicaId } from '../common/ids/replica-id.ts'
+import type { SharedBudgets } from '../limits/sharing/shared-budgets.ts'
 import { type Incarnation, isNewerIncarnation } from '../registry/incarnation.ts'
 import type { LineId } from '../registry/line-ids.ts'
 import type { RegistryFollower } from '../registry/sync/registry-follower.ts'
 import type { RegistryOwner } from '../registry/sync/registry-owner.ts'
 import type { TunnelCounts } from '../registry/tunnel-counts.ts'
 import type { PeerIdentity } from './link/peer-tokens.ts'
+import type { ChannelPeer } from './message-channel.ts'
 import { QueryError, QueryResponder, type RespondToQuery, sendQuery } from './peer-queries.ts'
 import { RegistryChannel } from './registry-channel.ts'
+import { ShareChannel, type ShareState } from './share-channel.ts'
 import { type OpenLocal, relayStream } from './stream-relay.ts'
 import { TunnelCountSync } from './tunnel-count-sync.ts'
 
@@ -33,6 +36,7 @@ export interface PeerHost {
   readonly owner: RegistryOwner
   readonly follower: RegistryFollower
   readonly tunnelCounts: TunnelCounts
+  readonly sharedBudgets: SharedBudgets | undefined
   readonly openLocal: OpenLocal
   readonly respondToQuery: RespondToQuery
   readonly clock: Clock
@@ -70,6 +74,8 @@ export class Peer {
   #dialed: Link | undefined
   #report: ReplicaReport | undefined
   readonly #channel: RegistryChannel
+  /** Undefined: this replica shares no limits. */
+  readonly #share: ShareChannel | undefined
   #draining = false
 
   constructor(id: ReplicaId, host: PeerHost) {
@@ -77,19 +83,10 @@ export class Peer {
     this.#host = host
     this.#log = host.log.child({ peerId: id })
     this.#tunnelCounts = new TunnelCountSync(host.tunnelCounts, id)
-    this.#channel = new RegistryChannel({
-      peerId: id,
-      selfId: host.self.id,
-      owner: host.owner,
-      follower: host.follower,
-      clock: host.clock,
-      random: host.random,
-      log: this.#log,
-      link: () => this.#way,
-      incarnation: () => (this.#draining ? undefined : this.#incarnation),
-      wanted: () => this.#links.size > 0 && !this.#draining,
-      onAgree: () => host.changed(),
-    })
+    const { owner, follower, sharedBudgets } = host
+    const [peer, log] = [this.#channelPeer(), this.#log]
+    this.#channel = new RegistryChannel({ peer, owner, follower, log, onAgree: () => host.changed() })
+    if (sharedBudgets !== undefined) this.#share = new ShareChannel({ peer, budgets: sharedBudgets, log })
     this.#queries = new QueryResponder(host.respondToQuery, (query, error) =>
       this.#log.error('a query of another replica failed', { detail: query, err: error }),
     )
@@ -131,6 +128,16 @@ export class Peer {
   /** Number of messages of the current exchange that were malformed or inconsistent. A number above 0 is a bug on one end. */
   get faultyMessages(): number {
     return this.#channel.faultyMessages
+  }
+
+  /** The state of the exchange of shared limits; undefined: this replica shares no limits. */
+  get shareState(): ShareState | undefined {
+    return this.#share?.state
+  }
+
+  /** Time since the last message of the exchange of shared limits, ms; undefined: there was none on the present stream. */
+  get shareAgeMs(): number | undefined {
+    return this.#share?.ageMs
   }
 
   /** True when we have all its lines. */
@@ -249,10 +256,10 @@ export class Peer {
     for (const { session } of this.#links) if (session.state === 'open') session.sendControl(message)
   }
 
-  /** Drains all links: forwarded streams have `graceMs` to finish. Stops the exchange, which would never end by itself. */
+  /** Drains all links: forwarded streams have `graceMs` to finish. Stops the exchanges, which would never end by themselves. */
   async drain(graceMs: number): Promise<void> {
     this.#draining = true
-    this.#channel.stop()
+    this.#stopChannels()
     await Promise.all([...this.#links].map(({ session }) => session.drain(graceMs)))
   }
 
@@ -273,6 +280,24 @@ export class Peer {
     return unverified
   }
 
+  #channelPeer(): ChannelPeer {
+    const { self, clock, random } = this.#host
+    return {
+      peerId: this.id,
+      selfId: self.id,
+      clock,
+      random,
+      link: () => this.#way,
+      incarnation: () => (this.#draining ? undefined : this.#incarnation),
+      wanted: () => this.#links.size > 0 && !this.#draining,
+    }
+  }
+
+  #stopChannels(): void {
+    this.#channel.stop()
+    this.#share?.stop()
+  }
+
   #opened(link: Link, incarnation: Incarnation): void {
     if (this.#incarnation !== undefined && this.#incarnation !== incarnation) {
       if (this.outranks(incarnation)) {
@@ -290,12 +315,13 @@ export class Peer {
     link.session.sendControl({ type: 'replica', ...this.#host.report() })
     this.#tunnelCounts.flush(link.session)
     this.#channel.open()
+    this.#share?.open()
     this.#host.changed()
   }
 
   /** Drops the state and closes the links of the previous incarnation after a restart of the replica. */
   #startOver(newcomer: Link): void {
-    this.#channel.stop()
+    this.#stopChannels()
     this.#tunnelCounts.forget()
     this.#report = undefined
     for (const link of [...this.#links]) {
@@ -312,7 +338,7 @@ export class Peer {
       if (polite && this.#incarnation !== undefined) this.#host.follower.endLease(this.id, this.#incarnation)
       this.#report = undefined
       this.#tunnelCounts.forget()
-      this.#channel.stop()
+      this.#stopChannels()
     }
     this.#log.info('link closed', { state: link.role, code: error.reason, detail: error.message })
     this.#host.changed()
@@ -335,6 +361,10 @@ export class Peer {
         return REFUSED_STREAM
       case 'registry':
         return this.#channel.accept(stream)
+      case 'share':
+        if (this.#share !== undefined) return this.#share.accept(stream)
+        stream.reset('unknown_kind')
+        return REFUSED_STREAM
       case 'query':
         return this.#queries.accept(stream, opening)
       case 'echo':

@@ -10,6 +10,8 @@ export const STREAM_KINDS = {
   echo: 5,
   /** Between replicas: messages of the registries, each one preceded by its length (u32). */
   registry: 6,
+  /** Between replicas: the totals that each has admitted for the keys of limits, each message preceded by its length (u32). */
+  share: 7,
   /** Between replicas: a query and its response, each one JSON text. Service and method are empty; target is the query. */
   query: 9,
 } as const

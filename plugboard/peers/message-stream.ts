@@ -1,31 +1,38 @@
-// Carries a registry exchange over one stream of a link. Each message has its length in front. It pulls messages from the
-// exchange only while the stream has room, so that a slow peer needs no queue.
+// Carries an exchange of messages with one peer over one stream of a link. Each message has its length in front. It pulls messages
+// from the exchange only while the stream has room, so that a slow peer needs no queue.
 
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
-import { MESSAGE_BYTES } from '../registry/wire/message.ts'
 
-/** The methods of RegistrySync that the stream uses. */
-export interface RegistryExchange {
+/** The source and the receiver of the messages. */
+export interface MessageExchange {
+  /** Returns the next message; undefined: there is none now. */
   pull(): Uint8Array | undefined
   receive(bytes: Uint8Array): void
+  close(): void
 }
 
-export const REGISTRY_OPENING: Opening = {
-  kind: 'registry',
-  hops: 0,
-  service: '',
-  method: '',
-  target: '',
-  fields: [],
+/** The kinds of streams that carry messages. */
+export type MessageKind = 'registry' | 'share'
+
+export function messageOpening(kind: MessageKind): Opening {
+  return { kind, hops: 0, service: '', method: '', target: '', fields: [] }
+}
+
+export interface MessageStreamOptions {
+  readonly kind: MessageKind
+  readonly exchange: MessageExchange
+  /** A longer message of the peer ends the stream. */
+  readonly maxMessageBytes: number
+  /** Called once, when the stream has ended by itself. `error`: the peer or the session has ended it with a reason. */
+  readonly onOver: (error: TunnelError | undefined) => void
 }
 
 const LENGTH_BYTES = 4
 const NOTHING = Buffer.alloc(0)
 
-export class RegistryStream implements StreamEvents {
-  readonly #exchange: RegistryExchange
-  readonly #onOver: () => void
+export class MessageStream implements StreamEvents {
+  readonly #options: MessageStreamOptions
   #stream: Stream | undefined
   #blocked = false
   /** The received part of an incomplete message. */
@@ -34,9 +41,8 @@ export class RegistryStream implements StreamEvents {
   confirmed = false
   #over = false
 
-  constructor(exchange: RegistryExchange, onOver: () => void) {
-    this.#exchange = exchange
-    this.#onOver = onOver
+  constructor(options: MessageStreamOptions) {
+    this.#options = options
   }
 
   /** Sets the stream whose events go to this object. Call it once. */
@@ -51,7 +57,7 @@ export class RegistryStream implements StreamEvents {
   pump(): void {
     const stream = this.#stream
     while (stream?.open && !this.#blocked) {
-      const message = this.#exchange.pull()
+      const message = this.#options.exchange.pull()
       if (message === undefined) return
       this.#blocked = !stream.write(framed(message))
     }
@@ -67,16 +73,17 @@ export class RegistryStream implements StreamEvents {
   }
 
   onData(chunk: Buffer): void {
+    const { kind, exchange, maxMessageBytes } = this.#options
     let bytes = this.#partial.length === 0 ? chunk : Buffer.concat([this.#partial, chunk])
     while (bytes.length >= LENGTH_BYTES) {
       const length = bytes.readUInt32BE(0)
-      if (length > MESSAGE_BYTES) {
-        this.#stream?.reset('protocol_error', `a registry message is longer than ${MESSAGE_BYTES} bytes`)
+      if (length > maxMessageBytes) {
+        this.#stream?.reset('protocol_error', `a ${kind} message is longer than ${maxMessageBytes} bytes`)
         this.#ended()
         return
       }
       if (bytes.length < LENGTH_BYTES + length) break
-      this.#exchange.receive(bytes.subarray(LENGTH_BYTES, LENGTH_BYTES + length))
+      exchange.receive(bytes.subarray(LENGTH_BYTES, LENGTH_BYTES + length))
       bytes = bytes.subarray(LENGTH_BYTES + length)
     }
     this.#partial = bytes
@@ -94,14 +101,14 @@ export class RegistryStream implements StreamEvents {
     this.pump()
   }
 
-  onAbort(_error: TunnelError): void {
-    this.#ended()
+  onAbort(error: TunnelError): void {
+    this.#ended(error)
   }
 
-  #ended(): void {
+  #ended(error?: TunnelError): void {
     if (this.#over) return
     this.#over = true
-    this.#onOver()
+    this.#options.onOver(error)
   }
 }
 
