@@ -14,6 +14,7 @@ import {
   integer,
   jsonb,
   pgSchema,
+  primaryKey,
   text,
   timestamp,
   uniqueIndex,
@@ -244,6 +245,20 @@ export const leases = plugboard.table('leases', {
   owner: text('owner').notNull(),
   expiresAt: instant('expires_at').notNull(),
 })
+
+/** The use of limits with a window of an hour or more. Each replica writes it every 30 s. Not a part of the change log. */
+export const limitUsage = plugboard.table(
+  'limit_usage',
+  {
+    /** The keyed hash of the limit and its key. */
+    key: bigint('key', { mode: 'number' }).notNull(),
+    /** Empty: the limit counts over all replicas. Otherwise the replica that counts. */
+    replica: name('replica').notNull(),
+    /** When the whole burst is available again. */
+    fullAt: instant('full_at').notNull(),
+  },
+  table => [primaryKey({ columns: [table.key, table.replica] }), index('limit_usage_full').on(table.fullAt)],
+)
 
 /** Accounts with certificate authorities. `key` is sealed when a cluster secret is set. */
 export const acmeAccounts = plugboard.table('acme_accounts', {

@@ -7,6 +7,9 @@ import type { Quota } from './gcra.ts'
 import type { HashKey } from './keyed-hash.ts'
 import { compiledParts, ruleKey } from './limit-keys.ts'
 
+/** Shortest window whose counts survive a restart. */
+const STORED_WINDOW_SECONDS = 3600
+
 /** Numbers of decisions of one limit on this replica, since the row was read. */
 export interface LimitDecisions {
   admitted: number
@@ -26,6 +29,8 @@ export interface CompiledLimit extends Quota {
   readonly methods: ReadonlySet<string> | undefined
   readonly countsBytes: boolean
   readonly shared: boolean
+  /** True when the database keeps its counts: the window is an hour or more. */
+  readonly isStored: boolean
   readonly enforced: boolean
   readonly sendsFields: boolean
   /** The value of RateLimit-Policy for this limit. */
@@ -67,6 +72,7 @@ function compileLimit(rule: RateLimit, rowId: string): CompiledLimit {
     methods: match?.methods === undefined ? undefined : new Set(match.methods),
     countsBytes: count === 'responseBytes',
     shared: rule.scope !== 'replica',
+    isStored: windowSeconds >= STORED_WINDOW_SECONDS,
     enforced: rule.enforce !== false,
     sendsFields: rule.headers !== false && rule.enforce !== false,
     policyField: `"${name}";q=${limit};w=${windowSeconds}${unit}`,

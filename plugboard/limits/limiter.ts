@@ -39,7 +39,7 @@ export interface Debit {
   readonly key: LimitKey
 }
 
-/** Called after a shared limit has admitted a request or bytes. `slot`: the slot of the key in the table. */
+/** Called after a shared or stored limit has admitted a request or bytes. `slot`: the slot of the key in the table. */
 export type OnAdmitted = (limit: CompiledLimit, slot: number, cost: number) => void
 
 export interface LimiterOptions {
@@ -128,7 +128,7 @@ export class Limiter {
     const { table } = this
     table.setFullAtMs(slot, debited(table.fullAtMs(slot), nowMs, cost, limit))
     table.addAdmitted(slot, cost)
-    if (limit.shared) this.#onAdmitted?.(limit, slot, cost)
+    if (limit.shared || limit.isStored) this.#onAdmitted?.(limit, slot, cost)
   }
 
   #slotOf(key: LimitKey, nowMs: number): number {

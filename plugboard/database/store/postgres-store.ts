@@ -5,6 +5,7 @@ import { createAdminKeyStore } from './admin-keys.ts'
 import { createCertificateStore } from './certificates.ts'
 import { createChangeStore } from './changes.ts'
 import { createLeaseStore } from './leases.ts'
+import { createLimitUsageStore } from './limit-usage.ts'
 import { createReplicaStore } from './replicas.ts'
 import { claimMount } from './routes/claim-mount.ts'
 import { createRouteActivityStore } from './routes/route-activity.ts'
@@ -25,6 +26,7 @@ export function createStore(runner: SqlRunner): Store {
     replicas: createReplicaStore(runner),
     routeActivity: createRouteActivityStore(runner),
     leases: createLeaseStore(runner),
+    limitUsage: createLimitUsageStore(runner),
     certificates: createCertificateStore(runner),
     claimMount: claim => claimMount(runner, claim),
   }

@@ -194,6 +194,26 @@ export interface LeaseStore {
   release(name: string, owner: string): Promise<void>
 }
 
+/** The use of one key of a limit with a window of an hour or more. */
+export interface LimitUsage {
+  /** The keyed hash, an integer from 0 to 2^53 - 1. */
+  readonly key: number
+  /** True when the limit counts over all replicas. */
+  readonly isShared: boolean
+  /** Time until the whole burst is available, ms. */
+  readonly aheadMs: number
+}
+
+/** Use of limits, by the clock of the database. Not a part of the change log. */
+export interface LimitUsageStore {
+  /** Of the stored and the written use of a key, the one that is restored later stays. So two replicas never count it twice. */
+  write(replica: string, usages: readonly LimitUsage[]): Promise<void>
+  /** Resolves with the use of shared limits, and of those of this replica: at most `limit` keys, the last to be restored first. */
+  read(replica: string, limit: number): Promise<readonly LimitUsage[]>
+  /** Deletes rows of keys whose whole burst is available, at most a few thousand. Resolves with their number. */
+  prune(): Promise<number>
+}
+
 /** The rights of a telephone's token. An empty list grants no rights; patterns as in shared/mounts.ts. */
 export interface Scope {
   readonly services: readonly string[]
@@ -471,6 +491,7 @@ export interface Store {
   readonly replicas: ReplicaRecords
   readonly routeActivity: RouteActivityStore
   readonly leases: LeaseStore
+  readonly limitUsage: LimitUsageStore
   readonly services: ServiceStore
   readonly routes: RouteStore
   readonly tokens: TokenStore
