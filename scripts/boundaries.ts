@@ -98,6 +98,7 @@ export const ROOMS: readonly Room[] = [
       'admin',
       'access',
       'telephones',
+      'limits',
       'routes',
       'registry',
       'peers',

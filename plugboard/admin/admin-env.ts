@@ -13,6 +13,7 @@ import type { OutboundNetworks } from '../routes/options/outbound-networks.ts'
 import type { ServiceLines } from '../telephones/lines/service-lines.ts'
 import type { ListedTelephone } from '../telephones/listed-telephone.ts'
 import type { TokenRefusals } from '../telephones/tokens/token-refusals.ts'
+import type { LimitsBody } from './bodies/limits.ts'
 import type { MissingReplicas, ReplicaBody, ServiceLinesBody } from './bodies/replica.ts'
 import type { TrafficBody } from './bodies/traffic.ts'
 import type { ClusterView } from './live/cluster-view.ts'
@@ -92,6 +93,8 @@ export interface AdminDependencies {
   readonly dryRun: (request: DryRequest) => Promise<DryResult | undefined>
   /** Undefined while the public port is not open yet. */
   readonly traffic: () => TrafficBody | undefined
+  /** The counters of the limits of requests on this replica. */
+  readonly limits: () => LimitsBody
   /** The last failed request of each service on this replica, by the id of the service, the newest first. */
   readonly lastErrors: (limit: number) => readonly (readonly [serviceId: ServiceId, error: ServiceError])[]
   /** The networks that URLs in routes may lead to. */

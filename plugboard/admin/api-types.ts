@@ -4,6 +4,7 @@
 export type { ListedTelephone } from '../telephones/listed-telephone.ts'
 export type { ChangeBody } from './bodies/change.ts'
 export type { CreatedKeyBody, KeyBody } from './bodies/key.ts'
+export type { LimitsBody } from './bodies/limits.ts'
 export type { MissingReplicas, ReplicaBody, ReplicasBody, ServiceLinesBody } from './bodies/replica.ts'
 export type { PrunedRoutesBody, RouteBody } from './bodies/route.ts'
 export type { MatchBody, MatchLineBody } from './bodies/route-match.ts'

@@ -500,6 +500,7 @@ describe('state', () => {
       forwardedStreams: 1,
       leaseMs: 2900,
       lines: 4,
+      shareAgeMs: 120,
       disagreements: ['It is 1 change behind this replica.'],
     })
     const listed = await ok('replica list')
@@ -518,7 +519,7 @@ describe('state', () => {
     expect(status).toMatch(/^replica +two$/m)
     expect(status).toMatch(/^started +\ds ago$/m)
     expect(status).toMatch(/^address +http:\/\/10\.0\.0\.1:4002$/m)
-    expect(status).toMatch(/^one +ready +accepted +0\.5 ms +2\.9 s +7 /m)
+    expect(status).toMatch(/^one +ready +accepted +0\.5 ms +2\.9 s +120 ms ago +7 /m)
     expect(status).toMatch(/^shop +4 +one: 3, two: 1$/m)
     expect(status).not.toMatch(/^connections/m)
     api.traffic = {
@@ -532,7 +533,12 @@ describe('state', () => {
       problems: { route_not_found: 1, no_telephone: 4 },
       tls: { handshakes: 7, resumed: 2, handshakesFailed: 1, handshakesRefused: 0 },
     }
+    expect(status).not.toMatch(/^rate limits/m)
+    api.limits = { keys: 9, maxKeys: 10, evictions: 1, rejected: 2, unwritten: 3 }
     const busy = await ok('status')
+    expect(busy).toMatch(
+      /^rate limits +2 requests rejected, 9 keys, 1 dropped of more than 10, 3 not stored yet$/m,
+    )
     expect(busy).toMatch(/^connections +2 open \(9 since the start, 4 by HTTP\/2, 0 refused\)$/m)
     expect(busy).toMatch(/^TLS handshakes +7 \(2 resumed, 1 failed, 0 refused\)$/m)
     expect(busy).toMatch(/^error responses +no_telephone: 4, route_not_found: 1$/m)

@@ -31,6 +31,7 @@ import { viaNames } from './cluster/via-names.ts'
 import { provideAdminKey } from './database/offline-admin-key.ts'
 import { openReplicaDatabase, type ReplicaDatabase, startDirectory } from './database/replica-database.ts'
 import { RouteRecorder } from './database/route-recorder.ts'
+import { createRequestLimits, type RequestLimits } from './limits/request-limits.ts'
 import { startAdminPort } from './ports/admin-port.ts'
 import { checkAddresses } from './ports/listen-addresses.ts'
 import { PublicPorts } from './ports/public-ports.ts'
@@ -130,12 +131,15 @@ async function startParts(replica: ReplicaContext): Promise<StartedParts> {
   await checkAddresses(replica.listenTargets())
   let ports: PublicPorts | undefined
   const database = await openReplicaDatabase(replica)
-  const telephones = createTelephoneSide(replica, database, () => ports)
-  const admin = await startAdminPort(replica, database, telephones, () => ports)
+  const limits = createRequestLimits(replica, database)
+  const telephones = createTelephoneSide(replica, { database, budgets: limits.budgets, ports: () => ports })
+  const admin = await startAdminPort(replica, { database, telephones, limits, ports: () => ports })
   await startDirectory(replica, database)
   await startBackgroundWork(replica, database)
+  await limits.quotas.start()
+  replica.running.add('use of limits', () => limits.quotas.stop())
   await startTelephoneSide(replica, telephones)
-  ports = await openPublicPorts(replica, database, telephones)
+  ports = await openPublicPorts(replica, database, telephones, limits)
   return { store: database.store, tokens: telephones.tokens, adminPort: admin.port }
 }
 
@@ -178,12 +182,14 @@ async function openPublicPorts(
   replica: ReplicaContext,
   { store, directory }: ReplicaDatabase,
   { picker, cluster, endpoint }: TelephoneSide,
+  { limiter }: RequestLimits,
 ): Promise<PublicPorts> {
   const { config, incarnation, clock, log, running, lifecycle, address } = replica
   const ports = await PublicPorts.create({
     config,
     directory,
     picker,
+    limiter,
     tunnels: endpoint,
     recovery: cluster?.network.recovery,
     certificates: store.certificates,

@@ -2,6 +2,7 @@
 // other replicas with their lines.
 
 import { processMemoryBytes } from '@vera-stack/shared/process/process-memory.ts'
+import type { SharedBudgets } from '../limits/sharing/shared-budgets.ts'
 import { generatedHostPattern } from '../telephones/generated-hosts.ts'
 import { HeldBudgets, heldLimits } from '../telephones/held-budgets.ts'
 import { LinePicker } from '../telephones/lines/line-picker.ts'
@@ -30,11 +31,17 @@ export interface TelephoneSide {
   readonly endpoint: TunnelEndpoint
 }
 
-/** `ports`: returns the public ports, or undefined while they are not open. */
+export interface TelephoneSideParts {
+  readonly database: ReplicaDatabase
+  /** The limits that this replica shares with the others. */
+  readonly budgets: SharedBudgets | undefined
+  /** Returns the public ports, or undefined while they are not open. */
+  readonly ports: () => PublicPorts | undefined
+}
+
 export function createTelephoneSide(
   replica: ReplicaContext,
-  database: ReplicaDatabase,
-  ports: () => PublicPorts | undefined,
+  { database, budgets: sharedBudgets, ports }: TelephoneSideParts,
 ): TelephoneSide {
   const { config, registry, clock, log, id, startedAt } = replica
   const { directory, store } = database
@@ -45,6 +52,7 @@ export function createTelephoneSide(
   const cluster = createCluster(replica, database, {
     switchboard,
     budgets,
+    sharedBudgets,
     respondToQuery: (name, params) => whole.view.respond(name, params),
   })
   const picker = new LinePicker({
@@ -142,12 +150,13 @@ function createCluster(
   parts: {
     readonly switchboard: Switchboard
     readonly budgets: HeldBudgets
+    readonly sharedBudgets: SharedBudgets | undefined
     readonly respondToQuery: (name: string, params: unknown) => object | undefined
   },
 ): Cluster | undefined {
   const { config, limits, id, incarnation, startedAt, registry, tunnelCounts, clock, log, running } = replica
   if (config.clusterSecret === undefined) return undefined
-  const { switchboard, budgets, respondToQuery } = parts
+  const { switchboard, budgets, sharedBudgets, respondToQuery } = parts
   const names = new ServiceNames(directory)
   // A peer has chosen this replica, so a stream of the peer uses only lines of this replica.
   const own = new LinePicker({
@@ -170,6 +179,7 @@ function createCluster(
       startedAt,
       registry,
       tunnelCounts,
+      sharedBudgets,
       rows: store.replicas,
       tunnels: switchboard.tunnels,
       mover: switchboard.mover,

@@ -38,6 +38,14 @@ export const replicaSchema = z
       .nullable()
       .openapi({ description: 'The remaining time of its lease. At 0, its lines take no requests.' }),
     lines: z.int(),
+    shareAgeMs: z
+      .int()
+      .nullable()
+      .openapi({
+        description:
+          'The time since it sent its counts of rate limits, normally at most a second. null: the two replicas count separately, ' +
+          'or the row is this replica itself.',
+      }),
     disagreements: z.array(z.string()),
   })
   .openapi('Replica')

@@ -3,6 +3,7 @@
 import { z } from '@hono/zod-openapi'
 import { tokenRefusalsSchema } from '../../telephones/tokens/token-refusals.ts'
 import { failureFields } from './failure.ts'
+import { limitsSchema } from './limits.ts'
 import { replicaSchema, serviceLinesSchema } from './replica.ts'
 import { trafficSchema } from './traffic.ts'
 
@@ -60,6 +61,7 @@ export const statusSchema = z
     traffic: trafficSchema.nullable().openapi({
       description: 'The traffic of this replica. null: the public port is not open yet.',
     }),
+    limits: limitsSchema,
     lastErrors: z.array(failedServiceSchema).openapi({
       description: `The last failed request of each service on this replica since its start, for at most ${MAX_LAST_ERRORS} services; the newest first.`,
     }),

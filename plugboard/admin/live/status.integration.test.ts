@@ -61,6 +61,7 @@ test('the status counts telephones by process, tunnels and streams', async () =>
     forwardedStreams: 0,
     leaseMs: null,
     lines: 0,
+    shareAgeMs: null,
     disagreements: [],
   })
   const { body } = await api.call('GET', '/v1/status')
@@ -69,6 +70,8 @@ test('the status counts telephones by process, tunnels and streams', async () =>
   expect(body.tokenRefusals).toEqual({ tunnels: 0, claims: 0, announcements: 0 })
   api.tokenRefusals = { tunnels: 1, claims: 2, announcements: 3 }
   expect((await api.call('GET', '/v1/status')).body.tokenRefusals).toEqual(api.tokenRefusals)
+  api.limits = { keys: 3, maxKeys: 10, evictions: 1, rejected: 2, unwritten: 1 }
+  expect((await api.call('GET', '/v1/status')).body.limits).toEqual(api.limits)
   // The public port is not open yet, so it has no counters.
   expect(body.traffic).toBeNull()
   const counted = { ...createProxyCounters(), openConnections: 3, inFlight: 2 }

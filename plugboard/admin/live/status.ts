@@ -64,6 +64,7 @@ export function addStatusOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepen
         streams: tunnels.reduce((sum, { streams }) => sum + streams, 0),
         tokenRefusals: { ...telephones.tokenRefusals() },
         traffic: deps.traffic() ?? null,
+        limits: deps.limits(),
         lastErrors: failedServices(),
         replicas: replicas.list(),
         lines: replicas.lines(),

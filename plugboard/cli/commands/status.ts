@@ -4,6 +4,7 @@ import { ownCommand, shellQuoted } from '@vera-stack/shared/process/own-command.
 import type { Command } from 'commander'
 import type {
   FailedServiceBody,
+  LimitsBody,
   OutageBody,
   OutagesBody,
   ReplicaBody,
@@ -48,6 +49,7 @@ export function defineStatus(status: Command, context: CliContext): void {
       { title: 'open streams', value: row => row.streams },
       ...refusalColumns(whole),
       ...trafficColumns(whole.traffic),
+      ...limitColumns(whole.limits),
     ])
     // A replica of an older version sends no list of last errors.
     await showFailures(output, whole.lastErrors ?? [], context)
@@ -169,12 +171,28 @@ function attemptsText(traffic: TrafficBody): string {
   return texts.join(', ')
 }
 
+/** Returns no column while no request was counted, and for a replica of an older version, which has no counters of limits. */
+function limitColumns(limits: LimitsBody | undefined): readonly Column<StatusBody>[] {
+  if (limits === undefined || limits.keys === 0) return []
+  const { keys, maxKeys, evictions, rejected, unwritten } = limits
+  const dropped = evictions === 0 ? '' : `, ${evictions} dropped of more than ${maxKeys}`
+  const open = unwritten === 0 ? '' : `, ${unwritten} not stored yet`
+  return [
+    { title: 'rate limits', value: () => `${rejected} requests rejected, ${keys} keys${dropped}${open}` },
+  ]
+}
+
 /** Returns the error responses of Plugboard itself by code, the most frequent first. */
 function problemsText({ problems }: TrafficBody): string {
   return Object.entries(problems)
     .sort(([, a], [, b]) => b - a)
     .map(([code, count]) => `${code}: ${count}`)
     .join(', ')
+}
+
+/** Returns the age of the last counts of limits from the replica. A replica of an older version has none. */
+function limitAge({ shareAgeMs }: Partial<Pick<ReplicaBody, 'shareAgeMs'>>): string {
+  return typeof shareAgeMs === 'number' ? `${shareAgeMs} ms ago` : ''
 }
 
 function replicaColumns(context: CliContext): readonly Column<ReplicaBody>[] {
@@ -184,6 +202,7 @@ function replicaColumns(context: CliContext): readonly Column<ReplicaBody>[] {
     { title: 'link', value: row => row.link ?? '' },
     { title: 'rtt', value: row => (row.rttMs === null ? '' : `${row.rttMs.toFixed(1)} ms`) },
     { title: 'lease', value: row => (row.leaseMs === null ? '' : `${(row.leaseMs / 1000).toFixed(1)} s`) },
+    { title: 'limits', value: limitAge },
     { title: 'applied change', value: row => row.appliedSequence ?? '' },
     { title: 'tunnels', value: row => row.tunnels },
     { title: 'lines', value: row => row.lines },

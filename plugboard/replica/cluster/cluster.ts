@@ -7,6 +7,7 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import type { ReplicaReport } from '@vera-stack/shared/protocol/control/control.ts'
 import type { PlugboardConfig } from '../../config.ts'
 import type { Store } from '../../database/store/store.ts'
+import type { SharedBudgets } from '../../limits/sharing/shared-budgets.ts'
 import { type Discovery, peerAddress, staticDiscovery } from '../../peers/discovery/discovery.ts'
 import { DnsDiscovery } from '../../peers/discovery/dns-discovery.ts'
 import { PostgresDiscovery } from '../../peers/discovery/postgres-discovery.ts'
@@ -28,6 +29,7 @@ export interface ClusterOptions {
   readonly startedAt: Date
   readonly registry: Registry
   readonly tunnelCounts: TunnelCounts
+  readonly sharedBudgets?: SharedBudgets | undefined
   readonly rows: Store['replicas']
   readonly tunnels: Pick<LocalTunnels, 'tunnelCount' | 'streamCount' | 'probe' | 'confirmedAlive'>
   readonly mover: Pick<TunnelMover, 'setReplicas' | 'leave' | 'move'>
@@ -57,13 +59,14 @@ export class Cluster {
   constructor(options: ClusterOptions, secrets: readonly string[]) {
     this.#options = options
     const { self, startedAt, registry, tunnelCounts, tunnels, openLocal, clock, log } = options
-    const { heldOf, respondToQuery } = options
+    const { heldOf, respondToQuery, sharedBudgets } = options
     this.network = new PeerNetwork({
       tunnels,
       self,
       startedAt,
       registry,
       tunnelCounts,
+      sharedBudgets,
       openLocal,
       respondToQuery,
       heldOf,

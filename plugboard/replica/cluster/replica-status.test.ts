@@ -15,6 +15,8 @@ const SOUND: KnownReplica = {
   lines: 3,
   inSync: true,
   faultyMessages: 0,
+  shareState: 'open',
+  shareAgeMs: 120,
   problem: '',
   report: {
     type: 'replica',
@@ -58,4 +60,14 @@ it('reports that its list of lines arrived damaged', () => {
   expect(said({ faultyMessages: 1 })).toEqual([
     'Its list of lines arrived damaged once, and this replica requested it again.',
   ])
+})
+
+it('reports that limits are counted separately, and why', () => {
+  expect(said({ shareState: 'closed', shareAgeMs: undefined })).toEqual([
+    'It and this replica count rate limits separately at the moment.',
+  ])
+  expect(said({ shareState: 'unsupported', shareAgeMs: undefined })).toEqual([
+    'It and this replica count rate limits separately, because its version does not share them. Update it.',
+  ])
+  expect(replicaStatus(SOUND, 7, true).shareAgeMs).toBe(120)
 })

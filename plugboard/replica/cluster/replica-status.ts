@@ -40,6 +40,7 @@ export function ownStatus({ id, leaving, tunnels, registry, ...known }: OwnRepli
     rttMs: null,
     leaseMs: null,
     forwardedStreams: 0,
+    shareAgeMs: null,
     disagreements: [],
   }
 }
@@ -49,7 +50,7 @@ export function replicaStatus(
   ownSequence: number,
   databaseReachable: boolean,
 ): ReplicaBody {
-  const { id, report, record, linked, dialed, leaseMs, lines, rttMs, streams } = known
+  const { id, report, record, linked, dialed, leaseMs, lines, rttMs, streams, shareAgeMs } = known
   const startedAt = report === undefined ? record?.startedAt : new Date(report.startedAt)
   return {
     id,
@@ -68,12 +69,13 @@ export function replicaStatus(
     forwardedStreams: streams,
     leaseMs: Math.round(leaseMs),
     lines,
+    shareAgeMs: shareAgeMs === undefined ? null : Math.round(shareAgeMs),
     disagreements: [...disagreements(known, ownSequence, databaseReachable)],
   }
 }
 
 function* disagreements(
-  { report, record, linked, dialed, inSync, faultyMessages, problem, incarnation }: KnownReplica,
+  { report, record, linked, dialed, inSync, faultyMessages, problem, incarnation, shareState }: KnownReplica,
   ownSequence: number,
   databaseReachable: boolean,
 ): Iterable<string> {
@@ -93,6 +95,10 @@ function* disagreements(
     yield 'The database and the link name different starts of it.'
   }
   if (linked && !inSync) yield 'It and this replica do not have the same list of lines yet.'
+  if (shareState === 'unsupported') {
+    yield 'It and this replica count rate limits separately, because its version does not share them. Update it.'
+  }
+  if (shareState === 'closed') yield 'It and this replica count rate limits separately at the moment.'
   if (faultyMessages > 0) {
     const times = faultyMessages === 1 ? 'once' : `${faultyMessages} times`
     yield `Its list of lines arrived damaged ${times}, and this replica requested it again.`

@@ -12,6 +12,7 @@ import { VERSION } from '../../version.ts'
 import { ownStatus, replicaStatus, serviceLines, withoutLines } from '../cluster/replica-status.ts'
 import type { ReplicaDatabase } from '../database/replica-database.ts'
 import { AdminKeyFile } from '../files/admin-key-file.ts'
+import type { RequestLimits } from '../limits/request-limits.ts'
 import type { ReplicaContext } from '../replica-context.ts'
 import type { TelephoneSide } from '../telephone-side.ts'
 import type { PublicPorts } from './public-ports.ts'
@@ -21,12 +22,18 @@ const MAX_EVENT_STREAMS = 100
 /** The time for admin requests that are in progress at the stop, ms. */
 const ADMIN_GRACE_MS = 2000
 
-/** `ports`: returns the public ports, or undefined while they are not open. Rejects with StartupError. */
+export interface AdminPortParts {
+  readonly database: ReplicaDatabase
+  readonly telephones: TelephoneSide
+  readonly limits: RequestLimits
+  /** Returns the public ports, or undefined while they are not open. */
+  readonly ports: () => PublicPorts | undefined
+}
+
+/** Rejects with StartupError. */
 export async function startAdminPort(
   replica: ReplicaContext,
-  { store, directory }: ReplicaDatabase,
-  telephones: TelephoneSide,
-  ports: () => PublicPorts | undefined,
+  { database: { store, directory }, telephones, limits: requestLimits, ports }: AdminPortParts,
 ): Promise<AddressInfo> {
   const { config, limits, log, clock, running, lifecycle } = replica
   const { tokens, switchboard, whole } = telephones
@@ -44,6 +51,7 @@ export async function startAdminPort(
     lines: whole.lines,
     dryRun: request => ports()?.dryRun(request) ?? Promise.resolve(undefined),
     traffic: () => ports()?.traffic(),
+    limits: () => requestLimits.status(),
     lastErrors: limit => ports()?.lastErrors(limit) ?? [],
     outbound: new OutboundNetworks(config.outboundNetworks),
     plugboardUrl: () => replica.address.url,

@@ -9,6 +9,7 @@ import type { ServiceId } from '../../common/ids/row-ids.ts'
 import type { ServiceError } from '../../common/service-error.ts'
 import type { PlugboardConfig } from '../../config.ts'
 import type { CertificateStore } from '../../database/store/store.ts'
+import type { Limiter } from '../../limits/limiter.ts'
 import type { Via } from '../../proxy/edge/via.ts'
 import type { LineRecovery } from '../../proxy/proxy-context.ts'
 import { ProxyServer } from '../../proxy/server.ts'
@@ -26,6 +27,7 @@ export interface PublicPortsOptions {
   readonly config: PlugboardConfig
   readonly directory: Directory
   readonly picker: LinePicker
+  readonly limiter: Limiter
   readonly tunnels: TunnelAcceptor
   /** Undefined without a cluster. */
   readonly recovery: LineRecovery | undefined
@@ -46,7 +48,8 @@ export class PublicPorts {
   #https: Https | undefined
 
   private constructor(options: PublicPortsOptions) {
-    const { config, directory, picker, tunnels, recovery, certificates, via, instance, clock, log } = options
+    const { config, directory, picker, limiter, tunnels, recovery, certificates, via, instance, clock, log } =
+      options
     this.#config = config
     this.#log = log
     this.#memory = new MemoryGuard({ maxPercent: config.maxMemoryPercent, clock, log })
@@ -54,6 +57,7 @@ export class PublicPorts {
     this.#proxy = new ProxyServer({
       directory,
       picker,
+      limiter,
       tunnels,
       recovery,
       trustedProxies: config.trustedProxies,

@@ -8,6 +8,7 @@ import { createApiKey } from '../../../plugboard/admin/access/api-key-format.ts'
 import { type AdminApp, createAdminApp } from '../../../plugboard/admin/admin-app.ts'
 import type { AdminDependencies } from '../../../plugboard/admin/admin-env.ts'
 import type {
+  LimitsBody,
   MissingReplicas,
   ReplicaBody,
   ServiceLinesBody,
@@ -54,6 +55,7 @@ export class AdminApiHarness {
   readonly telephones: ListedTelephone[] = []
   tokenRefusals: TokenRefusals = { tunnels: 0, claims: 0, announcements: 0 }
   traffic: TrafficBody | undefined
+  limits: LimitsBody = { keys: 0, maxKeys: 200_000, evictions: 0, rejected: 0, unwritten: 0 }
   readonly replicas: ReplicaBody[] = []
   readonly lines: ServiceLinesBody[] = []
   readonly listeners = new Set<DirectoryListener>()
@@ -141,6 +143,7 @@ export class AdminApiHarness {
       },
       dryRun: request => this.dryRun(request),
       traffic: () => this.traffic,
+      limits: () => this.limits,
       lastErrors: limit => [...this.lastErrors].slice(0, limit),
       tokens: {
         issue: async (input, by) => {
