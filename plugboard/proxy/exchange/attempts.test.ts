@@ -6,6 +6,7 @@ import type { Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/s
 import { type Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { harnessRoute } from '../../../test/support/harness/proxy-harness.ts'
+import { processesIn } from '../../../test/support/harness/simulated-pool.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { RequestIds } from '../../common/http/request-id.ts'
 import { asReplicaId } from '../../common/ids/replica-id.ts'
@@ -262,7 +263,7 @@ it('reports the abort of a stream that the owner took, and does not reset that s
 
 describe('the result of an attempt for the line picker', () => {
   const head = (status: number) => lines[0].opened[0]?.onHead({ status, statusText: '', fields: [] })
-  const averageMs = () => context.picker.processesOf('web').map(({ latency }) => latency.ewmaMs)
+  const averageMs = () => processesIn(context.picker).map(({ latency }) => latency.ewmaMs)
 
   it('is the time from the sent request to the final head of the response', () => {
     attempts.start()

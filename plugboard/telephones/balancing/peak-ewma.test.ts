@@ -1,7 +1,11 @@
 // The policy `peak_ewma` in simulated time: acceptance test T4, the failing and the new process, and the values of the average.
 
 import { describe, expect, it } from 'vitest'
-import { SimulatedPool, type SimulatedResponse } from '../../../test/support/harness/simulated-pool.ts'
+import {
+  processesIn,
+  SimulatedPool,
+  type SimulatedResponse,
+} from '../../../test/support/harness/simulated-pool.ts'
 import type { BalancedProcess } from './balanced-process.ts'
 import { addFailure, addResponse, cost, medianOf, NO_SAMPLE_MS, newLatency, peakEwma } from './peak-ewma.ts'
 
@@ -137,6 +141,14 @@ describe('in a pool of ten processes', () => {
   it('is not flooded before its first response', () => {
     const pool = simulate(10, index => around(index === 0 ? 2000 : 20))
     pool.run(2000, 500)
-    expect(pool.picker.processesOf('web').map(({ active }) => active)[0]).toBeLessThan(5)
+    expect(processesIn(pool.picker).map(({ active }) => active)[0]).toBeLessThan(5)
   })
+})
+
+it('compares two random processes of a pool of forty, and avoids the slow ones', () => {
+  const pool = simulate(40, index => around(index < 4 ? 200 : 20))
+  pool.run(10_000, 2000)
+  const shares = fairShares(pool)
+  for (const share of shares.slice(0, 4)) expect(share).toBeLessThan(0.3)
+  for (const share of shares.slice(4)) expect(share).toBeGreaterThan(0.7)
 })

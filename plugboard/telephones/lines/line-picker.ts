@@ -137,11 +137,6 @@ export class LinePicker {
     return this.#outliers.counts
   }
 
-  /** Returns the processes of a service that have a line. */
-  processesOf(service: string): readonly PooledProcess[] {
-    return this.#pools.get(service)?.processes ?? []
-  }
-
   /** Returns the cause and a text that explain why `pick` found no line. `policy`: that of the request. */
   explain(service: string, why: NoLine, policy?: PickPolicy): NoLineCause {
     return explainNoLine(this.#pools.get(service), why, service, policy)
@@ -245,9 +240,11 @@ export class LinePicker {
   /** Returns the better of two random processes; undefined when the policy or the size of the pool is not made for it. */
   #two(pool: LinePool, request: PickRequest): PooledProcess | undefined {
     const { processes, localProcesses } = pool
-    if (processes.length <= COMPARE_ALL || !comparesTwo(request.policy.balancing)) return undefined
-    // A random choice among many remote processes would rarely find a local one.
-    const first = this.#any(localProcesses, request) ?? this.#any(processes, request)
+    const { balancing } = request.policy
+    if (processes.length <= COMPARE_ALL || !comparesTwo(balancing)) return undefined
+    // A random choice among many remote processes would rarely find a local one. peak_ewma measures the hop instead.
+    const local = balancing === 'least_streams' ? this.#any(localProcesses, request) : undefined
+    const first = local ?? this.#any(processes, request)
     const second = this.#any(processes, request)
     if (first === undefined || second === undefined || first === second) return first ?? second
     return this.#balance(pool, [first, second], request)

@@ -1,7 +1,7 @@
 // The share of a process depends on its weight only, not on its number of tunnels (acceptance test T1, in simulated time).
 
 import { describe, expect, it } from 'vitest'
-import { SimulatedPool } from '../../../test/support/harness/simulated-pool.ts'
+import { processesIn, SimulatedPool } from '../../../test/support/harness/simulated-pool.ts'
 import type { Candidate } from './line-pool.ts'
 
 const POLICIES = ['least_streams', 'round_robin', 'random', 'peak_ewma'] as const
@@ -54,7 +54,7 @@ describe.each(POLICIES)('%s', balancing => {
 describe('a process', () => {
   it('has the weight that its telephone announced last, while its lines differ', () => {
     const simulated = pool('round_robin')
-    const [process] = simulated.picker.processesOf('web').filter(({ telephone }) => telephone === 'four')
+    const [process] = processesIn(simulated.picker).filter(({ telephone }) => telephone === 'four')
     simulated.connect({ name: 'four', tunnels: 2, weight: 300, respond })
     expect(process?.weight).toBe(300)
     simulated.dropTunnel('four', 0)
@@ -67,11 +67,11 @@ describe('a process', () => {
     simulated.connect({ name: 'one', respond: () => ({ ms: 1000 }) })
     for (let count = 0; count < 3; count += 1) simulated.request()
     simulated.dropTunnel('one', 0)
-    expect(simulated.picker.processesOf('web')).toEqual([])
+    expect(processesIn(simulated.picker)).toEqual([])
     simulated.connect({ name: 'one', respond })
-    expect(simulated.picker.processesOf('web').map(({ active }) => active)).toEqual([3])
+    expect(processesIn(simulated.picker).map(({ active }) => active)).toEqual([3])
     simulated.clock.advance(1000)
-    expect(simulated.picker.processesOf('web').map(({ active }) => active)).toEqual([0])
+    expect(processesIn(simulated.picker).map(({ active }) => active)).toEqual([0])
   })
 
   it('spreads its streams over its tunnels', () => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { SimulatedPool } from '../../../test/support/harness/simulated-pool.ts'
+import { processesIn, SimulatedPool } from '../../../test/support/harness/simulated-pool.ts'
 import type { PooledProcess } from './line-pool.ts'
 
 const respond = () => ({ ms: 10 })
@@ -12,7 +12,7 @@ function pool(): SimulatedPool {
   return simulated
 }
 const processNamed = (simulated: SimulatedPool, name: string) =>
-  simulated.picker.processesOf('web').find(({ telephone }) => telephone === name) as PooledProcess
+  processesIn(simulated.picker).find(({ telephone }) => telephone === name) as PooledProcess
 
 it('starts a new process with 10 % of its weight, which grows to the full one in slowStartMs', () => {
   const simulated = pool()

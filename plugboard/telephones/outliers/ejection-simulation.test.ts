@@ -2,7 +2,11 @@
 // acceptance test is one failed request in a thousand.
 
 import { describe, expect, it } from 'vitest'
-import { SimulatedPool, type SimulatedResponse } from '../../../test/support/harness/simulated-pool.ts'
+import {
+  processesIn,
+  SimulatedPool,
+  type SimulatedResponse,
+} from '../../../test/support/harness/simulated-pool.ts'
 import type { Balancing } from '../balancing/balancing.ts'
 import type { OutlierPolicy } from './outlier-policy.ts'
 
@@ -35,7 +39,7 @@ function poolOf(
 }
 
 function states(pool: SimulatedPool): string[] {
-  return pool.picker.processesOf('web').map(({ watch }) => watch.state.kind)
+  return processesIn(pool.picker).map(({ watch }) => watch.state.kind)
 }
 
 const isEjected = (state: string): boolean => state !== 'serving'

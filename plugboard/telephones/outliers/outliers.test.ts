@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { makeLine } from '../../../test/support/harness/registry-cluster.ts'
+import { processesIn } from '../../../test/support/harness/simulated-pool.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { asReplicaId } from '../../common/ids/replica-id.ts'
 import type { Line } from '../../registry/line.ts'
@@ -115,7 +116,7 @@ function send(requests: number, results: Record<string, number | AttemptFailure>
 }
 
 const stateOf = (name: string): string | undefined =>
-  picker.processesOf('web').find(process => process.telephone === name)?.watch.state.kind
+  processesIn(picker).find(process => process.telephone === name)?.watch.state.kind
 
 const ejections = () => listEjections(picker.pools, clock, asReplicaId('r1'))
 const serviceEjections = () => listServiceEjections(picker.ejectionCounts, clock)
@@ -242,7 +243,7 @@ describe('a half-open process', () => {
     picker.failed(line, 'timeout', clock.now() - old.startMs, clock.now())
     picker.responded(line, 200, clock.now() - old.startMs, clock.now())
     expect(ejections()).toMatchObject([{ state: 'half_open' }])
-    expect(picker.processesOf('web').find(each => each.telephone === 'a')?.watch.state).toMatchObject({
+    expect(processesIn(picker).find(each => each.telephone === 'a')?.watch.state).toMatchObject({
       successes: 0,
     })
   })
@@ -367,7 +368,7 @@ describe('the health check of the telephone', () => {
     await Promise.resolve()
     connect('a', { healthCheck: true })
     expect(stateOf('a')).toBe('ejected')
-    expect(picker.processesOf('web').find(each => each.telephone === 'a')?.watch.state).toMatchObject({
+    expect(processesIn(picker).find(each => each.telephone === 'a')?.watch.state).toMatchObject({
       ejections: 2,
       checkFailed: false,
     })

@@ -8,7 +8,7 @@ import { Registry } from '../../../plugboard/registry/registry.ts'
 import type { Upstream } from '../../../plugboard/registry/upstream.ts'
 import { DEFAULT_SERVICE_POLICY } from '../../../plugboard/routes/options/service-policy.ts'
 import { type AttemptFailure, LinePicker } from '../../../plugboard/telephones/lines/line-picker.ts'
-import type { Candidate } from '../../../plugboard/telephones/lines/line-pool.ts'
+import type { Candidate, PooledProcess } from '../../../plugboard/telephones/lines/line-pool.ts'
 import type { NoLine } from '../../../plugboard/telephones/lines/no-line.ts'
 import type { PickPolicy } from '../../../plugboard/telephones/lines/pick-request.ts'
 import type { SubsetChoice } from '../../../plugboard/telephones/subsets/subset-choice.ts'
@@ -33,6 +33,11 @@ export interface SimulatedProcess {
   readonly weight?: number
   readonly version?: string
   readonly respond: (random: () => number) => SimulatedResponse
+}
+
+/** Returns the processes of all services of the picker. */
+export function processesIn(picker: LinePicker): readonly PooledProcess[] {
+  return [...picker.pools].flatMap(({ processes }) => processes)
 }
 
 class SimulatedTunnel implements Upstream {
