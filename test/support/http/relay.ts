@@ -163,6 +163,12 @@ export class Relay {
     this.#refusing = on
   }
 
+  /** Resets the oldest connection. */
+  cutOldest(): void {
+    const [oldest] = this.#pairs
+    oldest?.cut()
+  }
+
   /** Resets every connection. */
   cut(): void {
     for (const pair of this.#pairs) pair.cut()
