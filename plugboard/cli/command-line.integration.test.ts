@@ -530,6 +530,10 @@ describe('state', () => {
       inFlight: 1,
       retries: 3,
       tryTimeouts: 1,
+      waiting: 1,
+      queued: 5,
+      queueTimeouts: 2,
+      held: 3,
       problems: { route_not_found: 1, no_telephone: 4 },
       tls: { handshakes: 7, resumed: 2, handshakesFailed: 1, handshakesRefused: 0 },
     }
@@ -542,6 +546,7 @@ describe('state', () => {
     expect(busy).toMatch(/^connections +2 open \(9 since the start, 4 by HTTP\/2, 0 refused\)$/m)
     expect(busy).toMatch(/^TLS handshakes +7 \(2 resumed, 1 failed, 0 refused\)$/m)
     expect(busy).toMatch(/^error responses +no_telephone: 4, route_not_found: 1$/m)
+    expect(busy).toMatch(/^waits +1 now, 5 in a queue, 2 timed out in a queue, 3 for a telephone$/m)
     expect(busy).toMatch(/^attempts +3 retries, 1 ended after tryTimeoutMs$/m)
     expect(JSON.parse(await ok('status -o json'))).toMatchObject({ lines: [{ service: 'shop' }] })
     api.lines.pop()

@@ -12,6 +12,11 @@ export const TRAFFIC_COUNTERS = {
   retryBudgetExhausted:
     'Failed attempts that were not retried, because the retry budget of the service was used up.',
   tryTimeouts: 'Attempts that ended after tryTimeoutMs of the service.',
+  queued: 'Requests that waited in the queue of their service, because all processes were full.',
+  queueFull: 'Requests that found no place in the queue of their service.',
+  queueTimeouts: 'Requests whose time in the queue ended before a process had room.',
+  held: 'Requests that waited for a telephone (holdMs).',
+  holdTimeouts: 'Requests for which no telephone connected in holdMs.',
   clientAborts: 'Clients that closed the connection before their response was complete.',
   truncated: 'Responses that ended after their head and before their end.',
 } as const

@@ -8,6 +8,7 @@ import type { AccessSink } from './access-log.ts'
 import type { ProxyCounters } from './counters.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Via } from './edge/via.ts'
+import type { WaitingRequests } from './exchange/waiting-requests.ts'
 import type { ServiceErrors } from './policy/service-errors.ts'
 import type { RefusalLog } from './response/refusal-log.ts'
 
@@ -31,6 +32,8 @@ export interface ProxyContext {
   /** Deadlines of connections between two requests. */
   readonly idleDeadlines: Deadlines
   readonly counters: ProxyCounters
+  /** Requests that wait for a line. */
+  readonly waiting: WaitingRequests
   /** Undefined when there is no access log. Then no durations are measured. */
   readonly access: AccessSink | undefined
   /** Logs refusals of bytes that never became a request. */

@@ -27,6 +27,7 @@ import { createProxyCounters, type ProxyCounters } from './counters.ts'
 import { Deadlines } from './deadlines.ts'
 import { Admission } from './edge/admission.ts'
 import type { Via } from './edge/via.ts'
+import { WaitingRequests } from './exchange/waiting-requests.ts'
 import { Http1Server } from './http1/server.ts'
 import { readFirstBytes } from './http2/preface.ts'
 import { Http2Server } from './http2/server.ts'
@@ -112,6 +113,12 @@ export class ProxyServer {
       discardDeadlines: new Deadlines(clock, limits.deadlineIntervalMs),
       idleDeadlines: new Deadlines(clock, limits.deadlineIntervalMs * IDLE_INTERVALS),
       counters: this.counters,
+      waiting: new WaitingRequests({
+        clock,
+        counters: this.counters,
+        clientSharePercent: limits.clientSharePercent,
+        whenLinesChange: listener => options.picker.whenLinesChange(listener),
+      }),
       access,
       refusals: new RefusalLog({ ids, access, counters: this.counters, clock, log: options.log }),
       serviceErrors: this.serviceErrors,
@@ -242,6 +249,11 @@ export class ProxyServer {
   /** The number of open client connections. */
   get connectionCount(): number {
     return this.#connections.size
+  }
+
+  /** The number of requests that wait for a process with room, or for a telephone. */
+  get waitingCount(): number {
+    return this.#context.waiting.size
   }
 
   /** The number of exchanges and upgraded connections in flight. */

@@ -105,6 +105,8 @@ const policy = {
   retryBudgetPercent: 5,
   retryStatuses: [502, 504],
   tryTimeoutMs: 5,
+  queue: { max: 5, timeoutMs: 5 },
+  holdMs: 5,
   maxRequestBodyBytes: 5,
   maxStreams: 5,
   maxRequestsPerSecond: 5,

@@ -150,6 +150,7 @@ function trafficColumns(traffic: TrafficBody | null): readonly Column<StatusBody
     { title: 'connections', value: () => `${openConnections} open (${since})` },
     { title: 'requests', value: () => traffic.requests },
     { title: 'attempts', value: () => attemptsText(traffic) },
+    { title: 'waits', value: () => waitsText(traffic) },
     { title: 'error responses', value: () => problemsText(traffic) },
   ]
   if (tls !== null) {
@@ -162,13 +163,30 @@ function trafficColumns(traffic: TrafficBody | null): readonly Column<StatusBody
 
 /** Returns the counts of further attempts, without those at 0. */
 function attemptsText(traffic: TrafficBody): string {
-  const counts: readonly (readonly [number, string])[] = [
+  return countsText([
     [traffic.retries, 'retries'],
     [traffic.retryBudgetExhausted, 'failures over the retry budget'],
     [traffic.tryTimeouts, 'ended after tryTimeoutMs'],
-  ]
-  const texts = counts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`)
-  return texts.join(', ')
+  ])
+}
+
+/** Returns the counts of requests that waited for a line, without those at 0. */
+function waitsText(traffic: TrafficBody): string {
+  return countsText([
+    [traffic.waiting, 'now'],
+    [traffic.queued, 'in a queue'],
+    [traffic.queueFull, 'refused by a full queue'],
+    [traffic.queueTimeouts, 'timed out in a queue'],
+    [traffic.held, 'for a telephone'],
+    [traffic.holdTimeouts, 'without a telephone in time'],
+  ])
+}
+
+function countsText(counts: readonly (readonly [number, string])[]): string {
+  return counts
+    .filter(([count]) => count > 0)
+    .map(([count, what]) => `${count} ${what}`)
+    .join(', ')
 }
 
 /** Returns no column while no request was counted, and for a replica of an older version, which has no counters of limits. */

@@ -22,6 +22,7 @@ import { ServiceErrors } from '../policy/service-errors.ts'
 import type { LineRecovery, ProxyContext } from '../proxy-context.ts'
 import { RefusalLog } from '../response/refusal-log.ts'
 import { Attempts, type AttemptsOwner } from './attempts.ts'
+import { WaitingRequests } from './waiting-requests.ts'
 
 /** A line whose streams the test ends. */
 class TestUpstream {
@@ -136,6 +137,12 @@ function begin(recovery?: TestRecovery): void {
     discardDeadlines: deadlines,
     idleDeadlines: deadlines,
     counters,
+    waiting: new WaitingRequests({
+      clock,
+      counters,
+      clientSharePercent: 100,
+      whenLinesChange: () => () => undefined,
+    }),
     access: fields => access.push(fields),
     refusals: new RefusalLog({
       ids: new RequestIds(),

@@ -4,7 +4,7 @@
 //   start ──▶ #open ──▶ #started ──▶ onHead, onData, onEnd ──▶ finish
 //     ▲         ▲                          │ onAbort
 //     │         └── retry ◀── #aborted ◀───┘
-//     └─ wait for a line           └──▶ failed
+//     └─ wait for a line           └──▶ failed, or wait for a line (waiting-requests.ts)
 //
 // A failed attempt is retried when the application received no part of the request (`delivered: no`), or when there is no
 // response yet and the method is idempotent (RFC 9110 section 9.2.2). An attempt with an idempotent method also ends after
@@ -26,6 +26,7 @@ import { type Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reaso
 import type { ServicePolicy } from '../../routes/options/service-policy.ts'
 import {
   type Candidate,
+  isThere,
   type LinePool,
   linesOfProcess,
   type StreamHolder,
@@ -50,6 +51,7 @@ import {
   type RequestFailure,
 } from './request-failure.ts'
 import { costsBudget, isRetryable } from './retry-rules.ts'
+import type { WaitingPlace, WaitingRequest } from './waiting-requests.ts'
 
 /** The part of a client connection that attempts use: it keeps the requests of an authenticated client on one line. */
 export type AffineConnection = Pick<ClientConnection, 'affinity' | 'authenticated'>
@@ -64,15 +66,15 @@ export interface AttemptsOwner extends Omit<StreamEvents, 'onAbort'> {
   readonly isUploading: boolean
   /** Stops reading from the client until `opened` is called, because no line takes the request yet. */
   hold(): void
-  /** Sends the request from its first byte. The stream has sent the head. `isRetry`: false for the first stream. */
-  opened(stream: Stream, isRetry: boolean): void
+  /** Sends the request from its first byte. The stream has sent the head. `isLater`: true for a retry, and after a wait. */
+  opened(stream: Stream, isLater: boolean): void
   /** Responds with the error, because no further attempt is possible. `error`: set when a stream failed. */
   failed(code: ErrorCode, detail?: string, error?: TunnelError): void
   /** Called when a stream that the owner took with `takeStream` is aborted. Absent when the owner never takes the stream. */
   takenStreamAborted?(error: TunnelError): void
 }
 
-export class Attempts implements StreamEvents, StreamHolder, PickRequest, FinishedRequest {
+export class Attempts implements StreamEvents, StreamHolder, PickRequest, FinishedRequest, WaitingRequest {
   readonly context: ProxyContext
   readonly request: RoutedRequest
   readonly startedAtMs: number
@@ -99,6 +101,10 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
   #retryPool: LinePool | undefined
   /** The timer of `tryTimeoutMs`. */
   #tryTimer: Timer | undefined
+  /** The place in the list of waiting requests; undefined: the request does not wait. */
+  #place: WaitingPlace | undefined
+  /** The failure of the attempt that the wait follows; undefined: the request has had no attempt. */
+  #failed: TunnelError | undefined
   /** The time at which the request of the current attempt was sent. */
   #sentAtMs = 0
   /** True once the final head of the response has arrived. */
@@ -157,7 +163,7 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
   /** Starts the first attempt. While lines are recovered after a suspension of this process, the request waits for a line. */
   start(): void {
     const { recovery } = this.context
-    const code = recovery?.unverified === true ? 'no_telephone' : this.#open()
+    const code = recovery?.unverified === true ? 'no_telephone' : this.#openInTurn()
     if (code === undefined) {
       this.#opened(false)
     } else if (hasNoLine(code) && recovery?.underWay === true) {
@@ -166,13 +172,20 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
         if (!this.#finished) this.start()
       })
     } else {
-      this.#owner.failed(code)
+      const refused = this.#wait(code)
+      if (refused !== undefined) this.#owner.failed(refused)
     }
   }
 
   /** Call at each check of the owner's deadline. An open stream counts as a use of the route. */
   checkDeadline(nowMs: number): void {
     if (this.#stream !== undefined) this.#noteUse(nowMs)
+    else if (this.#place !== undefined) this.context.waiting.check(this.#place)
+  }
+
+  /** True while the request waits for a line. */
+  get isWaiting(): boolean {
+    return this.#place !== undefined
   }
 
   /** Records the cause of a failure for the access line. Later causes are ignored. */
@@ -204,6 +217,7 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
     this.#stream?.release()
     this.#stream = undefined
     this.#releaseLine()
+    this.#stopWaiting()
   }
 
   /** Returns the stream of a complete response. The caller releases it; `drop` no longer does. */
@@ -218,6 +232,7 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
     if (this.#finished) return
     this.#finished = true
     this.#releaseLine()
+    this.#stopWaiting()
     reportFinished(this, status, bytesIn, bytesOut, code)
   }
 
@@ -250,7 +265,59 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
     else this.#aborted(failedOn, error)
   }
 
+  // Waiting for a line
+
+  tryStart(): ErrorCode | undefined {
+    this.failure = undefined
+    const code = this.#open()
+    if (code !== undefined) return code
+    this.#place = undefined
+    if (this.#failed !== undefined) this.context.counters.retries += 1
+    this.#opened(true)
+    return undefined
+  }
+
+  waitFailed(code: ErrorCode, failure: RequestFailure | undefined): void {
+    this.#place = undefined
+    if (this.#failed !== undefined) {
+      this.#giveUp(codeOf(this.#failed), this.#failed)
+      return
+    }
+    this.failure = failure ?? this.failure
+    this.#owner.failed(code)
+  }
+
+  /** Waits for a line, when the policy of the service lets the request wait after this error. Returns the code otherwise. */
+  #wait(code: ErrorCode): ErrorCode | undefined {
+    const { queue, holdMs } = this.policy
+    if (queue === null && holdMs === 0) return code
+    const result = this.context.waiting.add(this, code)
+    if (result.kind === 'refused') return result.code
+    this.#place = result.place
+    this.#owner.hold()
+    return undefined
+  }
+
+  #stopWaiting(): void {
+    if (this.#place === undefined) return
+    this.context.waiting.remove(this.#place)
+    this.#place = undefined
+  }
+
+  /** True when no telephone of the service can take a request: a retry may wait for one. */
+  get #hasNoTelephone(): boolean {
+    return !this.context.picker
+      .candidatesOf(this.service)
+      .some(candidate => isThere(candidate) && candidate.upstream.canOpen)
+  }
+
   // One attempt
+
+  /** Opens a stream like `#open`, but not before the requests that wait already. */
+  #openInTurn(): ErrorCode | undefined {
+    const error = this.policy.queue === null ? undefined : this.context.waiting.errorOf(this.service)
+    return error ?? this.#open()
+  }
 
   /** Opens a stream on a line, or returns an error code. `exhausted`: the code when all lines were tried. */
   #open(exhausted: ErrorCode = 'no_telephone'): ErrorCode | undefined {
@@ -339,7 +406,9 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
     this.#retriesLeft -= 1
     if (this.#open(code) !== undefined) {
       this.#endTry()
-      this.#giveUp(code, error)
+      this.#failed = error
+      const waits = this.#hasNoTelephone && this.#wait('no_telephone') === undefined
+      if (!waits) this.#giveUp(code, error)
       return
     }
     this.context.counters.retries += 1
@@ -459,7 +528,10 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
     const candidate = this.#candidate
     this.#candidate = undefined
     this.#endTry()
-    if (candidate !== undefined) this.context.picker.release(candidate, this)
+    if (candidate !== undefined) {
+      this.context.picker.release(candidate, this)
+      if (this.policy.queue !== null) this.context.waiting.streamEnded(this.service)
+    }
     return candidate
   }
 

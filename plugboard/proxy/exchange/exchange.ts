@@ -112,9 +112,9 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
     if (minBodyRateBytes > 0) this.#rate = new BodyRate(minBodyRateBytes, clock.now())
   }
 
-  /** A retry gets the whole time for its response. */
-  opened(stream: Stream, isRetry: boolean): void {
-    if (isRetry) this.#active()
+  /** A retry, and a request that has waited, gets the whole time for its response. */
+  opened(stream: Stream, isLater: boolean): void {
+    if (isLater) this.#active()
     this.#body?.sendTo(stream)
   }
 
@@ -296,6 +296,7 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
 
   checkDeadline(nowMs: number): void {
     this.#attempts.checkDeadline(nowMs)
+    if (this.#attempts.isWaiting) this.#active()
     const idleMs = nowMs - this.#activeAtMs
     const { idleTimeoutMs, responseHeadTimeoutMs } = this.#policy
     const uploading = this.isUploading

@@ -106,9 +106,12 @@ export class Upgrade implements AttemptsOwner, InFlight, Deadlined, ResponseOwne
     this.#side.pause()
   }
 
-  /** Sends no bytes, because early bytes of the client wait for the 101. A retry gets the whole time for its response. */
-  opened(_stream: Stream, isRetry: boolean): void {
-    if (isRetry) this.#active()
+  /**
+   * Sends no bytes, because early bytes of the client wait for the 101. A retry, and a request that has waited, gets the whole
+   * time for its response.
+   */
+  opened(_stream: Stream, isLater: boolean): void {
+    if (isLater) this.#active()
     this.#count()
   }
 
@@ -231,6 +234,7 @@ export class Upgrade implements AttemptsOwner, InFlight, Deadlined, ResponseOwne
 
   checkDeadline(nowMs: number): void {
     this.#attempts.checkDeadline(nowMs)
+    if (this.#attempts.isWaiting) this.#active()
     const idleMs = nowMs - this.#activeAtMs
     if (this.#state === 'asking' && idleMs >= this.#policy.responseHeadTimeoutMs) {
       this.#attempts.timeOut(noResponseWithin(this.#policy.responseHeadTimeoutMs))

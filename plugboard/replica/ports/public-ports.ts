@@ -160,11 +160,12 @@ export class PublicPorts {
 
   /** Returns the traffic counters since the start. */
   traffic(): TrafficBody {
-    const { counters, connectionCount, inFlightCount } = this.#proxy
+    const { counters, connectionCount, inFlightCount, waitingCount } = this.#proxy
     return {
       ...counters,
       openConnections: connectionCount,
       inFlight: inFlightCount,
+      waiting: waitingCount,
       problems: { ...counters.problems },
       tls: this.#https === undefined ? null : { ...this.#https.counters },
     }

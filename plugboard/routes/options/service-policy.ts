@@ -77,6 +77,16 @@ const fields = {
     .default([]),
   /** Longest time for one attempt of a request with an idempotent method, ms; null: only responseHeadTimeoutMs applies. */
   tryTimeoutMs: z.int().min(1).max(3_600_000).nullable().default(null),
+  /** Requests that wait while all processes are full: how many on one replica, and how long; null: no request waits. */
+  queue: z
+    .strictObject({
+      max: z.int().min(1).max(10_000).default(100),
+      timeoutMs: z.int().min(1).max(600_000).default(1000),
+    })
+    .nullable()
+    .default(null),
+  /** Time that a request waits for a telephone while no telephone is connected, ms; 0: it does not wait. */
+  holdMs: z.int().min(0).max(30_000).default(0),
   /** The Host field for the backend: the client's host, the host of the backend's URL, or a fixed one. */
   hostHeader: z
     .union([z.enum(['preserve', 'backend']), z.strictObject({ fixed: fixedHost })])
@@ -111,6 +121,8 @@ export const servicePolicyInputSchema = z
     retryBudgetPercent: fields.retryBudgetPercent.removeDefault(),
     retryStatuses: fields.retryStatuses.removeDefault(),
     tryTimeoutMs: fields.tryTimeoutMs.removeDefault(),
+    queue: fields.queue.removeDefault(),
+    holdMs: fields.holdMs.removeDefault(),
     hostHeader: fields.hostHeader.removeDefault(),
     aliases: fields.aliases.removeDefault(),
   })

@@ -6,6 +6,7 @@
 import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import { type Logger, silentLogger } from '@vera-stack/shared/log.ts'
+import type { Registry } from '../../registry/registry.ts'
 import { COMPARE_ALL, chooseProcess, comparesTwo } from '../balancing/balancing.ts'
 import type { EjectionCounts } from '../outliers/ejection-counts.ts'
 import { Outliers, type OutliersOptions } from '../outliers/outliers.ts'
@@ -58,6 +59,7 @@ export interface LinePickerOptions
 }
 
 export class LinePicker {
+  readonly #registry: Registry
   readonly #outliers: Outliers
   readonly #guards: SubsetGuards
   readonly #pools: LinePools
@@ -75,6 +77,7 @@ export class LinePicker {
     this.#outliers = new Outliers({ clock, log, probe: options.probe })
     this.#guards = new SubsetGuards({ clock, log })
     this.#pools = new LinePools({ ...options, clientSharePercent, clock, outliers: this.#outliers })
+    this.#registry = options.registry
     this.#clock = clock
     this.#random = random
     this.#countsTunnelStreams = options.countsTunnelStreams === true
@@ -125,6 +128,11 @@ export class LinePicker {
   /** Returns the lines of a service with their upstreams, including lines that take no stream now. */
   candidatesOf(service: string): readonly Candidate[] {
     return this.#pools.get(service)?.candidates ?? []
+  }
+
+  /** Calls `listener` after a line was added or changed, until the returned function is called. */
+  whenLinesChange(listener: () => void): () => void {
+    return this.#registry.subscribe({ lineAdded: listener, lineChanged: listener })
   }
 
   /** Returns the pools of all services. */

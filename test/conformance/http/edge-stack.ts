@@ -85,7 +85,7 @@ export class EdgeStack {
     for (const route of EDGE_ROUTES) await this.plugboard.call('POST', '/v1/routes', route)
     this.token = (await this.plugboard.issueToken({ services: ['*'], mounts: ['*'] })).token
     const served = services
-      .filter(name => name !== 'nobody' && name !== 'faked')
+      .filter(name => !['nobody', 'held', 'faked'].includes(name))
       .map(service => ({
         service,
         target: service === 'dead' ? dead : this.backendPort,

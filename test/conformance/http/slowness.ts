@@ -1,9 +1,11 @@
-// Rows S1-S5: slow clients and backends, which must not affect other clients.
+// Rows S1-S5, S7, S8: slow clients and backends, which must not affect other clients, and requests that wait.
 
 import { expect, it } from 'vitest'
+import type { StatusBody } from '../../../plugboard/admin/api-types.ts'
 import { eventually } from '../../support/deadline.ts'
 import { field, RawConnection } from '../../support/http/raw-connection.ts'
 import { ask, barrier, edge, get, HOST } from './edge.ts'
+import type { BackendRequest } from './recording-backend.ts'
 
 /** Sends one byte of `text` at a time, with pauses for the server to respond, until the server ends the connection. */
 async function trickle(connection: RawConnection, text: string): Promise<string> {
@@ -93,6 +95,43 @@ it('S3 a response that stalls in the middle is aborted', async () => {
   edge.backend.handler = request => request.say('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc')
   const response = await ask(get('/', '', 'hurried.test'))
   expect([response.status, response.body.toString(), response.complete]).toEqual([200, 'abc', false])
+})
+
+it.each(['queued', 'patient'])('S7 a request waits in the queue of service %s', async service => {
+  const held: BackendRequest[] = []
+  edge.backend.handler = request => void held.push(request)
+  const from = async (path: string) => {
+    const connection = await RawConnection.open(edge.port)
+    await connection.send(get(path, '', `${service}.test`))
+    return connection
+  }
+  const first = await from('/first')
+  await eventually('the first request arrives', () => held[0])
+  const second = await from('/second')
+  if (service === 'queued') {
+    const late = await second.readResponse()
+    expect([late.status, field(late.headers, 'plugboard-error')]).toEqual([503, 'overloaded'])
+  } else {
+    await eventually('the second request waits', async () => {
+      const { traffic } = await edge.plugboard.call<StatusBody>('GET', '/v1/status')
+      return traffic?.waiting === 1 ? true : undefined
+    })
+    const full = await ask(get('/third', '', 'patient.test'))
+    expect([full.status, field(full.headers, 'plugboard-error')]).toEqual([503, 'overloaded'])
+    held[0]!.respond(200, 'first')
+    await eventually('the second request arrives', () => held[1])
+    held[1]!.respond(200, 'second')
+    expect((await second.readResponse()).body.toString()).toBe('second')
+  }
+  first.destroy()
+  second.destroy()
+})
+
+it('S8 a request waits for a telephone, and gets 503 after the time', async () => {
+  const sentAtMs = performance.now()
+  const response = await ask(get('/', '', 'held.test'))
+  expect([response.status, field(response.headers, 'plugboard-error')]).toEqual([503, 'no_telephone'])
+  expect(performance.now() - sentAtMs).toBeGreaterThan(250)
 })
 
 it('S4 a client that stops reading delays only its own response', async () => {

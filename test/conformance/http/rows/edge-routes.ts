@@ -8,7 +8,7 @@ interface EdgeRoute {
   readonly options?: object
 }
 
-/** All services have the same backend, except `dead`, `nobody` and `faked`. */
+/** All services have the same backend, except `dead`, `nobody`, `held` and `faked`. */
 export const EDGE_ROUTES: readonly EdgeRoute[] = [
   { mount: 'edge.test', service: 'edge' },
   { mount: 'neighbour.test', service: 'edge' },
@@ -34,6 +34,9 @@ export const EDGE_ROUTES: readonly EdgeRoute[] = [
   { mount: 'scarce.test', service: 'scarce' },
   { mount: 'limited.test', service: 'limited' },
   { mount: 'repeated.test', service: 'repeated' },
+  { mount: 'queued.test', service: 'queued' },
+  { mount: 'patient.test', service: 'patient' },
+  { mount: 'held.test', service: 'held' },
   { mount: 'fixed.test', service: 'fixed' },
   { mount: 'own.test', service: 'own' },
   { mount: 'dead.test', service: 'dead' },
@@ -57,6 +60,10 @@ export const EDGE_POLICIES: Readonly<Record<string, object>> = {
   scarce: {},
   limited: { maxStreams: 4 },
   repeated: { retryStatuses: [503] },
+  queued: { maxStreams: 1, queue: { max: 1, timeoutMs: 300 } },
+  patient: { maxStreams: 1, queue: { max: 1, timeoutMs: 60_000 } },
+  /** It has no telephone. */
+  held: { holdMs: 300 },
   dead: {},
   nobody: {},
   faked: {},

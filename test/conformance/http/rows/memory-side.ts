@@ -15,7 +15,7 @@ import { BARRIER, type BackendBehaviour, type FieldPairs, type ProxyName } from 
 import type { EdgeSide, ReceivedRequest } from './run-row.ts'
 
 /** Services without a Telephone in the tables of this side. */
-const ABSENT = new Set(['nobody', 'faked', 'dead'])
+const ABSENT = new Set(['nobody', 'held', 'faked', 'dead'])
 
 export class MemorySide implements EdgeSide {
   readonly cluster = 'plugboard-test'
