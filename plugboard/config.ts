@@ -13,6 +13,7 @@ import {
   type SettingsOf,
   setting,
 } from '@vera-stack/shared/settings.ts'
+import { labelProblem } from './common/labels.ts'
 import { parseNetwork } from './common/net/ip-networks.ts'
 import { generatedHostsProblem } from './telephones/generated-hosts.ts'
 import { directoryUrlOf, isChallengeType } from './tls/acme/names.ts'
@@ -350,6 +351,12 @@ export const plugboardSettings = {
     telephoneUrl: setting.url({
       protocols: ['http', 'https'],
       help: 'URL at which telephones reach this replica and no other; default: publicUrl',
+    }),
+    labels: setting.list({
+      default: [],
+      item: 'key=value',
+      check: labelProblem,
+      help: 'Labels of this replica, such as region=eu; the policy locality of services compares them with those of telephones',
     }),
     rebalance: setting.boolean({
       default: true,

@@ -2,6 +2,7 @@
 // other replicas with their lines.
 
 import { processMemoryBytes } from '@vera-stack/shared/process/process-memory.ts'
+import { labelsOf } from '../common/labels.ts'
 import type { SharedBudgets } from '../limits/sharing/shared-budgets.ts'
 import { generatedHostPattern } from '../telephones/generated-hosts.ts'
 import { HeldBudgets, heldLimits } from '../telephones/held-budgets.ts'
@@ -63,6 +64,8 @@ export function createTelephoneSide(
     upstreamOf: line =>
       line.replicaId === id ? switchboard.tunnels.upstreamOf(line) : cluster?.network.upstreamOf(line),
     clientSharePercent: config.clientSharePercent,
+    labels: labelsOf(config.labels),
+    log,
   })
   const whole = createWholeCluster({
     replicaId: id,

@@ -93,6 +93,7 @@ const policy = {
     },
   ],
   splitBy: { cookie: 'session' },
+  locality: { label: 'region' },
   balancing: 'hash',
   hashOn: { cookie: 'session' },
   slowStartMs: 5000,

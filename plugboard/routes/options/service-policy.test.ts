@@ -11,6 +11,7 @@ test('has defaults for all keys', () => {
     sticky: null,
     subsets: [],
     splitBy: 'address',
+    locality: null,
     responseHeadTimeoutMs: 30_000,
     idleTimeoutMs: 300_000,
     upgradeIdleTimeoutMs: 3_600_000,

@@ -44,6 +44,17 @@ const fields = {
   subsets: subsetsSchema.default([]),
   /** The value of a request by which the percentages of `subsets` split. */
   splitBy: splitBySchema.default('address'),
+  /** Prefers processes whose label has the same value as the replica's (setting `labels`); null: all processes are equal. */
+  locality: z
+    .strictObject({
+      label: z
+        .string()
+        .min(1)
+        .max(63)
+        .meta({ description: 'The name of a label of telephones and replicas.', example: 'region' }),
+    })
+    .nullable()
+    .default(null),
   /** Time in which the weight of a new or re-admitted process grows from 10 % to its full value, ms; 0: at once. */
   slowStartMs: z.int().min(0).max(300_000).default(0),
   /** Whether requests are refused or sent nevertheless while the health check of each process fails. */
@@ -107,6 +118,7 @@ export const servicePolicyInputSchema = z
     sticky: fields.sticky.removeDefault(),
     subsets: fields.subsets.removeDefault(),
     splitBy: fields.splitBy.removeDefault(),
+    locality: fields.locality.removeDefault(),
     slowStartMs: fields.slowStartMs.removeDefault(),
     whenAllDown: fields.whenAllDown.removeDefault(),
     responseHeadTimeoutMs: fields.responseHeadTimeoutMs.removeDefault(),

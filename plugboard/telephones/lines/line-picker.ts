@@ -26,6 +26,7 @@ import {
   type StreamHolder,
 } from './line-pool.ts'
 import { LinePools, type LinePoolsOptions } from './line-pools.ts'
+import { type Labels, nearProcesses } from './near-processes.ts'
 import { explainNoLine, isUnhealthy, type NoLine, type NoLineCause } from './no-line.ts'
 import type { PickPolicy, PickRequest } from './pick-request.ts'
 import { recordFailure, recordResponse } from './pool-latency.ts'
@@ -48,6 +49,8 @@ export interface LinePickerOptions
   readonly clock?: Clock
   /** Returns a uniform random number in [0, 1). */
   readonly random?: () => number
+  /** The labels of this replica, for the policy `locality`. */
+  readonly labels?: Labels
   /** Share of the policy's stream limit that one client may hold, in percent. */
   readonly clientSharePercent?: number | undefined
   /** True when the caller does not count its streams with `acquire`: the load is then the number of streams on the tunnels. */
@@ -66,6 +69,7 @@ export class LinePicker {
   readonly #clock: Clock
   readonly #random: () => number
   readonly #countsTunnelStreams: boolean
+  readonly #labels: Labels
 
   constructor(options: LinePickerOptions) {
     const {
@@ -81,6 +85,7 @@ export class LinePicker {
     this.#clock = clock
     this.#random = random
     this.#countsTunnelStreams = options.countsTunnelStreams === true
+    this.#labels = options.labels ?? {}
   }
 
   close(): void {
@@ -214,7 +219,8 @@ export class LinePicker {
 
   /** Returns one of the lines; undefined when the list is empty. */
   #oneOf(pool: LinePool, lines: readonly Candidate[], request: PickRequest): Candidate | undefined {
-    const process = this.#balance(pool, processesOf(lines), request)
+    const processes = processesOf(lines)
+    const process = this.#balance(pool, this.#near(processes, processes, request), request)
     return bestLine(lines.filter(line => line.process === process))
   }
 
@@ -234,12 +240,25 @@ export class LinePicker {
   }
 
   #ofAll(pool: LinePool, request: PickRequest): PooledProcess | undefined {
-    return this.#two(pool, request) ?? this.#balance(pool, usable(pool.processes, request), request)
+    return this.#two(pool, request) ?? this.#balance(pool, this.#usable(pool.processes, request), request)
+  }
+
+  /** Returns the processes that take the request now; with `locality`, the near ones of them while those are enough. */
+  #usable(processes: readonly PooledProcess[], request: PickRequest): readonly PooledProcess[] {
+    return this.#near(processes, usable(processes, request), request)
+  }
+
+  #near(
+    all: readonly PooledProcess[],
+    from: readonly PooledProcess[],
+    { policy: { locality = null } }: PickRequest,
+  ): readonly PooledProcess[] {
+    return locality === null ? from : nearProcesses(all, from, locality, this.#labels)
   }
 
   #ofSubset(pool: LinePool, subset: SubsetChoice, request: PickRequest): PooledProcess | undefined {
     for (const processes of groupsFor(pool, subset)) {
-      const process = this.#balance(pool, usable(processes, request), request)
+      const process = this.#balance(pool, this.#usable(processes, request), request)
       if (process !== undefined) return process
     }
     return undefined
@@ -248,8 +267,8 @@ export class LinePicker {
   /** Returns the better of two random processes; undefined when the policy or the size of the pool is not made for it. */
   #two(pool: LinePool, request: PickRequest): PooledProcess | undefined {
     const { processes, localProcesses } = pool
-    const { balancing } = request.policy
-    if (processes.length <= COMPARE_ALL || !comparesTwo(balancing)) return undefined
+    const { balancing, locality = null } = request.policy
+    if (processes.length <= COMPARE_ALL || locality !== null || !comparesTwo(balancing)) return undefined
     // A random choice among many remote processes would rarely find a local one. peak_ewma measures the hop instead.
     const local = balancing === 'least_streams' ? this.#any(localProcesses, request) : undefined
     const first = local ?? this.#any(processes, request)

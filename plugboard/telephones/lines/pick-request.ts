@@ -5,6 +5,7 @@ import type { OutlierPolicy } from '../outliers/outlier-policy.ts'
 import type { StickySession } from '../sticky/sticky-session.ts'
 import type { SubsetChoice } from '../subsets/subset-choice.ts'
 import type { Candidate } from './line-pool.ts'
+import type { Locality } from './near-processes.ts'
 
 export interface PickPolicy {
   readonly balancing: Balancing
@@ -18,6 +19,8 @@ export interface PickPolicy {
   readonly whenAllDown: 'refuse' | 'try'
   /** Passive ejection. Absent: no process is ejected. */
   readonly outlier?: OutlierPolicy
+  /** Prefers processes that are near this replica. Absent or null: all processes are equal. */
+  readonly locality?: Locality | null
 }
 
 /** The stream that a line is picked for. The owner of a request is one itself, so that a pick allocates no memory. */
