@@ -1,0 +1,111 @@
+// A canary release with real processes (acceptance test T8): a Telephone with another version is the whole deployment. A client
+// stays on its side while the percentage grows, and no request fails when the canary ends. `npm run soak -- canary` sends more
+// clients and checks the shares within one per cent.
+
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { eventually } from '../support/deadline.ts'
+import { send } from '../support/http/http-client.ts'
+import { HOST, SERVICE, useStack } from '../support/programs/stack.ts'
+import type { TelephoneProcess } from '../support/programs/telephone-process.ts'
+import { SOAK_MS } from '../support/soak.ts'
+
+const CLIENTS = SOAK_MS > 0 ? 40_000 : 200
+/** Five times the deviation of as many coins, or the bound of the acceptance test. */
+const SHARE_BOUND = SOAK_MS > 0 ? 0.01 : 0.18
+const AT_ONCE = 16
+
+const stack = useStack({ withoutTelephone: true })
+const servers: Server[] = []
+let canary: TelephoneProcess
+
+async function startVersion(version: string): Promise<TelephoneProcess> {
+  const server = createServer((_request, response) => response.end(version)).listen(0, '127.0.0.1')
+  servers.push(server)
+  await once(server, 'listening')
+  const target = (server.address() as AddressInfo).port
+  return await stack.startTelephone({ target, args: ['--service-version', version] })
+}
+
+beforeAll(async () => {
+  await startVersion('1.0')
+  canary = await startVersion('2.0')
+})
+afterAll(() => {
+  for (const server of servers) server.close()
+})
+
+/** Sets the policy as an operator does: with a file. */
+async function setCanary(percent: number): Promise<void> {
+  const subset = {
+    name: 'canary',
+    select: { version: '2.*' },
+    percent,
+    match: { header: { 'X-Canary': 'yes' } },
+  }
+  const policy = { subsets: [subset], splitBy: { cookie: 'session' } }
+  await writeFile(join(stack.folder, 'policy.json'), JSON.stringify(policy))
+  const result = await stack.plugboard.cli('service', 'set', SERVICE, '--policy-file', 'policy.json')
+  expect(result).toMatchObject({ code: 0 })
+}
+
+async function versionFor(headers: Record<string, string>): Promise<string> {
+  const { status, text } = await send({ port: stack.port, host: HOST, headers })
+  expect([status, text]).toEqual([200, expect.stringMatching(/^[12]\.0$/)])
+  return text
+}
+
+/** Returns the version for each client. */
+async function versions(): Promise<string[]> {
+  const found: string[] = []
+  let next = 0
+  const worker = async () => {
+    while (next < CLIENTS) {
+      const client = next
+      next += 1
+      found[client] = await versionFor({ cookie: `session=client-${client}` })
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, worker))
+  return found
+}
+
+const share = (found: readonly string[]) => found.filter(version => version === '2.0').length / CLIENTS
+
+it('sends the percentage of the clients to the canary, and moves no client back', async () => {
+  await setCanary(5)
+  const few = await versions()
+  expect(Math.abs(share(few) - 0.05)).toBeLessThan(SHARE_BOUND)
+  await setCanary(50)
+  const half = await versions()
+  expect(Math.abs(share(half) - 0.5)).toBeLessThan(SHARE_BOUND)
+  const back = few.flatMap((version, client) => (version === '2.0' && half[client] === '1.0' ? [client] : []))
+  expect(back).toEqual([])
+  await setCanary(0)
+  expect(share(await versions())).toBe(0)
+  expect(await versionFor({ 'x-canary': 'yes' })).toBe('2.0')
+})
+
+it('fails no request when the last Telephone of the canary stops', async () => {
+  await setCanary(100)
+  let stopped = false
+  const client = async () => {
+    while (!stopped) await versionFor({ cookie: 'session=a' })
+    expect(await versionFor({ cookie: 'session=a' })).toBe('1.0')
+    expect(await versionFor({ 'x-canary': 'yes' })).toBe('1.0')
+  }
+  expect(await versionFor({ cookie: 'session=a' })).toBe('2.0')
+  const clients = Promise.all(Array.from({ length: 4 }, client))
+  await canary.child.stop()
+  await eventually('the canary is removed', async () =>
+    (await stack.plugboard.telephones()).some(({ services }) => JSON.stringify(services).includes('2.0'))
+      ? undefined
+      : true,
+  )
+  stopped = true
+  await clients
+})
