@@ -185,7 +185,7 @@ test('--maintenance has exceptions and an end, as a duration from now or a time'
   )
 })
 
-test('export and import carry limits and the times of a response unchanged', async () => {
+test('export and import carry the keys of traffic policy and of fixed responses unchanged', async () => {
   const rateLimits = [
     { name: 'login', limit: 5, windowSeconds: 60, burst: 2, key: ['address', { header: 'X-API-Key' }] },
     {
@@ -210,15 +210,32 @@ test('export and import carry limits and the times of a response unchanged', asy
       until: '2026-12-25T08:00:00+01:00',
     },
   }
-  await api.call('POST', '/v1/services', { body: { name: 'shop', policy: { rateLimits } } })
-  await api.call('POST', '/v1/routes', { body: { mount: 'a.test', service: 'shop', options: wanted } })
+  const wantedPolicy = {
+    rateLimits,
+    balancing: 'hash',
+    hashOn: { cookie: 'session' },
+    slowStartMs: 5000,
+    whenAllDown: 'try',
+    maxStreamsPerTelephone: 9,
+    retryBudgetPercent: 5,
+    retryStatuses: [503],
+    tryTimeoutMs: 2000,
+    sticky: { cookie: { name: 'node', ttlSeconds: 60 } },
+    subsets: [{ name: 'canary', select: { labels: { track: 'canary' } }, percent: 0.5 }],
+    splitBy: 'address',
+  }
+  const created = [
+    await api.call('POST', '/v1/services', { body: { name: 'shop', policy: wantedPolicy } }),
+    await api.call('POST', '/v1/routes', { body: { mount: 'a.test', service: 'shop', options: wanted } }),
+  ]
+  expect(created).toMatchObject([{ status: 201 }, { status: 201 }])
   for (const format of ['yaml', 'json']) {
     await ok(`export --output ${format} --file bundle.${format}`)
     expect(await ok(`import bundle.${format}`)).toBe('nothing to do\n')
     await ok('route rm a.test')
     await ok('service rm shop')
     await ok(`import bundle.${format}`)
-    expect([format, await options(), await policy()]).toEqual([format, wanted, { rateLimits }])
+    expect([format, await options(), await policy()]).toEqual([format, wanted, wantedPolicy])
   }
   expect(await readFile(join(folder, 'bundle.yaml'), 'utf8')).not.toContain('requires')
 })

@@ -147,8 +147,12 @@ async function findSurroundings(
   return undefined
 }
 
-/** Values beneath which some places are accepted: a limit counts by a claim only on a route that verifies a token. */
+/**
+ * Values beneath which some places are accepted: a limit counts by a claim only on a route that verifies a token, and the policy
+ * has a key of the hash only with this balancing.
+ */
 const FURTHER_SURROUNDINGS = [
+  { policy: { balancing: 'hash' } },
   {
     service: 'shop',
     options: {

@@ -275,6 +275,10 @@ export class SchemaCases {
       if (Object.keys(object).length >= min) break
       if (!Object.hasOwn(object, name)) object[name] = this.#sampleOf(schema, name)
     }
+    if (isSchema(schema.additionalProperties)) {
+      for (let count = Object.keys(object).length; count < min; count += 1)
+        object[`X-Name-${count}`] = this.sample(schema.additionalProperties)
+    }
     return object
   }
 
