@@ -21,7 +21,7 @@ import {
 import { measureBalance } from './scenarios/balance.ts'
 import { measureBulk } from './scenarios/bulk.ts'
 import { measureFront } from './scenarios/front.ts'
-import { measureLimitChecks } from './scenarios/limits.ts'
+import { measureLimits } from './scenarios/limits.ts'
 import { measureSmallRequests } from './scenarios/small.ts'
 import { measureEventStreams } from './scenarios/sse.ts'
 import { measureWebSockets } from './scenarios/websocket.ts'
@@ -42,7 +42,7 @@ const PATHS: Record<PathScenarioName, (context: ScenarioContext) => Promise<Meas
 
 const OWN: Record<OwnScenarioName, (context: OwnScenarioContext) => Promise<Measurement[]>> = {
   balance: measureBalance,
-  limits: measureLimitChecks,
+  limits: measureLimits,
 }
 
 const TARGETS: Record<TargetName, StartTarget> = {

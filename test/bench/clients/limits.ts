@@ -26,7 +26,8 @@ export function measureLimits(job: LimitsJob): LimitsResult {
 
 type Rules = Parameters<typeof compileLimits>[0]
 
-function requestFrom(clientAddress: string) {
+/** Returns a request whose address the caller changes. */
+export function requestFrom(clientAddress: string) {
   const request = { clientAddress, host: 'app.test', hostPattern: 'app.test', path: '/a', method: 'GET' }
   return { ...request, fields: [] as string[], identity: undefined }
 }
@@ -61,6 +62,7 @@ function run(
   return { nsPerRequest, nsPerLimit: nsPerRequest / job.limits, rejected }
 }
 
-function addressesOf(count: number): string[] {
+/** Returns different addresses. */
+export function addressesOf(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`)
 }

@@ -2,6 +2,7 @@
 
 import { sendArrivals } from './arrivals.ts'
 import { shakeHands } from './handshake.ts'
+import { measureLimitShare } from './limit-share.ts'
 import { measureLimits } from './limits.ts'
 import { generateLoad } from './load.ts'
 import type { Job } from './protocol.ts'
@@ -25,6 +26,8 @@ function run(): Promise<object> {
       return sendArrivals(job)
     case 'limits':
       return Promise.resolve(measureLimits(job))
+    case 'limit-share':
+      return Promise.resolve(measureLimitShare(job))
     case 'download':
       return download(job)
     case 'upload':

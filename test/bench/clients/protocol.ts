@@ -76,6 +76,24 @@ export interface LimitsResult {
   readonly rssBytes: number
 }
 
+/** A job without a peer: the exchange of limits between two replicas. */
+export interface LimitShareJob {
+  readonly kind: 'limit-share'
+  /** Keys that admit requests in each interval. */
+  readonly keys: number
+  readonly intervals: number
+}
+export interface LimitShareResult {
+  readonly bytesPerSecond: number
+  readonly messagesPerSecond: number
+  /** CPU of both replicas, with the checks of the requests. */
+  readonly cpuMsPerSecond: number
+  /** Keys at the receiver at the end. */
+  readonly keys: number
+  /** Memory of one replica. */
+  readonly rssBytes: number
+}
+
 export interface TransferJob extends Peer {
   readonly kind: 'download' | 'upload'
   readonly bytes: number
@@ -126,6 +144,7 @@ export type Job =
   | HandshakeJob
   | ArrivalsJob
   | LimitsJob
+  | LimitShareJob
   | TransferJob
   | StallJob
   | SseJob
@@ -138,6 +157,7 @@ interface Results {
   readonly handshake: LoadResult
   readonly arrivals: ArrivalsResult
   readonly limits: LimitsResult
+  readonly 'limit-share': LimitShareResult
   readonly download: TransferResult
   readonly upload: TransferResult
   readonly stall: StallResult
