@@ -7,13 +7,14 @@ import { join } from 'node:path'
 import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
 import type { Reason } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { eventually } from '../test/support/deadline.ts'
 import { useLeakCheck } from '../test/support/leak-check.ts'
 import { ManualClock } from '../test/support/manual-clock.ts'
 import type { TelephoneEvent } from './events.ts'
 import { connect } from './index.ts'
 import { parseService, type ServiceOptions } from './options/service-options.ts'
 import { Telephone, type TelephoneOptions } from './telephone.ts'
-import { FakePlugboard } from './testing/fake-plugboard.ts'
+import { FakePlugboard, type FakeTunnel } from './testing/fake-plugboard.ts'
 import { ScriptedBackend } from './testing/scripted-backend.ts'
 import { Caller } from './testing/tunnel-pair.ts'
 
@@ -415,6 +416,43 @@ describe('health', () => {
     expect((await event('health')).detail).toBe('/healthz returned 503')
     status = 204
     await event('health', ({ health }) => health === 'up')
+    await Promise.all(telephones.map(telephone => telephone.close(0)))
+    await new Promise(resolve => server.close(resolve))
+  })
+
+  it('is checked when a Plugboard probes, announced when it has changed, and reported to that Plugboard', async () => {
+    let status = 204
+    let checks = 0
+    const server = createServer((_request, response) => {
+      checks += 1
+      response.writeHead(status).end()
+    })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    start({ tunnels: 1 }, { target: port, healthCheck: '/healthz', healthIntervalMs: 3_600_000 })
+    await plugboard.until(p => p.live.length === 1)
+    const [tunnel] = plugboard.live
+    expect(tunnel?.session.peer?.features).toContain('probe')
+    const probe = async (): Promise<FakeTunnel['probed'][number]> => {
+      const before = tunnel?.probed.length ?? 0
+      tunnel?.session.sendControl({ type: 'probe', service: 'other' })
+      tunnel?.session.sendControl({ type: 'probe', service: 'web' })
+      await plugboard.until(() => (tunnel?.probed.length ?? 0) > before)
+      return tunnel?.probed.at(-1) as FakeTunnel['probed'][number]
+    }
+    status = 503
+    await eventually(
+      'a result of the backend as it is now',
+      async () => ((await probe()).result.health === 'down' ? true : undefined),
+      5000,
+    )
+    expect(tunnel?.probed.at(-1)).toEqual({
+      result: { type: 'probed', service: 'web', health: 'down' },
+      announced: 'down',
+    })
+    status = 204
+    expect(await probe()).toMatchObject({ result: { health: 'up' }, announced: 'up' })
+    expect(checks).toBeGreaterThan(2)
     await Promise.all(telephones.map(telephone => telephone.close(0)))
     await new Promise(resolve => server.close(resolve))
   })

@@ -15,6 +15,7 @@ import {
   type Announced,
   type ControlMessage,
   MAX_OUTAGE_DETAIL,
+  PROBE_FEATURE,
   type ServiceAnnouncement,
 } from '@vera-stack/shared/protocol/control/control.ts'
 import { DEFAULT_LIMITS } from '@vera-stack/shared/protocol/limits.ts'
@@ -80,7 +81,7 @@ export class Telephone implements TelephoneHandle {
   readonly #forwarder: Forwarder
   readonly #addresses: Addresses
   readonly #tunnels: readonly Tunnel[]
-  readonly #checks: readonly HealthCheck[]
+  readonly #checks: readonly { readonly service: string; readonly check: HealthCheck }[]
   readonly #announcements: ServiceAnnouncement[]
   readonly #drainTimeoutMs: number
   /** The token of the last dial of each tunnel. */
@@ -135,7 +136,10 @@ export class Telephone implements TelephoneHandle {
         ? exchange => this.#report({ kind: 'exchange', exchange: exchangeSummary(exchange) })
         : undefined,
     })
-    this.#checks = options.services.flatMap((service, index) => this.#healthCheck(service, index))
+    this.#checks = options.services.flatMap((service, index) => {
+      const check = this.#healthCheck(service, index)
+      return check === undefined ? [] : [{ service: service.service, check }]
+    })
     const host = this.#tunnelHost(random)
     this.#tunnels = Array.from({ length: options.tunnels ?? 2 }, (_, index) => new Tunnel(index + 1, host))
   }
@@ -172,7 +176,7 @@ export class Telephone implements TelephoneHandle {
     this.#keepAlive = setInterval(() => undefined, 2 ** 30)
     const { lowered } = this.#backendLimits
     if (lowered !== undefined) this.#report({ kind: 'limits_lowered', ...lowered })
-    for (const check of this.#checks) check.start()
+    for (const { check } of this.#checks) check.start()
     this.#tunnels[0]?.start()
     this.#watchBalance()
   }
@@ -188,7 +192,7 @@ export class Telephone implements TelephoneHandle {
     this.#renewal.stop()
     this.#rebalance?.cancel()
     this.#offer?.cancel()
-    for (const check of this.#checks) check.stop()
+    for (const { check } of this.#checks) check.stop()
     await Promise.all(this.#tunnels.map(tunnel => tunnel.stop(graceMs)))
     this.#forwarder.close()
     clearInterval(this.#keepAlive)
@@ -205,6 +209,7 @@ export class Telephone implements TelephoneHandle {
         instance: randomUUID(),
         name: this.name,
         startedAt: this.#clock.wallTime(),
+        features: [PROBE_FEATURE],
       },
       limits: this.#options.limits ?? {},
       newAccount: () => new HeldBytes({ budgetBytes: this.#held.budgetBytes, parent: this.#held }),
@@ -240,7 +245,7 @@ export class Telephone implements TelephoneHandle {
       },
       accept: results => this.#accept(results),
       onAnnounced: (_tunnel, announced) => this.#onAnnounced(announced),
-      onControl: (_tunnel, message) => this.#onControl(message),
+      onControl: (tunnel, message) => this.#onControl(tunnel, message),
       onDialed: (address, replica) => this.#addresses.worked(address, replica),
       onDialFailed: (_tunnel, address) => {
         this.#addresses.failed(address)
@@ -293,7 +298,7 @@ export class Telephone implements TelephoneHandle {
     }
   }
 
-  #onControl(message: ControlMessage): void {
+  #onControl(tunnel: Tunnel, message: ControlMessage): void {
     switch (message.type) {
       case 'renewed':
         this.#renewal.onRenewed(message.token, message.detail)
@@ -302,6 +307,12 @@ export class Telephone implements TelephoneHandle {
         this.#addresses.learn(message.replicas.flatMap(readAddress))
         this.#balanceSoon()
         break
+      case 'probe': {
+        const { service } = message
+        const checked = this.#checks.find(each => each.service === service)
+        checked?.check.probe(health => tunnel.send({ type: 'probed', service, health }))
+        break
+      }
       default:
       // Plugboard sends no other message that a Telephone uses.
     }
@@ -379,10 +390,10 @@ export class Telephone implements TelephoneHandle {
     })
   }
 
-  #healthCheck(service: Service, index: number): HealthCheck[] {
+  #healthCheck(service: Service, index: number): HealthCheck | undefined {
     const { target, healthCheck: check, healthIntervalMs: intervalMs = 10_000 } = service
     const { tlsVerify, tlsCa, backendParsing } = service
-    if (check === undefined || typeof target === 'function') return []
+    if (check === undefined || typeof target === 'function') return undefined
     const onChange = (health: 'up' | 'down', outage: HealthOutage | undefined): void => {
       const announcement = this.#announcements[index]
       if (announcement === undefined) return
@@ -398,7 +409,7 @@ export class Telephone implements TelephoneHandle {
       ...(tlsCa !== undefined && { tlsCa }),
       ...(backendParsing !== undefined && { backendParsing }),
     }
-    return [new HealthCheck({ ...connection, target, check, intervalMs, clock: this.#clock, onChange })]
+    return new HealthCheck({ ...connection, target, check, intervalMs, clock: this.#clock, onChange })
   }
 
   #report(event: TelephoneEvent): void {

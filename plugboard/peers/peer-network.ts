@@ -210,13 +210,17 @@ export class PeerNetwork {
     })
   }
 
+  /** Sends a query to one replica. Rejects with QueryError when it gives no response. */
+  queryOne(id: ReplicaId, name: string, params: object): Promise<unknown> {
+    return (
+      this.#peers.get(id)?.query(name, params) ?? Promise.reject(new QueryError('there is no link to it'))
+    )
+  }
+
   /** Sends one query to all other replicas. Never rejects, and takes at most the time limit of one query. */
   query(name: string, params: object): Promise<QueryResults> {
     const unreached = unreachedAddresses(this.#dialers.values())
-    return queryAll(this.replicas(), unreached, id => {
-      const peer = this.#peers.get(id)
-      return peer?.query(name, params) ?? Promise.reject(new QueryError('there is no link to it'))
-    })
+    return queryAll(this.replicas(), unreached, id => this.queryOne(id, name, params))
   }
 
   #peerHost(): PeerHost {

@@ -1,5 +1,6 @@
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
+import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { expect, it } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
 import { linkedPair, PeerNode } from '../../test/support/harness/peer-node.ts'
@@ -152,4 +153,35 @@ it('serves a bounded number of queries of one replica at once', () => {
   open[0]?.events.onEnd(undefined)
   expect(accept().resets).toEqual([])
   expect(accept().resets).toEqual(['overloaded'])
+})
+
+it('responds later when the response is a promise, and reports its rejection', async () => {
+  const failures: unknown[] = []
+  const responses: PromiseWithResolvers<object>[] = []
+  const responder = new QueryResponder(
+    () => {
+      const response = Promise.withResolvers<object>()
+      responses.push(response)
+      return response.promise
+    },
+    (_name, error) => void failures.push(error),
+  )
+  const opening: Opening = { kind: 'query', hops: 0, service: '', method: '', target: 'probe', fields: [] }
+  const ask = () => {
+    const written: string[] = []
+    const recorded = recordedStream()
+    const stream = { ...recorded.stream, write: (chunk: Buffer) => written.push(chunk.toString()) > 0 }
+    const events = responder.accept(stream as unknown as Stream, opening)
+    events.onData(Buffer.from('{}'))
+    events.onEnd(undefined)
+    return { events, written, resets: recorded.resets }
+  }
+  const [first, second, third] = [ask(), ask(), ask()]
+  expect(first.written).toEqual([])
+  third.events.onAbort(new TunnelError('cancelled'))
+  for (const { resolve } of [responses[0]!, responses[2]!]) resolve({ health: 'up' })
+  responses[1]!.reject(new Error('no'))
+  await new Promise(setImmediate)
+  expect([first.written, second.resets, third.written]).toEqual([['{"health":"up"}'], ['internal_error'], []])
+  expect(failures).toEqual([new Error('no')])
 })

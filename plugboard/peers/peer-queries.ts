@@ -30,8 +30,8 @@ export const MAX_OPEN_QUERIES = 16
 /** Bytes of a response in one write. The next write follows when the stream has room. */
 const SLICE_BYTES = 64 * 1024
 
-/** Returns the response, or undefined for an unsupported name. May throw for invalid params. */
-export type RespondToQuery = (name: string, params: unknown) => object | undefined
+/** Returns the response or its promise, or undefined for an unsupported name. May throw or reject, for example for invalid params. */
+export type RespondToQuery = (name: string, params: unknown) => object | Promise<object> | undefined
 
 /** A replica gave no usable response. The message is the reason, for people. */
 export class QueryError extends Error {
@@ -149,27 +149,36 @@ export class QueryResponder {
     )
   }
 
-  #responseTo(name: string, params: Buffer): Buffer | undefined {
-    try {
-      const value = this.#respond(name, JSON.parse(params.toString()) as unknown)
-      return value === undefined ? undefined : Buffer.from(JSON.stringify(value))
-    } catch (error) {
+  /** Throws, or rejects, after it has reported the error. */
+  #responseTo(name: string, params: Buffer): Buffer | undefined | Promise<Buffer> {
+    const report = (error: unknown): never => {
       this.#onFailure(name, error)
       throw error
+    }
+    try {
+      const value = this.#respond(name, JSON.parse(params.toString()) as unknown)
+      if (value instanceof Promise) return value.then(jsonOf).catch(report)
+      return value === undefined ? undefined : jsonOf(value)
+    } catch (error) {
+      return report(error)
     }
   }
 }
 
 class Response implements StreamEvents {
   readonly #stream: Stream
-  readonly #respond: (params: Buffer) => Buffer | undefined
+  readonly #respond: (params: Buffer) => Buffer | undefined | Promise<Buffer>
   readonly #onOver: () => void
   readonly #chunks: Buffer[] = []
   #bytes = 0
   #rest: Buffer | undefined
   #over = false
 
-  constructor(stream: Stream, respond: (params: Buffer) => Buffer | undefined, onOver: () => void) {
+  constructor(
+    stream: Stream,
+    respond: (params: Buffer) => Buffer | undefined | Promise<Buffer>,
+    onOver: () => void,
+  ) {
     this.#stream = stream
     this.#respond = respond
     this.#onOver = onOver
@@ -189,15 +198,22 @@ class Response implements StreamEvents {
 
   onEnd(): void {
     if (this.#over) return
-    let response: Buffer | undefined
-    try {
-      response = this.#respond(Buffer.concat(this.#chunks))
-    } catch {
-      // `#responseTo` has reported the error.
-      this.#refuse('internal_error')
-      return
-    }
+    const params = Buffer.concat(this.#chunks)
     this.#chunks.length = 0
+    // `#responseTo` of the responder has reported the error.
+    const refuse = (): void => this.#refuse('internal_error')
+    try {
+      const response = this.#respond(params)
+      if (response instanceof Promise) response.then(later => this.#send(later)).catch(refuse)
+      else this.#send(response)
+    } catch {
+      refuse()
+    }
+  }
+
+  /** The asking replica may have ended the query meanwhile. */
+  #send(response: Buffer | undefined): void {
+    if (this.#over) return
     if (response !== undefined && response.length > MAX_RESPONSE_BYTES) {
       this.#refuse('payload_too_large')
       return
@@ -223,6 +239,7 @@ class Response implements StreamEvents {
   }
 
   #refuse(reason: 'payload_too_large' | 'internal_error'): void {
+    if (this.#over) return
     this.#stream.reset(reason)
     this.#finish()
   }
@@ -234,4 +251,8 @@ class Response implements StreamEvents {
     this.#chunks.length = 0
     this.#onOver()
   }
+}
+
+function jsonOf(value: object): Buffer {
+  return Buffer.from(JSON.stringify(value))
 }

@@ -4,12 +4,14 @@
 import { processMemoryBytes } from '@vera-stack/shared/process/process-memory.ts'
 import { labelsOf } from '../common/labels.ts'
 import type { SharedBudgets } from '../limits/sharing/shared-budgets.ts'
+import type { RespondToQuery } from '../peers/peer-queries.ts'
 import { generatedHostPattern } from '../telephones/generated-hosts.ts'
 import { HeldBudgets, heldLimits } from '../telephones/held-budgets.ts'
 import { LinePicker } from '../telephones/lines/line-picker.ts'
 import { LocalLines } from '../telephones/lines/local-lines.ts'
 import { ServiceHistory } from '../telephones/lines/service-history.ts'
 import { ServiceNames } from '../telephones/lines/service-names.ts'
+import { HealthProber } from '../telephones/outliers/health-prober.ts'
 import { Switchboard } from '../telephones/switchboard.ts'
 import { Authenticator } from '../telephones/tokens/authenticate.ts'
 import { TokenIssuer } from '../telephones/tokens/tokens.ts'
@@ -54,7 +56,12 @@ export function createTelephoneSide(
     switchboard,
     budgets,
     sharedBudgets,
-    respondToQuery: (name, params) => whole.view.respond(name, params),
+    respondToQuery: (name, params) => prober.respond(name, params) ?? whole.view.respond(name, params),
+  })
+  const prober = new HealthProber({
+    replicaId: id,
+    probeLocal: (tunnelId, service) => switchboard.tunnels.get(tunnelId)?.probes.probe(service),
+    query: (replicaId, name, params) => cluster?.network.queryOne(replicaId, name, params),
   })
   const picker = new LinePicker({
     registry,
@@ -66,6 +73,7 @@ export function createTelephoneSide(
     clientSharePercent: config.clientSharePercent,
     labels: labelsOf(config.labels),
     log,
+    probe: line => prober.probe(line),
   })
   const whole = createWholeCluster({
     replicaId: id,
@@ -154,7 +162,7 @@ function createCluster(
     readonly switchboard: Switchboard
     readonly budgets: HeldBudgets
     readonly sharedBudgets: SharedBudgets | undefined
-    readonly respondToQuery: (name: string, params: unknown) => object | undefined
+    readonly respondToQuery: RespondToQuery
   },
 ): Cluster | undefined {
   const { config, limits, id, incarnation, startedAt, registry, tunnelCounts, clock, log, running } = replica

@@ -7,7 +7,12 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { webSocketTransport } from '@vera-stack/shared/net/websocket-transport.ts'
-import type { Announce, Announced, ControlMessage } from '@vera-stack/shared/protocol/control/control.ts'
+import type {
+  Announce,
+  Announced,
+  ControlMessage,
+  Probed,
+} from '@vera-stack/shared/protocol/control/control.ts'
 import { Session } from '@vera-stack/shared/protocol/session.ts'
 import { EchoStream } from '@vera-stack/shared/protocol/streams/echo-stream.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
@@ -17,6 +22,8 @@ export interface FakeTunnel {
   readonly session: Session
   readonly authorization: string | undefined
   announce: Announce | undefined
+  /** The results of probes, each with the announced health of the first service at the time of its arrival. */
+  readonly probed: { readonly result: Probed; readonly announced: 'up' | 'down' | undefined }[]
   closedBy: TunnelError | undefined
 }
 
@@ -133,6 +140,7 @@ export class FakePlugboard {
       session,
       authorization: request.headers.authorization,
       announce: undefined,
+      probed: [],
       closedBy: undefined,
     }
     this.tunnels.push(tunnel)
@@ -147,6 +155,8 @@ export class FakePlugboard {
     } else if (message.type === 'renew') {
       this.renewals += 1
       if (this.renewed !== undefined) tunnel.session.sendControl(this.renewed)
+    } else if (message.type === 'probed') {
+      tunnel.probed.push({ result: message, announced: tunnel.announce?.services[0]?.health })
     }
     this.#wake()
   }

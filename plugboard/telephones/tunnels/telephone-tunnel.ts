@@ -25,6 +25,7 @@ import type { Credential } from '../tokens/authenticate.ts'
 import { AnnouncedServices, type LineOrigin } from './announced-services.ts'
 import { type AnnouncementHost, AnnouncementQueue } from './announcement-queue.ts'
 import { remarksOf, sendResults } from './announcement-response.ts'
+import { HealthProbes } from './health-probes.ts'
 import { SupersededProbe } from './superseded-probe.ts'
 import type { TunnelContext } from './tunnel-context.ts'
 import { type Renewal, type TokenHost, TunnelToken } from './tunnel-token.ts'
@@ -58,6 +59,8 @@ export class TelephoneTunnel
   readonly tunnelId: TunnelId
   readonly remoteAddress: string
   readonly connectedAt: Date
+  /** Asks the telephone for its health checks. */
+  readonly probes: HealthProbes
   /** Time of the last request to move this tunnel to another replica, ms of the clock. */
   moveAskedMs = Number.NEGATIVE_INFINITY
   readonly #context: TunnelContext
@@ -91,6 +94,7 @@ export class TelephoneTunnel
     this.tunnelId = tunnel.id
     this.remoteAddress = tunnel.remoteAddress
     this.connectedAt = new Date(clock.wallTime())
+    this.probes = new HealthProbes(() => this.session, clock)
     const log = context.log.child({ tunnelId: tunnel.id, tokenId: tokenText(credential.token) })
     this.#log = log
     this.#token = new TunnelToken({ credential, host: this, tokens, usage, clock, log })
@@ -182,6 +186,7 @@ export class TelephoneTunnel
   onControl(message: ControlMessage): void {
     if (message.type === 'announce') this.#announcements.arrived(message)
     else if (message.type === 'renew') void this.#token.renew()
+    else if (message.type === 'probed') this.probes.arrived(message)
   }
 
   onPeerDrain(): void {
@@ -192,6 +197,7 @@ export class TelephoneTunnel
   onClose(error: TunnelError): void {
     this.#token.close()
     this.#announcements.close()
+    this.probes.close()
     this.withdraw()
     const { reason, message } = error
     this.#log.info('telephone disconnected', {

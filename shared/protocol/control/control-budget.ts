@@ -17,8 +17,10 @@ export class ControlBudget {
   /** Counts one message. Returns false when the message is over the limit. */
   take(nowMs: number): boolean {
     const gained = ((nowMs - this.#countedAtMs) / 1000) * this.#perSecond
-    this.#left = Math.min(this.#burst, this.#left + gained) - 1
+    const left = Math.min(this.#burst, this.#left + gained)
+    const isWithin = left >= 1
+    this.#left = isWithin ? left - 1 : left
     this.#countedAtMs = nowMs
-    return this.#left >= 0
+    return isWithin
   }
 }

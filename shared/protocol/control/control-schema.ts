@@ -88,6 +88,13 @@ const moveSchema = z.object({
   to: name.optional(),
 })
 
+const probeSchema = z.object({ type: z.literal('probe'), service: name })
+const probedSchema = z.object({
+  type: z.literal('probed'),
+  service: name,
+  health: z.enum(['up', 'down']),
+})
+
 const replicaSchema = z.object({
   type: z.literal('replica'),
   state: z.enum(['ready', 'leaving']),
@@ -119,6 +126,8 @@ export const controlSchema = z.discriminatedUnion('type', [
   renewedSchema,
   replicasSchema,
   moveSchema,
+  probeSchema,
+  probedSchema,
   replicaSchema,
   tunnelCountsSchema,
 ])

@@ -9,6 +9,9 @@ const MAX_FIELD_NAME = 100
 /** Longest `detail` of an outage, without the mark that shows a cut. */
 export const MAX_OUTAGE_DETAIL = 199
 
+/** Feature in the hello of a telephone that responds to `probe`. */
+export const PROBE_FEATURE = 'probe'
+
 /** The first message that each end sends. */
 export interface Hello {
   type: 'hello'
@@ -129,6 +132,23 @@ interface Move {
   to?: string | undefined
 }
 
+/**
+ * Sent to a telephone whose hello has the feature `PROBE_FEATURE`: asks it to run the health check of a service now, because
+ * requests to the backend fail. A telephone without a health check of the service sends no response.
+ */
+interface Probe {
+  type: 'probe'
+  /** The name that the telephone announced. */
+  service: string
+}
+
+/** The result of the check that a probe has asked for. A changed health is also announced. */
+export interface Probed {
+  type: 'probed'
+  service: string
+  health: 'up' | 'down'
+}
+
 /** Sent between replicas: the status of the sender. Sent when the link opens, every second, and when `state` changes. */
 export interface ReplicaReport {
   type: 'replica'
@@ -169,6 +189,8 @@ export type ControlMessage =
   | Renewed
   | Replicas
   | Move
+  | Probe
+  | Probed
   | ReplicaReport
   | TunnelCountReport
 

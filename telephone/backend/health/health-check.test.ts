@@ -1,4 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer as createHttpServer, type Server } from 'node:http'
 import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -7,7 +8,9 @@ import { systemClock } from '@vera-stack/shared/clock.ts'
 import { parseTarget } from '@vera-stack/shared/net/backend-target.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { GrpcBackend } from '../../../test/support/backend/grpc-backend.ts'
+import { eventually, within } from '../../../test/support/deadline.ts'
 import { useLeakCheck } from '../../../test/support/leak-check.ts'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { ScriptedBackend } from '../../testing/scripted-backend.ts'
 import { HealthCheck } from './health-check.ts'
 
@@ -125,4 +128,87 @@ it('reads the responses of an inexact backend as its service does', async () => 
     else expect(await result).toMatch(/bare LF/)
   }
   await backend.close()
+})
+
+describe('a probe', () => {
+  let status: number
+  let checks: number
+  let hold: Promise<void> | undefined
+  let server: Server
+  let clock: ManualClock
+  let health: HealthCheck
+  let changes: string[]
+  let results: (string | undefined)[]
+
+  beforeEach(async () => {
+    status = 204
+    checks = 0
+    hold = undefined
+    changes = []
+    results = []
+    clock = new ManualClock()
+    server = createHttpServer(async (_request, response) => {
+      checks += 1
+      await hold
+      response.writeHead(status).end()
+    })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    health = new HealthCheck({
+      target: parseTarget(`127.0.0.1:${(server.address() as AddressInfo).port}`),
+      check: '/healthz',
+      intervalMs: 10_000,
+      clock,
+      onResult: failure => void results.push(failure?.detail),
+      onChange: changed => void changes.push(changed),
+    })
+    health.start()
+    await eventually('the first check', () => results.length === 1 || undefined, 5000)
+    clock.advance(1000)
+  })
+  afterEach(async () => {
+    health.stop()
+    expect(clock.pendingTimers).toBe(0)
+    await new Promise(resolve => server.close(resolve))
+  })
+
+  const probe = (): Promise<string> =>
+    within(new Promise<string>(resolve => health.probe(resolve)), 5000, 'the result of the probe')
+
+  it('runs a check before its interval, and the next interval starts then', async () => {
+    expect(await probe()).toBe('up')
+    expect([checks, changes]).toEqual([2, []])
+    clock.advance(9999)
+    expect(checks).toBe(2)
+    clock.advance(1)
+    await eventually('the check at the interval', () => checks === 3 || undefined, 5000)
+  })
+
+  it('makes one failed check an outage, and reports the change before its result', async () => {
+    status = 503
+    const seen = new Promise<string[]>(resolve => health.probe(result => resolve([...changes, result])))
+    expect(await within(seen, 5000, 'the result of the probe')).toEqual(['down', 'down'])
+    status = 204
+    expect(await probe()).toBe('up')
+    expect(changes).toEqual(['down', 'up'])
+  })
+
+  it('shares a running check, and a check that has just passed', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    hold = promise
+    const both = Promise.all([probe(), probe()])
+    await eventually('the check', () => checks === 2 || undefined, 5000)
+    resolve()
+    expect(await both).toEqual(['up', 'up'])
+    expect(await probe()).toBe('up')
+    expect(checks).toBe(2)
+    clock.advance(200)
+    expect(await probe()).toBe('up')
+    expect(checks).toBe(3)
+  })
+
+  it('gets no result after the health check has stopped', () => {
+    health.stop()
+    health.probe(() => expect.fail('a stopped health check has no result'))
+    expect(checks).toBe(1)
+  })
 })

@@ -35,6 +35,10 @@ export interface HealthOutage extends BackendFailure {
 }
 
 const TIMEOUT_MS = 5000
+/** A check that has passed may be this old when a probe uses its result. Several replicas may probe at the same time. */
+const PROBE_AGE_MS = 200
+/** Probes that may wait for the result of one check. A further one gets no response. */
+const MAX_PROBES = 100
 /** Failures in a row that are an outage. One failure may be a restart. A failure of the first check counts at once. */
 const FAILURES_TO_DOWN = 2
 /** Shortest time between two reports of one outage. More announcements would use up the rate limit of the token. */
@@ -49,6 +53,10 @@ export class HealthCheck {
   #reportedAtMs = 0
   #timer: Timer | undefined
   #abort: (() => void) | undefined
+  #running = false
+  #passedAtMs = Number.NEGATIVE_INFINITY
+  /** The probes that wait for the result of the current check. */
+  #probes: ((health: 'up' | 'down') => void)[] = []
   #stopped = false
 
   constructor(options: HealthCheckOptions) {
@@ -65,30 +73,52 @@ export class HealthCheck {
     this.#abort?.()
   }
 
+  /**
+   * Runs the check now, because requests to the backend fail, and calls `respond` with its result. Then a failure is an outage
+   * at once. `onChange` is called before `respond`.
+   */
+  probe(respond: (health: 'up' | 'down') => void): void {
+    if (this.#stopped || this.#probes.length >= MAX_PROBES) return
+    if (this.#options.clock.now() - this.#passedAtMs < PROBE_AGE_MS) {
+      respond('up')
+      return
+    }
+    this.#probes.push(respond)
+    if (this.#running) return
+    this.#timer?.cancel()
+    this.#run()
+  }
+
   #run(): void {
     const { clock, intervalMs, check } = this.#options
     let over = false
     const finish: Finish = failure => {
       if (over) return
       over = true
+      this.#running = false
       this.#timer?.cancel()
       this.#abort?.()
       this.#abort = undefined
       if (this.#stopped) return
-      this.#evaluate(failure)
+      const probes = this.#probes.splice(0)
+      this.#evaluate(failure, probes.length > 0)
       this.#options.onResult?.(failure)
+      for (const respond of probes) respond(failure === undefined ? 'up' : 'down')
       if (this.#stopped) return
       this.#timer = clock.after(intervalMs, () => this.#run())
     }
     this.#timer = clock.after(TIMEOUT_MS, () =>
       finish(failedCheck(`no response within ${TIMEOUT_MS / 1000} s`)),
     )
+    this.#running = true
     this.#abort = this.#begin(check, finish)
   }
 
-  #evaluate(failure: BackendFailure | undefined): void {
+  /** `isConfirmed`: true when requests fail too. */
+  #evaluate(failure: BackendFailure | undefined, isConfirmed: boolean): void {
     const { clock, onChange } = this.#options
     if (failure === undefined) {
+      this.#passedAtMs = clock.now()
       this.#failures = 0
       this.#reported = undefined
       const wasDown = this.#health === 'down'
@@ -100,7 +130,8 @@ export class HealthCheck {
     if (this.#failures === 0) this.#sinceMs = clock.wallTime()
     this.#failures += 1
     const first = this.#health === 'unknown'
-    if (this.#failures < FAILURES_TO_DOWN && !first && this.#health === 'up') return
+    this.#passedAtMs = Number.NEGATIVE_INFINITY
+    if (this.#failures < FAILURES_TO_DOWN && !first && !isConfirmed && this.#health === 'up') return
     const due = this.#health !== 'down' || clock.now() - this.#reportedAtMs >= CAUSE_CHANGE_MS
     this.#health = 'down'
     if (!due || failure.detail === this.#reported) return

@@ -119,6 +119,8 @@ describe('control messages', () => {
       { type: 'renew' },
       { type: 'renewed', detail: 'no' },
       { type: 'replicas', replicas: [{ id: 'a', url: 'wss://a.example/' }] },
+      { type: 'probe', service: 'app' },
+      { type: 'probed', service: 'app', health: 'down' },
     ]
     for (const message of messages) peer.control(message)
     peer.control({ type: 'drain', graceMs: 1 })
