@@ -11,6 +11,7 @@ import { AllowedMethods } from './http/allowed-methods.ts'
 import { boundedBody } from './http/bounded-body.ts'
 import { liveBeforeResponse } from './http/live-before-response.ts'
 import { problemResponse, validationError } from './http/problem.ts'
+import { addEjectionOperations } from './live/ejections.ts'
 import { addHealth } from './live/health.ts'
 import { addMatchOperation } from './live/route-match.ts'
 import { addOutageOperations } from './live/service-outages.ts'
@@ -76,6 +77,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   addChangeOperations(app, deps, stopping.signal)
   addStatusOperations(app, deps)
   addOutageOperations(app, deps)
+  addEjectionOperations(app, deps)
   addTelephoneOperations(app, deps)
   app.notFound(allowed.notFound)
 

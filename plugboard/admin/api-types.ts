@@ -3,6 +3,7 @@
 
 export type { ListedTelephone } from '../telephones/listed-telephone.ts'
 export type { ChangeBody } from './bodies/change.ts'
+export type { EjectionsBody } from './bodies/ejection.ts'
 export type { CreatedKeyBody, KeyBody } from './bodies/key.ts'
 export type { LimitsBody } from './bodies/limits.ts'
 export type { MissingReplicas, ReplicaBody, ReplicasBody, ServiceLinesBody } from './bodies/replica.ts'

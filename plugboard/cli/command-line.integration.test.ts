@@ -294,7 +294,16 @@ describe('routes and services', () => {
         ...{ id: tunnel, name, instance: name, agent: 'telephone/0.1.0', remoteAddress: '10.0.0.1' },
         ...{ connectedAt: new Date().toISOString(), tokenId: 't', streams: 0, rttMs: null, replicaId: 'r1' },
         services: [
-          { service: 'shop', mounts, health: 'up', weight: 1, version: '', labels: {}, outage: null },
+          {
+            service: 'shop',
+            mounts,
+            health: 'up',
+            weight: 1,
+            version: '',
+            labels: {},
+            outage: null,
+            ejections: [],
+          },
         ],
       })
     const add = () => ok('route add app.localhost --service shop')
@@ -463,7 +472,16 @@ describe('state', () => {
       remoteAddress: '10.0.0.1',
       connectedAt: new Date().toISOString(),
       services: [
-        { service: 'shop', mounts: [], health: 'down', weight: 1, version: '', labels: {}, outage: null },
+        {
+          service: 'shop',
+          mounts: [],
+          health: 'down',
+          weight: 1,
+          version: '',
+          labels: {},
+          outage: null,
+          ejections: [],
+        },
       ],
       tokenId: 't',
       streams: 2,
@@ -480,6 +498,52 @@ describe('state', () => {
     expect(listed).not.toContain('\u001b')
     await ok('service add other')
     expect((await run('telephone list --service other')).err).toContain('No telephones')
+  })
+
+  test('shows the ejections of processes, and ejections that are paused', async () => {
+    const since = new Date().toISOString()
+    const failures = ['503', 'refused'].map(failure => ({ at: since, failure }))
+    const ejection = {
+      ...{ replicaId: 'r1', state: 'ejected' as const, reason: 'consecutive_failures' as const },
+      ...{ since, until: new Date(Date.now() + 3_600_000).toISOString(), ejections: 1, failures },
+    }
+    const process = { service: 'shop', telephone: 'shop-1', instance: 'i1' }
+    api.telephones.push({
+      ...{ id: 'tunnel-1', name: 'shop-1', instance: 'i1', agent: 'telephone/0.1.0', remoteAddress: '' },
+      ...{ connectedAt: since, tokenId: 't', streams: 2, rttMs: null, replicaId: 'r1' },
+      services: [
+        {
+          ...{
+            service: 'shop',
+            mounts: [],
+            health: 'down',
+            weight: 1,
+            version: '',
+            labels: {},
+            outage: null,
+            ejections: [],
+          },
+          ejections: [],
+        },
+      ],
+    })
+    expect(await ok('status')).not.toContain('failing telephone processes')
+    api.ejections.items.push(
+      { ...process, ...ejection },
+      { ...process, ...ejection, replicaId: 'r2', state: 'half_open', until: null },
+      { ...process, ...ejection, replicaId: 'r3', state: 'serving', until: null },
+    )
+    api.ejections.services.push({
+      ...{ service: 'shop', replicaId: 'r1', consecutiveFailures: 1, errorResponses: 0, trialFailures: 0 },
+      ...{ halfOpened: 0, readmitted: 0, paused: 1, pausedSince: since },
+    })
+    expect(await ok('telephone list')).toContain('shop (down, ejected by r1, half-open on r2)')
+    const { out, err } = await run('status')
+    expect(out).toContain('failing telephone processes (2)')
+    expect(out).toMatch(/shop +shop-1 +r1 +ejected +\S+ ago +in 1h +consecutive_failures +503 refused/)
+    expect(out + err).toContain(
+      'more processes of service "shop" fail than replica r1 ejects (outlier.maxEjectedPercent)',
+    )
   })
 
   test('shows the replicas and their lines', async () => {

@@ -6,8 +6,8 @@ import { harnessRoute, ProxyHarness } from '../../test/support/harness/proxy-har
 import { type CutTelephone, useProxyClients } from '../../test/support/harness/use-proxy.ts'
 import { field, rawExchange } from '../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
+import type { OutlierPolicy } from '../routes/options/outlier-policy.ts'
 import type { ServicePolicy } from '../routes/options/service-policy.ts'
-import type { OutlierPolicy } from '../telephones/outliers/outlier-policy.ts'
 
 useLeakCheck()
 

@@ -78,6 +78,7 @@ export function createTelephoneSide(
   const whole = createWholeCluster({
     replicaId: id,
     startedAt,
+    clock,
     registry,
     directory,
     picker,

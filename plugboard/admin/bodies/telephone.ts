@@ -21,10 +21,16 @@ export const telephonePageSchema = z
 export type TelephonePageBody = z.infer<typeof telephonePageSchema>
 
 /**
- * A tunnel in the response of another replica. Further keys of a newer version are removed. A missing `outage` of an older
- * version becomes null.
+ * A tunnel in the response of another replica. Further keys of a newer version are removed, and keys that an older version does
+ * not send get a value. A replica does not list ejections here, because each one asks all others for them.
  */
 export const remoteTelephoneSchema = z.object({
   ...shape,
-  services: z.array(z.object({ ...serviceShape, outage: serviceShape.outage.default(null) })),
+  services: z.array(
+    z.object({
+      ...serviceShape,
+      outage: serviceShape.outage.default(null),
+      ejections: z.array(z.never()).catch([]),
+    }),
+  ),
 })

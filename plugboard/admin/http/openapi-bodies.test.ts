@@ -98,6 +98,7 @@ const policy = {
   hashOn: { cookie: 'session' },
   slowStartMs: 5000,
   whenAllDown: 'try',
+  outlier: { consecutive: 3, ejectMs: 1000, maxEjectMs: 2000, maxEjectedPercent: 20 },
   maxStreamsPerTelephone: 5,
   responseHeadTimeoutMs: 5,
   idleTimeoutMs: 5,
@@ -145,9 +146,9 @@ const SAMPLES: Record<string, unknown[]> = {
   changeService: [
     { name: 'shop', policy },
     { policy: { sticky: { header: 'X-Session' } } },
-    { policy: { ...policy, hostHeader: null, maxRequestBodyBytes: null } },
     { policy: { balancing: 'hash', hashOn: { header: 'X-Tenant' }, splitBy: { header: 'A' } } },
     { policy: { balancing: 'hash', hashOn: { claim: '/sub' }, splitBy: { claim: '/sub' } } },
+    { policy: { ...policy, outlier: false, hostHeader: null, maxRequestBodyBytes: null } },
   ],
   issueToken: [
     {

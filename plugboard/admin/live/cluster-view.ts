@@ -2,9 +2,9 @@
 // one replica has the data of a telephone or a failure, so this replica asks the others over their links. The functions that
 // respond to other replicas are here too. The result names replicas that sent no response, and waits for them only briefly.
 //
-//   telephones()  ┐                      ┌ own tunnels, failures, ends of lines
+//   telephones()  ┐                      ┌ own tunnels, failures, ends of lines, ejections
 //   facts()       ├─▶ own facts + ask ──▶ respond() of each other replica
-//                 ┘
+//   ejections()   ┘
 
 import { z } from '@hono/zod-openapi'
 import type { ServiceId } from '../../common/ids/row-ids.ts'
@@ -15,6 +15,8 @@ import type { DirectoryService } from '../../routes/directory.ts'
 import { serviceIdSchema } from '../../routes/row-id-schemas.ts'
 import type { LastLine, RefusedAnnouncement } from '../../telephones/lines/service-history.ts'
 import type { ListedTelephone } from '../../telephones/listed-telephone.ts'
+import type { ListedEjection } from '../../telephones/outliers/ejection-list.ts'
+import { type ReplicaEjections, remoteEjectionsSchema } from '../bodies/ejection.ts'
 import { type FailureBody, failureBody, failureFields } from '../bodies/failure.ts'
 import type { MissingReplicas } from '../bodies/replica.ts'
 import { remoteTelephoneSchema } from '../bodies/telephone.ts'
@@ -27,6 +29,7 @@ export interface ClusterViewOptions {
   readonly lastErrorOf: (serviceId: ServiceId) => ServiceError | undefined
   readonly lastLineOf: (service: DirectoryService) => LastLine | undefined
   readonly refusalOf: (service: DirectoryService) => RefusedAnnouncement | undefined
+  readonly ejections: () => ReplicaEjections
   /** The name of the service that an announced name means. */
   readonly serviceNameOf: (announced: string) => string
   readonly serviceById: (id: ServiceId) => DirectoryService | undefined
@@ -82,6 +85,7 @@ interface TelephoneList {
 
 const TELEPHONES = 'telephones'
 const SERVICES = 'services'
+const EJECTIONS = 'ejections'
 /** Characters of JSON in one response about telephones. A telephone may have many services and labels. */
 const MAX_TELEPHONE_CHARACTERS = 1024 * 1024
 /** Services in one request to a replica, so that the request stays small. */
@@ -112,6 +116,7 @@ export class ClusterView {
   /** Returns the response to another replica; undefined for an unknown name. Throws for params that it cannot read. */
   respond(name: string, params: unknown): object | undefined {
     if (name === TELEPHONES) return this.#ownTelephones(telephonesParams.parse(params))
+    if (name === EJECTIONS) return this.#options.ejections()
     if (name !== SERVICES) return undefined
     const { ids } = servicesParams.parse(params)
     return { startedAt: this.#options.startedAt.toISOString(), services: this.#ownFacts(ids) }
@@ -125,9 +130,39 @@ export class ClusterView {
     const { service, name, cursor } = request
     const after = cursor === undefined ? undefined : decodeCursor(cursorKey, cursor)
     const params = { service, name, after, limit }
-    const { values, missing } = await this.#askAll(TELEPHONES, params, telephonesResponse)
+    const [{ values, missing }, { items: ejections }] = await Promise.all([
+      this.#askAll(TELEPHONES, params, telephonesResponse),
+      this.ejections(),
+    ])
     const lists = [this.#ownTelephones(params), ...values.map(({ value }) => value)]
-    return { page: merged(lists, limit), missing }
+    const page = merged(lists, limit)
+    return { page: { ...page, items: page.items.map(row => this.#withEjections(row, ejections)) }, missing }
+  }
+
+  /** Resolves with the ejections on all replicas, this replica first. */
+  async ejections(): Promise<ReplicaEjections & { readonly missing: MissingReplicas }> {
+    const { values, missing } = await this.#askAll(EJECTIONS, {}, remoteEjectionsSchema)
+    const all = [this.#options.ejections(), ...values.map(({ value }) => value)]
+    return {
+      items: all.flatMap(({ items }) => items),
+      services: all.flatMap(({ services }) => services),
+      missing,
+    }
+  }
+
+  #withEjections(row: ListedTelephone, all: readonly ListedEjection[]): ListedTelephone {
+    const ofProcess = all.filter(
+      ({ telephone, instance }) => instance === row.instance && telephone === row.name,
+    )
+    if (ofProcess.length === 0) return row
+    const { serviceNameOf } = this.#options
+    const services = row.services.map(line => ({
+      ...line,
+      ejections: ofProcess.flatMap(({ service, telephone: _telephone, instance: _instance, ...ejection }) =>
+        service === serviceNameOf(line.service) ? [ejection] : [],
+      ),
+    }))
+    return { ...row, services }
   }
 
   /** Resolves with the facts of each replica about the services, this replica first. Ignores ids after the first `MAX_SERVICES`. */

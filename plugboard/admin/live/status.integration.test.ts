@@ -34,6 +34,7 @@ const telephone: ListedTelephone = {
       version: '',
       labels: { zone: 'eu' },
       outage: null,
+      ejections: [],
     },
   ],
   tokenId: 't1',

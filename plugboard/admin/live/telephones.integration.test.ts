@@ -33,6 +33,7 @@ const telephone: ListedTelephone = {
       version: '',
       labels: { zone: 'eu' },
       outage: null,
+      ejections: [],
     },
   ],
 }
@@ -64,6 +65,7 @@ describe('with other replicas', () => {
     api.remote.push({
       replicaId: 'r2',
       respond: (name, params) => {
+        if (name !== 'telephones') return undefined
         asked.push([name, params])
         // A newer version may add keys.
         return {
@@ -135,6 +137,7 @@ test('a replica responds to others with a page of its own tunnels, and bounds it
     version: '',
     labels,
     outage: null,
+    ejections: [],
   }))
   for (let index = 0; index < 10; index += 1) {
     api.telephones.push({ ...telephone, id: `tunnel-${index}`, name: `t${index}`, services })

@@ -3,6 +3,7 @@
 import { ownCommand, shellQuoted } from '@vera-stack/shared/process/own-command.ts'
 import type { Command } from 'commander'
 import type {
+  EjectionsBody,
   FailedServiceBody,
   LimitsBody,
   OutageBody,
@@ -13,20 +14,26 @@ import type {
   StatusBody,
   TrafficBody,
 } from '../../admin/api-types.ts'
-import { type ApiClient, ApiError } from '../api/api-client.ts'
+import { ApiError } from '../api/api-client.ts'
 import { type ApiCommand, apiAction, type CliContext, examples } from '../api/api-command.ts'
 import { noteMissing } from '../api/missing-replicas.ts'
 import { type Column, type Output, relative } from '../output/output.ts'
 import { sinceText } from '../output/since-text.ts'
 import { LINE_MEANING } from '../words.ts'
+import { NO_EJECTIONS, showEjections } from './status-ejections.ts'
 
 export function defineStatus(status: Command, context: CliContext): void {
   examples(status, 'status', 'status --output json')
   apiAction(status, context, async ({ api, output }: ApiCommand<unknown>) => {
-    const [status, outages] = await Promise.all([api.get<StatusBody>('/v1/status'), outagesOf(api)])
-    const whole = { ...status, outages }
+    const [status, outages, ejections] = await Promise.all([
+      api.get<StatusBody>('/v1/status'),
+      newer(api.get<OutagesBody>('/v1/outages'), NO_OUTAGES),
+      newer(api.get<EjectionsBody>('/v1/ejections'), NO_EJECTIONS),
+    ])
+    const whole = { ...status, outages, ejections }
     noteMissing(output, outages.missingReplicas)
     await showOutages(output, outages, context)
+    await showEjections(output, ejections, context)
     const isLineExplained = outages.total > 0
     const self = whole.replicas.find(replica => replica.self)
     const state = whole.draining ? 'draining' : whole.ready ? 'ready' : 'loading'
@@ -63,12 +70,12 @@ export function defineStatus(status: Command, context: CliContext): void {
 
 const NO_OUTAGES: OutagesBody = { items: [], total: 0, missingReplicas: [] }
 
-/** A replica of an older version has no list of outages. */
-async function outagesOf(api: ApiClient): Promise<OutagesBody> {
+/** Returns `absent` when the replica is of an older version, which does not have the list. */
+async function newer<Body>(list: Promise<Body>, absent: Body): Promise<Body> {
   try {
-    return await api.get<OutagesBody>('/v1/outages')
+    return await list
   } catch (error) {
-    if (error instanceof ApiError && error.code === 'not_found') return NO_OUTAGES
+    if (error instanceof ApiError && error.code === 'not_found') return absent
     throw error
   }
 }

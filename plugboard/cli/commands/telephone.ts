@@ -12,10 +12,7 @@ export function defineTelephone(telephone: Command, context: CliContext): void {
     { title: 'name', value: row => row.name },
     {
       title: 'services',
-      value: row =>
-        row.services
-          .map(({ service, health }) => (health === 'up' ? service : `${service} (${health})`))
-          .join(' '),
+      value: row => row.services.map(serviceText).join(' '),
     },
     { title: 'streams', value: row => row.streams },
     { title: 'rtt', value: row => (row.rttMs === null ? '' : `${row.rttMs.toFixed(1)} ms`) },
@@ -46,3 +43,14 @@ export function defineTelephone(telephone: Command, context: CliContext): void {
     },
   )
 }
+
+/** Returns the service with its state: `shop (down)`, `shop (ejected by r1)`. A replica of an older version sends no ejections. */
+function serviceText({ service, health, ejections = [] }: ListedTelephone['services'][number]): string {
+  const states = ejections.flatMap(({ state, replicaId }) =>
+    state === 'serving' ? [] : [`${EJECTION_STATES[state]} ${replicaId}`],
+  )
+  if (health === 'down') states.unshift(health)
+  return states.length === 0 ? service : `${service} (${states.join(', ')})`
+}
+
+const EJECTION_STATES = { ejected: 'ejected by', half_open: 'half-open on' } as const

@@ -1,18 +1,22 @@
 // Creates the view of the whole cluster from the state of this replica and from queries to the other replicas. The
 // composition root passes the view to the admin API, and to the peers, whose queries it responds to.
 
+import type { Clock } from '@vera-stack/shared/clock.ts'
 import { ClusterView, type ClusterViewOptions } from '../../admin/live/cluster-view.ts'
+import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import type { Registry } from '../../registry/registry.ts'
 import type { Directory } from '../../routes/directory.ts'
 import type { LinePicker } from '../../telephones/lines/line-picker.ts'
 import type { ServiceHistory } from '../../telephones/lines/service-history.ts'
 import { ServiceLines } from '../../telephones/lines/service-lines.ts'
+import { listEjections, listServiceEjections } from '../../telephones/outliers/ejection-list.ts'
 import type { Switchboard } from '../../telephones/switchboard.ts'
 import type { Cluster } from './cluster.ts'
 
 export interface WholeClusterOptions {
-  readonly replicaId: string
+  readonly replicaId: ReplicaId
   readonly startedAt: Date
+  readonly clock: Clock
   readonly registry: Registry
   readonly directory: Pick<Directory, 'service' | 'serviceByName'>
   readonly picker: LinePicker
@@ -29,13 +33,17 @@ export interface WholeCluster {
 }
 
 export function createWholeCluster(options: WholeClusterOptions): WholeCluster {
-  const { replicaId, startedAt, directory, switchboard, cluster, lastErrorOf } = options
+  const { replicaId, startedAt, directory, picker, switchboard, cluster, lastErrorOf, clock } = options
   const lines = new ServiceLines(options)
   const view = new ClusterView({
     replicaId,
     startedAt,
     lastErrorOf,
     telephones: () => switchboard.list(),
+    ejections: () => ({
+      items: listEjections(picker.pools, clock, replicaId),
+      services: listServiceEjections(picker.ejectionCounts, clock, replicaId),
+    }),
     serviceNameOf: announced => directory.serviceByName(announced)?.name ?? announced,
     serviceById: id => directory.service(id),
     lastLineOf: service => lines.lastLineOf(service),

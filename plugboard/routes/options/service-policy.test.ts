@@ -4,9 +4,10 @@ import { DEFAULT_SERVICE_POLICY, resolveServicePolicy, servicePolicyInputSchema 
 
 test('has defaults for all keys', () => {
   expect(DEFAULT_SERVICE_POLICY).toEqual({
-    balancing: 'least_streams',
+    balancing: 'peak_ewma',
     hashOn: null,
     slowStartMs: 0,
+    outlier: { consecutive: 5, ejectMs: 10_000, maxEjectMs: 300_000, maxEjectedPercent: 50 },
     whenAllDown: 'refuse',
     sticky: null,
     subsets: [],
@@ -74,6 +75,11 @@ test.each([
   [{ hashOn: 'path' }],
   [{ hashOn: { header: 'X Y' } }],
   [{ hashOn: {} }],
+  [{ outlier: true }],
+  [{ outlier: { consecutive: 0 } }],
+  [{ outlier: { ejectMs: 99 } }],
+  [{ outlier: { maxEjectedPercent: 101 } }],
+  [{ outlier: { afterFailures: 3 } }],
   [{ hostHeader: 'elsewhere' }],
   [{ hostHeader: { fixed: '' } }],
   [{ hostHeader: { fixed: 'h\u0100X-Forwarded-For\u01006.6.6.6' } }],
@@ -171,4 +177,22 @@ test.each([
   [{}],
 ])('sticky sessions by %j cannot be written', sticky => {
   expect(servicePolicyInputSchema.safeParse({ sticky }).success).toBe(false)
+})
+
+test('resolves the settings of passive ejection with their defaults, and keeps a written value as it is', () => {
+  const resolved = (outlier: unknown) => resolveServicePolicy({ outlier })
+  expect(servicePolicyInputSchema.parse({ outlier: { consecutive: 3 } })).toEqual({
+    outlier: { consecutive: 3 },
+  })
+  expect(resolved({ consecutive: 3, newer: true }).policy.outlier).toEqual({
+    consecutive: 3,
+    ejectMs: 10_000,
+    maxEjectMs: 300_000,
+    maxEjectedPercent: 50,
+  })
+  expect(resolved(false)).toEqual({ policy: { ...DEFAULT_SERVICE_POLICY, outlier: false }, problems: [] })
+  expect(resolved({ ejectMs: 1 })).toEqual({
+    policy: DEFAULT_SERVICE_POLICY,
+    problems: ['outlier.ejectMs: Too small: expected number to be >=100'],
+  })
 })

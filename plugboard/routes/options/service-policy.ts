@@ -9,6 +9,7 @@ import { keyPartSchema } from '../rules/key-part.ts'
 import { type RateLimit, rateLimitsSchema } from '../rules/limit-rules.ts'
 import { stickySchema } from '../rules/sticky-rules.ts'
 import { splitBySchema, subsetsSchema } from '../rules/subset-rules.ts'
+import { outlierInputSchema, outlierSchema } from './outlier-policy.ts'
 
 const timeoutMs = z.int().min(1).max(86_400_000)
 
@@ -35,7 +36,7 @@ export const MAX_ALIASES = 16
 
 const fields = {
   /** The rule that selects the telephone process for the next stream. */
-  balancing: z.enum(['peak_ewma', 'least_streams', 'round_robin', 'random', 'hash']).default('least_streams'),
+  balancing: z.enum(['peak_ewma', 'least_streams', 'round_robin', 'random', 'hash']).default('peak_ewma'),
   /** The value of a request that `hash` reads; null: another rule applies. */
   hashOn: keyPartSchema.nullable().default(null),
   /** Sticky sessions by a cookie or a header field; null: no sticky sessions. */
@@ -57,6 +58,8 @@ const fields = {
     .default(null),
   /** Time in which the weight of a new or re-admitted process grows from 10 % to its full value, ms; 0: at once. */
   slowStartMs: z.int().min(0).max(300_000).default(0),
+  /** Passive ejection of failing processes; false: off. */
+  outlier: outlierSchema,
   /** Whether requests are refused or sent nevertheless while the health check of each process fails. */
   whenAllDown: z.enum(['refuse', 'try']).default('refuse'),
   /** Longest time from the last byte of the request to the response head, ms. */
@@ -120,6 +123,7 @@ export const servicePolicyInputSchema = z
     splitBy: fields.splitBy.removeDefault(),
     locality: fields.locality.removeDefault(),
     slowStartMs: fields.slowStartMs.removeDefault(),
+    outlier: outlierInputSchema,
     whenAllDown: fields.whenAllDown.removeDefault(),
     responseHeadTimeoutMs: fields.responseHeadTimeoutMs.removeDefault(),
     idleTimeoutMs: fields.idleTimeoutMs.removeDefault(),

@@ -104,8 +104,7 @@ export class LinePicker {
     const { policy, tried, preferred, client, session } = request
     const pool = this.#pools.get(request.service)
     if (pool === undefined || pool.candidates.length === 0) return tried ? 'exhausted' : 'no_telephone'
-    const { outlier = false } = policy
-    if (outlier !== pool.outlier) this.#outliers.usePolicy(pool, outlier)
+    if (policy.outlier !== pool.outlier) this.#outliers.usePolicy(pool, policy.outlier)
     if (policy.maxStreams !== null) {
       if (pool.holders.length >= policy.maxStreams) return 'overloaded'
       if (!pool.shares.allows(client, policy.maxStreams)) return 'concurrency_limited'

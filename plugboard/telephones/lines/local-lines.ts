@@ -18,6 +18,7 @@ const POLICY: PickPolicy = {
   maxStreamsPerTelephone: null,
   slowStartMs: 0,
   whenAllDown: 'refuse',
+  outlier: false,
 }
 
 export interface LocalLinesOptions {

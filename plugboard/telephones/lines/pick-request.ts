@@ -1,7 +1,7 @@
 // The stream that the line picker chooses a line for, with the part of the service's policy that the choice depends on.
 
+import type { OutlierPolicy } from '../../routes/options/outlier-policy.ts'
 import type { Balancing } from '../balancing/balancing.ts'
-import type { OutlierPolicy } from '../outliers/outlier-policy.ts'
 import type { StickySession } from '../sticky/sticky-session.ts'
 import type { SubsetChoice } from '../subsets/subset-choice.ts'
 import type { Candidate } from './line-pool.ts'
@@ -17,10 +17,10 @@ export interface PickPolicy {
   readonly slowStartMs: number
   /** `try`: when the health check of each process fails, requests are sent nevertheless. */
   readonly whenAllDown: 'refuse' | 'try'
-  /** Passive ejection. Absent: no process is ejected. */
-  readonly outlier?: OutlierPolicy
   /** Prefers processes that are near this replica. Absent or null: all processes are equal. */
   readonly locality?: Locality | null
+  /** Passive ejection; false: no process is ejected. */
+  readonly outlier: OutlierPolicy
 }
 
 /** The stream that a line is picked for. The owner of a request is one itself, so that a pick allocates no memory. */

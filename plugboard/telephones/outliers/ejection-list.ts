@@ -16,10 +16,8 @@ export const MAX_EJECTIONS = 500
 const timestamp = z.iso.datetime().meta({ example: '2026-11-20T12:00:00.000Z' })
 const count = (description: string) => z.int().meta({ description })
 
-export const listedEjectionSchema = z.strictObject({
-  service: z.string(),
-  telephone: z.string(),
-  instance: z.string().meta({ description: 'The id of the process. Each start has a new one.' }),
+/** One ejection, in the row of a service of a telephone. */
+export const processEjectionSchema = z.strictObject({
   replicaId: z
     .string()
     .meta({ description: 'The replica that ejected the process. Each replica decides alone.' }),
@@ -36,7 +34,7 @@ export const listedEjectionSchema = z.strictObject({
   since: timestamp.meta({ description: 'When the process entered the state.' }),
   until: timestamp
     .nullable()
-    .meta({ description: 'When the ejection ends at the latest. null: it is not ejected.' }),
+    .meta({ description: 'When the ejection ends at the latest. null: the process is not ejected.' }),
   ejections: count(
     'Ejections in a row. Each one takes twice as long as the one before, up to `outlier.maxEjectMs`.',
   ),
@@ -55,10 +53,20 @@ export const listedEjectionSchema = z.strictObject({
     .max(KEPT_FAILURES)
     .meta({ description: `The last ${KEPT_FAILURES} failures, the oldest first.` }),
 })
+export type ProcessEjection = z.infer<typeof processEjectionSchema>
+
+/** One ejection in the list of all. */
+export const listedEjectionSchema = z.strictObject({
+  service: z.string(),
+  telephone: z.string(),
+  instance: z.string().meta({ description: 'The id of the process. Each start has a new one.' }),
+  ...processEjectionSchema.shape,
+})
 export type ListedEjection = z.infer<typeof listedEjectionSchema>
 
 export const serviceEjectionsSchema = z.strictObject({
   service: z.string(),
+  replicaId: z.string().meta({ description: 'The replica that counted.' }),
   consecutiveFailures: count('Ejections because several attempts in a row failed.'),
   errorResponses: count('Ejections because at least half of the responses had a status of 500 or more.'),
   trialFailures: count('Ejections because a request to the half-open process failed.'),
@@ -90,9 +98,14 @@ export function listEjections(
   return rows.sort((left, right) => rank(left) - rank(right)).slice(0, MAX_EJECTIONS)
 }
 
-export function listServiceEjections(counts: EjectionCounts, clock: Clock): ListedServiceEjections[] {
+export function listServiceEjections(
+  counts: EjectionCounts,
+  clock: Clock,
+  replicaId: ReplicaId,
+): ListedServiceEjections[] {
   const rows = Array.from(counts.list(clock.now()), ({ service, counts: all, pausedSinceMs }) => ({
     service,
+    replicaId,
     ...all,
     pausedSince: pausedSinceMs === undefined ? null : iso(pausedSinceMs),
   }))

@@ -7,8 +7,8 @@ import {
   SimulatedPool,
   type SimulatedResponse,
 } from '../../../test/support/harness/simulated-pool.ts'
+import type { OutlierPolicy } from '../../routes/options/outlier-policy.ts'
 import type { Balancing } from '../balancing/balancing.ts'
-import type { OutlierPolicy } from './outlier-policy.ts'
 
 const DEFAULTS: OutlierPolicy = {
   consecutive: 5,

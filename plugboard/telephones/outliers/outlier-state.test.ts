@@ -6,8 +6,9 @@ const times = { ejectMs: 10_000, maxEjectMs: 60_000 }
 /** An event without its time. */
 type Untimed<Event = OutlierEvent> = Event extends OutlierEvent ? Omit<Event, 'nowMs'> : never
 
-const unfit: Untimed = { kind: 'unfit', reason: 'consecutive_failures', refused: false, times }
-const failed: Untimed = { kind: 'failed', refused: false, mayEject: true, times }
+const result = { refused: false, isDown: false, times }
+const unfit: Untimed = { kind: 'unfit', reason: 'consecutive_failures', ...result }
+const failed: Untimed = { kind: 'failed', mayEject: true, ...result }
 const succeeded: Untimed = { kind: 'succeeded' }
 const elapsed: Untimed = { kind: 'elapsed' }
 const checkPassed: Untimed = { kind: 'check_passed' }
@@ -51,6 +52,14 @@ describe('an ejected process', () => {
     const { state, effects } = after(ejected(), 3000, checkFailed, checkPassed)
     expect(state).toMatchObject({ kind: 'serving', ejections: 1, sinceMs: 3000 })
     expect(effects).toEqual([{ kind: 'slow_start' }])
+  })
+
+  it('serves at once when its own check failed already at the ejection, and passes', () => {
+    expect(after(HEALTHY, 1000, { ...unfit, isDown: true } as Untimed, checkPassed).state.kind).toBe(
+      'serving',
+    )
+    const again = after(halfOpen(), 12_000, { ...failed, isDown: true } as Untimed)
+    expect(after(again.state, 12_001, checkPassed).state.kind).toBe('serving')
   })
 
   it('becomes half-open at once when its own check passes after the first ejection', () => {

@@ -22,7 +22,7 @@ interface Ejection {
   readonly reason: EjectionReason
   /** True when the backend refuses connections. Such a process is useless anyway, so it does not count for the bound. */
   readonly refused: boolean
-  /** True when the telephone's own check has failed since the ejection. */
+  /** True when the telephone's own check has failed since the ejection, or failed already. */
   readonly checkFailed: boolean
 }
 
@@ -49,6 +49,8 @@ export type OutlierEvent = { readonly nowMs: number } & (
       readonly kind: 'unfit'
       readonly reason: EjectionReason
       readonly refused: boolean
+      /** True when the telephone announces that its own check fails. */
+      readonly isDown: boolean
       readonly times: EjectionTimes
     }
   /** An attempt that started in this state succeeded. */
@@ -57,6 +59,7 @@ export type OutlierEvent = { readonly nowMs: number } & (
       /** An attempt that started in this state failed. */
       readonly kind: 'failed'
       readonly refused: boolean
+      readonly isDown: boolean
       /** False when the bounds do not allow an ejection. */
       readonly mayEject: boolean
       readonly times: EjectionTimes
@@ -165,7 +168,7 @@ function next(state: OutlierState): OutlierStep {
 /** `before`: the number of earlier ejections that count. */
 function ejected(
   before: number,
-  { nowMs, refused, times }: Extract<OutlierEvent, { kind: 'unfit' | 'failed' }>,
+  { nowMs, refused, isDown, times }: Extract<OutlierEvent, { kind: 'unfit' | 'failed' }>,
   reason: EjectionReason,
 ): OutlierStep {
   const afterMs = Math.min(times.maxEjectMs, times.ejectMs * 2 ** before)
@@ -178,7 +181,7 @@ function ejected(
       untilMs,
       reason,
       refused,
-      checkFailed: false,
+      checkFailed: isDown,
     },
     effects: [{ kind: 'wake', afterMs }, { kind: 'probe' }],
   }

@@ -7,12 +7,12 @@ import type { Line } from '../../registry/line.ts'
 import { asTunnelId } from '../../registry/line-ids.ts'
 import { Registry } from '../../registry/registry.ts'
 import type { Upstream } from '../../registry/upstream.ts'
+import type { OutlierPolicy } from '../../routes/options/outlier-policy.ts'
 import { DEFAULT_SERVICE_POLICY } from '../../routes/options/service-policy.ts'
 import { type AttemptFailure, LinePicker } from '../lines/line-picker.ts'
 import type { Candidate } from '../lines/line-pool.ts'
 import type { PickPolicy } from '../lines/pick-request.ts'
 import { listEjections, listServiceEjections } from './ejection-list.ts'
-import type { OutlierPolicy } from './outlier-policy.ts'
 import type { CheckResult } from './outliers.ts'
 
 const OUTLIER: OutlierPolicy = {
@@ -119,7 +119,7 @@ const stateOf = (name: string): string | undefined =>
   processesIn(picker).find(process => process.telephone === name)?.watch.state.kind
 
 const ejections = () => listEjections(picker.pools, clock, asReplicaId('r1'))
-const serviceEjections = () => listServiceEjections(picker.ejectionCounts, clock)
+const serviceEjections = () => listServiceEjections(picker.ejectionCounts, clock, asReplicaId('r1'))
 
 describe('a process with failures in a row', () => {
   beforeEach(() => {
@@ -380,6 +380,16 @@ describe('the health check of the telephone', () => {
     connect('a', { healthCheck: true })
     expect(stateOf('a')).toBe('serving')
   })
+})
+
+it('a process whose check failed before its last requests failed serves when the check passes', () => {
+  for (const name of ['a', 'b']) connect(name, { healthCheck: true })
+  const attempts = Array.from({ length: 14 }, () => open())
+  connect('a', { health: 'down' })
+  for (const each of attempts) close(each, nameOf(each) === 'a' ? 503 : 200)
+  expect(stateOf('a')).toBe('ejected')
+  connect('a', { healthCheck: true })
+  expect(stateOf('a')).toBe('serving')
 })
 
 it('the ejection of a process continues when its tunnel connects again while a stream is open', () => {

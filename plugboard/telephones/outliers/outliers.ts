@@ -1,15 +1,16 @@
-// Passive ejection: watches the results of each telephone process of a pool, and takes a process that fails out of the choice
-// for a while. The line picker reports the results and reads `admits`. outlier-rules.ts has the rules, outlier-state.ts the
-// states; this file keeps the bounds and performs the effects: timer, log line, counter, probe. A result of a serving process
-// costs a few additions and no allocation.
+// Passive ejection: watches the results of each telephone process of a pool, and takes a process that fails out of the choice for
+// a while. The line picker reports the results and reads `admits`. outlier-rules.ts has the rules, ejection-bound.ts the bounds,
+// outlier-state.ts the states. This file performs the effects: timer, log line, counter, probe. A result of a serving process costs a
+// few additions and no allocation.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Line } from '../../registry/line.ts'
-import { type Candidate, isThere, type LinePool, type PooledProcess } from '../lines/line-pool.ts'
+import type { OutlierPolicy } from '../../routes/options/outlier-policy.ts'
+import type { Candidate, LinePool, PooledProcess } from '../lines/line-pool.ts'
 import { startSlowly } from '../lines/slow-start.ts'
+import { ejectionBound } from './ejection-bound.ts'
 import { EjectionCounts } from './ejection-counts.ts'
-import type { OutlierPolicy } from './outlier-policy.ts'
 import { failsInARow, failsMore, isErrorProne, isGatewayFailure } from './outlier-rules.ts'
 import { type EjectionReason, type OutlierEvent, step } from './outlier-state.ts'
 import { forgetResults, noteFailure, type WatchedProcess } from './watched-process.ts'
@@ -103,8 +104,9 @@ export class Outliers {
     }
     this.#endTrial(process)
     if (watch.state.kind !== 'half_open') return
-    const mayEject = this.#bound(pool, process, refused, nowMs) === undefined
-    this.#apply(pool, process, { kind: 'failed', refused, mayEject, times: policy, nowMs })
+    const mayEject = this.#mayEject(pool, process, refused, nowMs)
+    const isDown = isAnnouncedDown(process)
+    this.#apply(pool, process, { kind: 'failed', refused, isDown, mayEject, times: policy, nowMs })
   }
 
   #count(pool: LinePool, watch: WatchedProcess, isGateway: boolean, refused: boolean, nowMs: number): void {
@@ -149,46 +151,28 @@ export class Outliers {
   ): void {
     const { outlier: policy } = pool
     if (policy === false) return
-    const bound = this.#bound(pool, process, refused, nowMs)
-    if (bound !== undefined) {
+    if (!this.#mayEject(pool, process, refused, nowMs)) {
       process.watch.evaluateAtMs = nowMs + EVALUATE_MS
       return
     }
-    this.#apply(pool, process, { kind: 'unfit', reason, refused, times: policy, nowMs })
+    const isDown = isAnnouncedDown(process)
+    this.#apply(pool, process, { kind: 'unfit', reason, refused, isDown, times: policy, nowMs })
   }
 
-  /** Returns the bound that prevents the ejection of the process; undefined: it may be ejected. */
-  #bound(
-    pool: LinePool,
-    process: PooledProcess,
-    refused: boolean,
-    nowMs: number,
-  ): 'last_process' | 'max_ejected' | undefined {
-    let there = 1
-    let serving = 0
-    let ejected = 1
-    for (const other of pool.processes) {
-      if (other === process || !other.lines.some(isThere)) continue
-      const { state } = other.watch
-      there += 1
-      if (state.kind === 'serving') serving += 1
-      else if (!state.refused) ejected += 1
-    }
-    if (serving === 0) return 'last_process'
-    if (refused || pool.outlier === false) return undefined
-    const { maxEjectedPercent } = pool.outlier
-    if (ejected * 100 <= maxEjectedPercent * there) return undefined
-    this.#pause(pool, there, maxEjectedPercent, nowMs)
-    return 'max_ejected'
+  /** Returns true when the bounds allow the ejection. Otherwise reports that a process fails and is not ejected. */
+  #mayEject(pool: LinePool, process: PooledProcess, refused: boolean, nowMs: number): boolean {
+    const bound = ejectionBound(pool, process, refused)
+    if (bound === 'max_ejected' && pool.outlier !== false)
+      this.#reportPause(pool.service, pool.outlier.maxEjectedPercent, nowMs)
+    return bound === undefined
   }
 
-  /** Reports that a process fails and is not ejected, once until no ejection was prevented for a while. */
-  #pause(pool: LinePool, processes: number, percent: number, nowMs: number): void {
-    const { service } = pool
+  /** Reports a pause once, until no ejection was prevented for a while. */
+  #reportPause(service: string, percent: number, nowMs: number): void {
     if (!this.counts.pause(service, nowMs, this.#clock.wallTime())) return
     this.#options.log.warn('ejection paused at its bound', {
       service,
-      detail: `A further process of ${processes} fails, but at most ${percent} % of them are ejected (outlier.maxEjectedPercent). Repair the backends.`,
+      detail: `A further process fails, but at most ${percent} % of the processes are ejected (outlier.maxEjectedPercent). Repair the backends.`,
     })
   }
 
@@ -313,6 +297,10 @@ export class Outliers {
       if (health !== undefined && isSame && !this.#closed) this.healthChanged(pool, process, health)
     })
   }
+}
+
+function isAnnouncedDown({ lines }: PooledProcess): boolean {
+  return lines.every(({ line }) => line.health === 'down')
 }
 
 /** True when the attempt started before the process entered its state: its result does not concern the state. */

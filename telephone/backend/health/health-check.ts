@@ -35,8 +35,6 @@ export interface HealthOutage extends BackendFailure {
 }
 
 const TIMEOUT_MS = 5000
-/** A check that has passed may be this old when a probe uses its result. Several replicas may probe at the same time. */
-const PROBE_AGE_MS = 200
 /** Probes that may wait for the result of one check. A further one gets no response. */
 const MAX_PROBES = 100
 /** Failures in a row that are an outage. One failure may be a restart. A failure of the first check counts at once. */
@@ -54,7 +52,6 @@ export class HealthCheck {
   #timer: Timer | undefined
   #abort: (() => void) | undefined
   #running = false
-  #passedAtMs = Number.NEGATIVE_INFINITY
   /** The probes that wait for the result of the current check. */
   #probes: ((health: 'up' | 'down') => void)[] = []
   #stopped = false
@@ -79,10 +76,6 @@ export class HealthCheck {
    */
   probe(respond: (health: 'up' | 'down') => void): void {
     if (this.#stopped || this.#probes.length >= MAX_PROBES) return
-    if (this.#options.clock.now() - this.#passedAtMs < PROBE_AGE_MS) {
-      respond('up')
-      return
-    }
     this.#probes.push(respond)
     if (this.#running) return
     this.#timer?.cancel()
@@ -118,7 +111,6 @@ export class HealthCheck {
   #evaluate(failure: BackendFailure | undefined, isConfirmed: boolean): void {
     const { clock, onChange } = this.#options
     if (failure === undefined) {
-      this.#passedAtMs = clock.now()
       this.#failures = 0
       this.#reported = undefined
       const wasDown = this.#health === 'down'
@@ -130,7 +122,6 @@ export class HealthCheck {
     if (this.#failures === 0) this.#sinceMs = clock.wallTime()
     this.#failures += 1
     const first = this.#health === 'unknown'
-    this.#passedAtMs = Number.NEGATIVE_INFINITY
     if (this.#failures < FAILURES_TO_DOWN && !first && !isConfirmed && this.#health === 'up') return
     const due = this.#health !== 'down' || clock.now() - this.#reportedAtMs >= CAUSE_CHANGE_MS
     this.#health = 'down'

@@ -14,6 +14,7 @@ import type {
   ServiceLinesBody,
   TrafficBody,
 } from '../../../plugboard/admin/api-types.ts'
+import type { ReplicaEjections } from '../../../plugboard/admin/bodies/ejection.ts'
 import { ClusterView } from '../../../plugboard/admin/live/cluster-view.ts'
 import { asTokenId, type ServiceId } from '../../../plugboard/common/ids/row-ids.ts'
 import type { ServiceError } from '../../../plugboard/common/service-error.ts'
@@ -72,11 +73,14 @@ export class AdminApiHarness {
     readonly respond: (name: string, params: object) => unknown
   }[] = []
   readonly missing: MissingReplicas = []
+  /** The ejections of this replica. */
+  readonly ejections: ReplicaEjections = { items: [], services: [] }
   dryRun: (request: DryRequest) => Promise<DryResult | undefined> = () => Promise.resolve(undefined)
   readonly cluster = new ClusterView({
     replicaId: 'r1',
     startedAt: new Date(0),
     telephones: () => this.telephones,
+    ejections: () => this.ejections,
     lastErrorOf: id => this.lastErrors.get(id),
     serviceNameOf: announced => announced,
     serviceById: id => this.services.find(service => service.id === id),

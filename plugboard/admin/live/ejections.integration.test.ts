@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { AdminApiHarness } from '../../../test/support/admin-api/admin-api.ts'
+import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres/postgres.ts'
+import type { ListedEjection, ListedServiceEjections } from '../../telephones/outliers/ejection-list.ts'
+import type { ListedTelephone } from '../api-types.ts'
+
+let database: TestDatabase
+let api: AdminApiHarness
+beforeAll(async () => {
+  database = await createTestDatabase()
+})
+beforeEach(async () => {
+  api = await AdminApiHarness.create(database.open().store)
+})
+afterAll(() => database.drop())
+
+const ejection = (replicaId: string): ListedEjection => ({
+  service: 'shop',
+  telephone: 'shop-1',
+  instance: 'i1',
+  replicaId,
+  state: 'ejected',
+  reason: 'consecutive_failures',
+  since: '2026-11-20T12:00:00.000Z',
+  until: '2026-11-20T12:00:10.000Z',
+  ejections: 1,
+  failures: [{ at: '2026-11-20T12:00:00.000Z', failure: '503' }],
+})
+const counts = (replicaId: string): ListedServiceEjections => ({
+  service: 'shop',
+  replicaId,
+  consecutiveFailures: 1,
+  errorResponses: 0,
+  trialFailures: 0,
+  halfOpened: 0,
+  readmitted: 0,
+  paused: 0,
+  pausedSince: null,
+})
+const telephone = (instance: string): ListedTelephone => ({
+  id: `tunnel-${instance}`,
+  name: 'shop-1',
+  instance,
+  agent: 'telephone/0.1.0',
+  remoteAddress: '10.0.0.1',
+  connectedAt: '1970-01-01T00:00:00.000Z',
+  tokenId: 't1',
+  streams: 3,
+  rttMs: null,
+  replicaId: 'r1',
+  services: ['shop', 'other'].map(service => ({
+    service,
+    mounts: [],
+    health: 'up',
+    weight: 100,
+    version: '',
+    labels: {},
+    outage: null,
+    ejections: [],
+  })),
+})
+
+test('lists the ejections of all replicas, and names a replica that sent no response', async () => {
+  api.ejections.items.push(ejection('r1'))
+  api.ejections.services.push(counts('r1'))
+  api.remote.push({
+    replicaId: 'r2',
+    // A newer version may add keys.
+    respond: name =>
+      name === 'ejections'
+        ? { items: [{ ...ejection('r2'), mood: 'new' }], services: [counts('r2')], more: 1 }
+        : undefined,
+  })
+  api.missing.push({ id: 'r3', reason: 'there is no link to it' })
+  expect((await api.call('GET', '/v1/ejections')).body).toEqual({
+    items: [ejection('r1'), ejection('r2')],
+    services: [counts('r1'), counts('r2')],
+    missingReplicas: [{ id: 'r3', reason: 'there is no link to it' }],
+  })
+})
+
+test('a telephone has the ejections of its process by all replicas, at the service that they concern', async () => {
+  api.ejections.items.push(ejection('r1'))
+  api.remote.push({
+    replicaId: 'r2',
+    respond: name =>
+      name === 'ejections'
+        ? { items: [ejection('r2')], services: [] }
+        : { items: [{ ...telephone('i3'), replicaId: 'r2' }], more: false },
+  })
+  api.telephones.push(telephone('i1'), telephone('i2'))
+  const { items } = (await api.call('GET', '/v1/telephones')).body as { items: ListedTelephone[] }
+  const seen = items.map(({ instance, services }) => [
+    instance,
+    ...services.map(({ ejections }) => ejections.map(({ replicaId, state }) => `${state} ${replicaId}`)),
+  ])
+  expect(seen).toEqual([
+    ['i1', ['ejected r1', 'ejected r2'], []],
+    ['i2', [], []],
+    ['i3', [], []],
+  ])
+})
+
+test('a replica responds to others with its own ejections', () => {
+  api.ejections.items.push(ejection('r1'))
+  expect(api.cluster.respond('ejections', {})).toEqual({ items: [ejection('r1')], services: [] })
+})

@@ -1,0 +1,27 @@
+// Lists the processes that passive ejection has taken out of the choice, on all replicas. Works without the database.
+
+import type { OpenAPIHono } from '@hono/zod-openapi'
+import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
+import { ejectionsSchema } from '../bodies/ejection.ts'
+import { json, operation } from '../http/openapi.ts'
+
+const ejectionsOperation = operation(
+  { permission: 'status:read' },
+  {
+    method: 'get',
+    path: '/v1/ejections',
+    operationId: 'listEjections',
+    tags: ['status'],
+    summary: 'List failing telephone processes that replicas do not send requests to',
+    responses: {
+      200: json(ejectionsSchema, 'Ejected processes, and the counts of each service.'),
+    },
+  },
+)
+
+export function addEjectionOperations(app: OpenAPIHono<AdminEnv>, { cluster }: AdminDependencies): void {
+  app.openapi(ejectionsOperation, async c => {
+    const { items, services, missing } = await cluster.ejections()
+    return c.json({ items: [...items], services: [...services], missingReplicas: missing }, 200)
+  })
+}
