@@ -42,6 +42,7 @@ export type ErrorCode =
   | 'address_denied'
   | 'no_telephone'
   | 'service_unhealthy'
+  | 'circuit_open'
   | 'telephone_lost'
   | 'loop_detected'
   | 'backend_unreachable'
@@ -97,6 +98,13 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
     'always',
     'The service behind this route is connected, but its health check fails.',
     2,
+  ),
+  circuit_open: row(
+    503,
+    'backend',
+    'always',
+    'Too many requests of this service failed, so no request is sent to it for a while.',
+    1,
   ),
   telephone_lost: row(502, 'tunnel', 'idempotent', 'The tunnel to the service broke during the request.'),
   loop_detected: row(

@@ -595,6 +595,8 @@ describe('state', () => {
       retries: 3,
       tryTimeouts: 1,
       waiting: 1,
+      openBreakers: 1,
+      breakersOpened: 2,
       queued: 5,
       queueTimeouts: 2,
       held: 3,
@@ -610,6 +612,7 @@ describe('state', () => {
     expect(busy).toMatch(/^connections +2 open \(9 since the start, 4 by HTTP\/2, 0 refused\)$/m)
     expect(busy).toMatch(/^TLS handshakes +7 \(2 resumed, 1 failed, 0 refused\)$/m)
     expect(busy).toMatch(/^error responses +no_telephone: 4, route_not_found: 1$/m)
+    expect(busy).toMatch(/^circuit breakers +1 open now, 2 openings since the start$/m)
     expect(busy).toMatch(/^waits +1 now, 5 in a queue, 2 timed out in a queue, 3 for a telephone$/m)
     expect(busy).toMatch(/^attempts +3 retries, 1 ended after tryTimeoutMs$/m)
     expect(JSON.parse(await ok('status -o json'))).toMatchObject({ lines: [{ service: 'shop' }] })

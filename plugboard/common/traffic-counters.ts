@@ -17,6 +17,7 @@ export const TRAFFIC_COUNTERS = {
   queueTimeouts: 'Requests whose time in the queue ended before a process had room.',
   held: 'Requests that waited for a telephone (holdMs).',
   holdTimeouts: 'Requests for which no telephone connected in holdMs.',
+  breakersOpened: 'Times at which a circuit breaker of a service opened.',
   clientAborts: 'Clients that closed the connection before their response was complete.',
   truncated: 'Responses that ended after their head and before their end.',
 } as const

@@ -3,6 +3,7 @@
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Limiter } from '../limits/limiter.ts'
+import type { CircuitBreakers } from '../telephones/breaker/circuit-breakers.ts'
 import type { LinePicker } from '../telephones/lines/line-picker.ts'
 import type { AccessSink } from './access-log.ts'
 import type { ProxyCounters } from './counters.ts'
@@ -32,6 +33,8 @@ export interface ProxyContext {
   /** Deadlines of connections between two requests. */
   readonly idleDeadlines: Deadlines
   readonly counters: ProxyCounters
+  /** The circuit breakers of services. */
+  readonly breakers: CircuitBreakers
   /** Requests that wait for a line. */
   readonly waiting: WaitingRequests
   /** Undefined when there is no access log. Then no durations are measured. */

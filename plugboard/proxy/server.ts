@@ -12,6 +12,7 @@ import { Limiter } from '../limits/limiter.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { DryRequest, DryResult } from '../routes/dry-run-types.ts'
 import { OutboundNetworks } from '../routes/options/outbound-networks.ts'
+import { CircuitBreakers } from '../telephones/breaker/circuit-breakers.ts'
 import type { LinePicker } from '../telephones/lines/line-picker.ts'
 import type { TunnelAcceptor } from '../telephones/tunnel-endpoint.ts'
 import type { AccessSink } from './access-log.ts'
@@ -113,6 +114,13 @@ export class ProxyServer {
       discardDeadlines: new Deadlines(clock, limits.deadlineIntervalMs),
       idleDeadlines: new Deadlines(clock, limits.deadlineIntervalMs * IDLE_INTERVALS),
       counters: this.counters,
+      breakers: new CircuitBreakers({
+        clock,
+        log: options.log,
+        onOpen: () => {
+          this.counters.breakersOpened += 1
+        },
+      }),
       waiting: new WaitingRequests({
         clock,
         counters: this.counters,
@@ -249,6 +257,11 @@ export class ProxyServer {
   /** The number of open client connections. */
   get connectionCount(): number {
     return this.#connections.size
+  }
+
+  /** The number of services whose circuit breaker is not closed. */
+  get openBreakerCount(): number {
+    return this.#context.breakers.openCount
   }
 
   /** The number of requests that wait for a process with room, or for a telephone. */

@@ -1,4 +1,4 @@
-// The counters of the public ports since the start (common/traffic-counters.ts), and three gauges. replica/ports/public-ports.ts
+// The counters of the public ports since the start (common/traffic-counters.ts), and four gauges. replica/ports/public-ports.ts
 // creates this body.
 
 import { z } from '@hono/zod-openapi'
@@ -16,6 +16,7 @@ export const trafficSchema = z
   .strictObject({
     openConnections: count('Connections of clients that are open now.'),
     inFlight: count('Requests, WebSockets and other upgraded connections that are in progress now.'),
+    openBreakers: count('Services whose circuit breaker is open or half-open now.'),
     waiting: count('Requests that wait now, for a process with room (queue) or for a telephone (holdMs).'),
     ...countersOf(TRAFFIC_COUNTERS),
     problems: z

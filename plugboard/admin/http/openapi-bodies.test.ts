@@ -109,6 +109,7 @@ const policy = {
   tryTimeoutMs: 5,
   queue: { max: 5, timeoutMs: 5 },
   holdMs: 5,
+  breaker: { errorPercent: 5, minRequests: 5, windowMs: 500, openMs: 5 },
   maxRequestBodyBytes: 5,
   maxStreams: 5,
   maxRequestsPerSecond: 5,

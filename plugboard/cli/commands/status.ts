@@ -157,6 +157,7 @@ function trafficColumns(traffic: TrafficBody | null): readonly Column<StatusBody
     { title: 'connections', value: () => `${openConnections} open (${since})` },
     { title: 'requests', value: () => traffic.requests },
     { title: 'attempts', value: () => attemptsText(traffic) },
+    { title: 'circuit breakers', value: () => breakersText(traffic) },
     { title: 'waits', value: () => waitsText(traffic) },
     { title: 'error responses', value: () => problemsText(traffic) },
   ]
@@ -174,6 +175,13 @@ function attemptsText(traffic: TrafficBody): string {
     [traffic.retries, 'retries'],
     [traffic.retryBudgetExhausted, 'failures over the retry budget'],
     [traffic.tryTimeouts, 'ended after tryTimeoutMs'],
+  ])
+}
+
+function breakersText({ openBreakers, breakersOpened }: TrafficBody): string {
+  return countsText([
+    [openBreakers, 'open now'],
+    [breakersOpened, 'openings since the start'],
   ])
 }
 

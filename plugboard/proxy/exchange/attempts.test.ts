@@ -13,6 +13,7 @@ import { asReplicaId } from '../../common/ids/replica-id.ts'
 import { Limiter } from '../../limits/limiter.ts'
 import { asTunnelId, lineId } from '../../registry/line-ids.ts'
 import { Registry } from '../../registry/registry.ts'
+import { CircuitBreakers } from '../../telephones/breaker/circuit-breakers.ts'
 import { LinePicker } from '../../telephones/lines/line-picker.ts'
 import { createProxyCounters } from '../counters.ts'
 import { Deadlines } from '../deadlines.ts'
@@ -65,6 +66,7 @@ class RecordingOwner implements AttemptsOwner {
   isUploading = false
   hold = () => void this.calls.push('hold')
   opened = (_stream: Stream, isRetry: boolean) => void this.calls.push(isRetry ? 'retry' : 'opened')
+  circuitOpen = (seconds: number) => void this.calls.push(`circuit open: ${seconds}`)
   failed = (code: string) => void this.calls.push(`failed: ${code}`)
   takenStreamAborted = ({ reason }: TunnelError) => void this.calls.push(`taken: ${reason}`)
   onHead = () => void this.calls.push('head')
@@ -137,6 +139,7 @@ function begin(recovery?: TestRecovery): void {
     discardDeadlines: deadlines,
     idleDeadlines: deadlines,
     counters,
+    breakers: new CircuitBreakers({ clock, log: silentLogger, onOpen: () => undefined }),
     waiting: new WaitingRequests({
       clock,
       counters,

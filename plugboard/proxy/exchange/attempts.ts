@@ -24,6 +24,7 @@ import type {
 } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { type Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { ServicePolicy } from '../../routes/options/service-policy.ts'
+import type { BreakerPolicy, CircuitBreaker } from '../../telephones/breaker/circuit-breaker.ts'
 import {
   type Candidate,
   isThere,
@@ -70,6 +71,8 @@ export interface AttemptsOwner extends Omit<StreamEvents, 'onAbort'> {
   opened(stream: Stream, isLater: boolean): void
   /** Responds with the error, because no further attempt is possible. `error`: set when a stream failed. */
   failed(code: ErrorCode, detail?: string, error?: TunnelError): void
+  /** Responds with `circuit_open`, because the breaker of the service is open. */
+  circuitOpen(retryAfterSeconds: number): void
   /** Called when a stream that the owner took with `takeStream` is aborted. Absent when the owner never takes the stream. */
   takenStreamAborted?(error: TunnelError): void
 }
@@ -109,6 +112,8 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
   #sentAtMs = 0
   /** True once the final head of the response has arrived. */
   #hasHead = false
+  /** The breaker that admitted the request, until the request has a result. Undefined: the service has no breaker. */
+  #breaker: CircuitBreaker | undefined
   #finished = false
 
   /** `startedAtMs`: the value of `requestStart`. */
@@ -163,6 +168,8 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
   /** Starts the first attempt. While lines are recovered after a suspension of this process, the request waits for a line. */
   start(): void {
     const { recovery } = this.context
+    const { breaker } = this.policy
+    if (breaker !== null && !this.#admitted(breaker)) return
     const code = recovery?.unverified === true ? 'no_telephone' : this.#openInTurn()
     if (code === undefined) {
       this.#opened(false)
@@ -175,6 +182,26 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
       const refused = this.#wait(code)
       if (refused !== undefined) this.#owner.failed(refused)
     }
+  }
+
+  /** Asks the breaker of the service, once. Responds and returns false when the breaker is open. */
+  #admitted(policy: BreakerPolicy): boolean {
+    if (this.#breaker !== undefined) return true
+    const { breakers, clock } = this.context
+    const breaker = breakers.of(this.request.route.service.id, this.service, policy)
+    const waitMs = breaker.admit(this, clock.now())
+    if (waitMs === undefined) {
+      this.#breaker = breaker
+      return true
+    }
+    this.#owner.circuitOpen(Math.max(1, Math.ceil(waitMs / 1000)))
+    return false
+  }
+
+  /** Reports the result of the request to the breaker of the service, once. */
+  #settle(failed: boolean): void {
+    this.#breaker?.report(this, failed, this.context.clock.now())
+    this.#breaker = undefined
   }
 
   /** Call at each check of the owner's deadline. An open stream counts as a use of the route. */
@@ -233,6 +260,7 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
     this.#finished = true
     this.#releaseLine()
     this.#stopWaiting()
+    this.#breaker?.release(this)
     reportFinished(this, status, bytesIn, bytesOut, code)
   }
 
@@ -242,6 +270,7 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
     if (!this.#hasHead && (head.status >= 200 || head.status === 101)) {
       this.#responded(head.status)
       if (head.status >= 502 && this.#retriesStatus(head.status)) return
+      this.#settle(head.status >= 500)
     }
     this.#owner.onHead(head)
   }
@@ -499,6 +528,7 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
   }
 
   #failLate(detail: string): void {
+    this.#settle(true)
     this.explain('response_timeout', detail)
     this.drop('backend_timeout', detail)
     this.#owner.failed('backend_timeout', BACKEND_CAUSES.response_timeout.meaning)
@@ -514,6 +544,7 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
     if (error.reason === 'internal_error' && !error.remote) {
       this.context.log.error('stream failed', { requestId: this.request.requestId, err: error })
     }
+    if (attemptFailureOf(error) !== undefined) this.#settle(true)
     this.failure = failureOfStream(code, error)
     this.#owner.failed(code, detailForClient(error), error)
   }

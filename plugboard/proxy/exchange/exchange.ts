@@ -267,6 +267,10 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
     if (started && error !== undefined) this.#dropUnread(error)
   }
 
+  circuitOpen(retryAfterSeconds: number): void {
+    this.#respondLocally(problemOf(this.#request, 'circuit_open', undefined, retryAfterSeconds))
+  }
+
   takenStreamAborted(error: TunnelError): void {
     this.#dropUnread(error)
   }

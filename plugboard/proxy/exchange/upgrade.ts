@@ -206,6 +206,10 @@ export class Upgrade implements AttemptsOwner, InFlight, Deadlined, ResponseOwne
     }
   }
 
+  circuitOpen(retryAfterSeconds: number): void {
+    this.#respondLocally(problemOf(this.#request, 'circuit_open', undefined, retryAfterSeconds))
+  }
+
   failed(code: ErrorCode, detail?: string): void {
     this.#fail(code, detail)
   }

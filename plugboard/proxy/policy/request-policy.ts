@@ -143,8 +143,14 @@ export class RequestPolicy {
   }
 }
 
-export function problemOf(request: RoutedRequest, code: ErrorCode, detail?: string): ProxyResponse {
-  return responseOf(request, { code, detail })
+/** `retryAfterSeconds`: undefined: that of the code. */
+export function problemOf(
+  request: RoutedRequest,
+  code: ErrorCode,
+  detail?: string,
+  retryAfterSeconds?: number,
+): ProxyResponse {
+  return responseOf(request, { code, detail, retryAfterSeconds })
 }
 
 function factsOf(

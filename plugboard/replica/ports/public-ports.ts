@@ -160,12 +160,13 @@ export class PublicPorts {
 
   /** Returns the traffic counters since the start. */
   traffic(): TrafficBody {
-    const { counters, connectionCount, inFlightCount, waitingCount } = this.#proxy
+    const { counters, connectionCount, inFlightCount, waitingCount, openBreakerCount } = this.#proxy
     return {
       ...counters,
       openConnections: connectionCount,
       inFlight: inFlightCount,
       waiting: waitingCount,
+      openBreakers: openBreakerCount,
       problems: { ...counters.problems },
       tls: this.#https === undefined ? null : { ...this.#https.counters },
     }

@@ -101,6 +101,20 @@ const fields = {
     .default(null),
   /** Time that a request waits for a telephone while no telephone is connected, ms; 0: it does not wait. */
   holdMs: z.int().min(0).max(30_000).default(0),
+  /** The circuit breaker of the service on one replica; null: there is none. */
+  breaker: z
+    .strictObject({
+      /** Share of the results in the window that opens the breaker, in percent. */
+      errorPercent: z.int().min(1).max(100).default(50),
+      /** The breaker opens only after this many results in the window. */
+      minRequests: z.int().min(1).max(1_000_000).default(20),
+      /** Length of the window, ms. */
+      windowMs: z.int().min(100).max(600_000).default(10_000),
+      /** Time for which the breaker rejects all requests, ms. */
+      openMs: z.int().min(1).max(600_000).default(10_000),
+    })
+    .nullable()
+    .default(null),
   /** The Host field for the backend: the client's host, the host of the backend's URL, or a fixed one. */
   hostHeader: z
     .union([z.enum(['preserve', 'backend']), z.strictObject({ fixed: fixedHost })])
@@ -139,6 +153,7 @@ export const servicePolicyInputSchema = z
     tryTimeoutMs: fields.tryTimeoutMs.removeDefault(),
     queue: fields.queue.removeDefault(),
     holdMs: fields.holdMs.removeDefault(),
+    breaker: fields.breaker.removeDefault(),
     hostHeader: fields.hostHeader.removeDefault(),
     aliases: fields.aliases.removeDefault(),
   })

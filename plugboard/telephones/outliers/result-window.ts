@@ -1,9 +1,9 @@
-// Counts the responses of a telephone process in the last 10 seconds, and how many of them were errors. One slot for each
-// second: a result changes two numbers, and allocates no memory.
+// Counts the results of a telephone process or a service in a window, by default the last 10 seconds, and how many of them were
+// errors. It has one slot for each tenth of the window: a result changes two numbers, and allocates no memory.
 
-/** The length of the window, in slots of one second. */
+/** The length of the window, in slots. */
 const SLOTS = 10
-const SLOT_MS = 1000
+const WINDOW_MS = 10_000
 
 export class ResultWindow {
   /** Results in the window. */
@@ -12,8 +12,13 @@ export class ResultWindow {
   errors = 0
   readonly #totals = new Uint32Array(SLOTS)
   readonly #errors = new Uint32Array(SLOTS)
+  readonly #slotMs: number
   /** The number of the newest slot. */
   #slot = Number.NEGATIVE_INFINITY
+
+  constructor(windowMs = WINDOW_MS) {
+    this.#slotMs = windowMs / SLOTS
+  }
 
   add(isError: boolean, nowMs: number): void {
     this.advance(nowMs)
@@ -27,7 +32,7 @@ export class ResultWindow {
 
   /** Removes the results that are older than the window. Call it before you read the counts. */
   advance(nowMs: number): void {
-    const slot = Math.floor(nowMs / SLOT_MS)
+    const slot = Math.floor(nowMs / this.#slotMs)
     if (slot === this.#slot) return
     if (slot - this.#slot >= SLOTS) {
       this.clear()

@@ -1,4 +1,4 @@
-// Rows S1-S5, S7, S8: slow clients and backends, which must not affect other clients, and requests that wait.
+// Rows S1-S5, S7-S9: slow clients and backends, which must not affect other clients, and requests that wait.
 
 import { expect, it } from 'vitest'
 import type { StatusBody } from '../../../plugboard/admin/api-types.ts'
@@ -132,6 +132,16 @@ it('S8 a request waits for a telephone, and gets 503 after the time', async () =
   const response = await ask(get('/', '', 'held.test'))
   expect([response.status, field(response.headers, 'plugboard-error')]).toEqual([503, 'no_telephone'])
   expect(performance.now() - sentAtMs).toBeGreaterThan(250)
+})
+
+it('S9 a breaker opens after failures: circuit_open with the time in Retry-After', async () => {
+  edge.backend.handler = request => request.respond(500, 'broken')
+  const [first, second] = [await ask(get('/1', '', 'tripped.test')), await ask(get('/2', '', 'tripped.test'))]
+  expect([first.status, second.status]).toEqual([500, 500])
+  const response = await ask(get('/3', '', 'tripped.test'))
+  expect([response.status, field(response.headers, 'plugboard-error')]).toEqual([503, 'circuit_open'])
+  expect(Number(field(response.headers, 'retry-after'))).toBeGreaterThan(1)
+  expect(edge.backend.requests.map(({ target }) => target)).toEqual(['/1', '/2'])
 })
 
 it('S4 a client that stops reading delays only its own response', async () => {

@@ -37,6 +37,7 @@ export const EDGE_ROUTES: readonly EdgeRoute[] = [
   { mount: 'queued.test', service: 'queued' },
   { mount: 'patient.test', service: 'patient' },
   { mount: 'held.test', service: 'held' },
+  { mount: 'tripped.test', service: 'tripped' },
   { mount: 'fixed.test', service: 'fixed' },
   { mount: 'own.test', service: 'own' },
   { mount: 'dead.test', service: 'dead' },
@@ -64,6 +65,7 @@ export const EDGE_POLICIES: Readonly<Record<string, object>> = {
   patient: { maxStreams: 1, queue: { max: 1, timeoutMs: 60_000 } },
   /** It has no telephone. */
   held: { holdMs: 300 },
+  tripped: { breaker: { minRequests: 2, openMs: 60_000 } },
   dead: {},
   nobody: {},
   faked: {},
