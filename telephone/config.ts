@@ -48,12 +48,14 @@ export const telephoneSettings = {
       max: 1000,
       help: 'Relative share of the traffic among the telephones of a service',
     }),
-    serviceVersion: setting.text({ help: 'Version of the backend, shown in status' }),
+    serviceVersion: setting.text({
+      help: 'Version of the backend, for status and for subsets of the service',
+    }),
     labels: setting.list({
       default: [],
       item: 'key=value',
       check: labelProblem,
-      help: 'Labels of the service',
+      help: 'Labels of the service, for subsets and locality',
     }),
   }),
 
