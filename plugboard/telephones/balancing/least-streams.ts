@@ -10,8 +10,11 @@ export function leastStreams<Process extends BalancedProcess>(
 ): Process | undefined {
   let best: Process | undefined
   let bestLoad = Number.POSITIVE_INFINITY
-  for (let seen = 0; seen < from.length; seen += 1) {
-    const process = from[(start + seen) % from.length] as Process
+  const { length } = from
+  let index = start % length
+  for (let seen = 0; seen < length; seen += 1) {
+    const process = from[index] as Process
+    index = index + 1 === length ? 0 : index + 1
     const load = (process.active + 1) / process.weight
     const winsTie = load === bestLoad && process.isLocal && best?.isLocal === false
     if (load >= bestLoad && !winsTie) continue

@@ -34,8 +34,11 @@ export function peakEwma<Process extends BalancedProcess>(
 ): Process | undefined {
   let best: Process | undefined
   let bestCost = Number.POSITIVE_INFINITY
-  for (let seen = 0; seen < from.length; seen += 1) {
-    const process = from[(start + seen) % from.length] as Process
+  const { length } = from
+  let index = start % length
+  for (let seen = 0; seen < length; seen += 1) {
+    const process = from[index] as Process
+    index = index + 1 === length ? 0 : index + 1
     const itsCost = cost(process, nowMs)
     if (itsCost >= bestCost) continue
     best = process
