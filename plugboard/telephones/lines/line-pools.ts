@@ -80,7 +80,9 @@ export class LinePools {
 
   /** Removes the pool when it has no line and no open stream. */
   removeWhenEmpty(pool: LinePool): void {
-    if (pool.candidates.length === 0 && pool.holders.length === 0) this.#pools.delete(pool.service)
+    if (pool.candidates.length > 0 || pool.holders.length > 0) return
+    // A request can hold a pool that was removed before: its stream ends after a new pool of the service was created.
+    if (this.#pools.get(pool.service) === pool) this.#pools.delete(pool.service)
   }
 
   /**

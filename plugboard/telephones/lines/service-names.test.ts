@@ -79,6 +79,22 @@ it('keeps the stream count of a pool that is renamed, and follows changes of its
   expect(picker.candidatesOf('shop-eu').map(({ line }) => line.tunnelId)).toEqual(['t2', 't3'])
 })
 
+it('keeps the lines of a telephone that connects while a stream of a removed pool is open', () => {
+  const { registry, picker, picked } = setUp(service('1', 'shop'))
+  registry.replace(asTunnelId('t1'), [makeLine('r1', 't1', 'shop')])
+  const holder = { client: '', poolSlot: 0 }
+  const candidate = picker.pick(request('shop')) as Candidate
+  picker.acquire(candidate, holder)
+  registry.replace(asTunnelId('t1'), [])
+  // A retry ends its stream on the line. When it finds no other line, it continues with this stream.
+  picker.release(candidate, holder)
+  expect(picked('shop')).toBe('no_telephone')
+  picker.acquire(candidate, holder)
+  registry.replace(asTunnelId('t2'), [makeLine('r1', 't2', 'shop')])
+  picker.release(candidate, holder)
+  expect(picked('shop')).toBe('shop')
+})
+
 it('takes the lines of a removed alias away from a service, and gives them to a new service of that name', () => {
   const { registry, change, picked } = setUp(service('1', 'shop-eu', 'shop'))
   registry.replace(asTunnelId('t1'), [makeLine('r1', 't1', 'shop')])
