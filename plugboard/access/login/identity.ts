@@ -7,7 +7,7 @@ import { claimOf } from './token-claims.ts'
 /** Returns the identity of a verified token. The signature is not checked again. */
 export function identityOfToken(token: string): VerifiedIdentity {
   const claims = decodeJwt(token)
-  return { user: claims.sub, claim: pointer => textOfClaim(claimOf(claims, pointer)) }
+  return { user: textOfClaim(claims.sub), claim: pointer => textOfClaim(claimOf(claims, pointer)) }
 }
 
 export function identityOfUser(user: string): VerifiedIdentity {
