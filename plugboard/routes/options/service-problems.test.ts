@@ -10,5 +10,10 @@ test.each([
   [{ hashOn: 'address' }, ['policy/hashOn']],
   [{ balancing: 'random', hashOn: { claim: '/sub' } }, ['policy/hashOn']],
   [{ balancing: 'hash', hashOn: 'address' }, []],
+  [
+    { maxRequestsPerSecond: 9, rateLimits: [{ name: 'maxRequestsPerSecond', limit: 1 }] },
+    ['policy/rateLimits/0/name'],
+  ],
+  [{ rateLimits: [{ name: 'maxRequestsPerSecond', limit: 1 }] }, []],
   [{}, []],
 ])('the problems of %j are at %j', (policy, places) => expect(problemsOf(policy)).toEqual(places))

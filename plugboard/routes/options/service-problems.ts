@@ -9,7 +9,12 @@ export interface ServiceProblem {
   readonly message: string
 }
 
-export function serviceProblems({ balancing, hashOn }: ServicePolicy): ServiceProblem[] {
+export function serviceProblems({
+  balancing,
+  hashOn,
+  rateLimits,
+  maxRequestsPerSecond,
+}: ServicePolicy): ServiceProblem[] {
   const problems: ServiceProblem[] = []
   const found = (path: readonly string[], message: string) => problems.push({ path, message })
   if (balancing === 'hash' && hashOn === null) {
@@ -20,6 +25,13 @@ export function serviceProblems({ balancing, hashOn }: ServicePolicy): ServicePr
   }
   if (balancing !== 'hash' && hashOn !== null) {
     found(['policy', 'hashOn'], `has an effect with "balancing": "hash" only; here it is "${balancing}"`)
+  }
+  const alias = rateLimits.findIndex(({ name }) => name === 'maxRequestsPerSecond')
+  if (maxRequestsPerSecond !== null && alias !== -1) {
+    found(
+      ['policy', 'rateLimits', String(alias), 'name'],
+      'is the name of the limit that the key "maxRequestsPerSecond" makes; choose another name, or remove that key',
+    )
   }
   return problems
 }
