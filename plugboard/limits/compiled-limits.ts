@@ -57,15 +57,20 @@ export function compileLimits(limits: readonly RateLimit[], rowId: string): Comp
   }
 }
 
+/**
+ * The key of the hash contains the time in which a used quota is restored. When a change of the row makes this time shorter, the
+ * counts start at 0. Otherwise a client that has used up a quota of a day would wait for a day after a change to a minute.
+ */
 function compileLimit(rule: RateLimit, rowId: string): CompiledLimit {
   const { name, limit, windowSeconds = 1, burst = limit, match, count = 'requests' } = rule
+  const intervalMs = (windowSeconds * 1000) / limit
   const unit = count === 'responseBytes' ? ';qu="content-bytes"' : ''
   return {
     name,
     limit,
     windowSeconds,
     burst,
-    intervalMs: (windowSeconds * 1000) / limit,
+    intervalMs,
     parts: compiledParts(rule.key ?? ['address']),
     onMissing: rule.onMissing ?? 'address',
     path: match?.path ?? '',
@@ -76,7 +81,7 @@ function compileLimit(rule: RateLimit, rowId: string): CompiledLimit {
     enforced: rule.enforce !== false,
     sendsFields: rule.headers !== false && rule.enforce !== false,
     policyField: `"${name}";q=${limit};w=${windowSeconds}${unit}`,
-    hashKey: ruleKey(rowId, name),
+    hashKey: ruleKey(rowId, name, count, String(burst * intervalMs)),
     decisions: { admitted: 0, rejected: 0 },
   }
 }

@@ -71,3 +71,20 @@ test('finds all keys after random additions and evictions, as a map does', () =>
   }
   expect(table.size).toBe(twin.size)
 })
+
+test('orders few keys anew for one addition, also when the table becomes full, and when all keys have had requests', () => {
+  const table = new LimitTable(10_000)
+  let most = 0
+  const add = (key: number) => {
+    const before = table.corrections
+    table.setFullAtMs(table.add(key, key), 1e9 + key)
+    most = Math.max(most, table.corrections - before)
+  }
+  for (let key = 0; key < 10_100; key += 1) add(key)
+  expect(most).toBeLessThanOrEqual(10)
+  // The keys that were added first are restored first, so they were evicted.
+  expect([table.find(99), table.find(100) === -1]).toEqual([-1, false])
+  for (let slot = 0; slot < table.size; slot += 1) table.setFullAtMs(slot, 2e9 + slot)
+  add(20_000)
+  expect(most).toBeLessThanOrEqual(510)
+})

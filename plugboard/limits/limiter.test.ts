@@ -121,6 +121,38 @@ test('after `Retry-After` the next request passes, and one second before it does
   expect([passes({}, 700 + 33_000), passes({}, 700 + 34_000)]).toEqual([false, true])
 })
 
+test('`Retry-After` is the longest wait of all limits that reject the request', () => {
+  const { check, passes } = setUp([
+    { limit: 1, windowSeconds: 1 },
+    { limit: 1, windowSeconds: 60 },
+    { limit: 1 },
+  ])
+  expect(passes()).toBe(true)
+  expect(check()).toMatchObject({ kind: 'rejected', limit: { name: 'limit-1' }, retryAfterSeconds: 60 })
+  expect([passes({}, 59_000), passes({}, 60_000)]).toEqual([false, true])
+})
+
+test('a limit whose window was made shorter does not keep the waits of the longer window', () => {
+  const limiter = new Limiter()
+  const passes = (rule: Partial<RateLimit>, nowMs: number) => {
+    const { beforeCredential } = compileLimits([{ name: 'plan', limit: 2, ...rule }], 'row-1')
+    return limiter.check(beforeCredential, REQUEST, nowMs).kind === 'admitted'
+  }
+  const day = { windowSeconds: 86_400 }
+  expect([passes(day, 0), passes(day, 0), passes(day, 0)]).toEqual([true, true, false])
+  expect([passes({}, 1), passes({}, 1), passes({}, 1)]).toEqual([true, true, false])
+  expect(passes({ ...day, burst: 1 }, 2)).toBe(true)
+  // Another limit for the same window continues the count: the whole quota is used, and is restored at the new rate.
+  const more = { ...day, limit: 86_400 }
+  expect([passes(more, 2), passes(more, 1002)]).toEqual([false, true])
+})
+
+test('`enforce: false` rejects no request that lacks a value of the key', () => {
+  const { limits, passes } = setUp([{ enforce: false, key: [{ header: 'absent' }], onMissing: 'refuse' }])
+  expect(passes()).toBe(true)
+  expect(limits[0]!.decisions).toEqual({ admitted: 0, rejected: 1 })
+})
+
 test('`enforce: false` counts the requests that the limit would reject, and admits them', () => {
   const { limits, passes, limiter } = setUp([{ enforce: false }])
   expect(Array.from({ length: 5 }, () => passes())).toEqual(Array(5).fill(true))

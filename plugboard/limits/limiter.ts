@@ -67,19 +67,30 @@ export class Limiter {
   check(limits: readonly CompiledLimit[], request: LimitedRequest, nowMs: number): LimitDecision {
     const { table } = this
     const [keys, slots] = [this.#keys, this.#slots]
+    // Of several limits that reject the request, the one with the longest wait. A shorter wait would end in another rejection.
+    let rejecting: CompiledLimit | undefined
+    let longestMs = 0
     for (let index = 0; index < limits.length; index += 1) {
       const limit = limits[index] as CompiledLimit
-      const key = applies(limit, request) ? keyOf(limit, request) : NO_KEY
-      if (key === MISSING) return { kind: 'missing', limit }
+      let key = applies(limit, request) ? keyOf(limit, request) : NO_KEY
+      if (key === MISSING) {
+        if (limit.enforced) return { kind: 'missing', limit }
+        limit.decisions.rejected += 1
+        key = NO_KEY
+      }
       keys[index] = key
       if (key === NO_KEY) continue
       const slot = table.find(key)
       slots[index] = slot
       const wait = slot === -1 || !limit.enforced ? 0 : waitMs(table.fullAtMs(slot), nowMs, 1, limit)
-      if (wait === 0) continue
-      limit.decisions.rejected += 1
+      if (wait <= longestMs) continue
+      rejecting = limit
+      longestMs = wait
+    }
+    if (rejecting !== undefined) {
+      rejecting.decisions.rejected += 1
       this.rejected += 1
-      return { kind: 'rejected', limit, retryAfterSeconds: Math.ceil(wait / 1000) }
+      return { kind: 'rejected', limit: rejecting, retryAfterSeconds: Math.ceil(longestMs / 1000) }
     }
     let tightest: TightestLimit | undefined
     let debits: Debit[] | undefined
