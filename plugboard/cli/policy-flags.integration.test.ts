@@ -118,6 +118,7 @@ test.each([
   ['--limit a:1/s --limit-key claim:sub', 'is not a JSON pointer: write /sub'],
   ['--limit a:1/s --limit-key user', 'needs "access.jwt" or "access.basic"'],
   ['--maintenance-until 2h', '--maintenance-until needs --maintenance'],
+  ['--maintenance --maintenance-until 104000000d', '--maintenance-until: 104000000d is too long'],
   ['--no-maintenance --maintenance-except ::1', '--maintenance-except needs --maintenance'],
   [
     '--maintenance --maintenance-until tomorrow',

@@ -180,7 +180,11 @@ function maintenancePage(flags: RouteFlags, nowMs: number): JsonObject | null | 
 /** Returns the end of a duration from now as a time. Returns another text unchanged, because the server checks times. */
 function timeOf(text: string, nowMs: number): string {
   const duration = parseDuration(text)
-  return duration.ok ? new Date(nowMs + duration.value).toISOString() : text
+  if (!duration.ok) return text
+  const end = new Date(nowMs + duration.value)
+  if (Number.isNaN(end.getTime()))
+    throw usageError(`--maintenance-until: ${text} is too long; use a shorter duration`)
+  return end.toISOString()
 }
 
 async function accessPatch(flags: RouteFlags, before: JsonObject, context: CliContext): Promise<JsonObject> {
