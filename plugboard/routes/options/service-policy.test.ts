@@ -182,6 +182,9 @@ test.each([
   [{ header: 'X-Forwarded-For' }],
   [{ cookie: {}, header: 'X-Session' }],
   [{}],
+  [{ header: 'Set-Cookie' }],
+  [{ header: 'RateLimit-Policy' }],
+  [{ header: 'content-language' }],
 ])('sticky sessions by %j cannot be written', sticky => {
   expect(servicePolicyInputSchema.safeParse({ sticky }).success).toBe(false)
 })
@@ -202,4 +205,16 @@ test('resolves the settings of passive ejection with their defaults, and keeps a
     policy: DEFAULT_SERVICE_POLICY,
     problems: ['outlier.ejectMs: Too small: expected number to be >=100'],
   })
+})
+
+test.each([
+  ['hashOn', 'path', 'is not a value of a request: write "address"'],
+  ['splitBy', {}, 'is not a value of a request: write "request", "address"'],
+  ['sticky', { cookie: {}, header: 'X-A' }, 'has neither a cookie nor a header alone'],
+  ['retryStatuses', [500], 'is not 502, 503 or 504'],
+])('a wrong form of %s is explained', (key, value, message) => {
+  const messages = servicePolicyInputSchema
+    .safeParse({ [key]: value })
+    .error?.issues.map(each => each.message)
+  expect(messages).toEqual([expect.stringContaining(message)])
 })

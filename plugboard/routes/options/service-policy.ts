@@ -84,7 +84,7 @@ const fields = {
   retryBudgetPercent: z.int().min(0).max(100).default(20),
   /** Status codes of a backend after which a request with an idempotent method is sent to another line. */
   retryStatuses: z
-    .array(z.union([z.literal(502), z.literal(503), z.literal(504)]))
+    .array(z.union([z.literal(502), z.literal(503), z.literal(504)], { error: 'is not 502, 503 or 504' }))
     .max(3)
     .refine(statuses => new Set(statuses).size === statuses.length, 'has a status twice')
     .meta({ uniqueItems: true })

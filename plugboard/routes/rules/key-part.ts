@@ -24,13 +24,20 @@ const claim = z.string().max(256).regex(POINTER, 'is not a JSON pointer: write /
   example: '/sub',
 })
 
+/** The forms of a part, for messages. */
+export const WRITTEN_PARTS =
+  '"address", "host", "tenant", "method", "user", {"header":"X-API-Key"}, {"cookie":"session"} or {"claim":"/sub"}'
+
 export const keyPartSchema = z
-  .union([
-    z.enum(['address', 'host', 'tenant', 'method', 'user']),
-    z.strictObject({ header }),
-    z.strictObject({ cookie }),
-    z.strictObject({ claim }),
-  ])
+  .union(
+    [
+      z.enum(['address', 'host', 'tenant', 'method', 'user']),
+      z.strictObject({ header }),
+      z.strictObject({ cookie }),
+      z.strictObject({ claim }),
+    ],
+    { error: `is not a value of a request: write ${WRITTEN_PARTS}` },
+  )
   .meta({
     description:
       '`address`: the client address (IPv6: its /64). `host`: the host of the request. `tenant`: the part of the host that ' +

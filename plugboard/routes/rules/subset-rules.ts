@@ -4,7 +4,7 @@
 import { recordOf } from '@vera-stack/shared/record-of.ts'
 import { z } from 'zod'
 import { fieldValue } from './field-rules.ts'
-import { keyPartSchema } from './key-part.ts'
+import { keyPartSchema, WRITTEN_PARTS } from './key-part.ts'
 
 const MAX_SUBSETS = 10
 const MAX_PAIRS = 16
@@ -123,9 +123,13 @@ export const subsetsSchema = z
     }
   })
 
-export const splitBySchema = z.union([z.literal('request'), keyPartSchema]).meta({
-  description:
-    'The value of a request by which `percent` splits: requests with one value go to one subset. `request` decides for each ' +
-    'request separately.',
-})
+export const splitBySchema = z
+  .union([z.literal('request'), keyPartSchema], {
+    error: `is not a value of a request: write "request", ${WRITTEN_PARTS}`,
+  })
+  .meta({
+    description:
+      'The value of a request by which `percent` splits: requests with one value go to one subset. `request` decides for each ' +
+      'request separately.',
+  })
 export type SplitBy = z.output<typeof splitBySchema>
