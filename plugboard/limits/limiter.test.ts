@@ -100,6 +100,14 @@ test('`match` selects paths at segment ends, and methods', () => {
   expect(passes({ path: '/api', method: 'PUT' })).toBe(true)
 })
 
+test.each(['//api', '/api;x', '/api;x=1/orders', '/api%2Forders', '/api%2f', '/;/api', '//%2F/api//'])(
+  '`match` of /api selects %s, because many backends read it as a path beneath /api',
+  path => {
+    const { passes } = setUp([{ limit: 1, match: { path: '/api' } }])
+    expect([passes({ path }), passes({ path: '/api' })]).toEqual([true, false])
+  },
+)
+
 test('a request that one limit rejects counts for no other limit', () => {
   const { limiter, limits, check } = setUp([{ limit: 5, key: [] }, { limit: 1 }])
   expect(check().kind).toBe('admitted')

@@ -153,9 +153,21 @@ const MISSING: LimitKey = -2
 
 function applies({ path, methods }: CompiledLimit, request: LimitedRequest): boolean {
   return (
-    (path === '' || isOnOrBeneath(request.path, path)) &&
+    (path === '' ||
+      isOnOrBeneath(request.path, path) ||
+      (HAS_OTHER_SPELLING.test(request.path) && isOnOrBeneath(plainSpelling(request.path), path))) &&
     (methods === undefined || methods.has(request.method))
   )
+}
+
+const HAS_OTHER_SPELLING = /\/\/|;|%2F/i
+
+/** Many backends read `//login`, `/login;x` and `/login%2F` as `/login`. No spelling may escape a limit. */
+function plainSpelling(path: string): string {
+  return path
+    .replace(/;[^/]*/g, '')
+    .replace(/%2F/gi, '/')
+    .replace(/\/{2,}/g, '/')
 }
 
 /** Returns the key of the request; NO_KEY: the limit does not count it; MISSING: it is refused. */
