@@ -175,7 +175,10 @@ describe('holdMs', () => {
     const clients = [await queue('/1'), await queue('/2'), await queue('/3')]
     clock.advance(4999)
     const telephone = await proxy.harness.telephone()
-    telephone.handler = call => call.respond(200, call.opening.target)
+    for (let count = 0; count < clients.length; count += 1) {
+      const call = await telephone.nextCall()
+      call.respond(200, call.opening.target)
+    }
     const responses = await Promise.all(clients.map(client => client.readResponse()))
     expect(responses.map(({ body }) => body.toString())).toEqual(['/1', '/2', '/3'])
     expect(telephone.calls.map(({ opening }) => opening.target)).toEqual(['/1', '/2', '/3'])
@@ -252,7 +255,8 @@ describe('holdMs after a failed attempt', () => {
     }
     await untilWaiting(1)
     const next = await proxy.harness.telephone()
-    next.handler = each => each.respond(200, 'again')
+    const repeated = await next.nextCall()
+    repeated.respond(200, 'again')
     expect((await client.readResponse()).body.toString()).toBe('again')
     expect(counters().retries).toBe(1)
   })
