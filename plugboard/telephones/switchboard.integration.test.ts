@@ -163,6 +163,7 @@ describe('announcing', () => {
             version: '7',
             labels: { zone: 'x' },
             outage: null,
+            ejections: [],
           },
         ],
       },
