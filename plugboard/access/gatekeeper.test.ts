@@ -201,7 +201,7 @@ test('fixed responses, and the edits of each response of the route', () => {
     'Access-Control-Allow-Origin',
     ORIGIN,
     'Access-Control-Expose-Headers',
-    'X-A, Plugboard-Error, X-Request-ID, Retry-After',
+    'X-A, Plugboard-Error, X-Request-ID, Retry-After, RateLimit, RateLimit-Policy',
   ])
   expect(gate.answerEdits(request(rulesOf({ hsts: false })))?.hsts).toBe('')
   expect(gate.answerEdits(request(rulesOf({ access: { jwt } })))).toBeUndefined()

@@ -7,6 +7,7 @@ import { type CutTelephone, useProxyClients } from '../../test/support/harness/u
 import { field, rawExchange } from '../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
 import type { OutlierPolicy } from '../routes/options/outlier-policy.ts'
+import { resolveRouteOptions } from '../routes/options/route-options.ts'
 import type { ServicePolicy } from '../routes/options/service-policy.ts'
 
 useLeakCheck()
@@ -231,4 +232,20 @@ describe('an upgrade', () => {
       expect([next.status, next.body, next.field('set-cookie')]).toEqual([101, first.body, undefined])
     }
   })
+})
+
+it('reads the session and the value to hash before the route removes their fields', async () => {
+  const names = ['X-Session', 'X-Key']
+  const options = resolveRouteOptions({ requestHeaders: { remove: names } })
+  const policy = (rest: object) => ({ host: 'test', mountPath: '/shop', options, policy: rest })
+  harness.routes = [harnessRoute(policy({ balancing: 'round_robin', sticky: { header: 'X-Session' } }))]
+  const first = await http1()
+  const session = first.field('x-session') ?? ''
+  for (let again = 0; again < 4; again += 1) {
+    const next = await http1({ 'x-session': session })
+    expect([next.body, next.field('x-session')]).toEqual([first.body, undefined])
+  }
+  harness.routes = [harnessRoute(policy({ balancing: 'hash', hashOn: { header: 'X-Key' } }))]
+  const { body } = await http1({ 'x-key': 'a' })
+  for (let again = 0; again < 4; again += 1) expect((await http1({ 'x-key': 'a' })).body).toBe(body)
 })

@@ -60,4 +60,4 @@ export class AnswerEdits {
   }
 }
 
-const PROBLEM_FIELDS = 'Plugboard-Error, X-Request-ID, Retry-After'
+const PROBLEM_FIELDS = 'Plugboard-Error, X-Request-ID, Retry-After, RateLimit, RateLimit-Policy'

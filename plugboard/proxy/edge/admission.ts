@@ -243,6 +243,7 @@ export class Admission {
       edits,
       hsts: hstsFor(proto, edits, this.#hsts),
       limits: undefined,
+      receivedFields: undefined,
       balancingKey: undefined,
       subset: undefined,
       authenticatesConnection: fields.authenticatesConnection,

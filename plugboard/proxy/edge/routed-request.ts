@@ -29,6 +29,8 @@ export interface RequestFacts {
 /** A request that has passed the edge and found its route. */
 export interface RoutedRequest extends RequestFacts, RouteResponseRules {
   readonly kind: 'routed'
+  /** A copy of the fields before the rules of the route edit them, when another rule reads them later. Undefined: not needed. */
+  receivedFields: readonly string[] | undefined
   /** Set by the policy when a limit has counted the request. */
   limits: AdmittedByLimits | undefined
   /** The value for the balancing policy `hash`; set by the policy when the service has it and the request has the value. */

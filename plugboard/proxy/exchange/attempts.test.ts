@@ -80,6 +80,7 @@ const route = harnessRoute({ host: 'test', policy: { balancing: 'round_robin', r
 const REQUEST: RoutedRequest = {
   kind: 'routed',
   limits: undefined,
+  receivedFields: undefined,
   balancingKey: undefined,
   subset: undefined,
   opening: { kind: 'http', hops: 0, service: 'web', method: 'GET', target: '/', fields: [] },

@@ -81,8 +81,6 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
   readonly context: ProxyContext
   readonly request: RoutedRequest
   readonly startedAtMs: number
-  /** Name of the service at the time when the request arrived. */
-  readonly service: string
   /** The policy of the service at the time when the request arrived. */
   readonly policy: ServicePolicy
   /** The sticky session of the client; undefined: the service has none. */
@@ -129,12 +127,16 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
     this.startedAtMs = startedAtMs
     this.#owner = owner
     this.#connection = connection
-    this.service = request.route.service.name
     this.policy = request.route.service.policy
     const { id } = request.route.service
-    this.session = stickySession(this.policy, id, request.opening.fields)
+    this.session = stickySession(this.policy, id, request.receivedFields ?? request.opening.fields)
     this.#retriesLeft = this.policy.retries
     if (request.authenticatesConnection) connection.authenticated()
+  }
+
+  /** Name of the service. It changes while the request waits, when the service is renamed. */
+  get service(): string {
+    return this.request.route.service.name
   }
 
   /** The stream of the current attempt; undefined before `start`, and after the stream has ended. */

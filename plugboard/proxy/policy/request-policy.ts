@@ -13,6 +13,7 @@ import type { CompiledLimit, CompiledLimits } from '../../limits/compiled-limits
 import { type LimitedRequest, type Limiter, tighterOf } from '../../limits/limiter.ts'
 import { RouteLimits } from '../../limits/route-limits.ts'
 import type { RouteRules } from '../../routes/options/route-options.ts'
+import type { ServicePolicy } from '../../routes/options/service-policy.ts'
 import type { VerifiedIdentity } from '../../routes/rules/key-part.ts'
 import { splitNeedsIdentity, subsetsOf } from '../../telephones/subsets/service-subsets.ts'
 import { chooseSubset } from '../../telephones/subsets/subset-choice.ts'
@@ -75,6 +76,7 @@ export class RequestPolicy {
     const { policy } = request.route.service
     const limitsNeedIdentity = limits !== undefined && limits.afterCredential.length > 0
     const wantsIdentity = limitsNeedIdentity || keyNeedsIdentity(policy) || splitNeedsIdentity(policy)
+    if (limitsNeedIdentity || readsFields(policy)) request.receivedFields = [...request.opening.fields]
     const guarded = guardedRequest(request, rules, wantsIdentity)
     const refusal = gatekeeper.decideByAddress(guarded)
     if (refusal !== undefined) return responseOf(request, refusal)
@@ -154,10 +156,17 @@ export function problemOf(
 }
 
 function factsOf(
-  { clientAddress, host, path, opening: { method, fields }, route }: RoutedRequest,
+  { clientAddress, host, path, opening, receivedFields, route }: RoutedRequest,
   identity: VerifiedIdentity | undefined,
 ): LimitedRequest {
+  const { method } = opening
+  const fields = receivedFields ?? opening.fields
   return { clientAddress, host, hostPattern: route.host, path, method, fields, identity }
+}
+
+/** Returns true when the choice of a process reads fields of the request. */
+function readsFields({ sticky, hashOn, subsets }: ServicePolicy): boolean {
+  return sticky !== null || hashOn !== null || subsets.length > 0
 }
 
 /** Joins the results of the limits before and after the credential. */

@@ -2,6 +2,8 @@ import { expect, test } from 'vitest'
 import { DEFAULT_SERVICE_POLICY } from './service-policy.ts'
 import { serviceProblems } from './service-problems.ts'
 
+const DEFAULT_OUTLIER = DEFAULT_SERVICE_POLICY.outlier
+
 const problemsOf = (policy: object) =>
   serviceProblems({ ...DEFAULT_SERVICE_POLICY, ...policy }).map(({ path }) => path.join('/'))
 
@@ -15,5 +17,8 @@ test.each([
     ['policy/rateLimits/0/name'],
   ],
   [{ rateLimits: [{ name: 'maxRequestsPerSecond', limit: 1 }] }, []],
+  [{ outlier: { ...DEFAULT_OUTLIER, ejectMs: 600_000 } }, ['policy/outlier/ejectMs']],
+  [{ outlier: { ...DEFAULT_OUTLIER, ejectMs: 600_000, maxEjectMs: 600_000 } }, []],
+  [{ outlier: false }, []],
   [{}, []],
 ])('the problems of %j are at %j', (policy, places) => expect(problemsOf(policy)).toEqual(places))

@@ -14,6 +14,7 @@ export function serviceProblems({
   hashOn,
   rateLimits,
   maxRequestsPerSecond,
+  outlier,
 }: ServicePolicy): ServiceProblem[] {
   const problems: ServiceProblem[] = []
   const found = (path: readonly string[], message: string) => problems.push({ path, message })
@@ -25,6 +26,12 @@ export function serviceProblems({
   }
   if (balancing !== 'hash' && hashOn !== null) {
     found(['policy', 'hashOn'], `has an effect with "balancing": "hash" only; here it is "${balancing}"`)
+  }
+  if (outlier !== false && outlier.ejectMs > outlier.maxEjectMs) {
+    found(
+      ['policy', 'outlier', 'ejectMs'],
+      `is longer than "maxEjectMs" (${outlier.maxEjectMs}); raise that key, or use a shorter time`,
+    )
   }
   const alias = rateLimits.findIndex(({ name }) => name === 'maxRequestsPerSecond')
   if (maxRequestsPerSecond !== null && alias !== -1) {
