@@ -350,3 +350,23 @@ it('counts no bytes after a response that ends while the link is congested', asy
   }
   expect(way.counts).toEqual(ZERO)
 })
+
+it('counts no bytes after a request that ends behind its response while the link is congested', async () => {
+  const way = await openWay([false, false, false, false])
+  way.link.a.pause()
+  for (const far of way.far) {
+    far.respond(200)
+    far.write(18_000)
+    await way.settle()
+    far.end()
+    await way.settle()
+  }
+  for (const near of way.near) near.end()
+  await way.settle()
+  way.link.a.resume()
+  for (let round = 0; round < 10; round += 1) {
+    for (const near of way.near) near.consume(near.unreadBytes)
+    await way.settle()
+  }
+  expect(way.counts).toEqual(ZERO)
+})

@@ -187,6 +187,7 @@ const KNOWN_BETTER: readonly [place: RegExp, reason: string][] = [
   [/\/hostHeader\/fixed$/, 'labels of a host, a port that exists'],
   [/^\/ttl$/, 'from 10s to 3650d'],
   [/^\/unusedFor$/, 'more than 0'],
+  [/\/outlier(?:\/\w+)?$/, 'a first time of ejection that is not longer than the longest'],
   [/\/access$/, 'the login by which a limit counts'],
   [/\/match\/path$/, 'the spelling of a mount path, and beneath the mount'],
   [/\/policy$|\/hashOn$|\/balancing$/, 'hashOn together with the balancing policy hash'],
