@@ -30,7 +30,9 @@ export const outlierInputSchema = z
       z
         .strictObject({
           consecutive: fields.consecutive.removeDefault(),
-          ejectMs: fields.ejectMs.removeDefault(),
+          ejectMs: fields.ejectMs
+            .removeDefault()
+            .meta({ description: 'At most `maxEjectMs`. Default 10000.' }),
           maxEjectMs: fields.maxEjectMs.removeDefault(),
           maxEjectedPercent: fields.maxEjectedPercent.removeDefault(),
         })

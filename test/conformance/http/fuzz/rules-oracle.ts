@@ -76,7 +76,9 @@ export function expectedResponse(rules: RulesCase, source: 'backend' | 'plugboar
   const allowed = Object.keys(fields).length > 0
   const exposed = allowed ? (cors.exposed ?? []) : []
   const problem =
-    source === 'plugboard' && origin !== undefined ? ['Plugboard-Error', 'X-Request-ID', 'Retry-After'] : []
+    source === 'plugboard' && origin !== undefined
+      ? ['Plugboard-Error', 'X-Request-ID', 'Retry-After', 'RateLimit', 'RateLimit-Policy']
+      : []
   const list = [...exposed, ...problem].join(', ')
   return {
     others: kept.filter(field => !isVary(field)),
