@@ -173,7 +173,7 @@ const SAMPLES: Record<string, unknown[]> = {
 const KNOWN_BETTER: readonly [place: RegExp, reason: string][] = [
   [/^\/mount$|\/mounts\/\d$/, 'labels of a host, letters of other scripts, empty segments and dot segments'],
   [/^\/(?:service|options)?$/, 'a route has a service or responds by itself; a token grants something'],
-  [/\/(?:allow|deny)\/\d$/, 'the groups of an IPv6 address, the bits of a network'],
+  [/\/(?:allow|deny|except)\/\d$/, 'the groups of an IPv6 address, the bits of a network'],
   [/\/jwksUrl$|\/redirect\/to$/, 'the parts of a URL, and the target of a redirect'],
   [/\/hash$/, 'the bounds of the costs'],
   [
