@@ -279,3 +279,31 @@ describe('holdMs after a failed attempt', () => {
     expect([response.status, counters().held]).toEqual([502, 0])
   })
 })
+
+describe('a service that is renamed while a request waits', () => {
+  const rename = (name: string) => {
+    const [{ service }] = proxy.harness.routes as [ReturnType<typeof harnessRoute>]
+    ;(service as { name: string }).name = name
+  }
+
+  it('serves the request with a telephone that announces the new name, once', async () => {
+    proxy.telephone.cut()
+    use({ holdMs: 5000 })
+    const client = await queue('/')
+    rename('shop')
+    const telephone = await proxy.harness.telephone(['shop'])
+    telephone.handler = call => call.respond(200, 'renamed')
+    expect((await client.readResponse()).body.toString()).toBe('renamed')
+    expect([proxy.harness.proxy.waitingCount, telephone.calls.length]).toEqual([0, 1])
+  })
+
+  it('ends the wait of a client that disconnects', async () => {
+    proxy.telephone.cut()
+    use({ holdMs: 5000 })
+    const client = await queue('/')
+    rename('shop')
+    client.destroy()
+    await untilWaiting(0)
+    expect(counters().holdTimeouts).toBe(0)
+  })
+})

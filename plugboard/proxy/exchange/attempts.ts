@@ -23,6 +23,7 @@ import type {
   StreamResponseHead,
 } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { type Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
+import type { ServiceId } from '../../common/ids/row-ids.ts'
 import type { ServicePolicy } from '../../routes/options/service-policy.ts'
 import type { BreakerPolicy, CircuitBreaker } from '../../telephones/breaker/circuit-breaker.ts'
 import {
@@ -128,10 +129,17 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
     this.#owner = owner
     this.#connection = connection
     this.policy = request.route.service.policy
-    const { id } = request.route.service
-    this.session = stickySession(this.policy, id, request.receivedFields ?? request.opening.fields)
+    this.session = stickySession(
+      this.policy,
+      this.serviceId,
+      request.receivedFields ?? request.opening.fields,
+    )
     this.#retriesLeft = this.policy.retries
     if (request.authenticatesConnection) connection.authenticated()
+  }
+
+  get serviceId(): ServiceId {
+    return this.request.route.service.id
   }
 
   /** Name of the service. It changes while the request waits, when the service is renamed. */
@@ -164,7 +172,7 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
 
   /** The line that leads to the backend connection of this client, when a request has authenticated the connection. */
   get preferred(): Candidate | undefined {
-    return this.#connection.affinity?.lineOf(this.request.route.service.id)
+    return this.#connection.affinity?.lineOf(this.serviceId)
   }
 
   /** Starts the first attempt. While lines are recovered after a suspension of this process, the request waits for a line. */
@@ -190,7 +198,7 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
   #admitted(policy: BreakerPolicy): boolean {
     if (this.#breaker !== undefined) return true
     const { breakers, clock } = this.context
-    const breaker = breakers.of(this.request.route.service.id, this.service, policy)
+    const breaker = breakers.of(this.serviceId, this.service, policy)
     const waitMs = breaker.admit(this, clock.now())
     if (waitMs === undefined) {
       this.#breaker = breaker
@@ -346,7 +354,7 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
 
   /** Opens a stream like `#open`, but not before the requests that wait already. */
   #openInTurn(): ErrorCode | undefined {
-    const error = this.policy.queue === null ? undefined : this.context.waiting.errorOf(this.service)
+    const error = this.policy.queue === null ? undefined : this.context.waiting.errorOf(this.serviceId)
     return error ?? this.#open()
   }
 
@@ -366,7 +374,7 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
       }
       try {
         this.#stream = picked.upstream.open(openingFor(opening, picked), this, this.#owner.endsWithHead)
-        affinity?.keep(this.request.route.service.id, picked)
+        affinity?.keep(this.serviceId, picked)
         this.#started(picked)
         return undefined
       } catch (error) {
@@ -563,7 +571,7 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
     this.#endTry()
     if (candidate !== undefined) {
       this.context.picker.release(candidate, this)
-      if (this.policy.queue !== null) this.context.waiting.streamEnded(this.service)
+      if (this.policy.queue !== null) this.context.waiting.streamEnded(this.serviceId)
     }
     return candidate
   }

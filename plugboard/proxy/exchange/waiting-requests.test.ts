@@ -1,8 +1,11 @@
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import { beforeEach, expect, it } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { asServiceId } from '../../common/ids/row-ids.ts'
 import { createProxyCounters, type ProxyCounters } from '../counters.ts'
 import { type WaitingPlace, type WaitingRequest, WaitingRequests } from './waiting-requests.ts'
+
+const WEB = asServiceId('id-web')
 
 let clock: ManualClock
 let counters: ProxyCounters
@@ -10,6 +13,7 @@ let listeners: Set<() => void>
 let waiting: WaitingRequests
 
 class Request implements WaitingRequest {
+  readonly serviceId = WEB
   readonly service = 'web'
   readonly client: string
   policy: WaitingRequest['policy'] = { queue: { max: 10, timeoutMs: 1000 }, holdMs: 5000 }
@@ -58,7 +62,7 @@ const linesChange = async () => {
   await Promise.resolve()
 }
 const streamEnds = async () => {
-  waiting.streamEnded('web')
+  waiting.streamEnded(WEB)
   await Promise.resolve()
 }
 
@@ -86,8 +90,8 @@ it('stops at the first request that no process takes', async () => {
 it('tries the list once for several events of one turn', async () => {
   const request = new Request()
   request.wait('overloaded')
-  waiting.streamEnded('web')
-  waiting.streamEnded('web')
+  waiting.streamEnded(WEB)
+  waiting.streamEnded(WEB)
   await linesChange()
   expect(request.tries).toBe(1)
 })
@@ -117,7 +121,7 @@ it('holds queued requests when the last telephone disconnects, and fails those t
   first.code = 'no_telephone'
   await linesChange()
   expect([first.failedWith, second.failedWith]).toEqual([undefined, 'no_telephone'])
-  expect(waiting.errorOf('web')).toBe('no_telephone')
+  expect(waiting.errorOf(WEB)).toBe('no_telephone')
   clock.advance(4999)
   expect(first.failedWith).toBe(undefined)
   clock.advance(1)

@@ -1,11 +1,13 @@
 // Requests that wait for a line: in the queue of their service while all processes are full (`queue`), or while no telephone is
 // connected (`holdMs`). A service has one list in the order of arrival. The list is tried again when a stream of the service
 // ends, when lines change, and at each check of the first request's deadline. Each request has a timer of its own; the body of a
-// waiting request is not read. Services without these keys have no list.
+// waiting request is not read. Services without these keys have no list. A list belongs to the id of its service, because the name
+// of a service can change while its requests wait.
 
 import { ClientShares } from '@vera-stack/shared/client-shares.ts'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
+import type { ServiceId } from '../../common/ids/row-ids.ts'
 import type { ServicePolicy } from '../../routes/options/service-policy.ts'
 import type { ProxyCounters } from '../counters.ts'
 import { hasNoLine, type RequestFailure } from './request-failure.ts'
@@ -16,7 +18,8 @@ const MAX_HELD = 10_000
 
 /** A request that can wait. */
 export interface WaitingRequest {
-  /** Name of the service. */
+  readonly serviceId: ServiceId
+  /** Name of the service, for texts. */
   readonly service: string
   /** The client of the request; empty: unknown. */
   readonly client: string
@@ -62,7 +65,7 @@ export interface WaitingRequestsOptions {
 
 export class WaitingRequests {
   readonly #options: WaitingRequestsOptions
-  readonly #lists = new Map<string, ServiceList>()
+  readonly #lists = new Map<ServiceId, ServiceList>()
   #held = 0
   #size = 0
   #unsubscribe: (() => void) | undefined
@@ -77,7 +80,7 @@ export class WaitingRequests {
   }
 
   /** Returns the error for which requests of the service wait, because a new request waits behind them; undefined: none waits. */
-  errorOf(service: string): ErrorCode | undefined {
+  errorOf(service: ServiceId): ErrorCode | undefined {
     const [first] = this.#lists.get(service)?.places ?? []
     if (first === undefined) return undefined
     return first.kind === 'queue' ? 'overloaded' : 'no_telephone'
@@ -87,7 +90,7 @@ export class WaitingRequests {
   add(request: WaitingRequest, code: ErrorCode): WaitResult {
     const kind = kindAfter(code, request.policy)
     if (kind === undefined) return { kind: 'refused', code }
-    const known = this.#lists.get(request.service)
+    const known = this.#lists.get(request.serviceId)
     const list = known ?? this.#newList()
     const { counters } = this.#options
     if (!this.#hasRoom(list, kind, request.policy)) {
@@ -96,7 +99,7 @@ export class WaitingRequests {
     }
     if (!list.shares[kind].allows(request.client, capacityOf(kind, request.policy)))
       return { kind: 'refused', code: kind === 'queue' ? 'concurrency_limited' : code }
-    if (known === undefined) this.#lists.set(request.service, list)
+    if (known === undefined) this.#lists.set(request.serviceId, list)
     this.#unsubscribe ??= this.#options.whenLinesChange(() => this.#linesChanged())
     const place: WaitingPlace = { request, kind, timer: NO_TIMER }
     list.places.add(place)
@@ -107,26 +110,26 @@ export class WaitingRequests {
 
   /** Removes a request that has ended. No effect when it does not wait. */
   remove(place: WaitingPlace): void {
-    const { service } = place.request
-    const list = this.#lists.get(service)
+    const { serviceId } = place.request
+    const list = this.#lists.get(serviceId)
     if (list === undefined || !list.places.delete(place)) return
     this.#leave(list, place)
     this.#size -= 1
-    if (list.places.size === 0) this.#lists.delete(service)
+    if (list.places.size === 0) this.#lists.delete(serviceId)
     if (this.#size > 0) return
     this.#unsubscribe?.()
     this.#unsubscribe = undefined
   }
 
   /** Call when a stream of the service has ended. */
-  streamEnded(service: string): void {
+  streamEnded(service: ServiceId): void {
     this.#plan(service)
   }
 
   /** Call at each check of the request's deadline: a line can become usable without an event. */
   check({ request }: WaitingPlace): void {
-    const [first] = this.#lists.get(request.service)?.places ?? []
-    if (first?.request === request) this.#plan(request.service)
+    const [first] = this.#lists.get(request.serviceId)?.places ?? []
+    if (first?.request === request) this.#plan(request.serviceId)
   }
 
   #linesChanged(): void {
@@ -134,7 +137,7 @@ export class WaitingRequests {
   }
 
   /** Tries the list after the current event, because its handler may still change lines and counts. */
-  #plan(service: string): void {
+  #plan(service: ServiceId): void {
     const list = this.#lists.get(service)
     if (list === undefined || list.planned) return
     list.planned = true
