@@ -41,6 +41,8 @@ import type { SubsetChoice } from '../../telephones/subsets/subset-choice.ts'
 import type { ClientConnection } from '../connections/client-connection.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'
 import type { ProxyContext } from '../proxy-context.ts'
+import type { ResponseFields } from '../response/response-fields.ts'
+import { relayedFields } from '../response/route-response.ts'
 import { addSessionField } from '../response/session-field.ts'
 import { attemptFailureOf } from './attempt-failure.ts'
 import { type FinishedRequest, reportFinished } from './finished-request.ts'
@@ -241,8 +243,17 @@ export class Attempts implements StreamEvents, StreamHolder, PickRequest, Finish
     this.#failLate(detail)
   }
 
-  /** Adds the field to a response that binds the client to the process of this attempt, if the service has sticky sessions. */
-  bindClient(fields: string[]): void {
+  /**
+   * Returns the fields of the backend's final response for the client, with the field that binds the client to the process of this
+   * attempt, if the service has sticky sessions. Undefined when the fields are not valid HTTP.
+   */
+  responseFields(head: StreamResponseHead): ResponseFields | undefined {
+    const response = relayedFields(head.fields, this.request, this.context.via.response)
+    if (response !== undefined) this.#bindClient(response.fields)
+    return response
+  }
+
+  #bindClient(fields: string[]): void {
     if (this.session === undefined || this.#candidate === undefined) return
     const value = newSessionValue(this.#candidate.process, this.session)
     if (value !== undefined) addSessionField(fields, this.session.service, value, this.request)

@@ -23,7 +23,6 @@ import type { ProxyContext } from '../proxy-context.ts'
 import type { ClientResponse, ResponseOwner } from '../response/client-response.ts'
 import type { ProxyResponse } from '../response/local-responses.ts'
 import type { ResponseFields } from '../response/response-fields.ts'
-import { relayedFields } from '../response/route-response.ts'
 import { Attempts, type AttemptsOwner } from './attempts.ts'
 import { type BodyOwner, type BodySource, RequestBody } from './request-body.ts'
 import {
@@ -281,9 +280,7 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
   }
 
   responseFields(head: StreamResponseHead): ResponseFields | undefined {
-    const response = relayedFields(head.fields, this.#request, this.#context.via.response)
-    if (response !== undefined) this.#attempts.bindClient(response.fields)
-    return response
+    return this.#attempts.responseFields(head)
   }
 
   responseBroken(): void {

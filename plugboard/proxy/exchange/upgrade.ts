@@ -19,7 +19,6 @@ import type { ProxyContext } from '../proxy-context.ts'
 import type { ClientResponse, ResponseOwner } from '../response/client-response.ts'
 import type { ProxyResponse } from '../response/local-responses.ts'
 import type { ResponseFields } from '../response/response-fields.ts'
-import { relayedFields } from '../response/route-response.ts'
 import { Attempts, type AttemptsOwner } from './attempts.ts'
 import { KeptChunks } from './kept-chunks.ts'
 import { NOT_FORWARDABLE, noResponseWithin } from './request-failure.ts'
@@ -215,9 +214,7 @@ export class Upgrade implements AttemptsOwner, InFlight, Deadlined, ResponseOwne
   }
 
   responseFields(head: StreamResponseHead): ResponseFields | undefined {
-    const response = relayedFields(head.fields, this.#request, this.#context.via.response)
-    if (response !== undefined) this.#attempts.bindClient(response.fields)
-    return response
+    return this.#attempts.responseFields(head)
   }
 
   responseBroken(): void {

@@ -89,8 +89,10 @@ export class RequestPolicy {
   }
 
   #decidePlain(request: RoutedRequest, limits: CompiledLimits | undefined): ProxyResponse | undefined {
-    const rejected = this.#checkLimits(limits?.beforeCredential, request, undefined)
-    if (rejected !== undefined) return rejected
+    if (limits !== undefined && limits.beforeCredential.length > 0) {
+      const rejected = this.#checkLimits(limits.beforeCredential, request, factsOf(request, undefined))
+      if (rejected !== undefined) return rejected
+    }
     const location = this.#httpsLocation(request)
     return location === undefined ? undefined : redirectToHttps(location, request)
   }
@@ -101,24 +103,28 @@ export class RequestPolicy {
     request: RoutedRequest,
     identity: VerifiedIdentity | undefined,
   ): ProxyResponse | undefined {
-    const rejected = this.#checkLimits(limits?.afterCredential, request, identity)
-    if (rejected !== undefined) return rejected
     const { policy, id } = request.route.service
     const subsets = subsetsOf(policy, id)
-    if (subsets !== undefined) request.subset = chooseSubset(subsets, factsOf(request, identity), Math.random)
-    if (policy.hashOn !== null) request.balancingKey = this.#keys.of(policy, id, factsOf(request, identity))
+    const ofIdentity = limits?.afterCredential ?? []
+    if (ofIdentity.length === 0 && subsets === undefined && policy.hashOn === null) return undefined
+    const facts = factsOf(request, identity)
+    if (ofIdentity.length > 0) {
+      const rejected = this.#checkLimits(ofIdentity, request, facts)
+      if (rejected !== undefined) return rejected
+    }
+    if (subsets !== undefined) request.subset = chooseSubset(subsets, facts, Math.random)
+    request.balancingKey = this.#keys.of(policy, id, facts)
     return undefined
   }
 
   /** Counts the request for the limits. Returns the response when one of them rejects it. */
   #checkLimits(
-    limits: readonly CompiledLimit[] = [],
+    limits: readonly CompiledLimit[],
     request: RoutedRequest,
-    identity: VerifiedIdentity | undefined,
+    facts: LimitedRequest,
   ): ProxyResponse | undefined {
-    if (limits.length === 0) return undefined
     const { limiter, clock } = this.#options
-    const decision = limiter.check(limits, factsOf(request, identity), clock.now())
+    const decision = limiter.check(limits, facts, clock.now())
     switch (decision.kind) {
       case 'admitted':
         request.limits = bothAdmitted(request.limits, decision)
