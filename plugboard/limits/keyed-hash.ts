@@ -18,15 +18,6 @@ export function keyedHash(text: string, key: HashKey): number {
   return (second & HIGH_BITS) * WORD + first
 }
 
-/** Returns the 64 bits of the hash in the byte order of the reference implementation. For tests. */
-export function keyedHashBytes(text: string, key: HashKey): Buffer {
-  hash(text, key)
-  const bytes = Buffer.alloc(8)
-  bytes.writeUInt32LE(first, 0)
-  bytes.writeUInt32LE(second, 4)
-  return bytes
-}
-
 /** Returns the key in the first 8 bytes of `bytes`. */
 export function hashKey(bytes: Buffer): HashKey {
   return { low: bytes.readInt32LE(0), high: bytes.readInt32LE(4) }

@@ -333,8 +333,8 @@ it('counts no bytes after a response that ends before its request, for a client 
   expect(way.counts).toEqual(ZERO)
 })
 
-it('counts no bytes after a response that ends while the link is congested', async () => {
-  const way = await openWay([true, true, true, true])
+/** Lets all telephones respond completely while the link is congested. */
+async function respondWhileCongested(way: Way): Promise<void> {
   way.link.a.pause()
   for (const far of way.far) {
     far.respond(200)
@@ -343,30 +343,29 @@ it('counts no bytes after a response that ends while the link is congested', asy
     far.end()
     await way.settle()
   }
+}
+
+/** Lets the link and all clients read again. */
+async function readAll(way: Way): Promise<void> {
   way.link.a.resume()
   for (let round = 0; round < 10; round += 1) {
     for (const near of way.near) near.consume(near.unreadBytes)
     await way.settle()
   }
+}
+
+it('counts no bytes after a response that ends while the link is congested', async () => {
+  const way = await openWay([true, true, true, true])
+  await respondWhileCongested(way)
+  await readAll(way)
   expect(way.counts).toEqual(ZERO)
 })
 
 it('counts no bytes after a request that ends behind its response while the link is congested', async () => {
   const way = await openWay([false, false, false, false])
-  way.link.a.pause()
-  for (const far of way.far) {
-    far.respond(200)
-    far.write(18_000)
-    await way.settle()
-    far.end()
-    await way.settle()
-  }
+  await respondWhileCongested(way)
   for (const near of way.near) near.end()
   await way.settle()
-  way.link.a.resume()
-  for (let round = 0; round < 10; round += 1) {
-    for (const near of way.near) near.consume(near.unreadBytes)
-    await way.settle()
-  }
+  await readAll(way)
   expect(way.counts).toEqual(ZERO)
 })

@@ -73,7 +73,7 @@ class Forward implements StreamEvents {
       this.#far.release()
       this.#backward.refuse(error)
     }
-    this.#backward.requestEnded()
+    this.#backward.releaseWhenClosed()
   }
 
   /** The peer has room again for the response. */
@@ -124,16 +124,14 @@ class Backward implements StreamEvents {
     // Bytes that wait here for the peer count for the telephone until they are sent, even after the end of the far stream.
     if (this.#owedBytes > 0) this.#far?.holdAfterEnd()
     this.#pass(() => this.#near.end(trailers))
-    this.#releaseWhenClosed()
+    this.releaseWhenClosed()
   }
 
-  /** Call when the peer's half of the near stream is complete. */
-  requestEnded(): void {
-    this.#releaseWhenClosed()
-  }
-
-  /** A near stream that has closed does not call `onWritable`. All bytes of the response have been passed on then. */
-  #releaseWhenClosed(): void {
+  /**
+   * Call when a half of the near stream has ended. A near stream that has closed does not call `onWritable`. All bytes of the
+   * response have been passed on then.
+   */
+  releaseWhenClosed(): void {
     if (!this.#near.open) this.payCredit()
   }
 
