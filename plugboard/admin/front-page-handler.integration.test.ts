@@ -1,17 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { AdminApiHarness } from '../../test/support/admin-api/admin-api.ts'
+import { describe, expect, test } from 'vitest'
+import type { AdminApiHarness } from '../../test/support/admin-api/admin-api.ts'
+import { useAdminApi } from '../../test/support/admin-api/use-admin-api.ts'
 import { harnessRoute } from '../../test/support/harness/proxy-harness.ts'
-import { createTestDatabase, type TestDatabase } from '../../test/support/postgres/postgres.ts'
 
-let database: TestDatabase
 let api: AdminApiHarness
-beforeAll(async () => {
-  database = await createTestDatabase()
+useAdminApi(created => {
+  api = created
 })
-beforeEach(async () => {
-  api = await AdminApiHarness.create(database.open().store)
-})
-afterAll(() => database.drop())
 
 const BROWSER = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
 

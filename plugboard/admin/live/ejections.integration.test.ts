@@ -1,18 +1,13 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { AdminApiHarness } from '../../../test/support/admin-api/admin-api.ts'
-import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres/postgres.ts'
+import { expect, test } from 'vitest'
+import type { AdminApiHarness } from '../../../test/support/admin-api/admin-api.ts'
+import { useAdminApi } from '../../../test/support/admin-api/use-admin-api.ts'
 import type { ListedEjection, ListedServiceEjections } from '../../telephones/outliers/ejection-list.ts'
 import type { ListedTelephone } from '../api-types.ts'
 
-let database: TestDatabase
 let api: AdminApiHarness
-beforeAll(async () => {
-  database = await createTestDatabase()
+useAdminApi(created => {
+  api = created
 })
-beforeEach(async () => {
-  api = await AdminApiHarness.create(database.open().store)
-})
-afterAll(() => database.drop())
 
 const ejection = (replicaId: string): ListedEjection => ({
   service: 'shop',

@@ -1,23 +1,21 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { AdminApiHarness } from '../../../test/support/admin-api/admin-api.ts'
+import { beforeEach, expect, test } from 'vitest'
+import type { AdminApiHarness } from '../../../test/support/admin-api/admin-api.ts'
+import { useAdminApi } from '../../../test/support/admin-api/use-admin-api.ts'
 import { harnessRoute } from '../../../test/support/harness/proxy-harness.ts'
 import { makeLine } from '../../../test/support/harness/registry-cluster.ts'
-import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres/postgres.ts'
 import { asRouteId, asServiceId } from '../../common/ids/row-ids.ts'
 import type { DryRequest } from '../../routes/dry-run-types.ts'
 
-let database: TestDatabase
 let api: AdminApiHarness
 let asked: DryRequest[]
 const base = harnessRoute({ host: 'app.test', service: 'shop' })
 const ROUTE_ID = asRouteId('0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5e')
 const SERVICE_ID = asServiceId('0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5f')
 const route = { ...base, id: ROUTE_ID, service: { ...base.service, id: SERVICE_ID } }
-beforeAll(async () => {
-  database = await createTestDatabase()
+useAdminApi(created => {
+  api = created
 })
-beforeEach(async () => {
-  api = await AdminApiHarness.create(database.open().store)
+beforeEach(() => {
   api.services.push(route.service)
   api.routesOfServices.push(route)
   asked = []
@@ -26,7 +24,6 @@ beforeEach(async () => {
     return Promise.resolve({ host: 'app.test', path: '/', route, response: undefined })
   }
 })
-afterAll(() => database.drop())
 
 const match = async (query: string, options = {}) =>
   (await api.call('GET', `/v1/match?host=app.test${query}`, options)).body

@@ -1,21 +1,16 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { AdminApiHarness } from '../../../test/support/admin-api/admin-api.ts'
+import { expect, test } from 'vitest'
+import type { AdminApiHarness } from '../../../test/support/admin-api/admin-api.ts'
+import { useAdminApi } from '../../../test/support/admin-api/use-admin-api.ts'
 import { harnessRoute } from '../../../test/support/harness/proxy-harness.ts'
 import { makeLine } from '../../../test/support/harness/registry-cluster.ts'
-import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres/postgres.ts'
 import { asReplicaId } from '../../common/ids/replica-id.ts'
 import { asTunnelId } from '../../registry/line-ids.ts'
 import type { ServiceFacts } from './cluster-view.ts'
 
-let database: TestDatabase
 let api: AdminApiHarness
-beforeAll(async () => {
-  database = await createTestDatabase()
+useAdminApi(created => {
+  api = created
 })
-beforeEach(async () => {
-  api = await AdminApiHarness.create(database.open().store)
-})
-afterAll(() => database.drop())
 
 /** A service with one route; its id is `id-<name>`. */
 function addService(name: string): void {

@@ -1,22 +1,17 @@
 // Tests the status, the probes, and the list of operations in the OpenAPI document.
 
 import { ERRORS } from '@vera-stack/shared/errors.ts'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { AdminApiHarness } from '../../../test/support/admin-api/admin-api.ts'
-import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres/postgres.ts'
+import { useAdminApi } from '../../../test/support/admin-api/use-admin-api.ts'
 import { createProxyCounters } from '../../proxy/counters.ts'
 import type { Phase } from '../admin-env.ts'
 import type { ListedTelephone } from '../api-types.ts'
 
-let database: TestDatabase
 let api: AdminApiHarness
-beforeAll(async () => {
-  database = await createTestDatabase()
+const database = useAdminApi(created => {
+  api = created
 })
-beforeEach(async () => {
-  api = await AdminApiHarness.create(database.open().store)
-})
-afterAll(() => database.drop())
 
 const telephone: ListedTelephone = {
   id: 'tunnel-1',
@@ -89,7 +84,7 @@ test('the status counts telephones by process, tunnels and streams', async () =>
 
 test('readiness depends on the phase, liveness does not', async () => {
   let phase: Phase = 'loading'
-  api = await AdminApiHarness.create(database.open().store, { phase: () => phase })
+  api = await AdminApiHarness.create(database().open().store, { phase: () => phase })
   const ready = async () => {
     const { status, body } = await api.call('GET', '/readyz', { key: null })
     return [status, body.status as string]
