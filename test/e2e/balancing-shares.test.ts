@@ -1,5 +1,5 @@
 // Acceptance test T1 in its short form: two Telephones with equal weights and with 1 and 4 tunnels get equal shares under each
-// balancing policy, also while a tunnel breaks and connects again. plugboard/telephones/lines/process-shares.test.ts has the
+// balancing policy, also while a tunnel breaks and connects again. plugboard/telephones/picker/process-shares.test.ts has the
 // long form in simulated time.
 
 import { once } from 'node:events'

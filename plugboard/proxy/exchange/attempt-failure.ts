@@ -2,7 +2,7 @@
 // client or Plugboard itself, which does not count against the process.
 
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
-import type { AttemptFailure } from '../../telephones/lines/line-picker.ts'
+import type { AttemptFailure } from '../../telephones/picker/line-picker.ts'
 
 /** Returns undefined when the failure does not concern the process. */
 export function attemptFailureOf({ reason, causeCode, remote }: TunnelError): AttemptFailure | undefined {

@@ -32,9 +32,9 @@ import {
   type LinePool,
   linesOfProcess,
   type StreamHolder,
-} from '../../telephones/lines/line-pool.ts'
-import type { PickRequest } from '../../telephones/lines/pick-request.ts'
-import { endRetry, takeRetry } from '../../telephones/lines/retry-budget.ts'
+} from '../../telephones/picker/line-pool.ts'
+import type { PickRequest } from '../../telephones/picker/pick-request.ts'
+import { endRetry, takeRetry } from '../../telephones/picker/retry-budget.ts'
 import { newSessionValue } from '../../telephones/sticky/bound-process.ts'
 import { type StickySession, stickySession } from '../../telephones/sticky/sticky-session.ts'
 import type { SubsetChoice } from '../../telephones/subsets/subset-choice.ts'

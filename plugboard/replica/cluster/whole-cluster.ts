@@ -6,10 +6,10 @@ import { ClusterView, type ClusterViewOptions } from '../../admin/live/cluster-v
 import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import type { Registry } from '../../registry/registry.ts'
 import type { Directory } from '../../routes/directory.ts'
-import type { LinePicker } from '../../telephones/lines/line-picker.ts'
 import type { ServiceHistory } from '../../telephones/lines/service-history.ts'
 import { ServiceLines } from '../../telephones/lines/service-lines.ts'
 import { listEjections, listServiceEjections } from '../../telephones/outliers/ejection-list.ts'
+import type { LinePicker } from '../../telephones/picker/line-picker.ts'
 import type { Switchboard } from '../../telephones/switchboard.ts'
 import type { Cluster } from './cluster.ts'
 

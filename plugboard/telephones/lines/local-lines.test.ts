@@ -6,7 +6,7 @@ import { RecordedStream } from '../../../test/support/session/recorded-stream.ts
 import { asTunnelId, parseStreamTarget } from '../../registry/line-ids.ts'
 import { Registry } from '../../registry/registry.ts'
 import type { Upstream } from '../../registry/upstream.ts'
-import { LinePicker } from './line-picker.ts'
+import { LinePicker } from '../picker/line-picker.ts'
 import { LocalLines } from './local-lines.ts'
 
 class Tunnel implements Upstream {

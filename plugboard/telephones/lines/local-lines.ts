@@ -7,9 +7,9 @@ import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { StreamTarget, TunnelId } from '../../registry/line-ids.ts'
 import type { Upstream } from '../../registry/upstream.ts'
-import type { LinePicker } from './line-picker.ts'
-import type { Candidate } from './line-pool.ts'
-import type { PickPolicy } from './pick-request.ts'
+import type { LinePicker } from '../picker/line-picker.ts'
+import type { Candidate } from '../picker/line-pool.ts'
+import type { PickPolicy } from '../picker/pick-request.ts'
 
 /** The peer enforces the limits of the service, because it counts the requests that it admitted. */
 const POLICY: PickPolicy = {

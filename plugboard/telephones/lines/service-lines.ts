@@ -4,8 +4,8 @@ import type { Line } from '../../registry/line.ts'
 import type { Registry } from '../../registry/registry.ts'
 import type { Directory, DirectoryService } from '../../routes/directory.ts'
 import { announcedNames } from '../../routes/directory-entries.ts'
-import type { LinePicker } from './line-picker.ts'
-import type { Candidate } from './line-pool.ts'
+import type { LinePicker } from '../picker/line-picker.ts'
+import type { Candidate } from '../picker/line-pool.ts'
 import type { LastLine, RefusedAnnouncement, ServiceHistory } from './service-history.ts'
 
 export interface ServiceLinesOptions {

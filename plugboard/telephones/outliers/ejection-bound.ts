@@ -1,6 +1,6 @@
 // The bounds of passive ejection: an ejection must not take away the last process of a service, nor too many of them.
 
-import { isThere, type LinePool, type PooledProcess } from '../lines/line-pool.ts'
+import { isThere, type LinePool, type PooledProcess } from '../picker/line-pool.ts'
 
 /** `last_process`: no other process serves. `max_ejected`: `maxEjectedPercent` of the processes are ejected. */
 export type EjectionBound = 'last_process' | 'max_ejected'

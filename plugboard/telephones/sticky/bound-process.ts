@@ -8,9 +8,9 @@ import {
   isBelowLimit,
   type LinePool,
   type PooledProcess,
-} from '../lines/line-pool.ts'
-import type { PickRequest } from '../lines/pick-request.ts'
-import { bestLine } from '../lines/process-lines.ts'
+} from '../picker/line-pool.ts'
+import type { PickRequest } from '../picker/pick-request.ts'
+import { bestLine } from '../picker/process-lines.ts'
 import type { StickyService, StickySession } from './sticky-session.ts'
 
 /**

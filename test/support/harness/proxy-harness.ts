@@ -22,7 +22,7 @@ import {
   type ServicePolicy,
 } from '../../../plugboard/routes/options/service-policy.ts'
 import { RouteActivity } from '../../../plugboard/routes/route-activity.ts'
-import { LinePicker } from '../../../plugboard/telephones/lines/line-picker.ts'
+import { LinePicker } from '../../../plugboard/telephones/picker/line-picker.ts'
 import { eventually } from '../deadline.ts'
 import { memoryTransportPair } from '../session/memory-transport.ts'
 import { FakeTelephone } from './fake-telephone.ts'

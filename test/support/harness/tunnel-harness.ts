@@ -13,7 +13,7 @@ import { Via } from '../../../plugboard/proxy/edge/via.ts'
 import { ProxyServer } from '../../../plugboard/proxy/server.ts'
 import { Registry } from '../../../plugboard/registry/registry.ts'
 import { createDirectory, type Directory } from '../../../plugboard/routes/directory.ts'
-import { LinePicker } from '../../../plugboard/telephones/lines/line-picker.ts'
+import { LinePicker } from '../../../plugboard/telephones/picker/line-picker.ts'
 import { Switchboard, type SwitchboardOptions } from '../../../plugboard/telephones/switchboard.ts'
 import {
   Authenticator,

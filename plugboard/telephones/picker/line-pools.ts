@@ -6,11 +6,11 @@ import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import type { Line } from '../../registry/line.ts'
 import type { Registry } from '../../registry/registry.ts'
 import type { Upstream } from '../../registry/upstream.ts'
+import type { ServiceNames } from '../lines/service-names.ts'
 import type { Outliers } from '../outliers/outliers.ts'
 import { type LinePool, newPool } from './line-pool.ts'
 import { startAtMedian } from './pool-latency.ts'
 import { addLine, changeLine, removeLine } from './pool-lines.ts'
-import type { ServiceNames } from './service-names.ts'
 
 export interface LinePoolsOptions {
   readonly registry: Registry
