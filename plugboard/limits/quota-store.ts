@@ -1,5 +1,5 @@
-// Makes the counts of limits with a window of an hour or more survive a restart: reads them at the start, and writes those that have
-// changed every 30 s and at the stop. A stored count is the time at which the whole burst is available again, as a distance from
+// Makes the counts of limits with a window of an hour or more survive a restart: reads them at the start, and writes changed
+// counts every 30 s and at the stop. A stored count is the time at which the whole burst is available again, as a distance from
 // now. That time contains the requests of all replicas, so of two counts of one key the later one is right, and the sum is wrong.
 // Limits need no database: while it is away, the counts stay in memory and are written later.
 

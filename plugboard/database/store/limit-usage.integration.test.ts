@@ -60,7 +60,7 @@ it('returns the keys of limits with the scope of a replica to that replica only'
   expect(keysOf(await usage.read('three', 10))).toEqual([2])
 })
 
-it('returns at most the requested number of keys, those that are restored last', async () => {
+it('returns at most the requested number of keys: the keys that are restored last', async () => {
   await usage.write('one', [used(1, HOUR_MS), used(2, 3 * HOUR_MS), used(3, 2 * HOUR_MS)])
   expect(keysOf(await usage.read('one', 2))).toEqual([2, 3])
 })

@@ -113,7 +113,7 @@ it('turns a hold into a place in the queue, as far as the queue has places, and 
   expect([waiting.size, counters.queueTimeouts, counters.holdTimeouts]).toEqual([0, 10, 0])
 })
 
-it('holds queued requests when the last telephone disconnects, and fails those that may not wait', async () => {
+it('holds queued requests when the last telephone disconnects, and fails the others, which may not hold', async () => {
   const [first, second] = [new Request(), new Request()]
   second.policy = { queue: { max: 10, timeoutMs: 1000 }, holdMs: 0 }
   first.wait('overloaded')

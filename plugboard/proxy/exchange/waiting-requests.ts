@@ -48,7 +48,7 @@ export type WaitResult =
 interface ServiceList {
   /** In the order of arrival. */
   readonly places: Set<WaitingPlace>
-  /** The number of places of each kind, and those that each client holds. */
+  /** The number of places of each kind, in all and of each client. */
   readonly shares: Readonly<Record<WaitKind, ClientShares>>
   /** True until a planned `#tryAll` has run. */
   planned: boolean
