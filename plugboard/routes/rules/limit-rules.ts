@@ -65,10 +65,7 @@ const limit = z
     scope: z.enum(['cluster', 'replica']).optional().meta({
       description: 'Count over all replicas (default), or on each replica separately.',
     }),
-    enforce: z
-      .boolean()
-      .optional()
-      .meta({ description: 'False: count and report, but never reject. Default: true.' }),
+    enforce: z.boolean().optional().meta({ description: 'False: count, but never reject. Default: true.' }),
     headers: z
       .boolean()
       .optional()
