@@ -17,12 +17,12 @@ import { addMatchOperation } from './live/route-match.ts'
 import { addOutageOperations } from './live/service-outages.ts'
 import { addStatusOperations } from './live/status.ts'
 import { addTelephoneOperations } from './live/telephones.ts'
-import { addChangeOperations } from './resources/changes.ts'
-import { addKeyOperations } from './resources/keys.ts'
-import { addRouteOperations } from './resources/routes.ts'
+import { addChangeOperations } from './resources/changes/changes.ts'
+import { addKeyOperations } from './resources/credentials/keys.ts'
+import { addJwks, addSigningKeyOperations } from './resources/credentials/signing-keys.ts'
+import { addTokenOperations } from './resources/credentials/tokens.ts'
+import { addRouteOperations } from './resources/routes/routes.ts'
 import { addServiceOperations } from './resources/services.ts'
-import { addJwks, addSigningKeyOperations } from './resources/signing-keys.ts'
-import { addTokenOperations } from './resources/tokens.ts'
 
 const MAX_BODY_BYTES = 256 * 1024
 

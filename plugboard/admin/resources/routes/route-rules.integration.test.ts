@@ -2,10 +2,10 @@
 
 import pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { AdminApiHarness } from '../../../test/support/admin-api/admin-api.ts'
-import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres/postgres.ts'
-import { verifyPassword } from '../../common/passwords/password-hash.ts'
-import { OutboundNetworks } from '../../routes/options/outbound-networks.ts'
+import { AdminApiHarness } from '../../../../test/support/admin-api/admin-api.ts'
+import { createTestDatabase, type TestDatabase } from '../../../../test/support/postgres/postgres.ts'
+import { verifyPassword } from '../../../common/passwords/password-hash.ts'
+import { OutboundNetworks } from '../../../routes/options/outbound-networks.ts'
 
 let database: TestDatabase
 let api: AdminApiHarness

@@ -2,12 +2,12 @@
 
 import { z } from '@hono/zod-openapi'
 import { MAX_TOKEN_LIMIT } from '@vera-stack/shared/claims.ts'
-import type { Token } from '../../database/store/store.ts'
-import { storedText } from '../../database/store/values/stored-text.ts'
-import { CREDENTIAL_STATES, credentialState } from '../access/credential-state.ts'
-import type { AdminDependencies } from '../admin-env.ts'
-import { id, mountText, serviceScopeText, timestamp } from '../http/formats.ts'
-import { lifetimeSchema } from '../http/lifetime.ts'
+import type { Token } from '../../../database/store/store.ts'
+import { storedText } from '../../../database/store/values/stored-text.ts'
+import { CREDENTIAL_STATES, credentialState } from '../../access/credential-state.ts'
+import type { AdminDependencies } from '../../admin-env.ts'
+import { id, mountText, serviceScopeText, timestamp } from '../../http/formats.ts'
+import { lifetimeSchema } from '../../http/lifetime.ts'
 
 const services = z
   .array(serviceScopeText)

@@ -1,14 +1,20 @@
 // Tokens of telephones over HTTP. Only the response to the issue of a token has the JWT. Lists show the rights of each token.
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
-import { asTokenId } from '../../common/ids/row-ids.ts'
-import type { Token } from '../../database/store/store.ts'
-import { storedText } from '../../database/store/values/stored-text.ts'
-import { atField, refuseBeyondLimits } from '../access/key-limits.ts'
-import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
-import { issuedTokenSchema, newTokenSchema, type TokenBody, tokenBody, tokenSchema } from '../bodies/token.ts'
-import { flagQuery } from '../http/page.ts'
-import { addResource } from './resource.ts'
+import { asTokenId } from '../../../common/ids/row-ids.ts'
+import type { Token } from '../../../database/store/store.ts'
+import { storedText } from '../../../database/store/values/stored-text.ts'
+import { atField, refuseBeyondLimits } from '../../access/key-limits.ts'
+import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
+import {
+  issuedTokenSchema,
+  newTokenSchema,
+  type TokenBody,
+  tokenBody,
+  tokenSchema,
+} from '../../bodies/credentials/token.ts'
+import { flagQuery } from '../../http/page.ts'
+import { addResource } from '../resource.ts'
 
 export function addTokenOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDependencies): void {
   const { store, tokens } = deps

@@ -2,16 +2,16 @@
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { parseMount } from '@vera-stack/shared/mounts.ts'
-import type { AdminKey, Route } from '../../database/store/store.ts'
-import { isId } from '../../database/store/values/input.ts'
-import { storedText } from '../../database/store/values/stored-text.ts'
-import type { OutboundNetworks } from '../../routes/options/outbound-networks.ts'
-import { resolveRouteOptions, withRequirements } from '../../routes/options/route-options.ts'
-import { type RouteProblem, routeProblems } from '../../routes/options/route-problems.ts'
-import { withoutPasswords } from '../../routes/options/route-secrets.ts'
-import type { AccessInput } from '../../routes/rules/access-rules.ts'
-import { isWithinLimits, refuseBeyondLimits } from '../access/key-limits.ts'
-import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
+import type { AdminKey, Route } from '../../../database/store/store.ts'
+import { isId } from '../../../database/store/values/input.ts'
+import { storedText } from '../../../database/store/values/stored-text.ts'
+import type { OutboundNetworks } from '../../../routes/options/outbound-networks.ts'
+import { resolveRouteOptions, withRequirements } from '../../../routes/options/route-options.ts'
+import { type RouteProblem, routeProblems } from '../../../routes/options/route-problems.ts'
+import { withoutPasswords } from '../../../routes/options/route-secrets.ts'
+import type { AccessInput } from '../../../routes/rules/access-rules.ts'
+import { isWithinLimits, refuseBeyondLimits } from '../../access/key-limits.ts'
+import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
 import {
   newRouteSchema,
   prunedRoutesSchema,
@@ -20,11 +20,11 @@ import {
   routePruningSchema,
   routeSchema,
   serviceRef,
-} from '../bodies/route.ts'
-import { changeMerged, mergePatch } from '../http/merge-patch.ts'
-import { body, json, operation } from '../http/openapi.ts'
-import { validationError } from '../http/problem.ts'
-import { addResource } from './resource.ts'
+} from '../../bodies/route.ts'
+import { changeMerged, mergePatch } from '../../http/merge-patch.ts'
+import { body, json, operation } from '../../http/openapi.ts'
+import { validationError } from '../../http/problem.ts'
+import { addResource } from '../resource.ts'
 
 /** The parameter `id` of paths. */
 const idOrMount = storedText(1, 1300)

@@ -4,11 +4,11 @@
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
-import { Wakeup } from '../../common/wakeup.ts'
-import type { NamedChange } from '../../database/store/store.ts'
-import { isExpired } from '../access/credential-state.ts'
-import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
-import { changeBody } from '../bodies/change.ts'
+import { Wakeup } from '../../../common/wakeup.ts'
+import type { NamedChange } from '../../../database/store/store.ts'
+import { isExpired } from '../../access/credential-state.ts'
+import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
+import { changeBody } from '../../bodies/change.ts'
 
 /** Time between comments. The comments prevent proxies from closing an idle stream. */
 const KEEP_ALIVE_MS = 15_000

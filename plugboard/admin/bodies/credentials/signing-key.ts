@@ -1,8 +1,8 @@
 // A key that signs the tokens of telephones, as the API shows it: without the private key.
 
 import { z } from '@hono/zod-openapi'
-import type { SigningKey } from '../../database/store/store.ts'
-import { jsonObject, timestamp } from '../http/formats.ts'
+import type { SigningKey } from '../../../database/store/store.ts'
+import { jsonObject, timestamp } from '../../http/formats.ts'
 
 export const signingKeySchema = z
   .strictObject({

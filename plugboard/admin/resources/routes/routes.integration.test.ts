@@ -1,11 +1,11 @@
 // Routes and services over HTTP, on a real database.
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { AdminApiHarness } from '../../../test/support/admin-api/admin-api.ts'
-import { past } from '../../../test/support/postgres/past.ts'
-import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres/postgres.ts'
-import { asRouteId } from '../../common/ids/row-ids.ts'
-import type { Store } from '../../database/store/store.ts'
+import { AdminApiHarness } from '../../../../test/support/admin-api/admin-api.ts'
+import { past } from '../../../../test/support/postgres/past.ts'
+import { createTestDatabase, type TestDatabase } from '../../../../test/support/postgres/postgres.ts'
+import { asRouteId } from '../../../common/ids/row-ids.ts'
+import type { Store } from '../../../database/store/store.ts'
 
 let database: TestDatabase
 let store: Store

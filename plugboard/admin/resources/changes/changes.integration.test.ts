@@ -4,10 +4,10 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { AdminApiHarness } from '../../../test/support/admin-api/admin-api.ts'
-import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres/postgres.ts'
-import type { Store } from '../../database/store/store.ts'
-import { type AdminServer, startAdminServer } from '../admin-server.ts'
+import { AdminApiHarness } from '../../../../test/support/admin-api/admin-api.ts'
+import { createTestDatabase, type TestDatabase } from '../../../../test/support/postgres/postgres.ts'
+import type { Store } from '../../../database/store/store.ts'
+import { type AdminServer, startAdminServer } from '../../admin-server.ts'
 
 let database: TestDatabase
 let store: Store

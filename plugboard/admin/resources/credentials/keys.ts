@@ -2,17 +2,17 @@
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { VeraError } from '@vera-stack/shared/errors.ts'
-import type { Scope as KeyLimits } from '../../database/store/store.ts'
-import { storedText } from '../../database/store/values/stored-text.ts'
-import { scopeProblem } from '../../telephones/tokens/tokens.ts'
-import { createApiKey } from '../access/api-key-format.ts'
-import { includesLimits } from '../access/key-limits.ts'
-import { includes } from '../access/scope.ts'
-import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
-import { createdKeySchema, keyBody, keySchema, newKeySchema } from '../bodies/key.ts'
-import { flagQuery } from '../http/page.ts'
-import { RequestError } from '../http/problem.ts'
-import { addResource } from './resource.ts'
+import type { Scope as KeyLimits } from '../../../database/store/store.ts'
+import { storedText } from '../../../database/store/values/stored-text.ts'
+import { scopeProblem } from '../../../telephones/tokens/tokens.ts'
+import { createApiKey } from '../../access/api-key-format.ts'
+import { includesLimits } from '../../access/key-limits.ts'
+import { includes } from '../../access/scope.ts'
+import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
+import { createdKeySchema, keyBody, keySchema, newKeySchema } from '../../bodies/credentials/key.ts'
+import { flagQuery } from '../../http/page.ts'
+import { RequestError } from '../../http/problem.ts'
+import { addResource } from '../resource.ts'
 
 export function addKeyOperations(app: OpenAPIHono<AdminEnv>, { store, clock }: AdminDependencies): void {
   addResource(app, {

@@ -2,12 +2,12 @@
 
 import { z } from '@hono/zod-openapi'
 import type { Clock } from '@vera-stack/shared/clock.ts'
-import type { AdminKey } from '../../database/store/store.ts'
-import { storedText } from '../../database/store/values/stored-text.ts'
-import { CREDENTIAL_STATES, credentialState } from '../access/credential-state.ts'
-import { SCOPES } from '../access/scope.ts'
-import { id, mountText, serviceScopeText, timestamp } from '../http/formats.ts'
-import { optionalLifetimeSchema } from '../http/lifetime.ts'
+import type { AdminKey } from '../../../database/store/store.ts'
+import { storedText } from '../../../database/store/values/stored-text.ts'
+import { CREDENTIAL_STATES, credentialState } from '../../access/credential-state.ts'
+import { SCOPES } from '../../access/scope.ts'
+import { id, mountText, serviceScopeText, timestamp } from '../../http/formats.ts'
+import { optionalLifetimeSchema } from '../../http/lifetime.ts'
 
 const name = storedText(1, 255).openapi({
   description: 'The purpose or the owner of the key.',

@@ -2,12 +2,12 @@
 // keys, which are available as a JWKS (RFC 7517). The JWKS is served from memory, so it works without the database.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
-import { storedText } from '../../database/store/values/stored-text.ts'
-import { refuseLimitedKey } from '../access/key-limits.ts'
-import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
-import { signingKeyBody, signingKeySchema } from '../bodies/signing-key.ts'
-import { jsonObject } from '../http/formats.ts'
-import { json, operation, problems } from '../http/openapi.ts'
+import { storedText } from '../../../database/store/values/stored-text.ts'
+import { refuseLimitedKey } from '../../access/key-limits.ts'
+import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
+import { signingKeyBody, signingKeySchema } from '../../bodies/credentials/signing-key.ts'
+import { jsonObject } from '../../http/formats.ts'
+import { json, operation, problems } from '../../http/openapi.ts'
 
 const tags = ['signing keys']
 
