@@ -12,6 +12,15 @@ import type { Fields, Stream, StreamResponseHead } from '@vera-stack/shared/prot
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { ServicePolicy } from '../../routes/options/service-policy.ts'
 import { CLIENT_CLOSED_REQUEST } from '../access-log.ts'
+import { Attempts } from '../attempts/attempts.ts'
+import type { AttemptsOwner } from '../attempts/attempts-owner.ts'
+import {
+  clientStoppedFor,
+  NOT_FORWARDABLE,
+  noResponseWithin,
+  responseStoppedFor,
+  uploadNotTakenWithin,
+} from '../attempts/request-failure.ts'
 import type { ClientConnection, InFlight } from '../connections/client-connection.ts'
 import { DiscardedBody, endsConnection } from '../connections/discarded-body.ts'
 import { countProblem } from '../counters.ts'
@@ -23,15 +32,7 @@ import type { ProxyContext } from '../proxy-context.ts'
 import type { ClientResponse, ResponseOwner } from '../response/client-response.ts'
 import type { ProxyResponse } from '../response/local-responses.ts'
 import type { ResponseFields } from '../response/response-fields.ts'
-import { Attempts, type AttemptsOwner } from './attempts.ts'
 import { type BodyOwner, type BodySource, RequestBody } from './request-body.ts'
-import {
-  clientStoppedFor,
-  NOT_FORWARDABLE,
-  noResponseWithin,
-  responseStoppedFor,
-  uploadNotTakenWithin,
-} from './request-failure.ts'
 
 export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwner, BodyOwner {
   readonly #context: ProxyContext

@@ -2,8 +2,21 @@
 // field of the service's choice. It is added only when the client is not bound to this process yet.
 
 import { equalsIgnoringCase, removeFieldsWhere } from '@vera-stack/shared/http/headers.ts'
-import type { StickyService } from '../../telephones/sticky/sticky-session.ts'
+import type { PooledProcess } from '../../telephones/picker/line-pool.ts'
+import { newSessionValue } from '../../telephones/sticky/bound-process.ts'
+import type { StickyService, StickySession } from '../../telephones/sticky/sticky-session.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'
+
+/** Binds the client of the response to the process, unless it is bound to it already. Changes the fields in place. */
+export function bindClient(
+  fields: string[],
+  session: StickySession,
+  process: PooledProcess,
+  request: RoutedRequest,
+): void {
+  const value = newSessionValue(process, session)
+  if (value !== undefined) addSessionField(fields, session.service, value, request)
+}
 
 /** Adds the field in place. `value`: the value that the client has to repeat. */
 export function addSessionField(

@@ -22,7 +22,8 @@ import { Via } from '../edge/via.ts'
 import { ServiceErrors } from '../policy/service-errors.ts'
 import type { LineRecovery, ProxyContext } from '../proxy-context.ts'
 import { RefusalLog } from '../response/refusal-log.ts'
-import { Attempts, type AttemptsOwner } from './attempts.ts'
+import { Attempts } from './attempts.ts'
+import type { AttemptsOwner } from './attempts-owner.ts'
 import { WaitingRequests } from './waiting-requests.ts'
 
 /** A line whose streams the test ends. */
