@@ -369,7 +369,7 @@ export class Telephone implements TelephoneHandle {
         const path = cutText(uri.split('?', 1)[0] as string)
         this.#report({ kind: 'handler_failed', service: service.service, method, path, error })
       }
-      return new HandlerBackend(target, { onError })
+      return new HandlerBackend(target, { onError, clock: this.#clock })
     }
     const { tlsVerify, tlsCa, hostHeader, pool } = service
     // An upload starts with at most the bytes that the tunnel sends before they are accepted.

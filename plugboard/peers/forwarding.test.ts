@@ -25,13 +25,13 @@ it('carries a complete exchange over one hop: head, body, 1xx, response, trailer
   })
   expect([far.body.toString(), far.trailers]).toEqual(['question', ['x-sum', '1']])
   far.stream.respond({ status: 103, statusText: 'Early Hints', fields: ['link', '<a>'] })
-  far.stream.respond({ status: 200, statusText: 'Fine', fields: ['x', 'y'] })
+  far.stream.respond({ status: 200, statusText: 'Fine', fields: ['x', 'y'], backendUs: 1500 })
   far.stream.write(Buffer.from('answer'))
   far.stream.end(['x-after', '2'])
   await until('the response ends', () => near.ended)
-  expect(near.heads.map(({ status, statusText }) => [status, statusText])).toEqual([
-    [103, 'Early Hints'],
-    [200, 'Fine'],
+  expect(near.heads.map(({ status, statusText, backendUs }) => [status, statusText, backendUs])).toEqual([
+    [103, 'Early Hints', undefined],
+    [200, 'Fine', 1500],
   ])
   expect([near.body.toString(), near.trailers]).toEqual(['answer', ['x-after', '2']])
   expect([...near.violations, ...far.violations]).toEqual([])

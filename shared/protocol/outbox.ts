@@ -21,9 +21,11 @@ import {
   writeU32,
 } from './wire/encode.ts'
 import {
+  BACKEND_TIME_BYTES,
   DATA_SLICE_BYTES,
   DETAIL_MAX_BYTES,
   FLAG_END,
+  FLAG_TIMING,
   FRAME,
   FRAME_HEADER_BYTES,
   HEAD_PREFIX_BYTES,
@@ -56,6 +58,8 @@ export class Outbox {
   statesClient = false
   /** True when the peer accepts the cause of a reset (PROTOCOL.md, "Causes"). Set when its hello arrives. */
   statesCause = false
+  /** True when the peer accepts the time of the backend (PROTOCOL.md, "Timing"). Set when its hello arrives. */
+  statesTiming = false
   #slab: Buffer | undefined
   #used = 0
   #scheduled: NodeJS.Immediate | undefined
@@ -97,9 +101,16 @@ export class Outbox {
   /** Adds the head of a response. The body that follows can extend the frame of a final head. */
   head(streamId: number, head: StreamResponseHead, final: boolean): void {
     const block = responseBlock(head.statusText, head.fields)
-    const at = this.#head(FRAME.head, streamId, HEAD_PREFIX_BYTES, block, false)
-    writeU16(this.#slab as Buffer, at, head.status)
-    if (final) this.#keepOpen(streamId, at, HEAD_PREFIX_BYTES + block.length)
+    const backendUs = final && this.statesTiming ? head.backendUs : undefined
+    const prefixBytes = headPrefixBytes(backendUs)
+    const at = this.#head(FRAME.head, streamId, prefixBytes, block, false)
+    const slab = this.#slab as Buffer
+    writeU16(slab, at, head.status)
+    if (backendUs !== undefined) {
+      patchFrameFlags(slab, at - FRAME_HEADER_BYTES, FLAG_TIMING)
+      writeU32(slab, at + 2, backendUs)
+    }
+    if (final) this.#keepOpen(streamId, at, prefixBytes + block.length)
   }
 
   /** Adds body bytes, at most DATA_SLICE_BYTES. */
@@ -130,9 +141,9 @@ export class Outbox {
   }
 
   /** Checks a head that has to wait. Throws HeadError when `head` would. Returns the size of its block, bytes. */
-  checkHead({ statusText, fields }: StreamResponseHead): number {
+  checkHead({ statusText, fields, backendUs }: StreamResponseHead): number {
     const block = responseBlock(statusText, fields)
-    this.#fits(HEAD_PREFIX_BYTES + block.length)
+    this.#fits(headPrefixBytes(this.statesTiming ? backendUs : undefined) + block.length)
     return block.length
   }
 
@@ -275,6 +286,10 @@ export class Outbox {
       this.#used + bytes <= (this.#slab as Buffer).length
     )
   }
+}
+
+function headPrefixBytes(backendUs: number | undefined): number {
+  return backendUs === undefined ? HEAD_PREFIX_BYTES : HEAD_PREFIX_BYTES + BACKEND_TIME_BYTES
 }
 
 /** Returns at most `bytes` of UTF-8, cut between two characters. */

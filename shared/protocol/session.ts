@@ -29,6 +29,7 @@ import { GrowthBudget, ReceiveWindow } from './streams/receive-window.ts'
 import type { Opening, Stream, StreamEvents } from './streams/stream.ts'
 import { StreamTable } from './streams/stream-table.ts'
 import type { Transport } from './transport.ts'
+import { TIMING_FEATURE } from './wire/backend-time.ts'
 import { decodeMessage, FrameError, type FrameSink } from './wire/decode.ts'
 import { FRAME_HEADER_BYTES, UNACCEPTED_BYTES } from './wire/frame.ts'
 import { REASONS, type Reason, reasonOfCode, TunnelError } from './wire/reason.ts'
@@ -42,6 +43,14 @@ export type { SessionLimits } from './limits.ts'
 const ACCEPTANCE_FEATURE = 'acceptance'
 /** Feature in our hello: an OPEN to this end may state the client of its stream (P33). */
 const CLIENT_FEATURE = 'client'
+/** The features of the session itself, in each hello. */
+const SESSION_FEATURES = [
+  ACCEPTANCE_FEATURE,
+  AFFINITY_FEATURE,
+  CLIENT_FEATURE,
+  CAUSE_FEATURE,
+  TIMING_FEATURE,
+] as const
 
 /** The identity in our hello. The session adds the versions and the limits. */
 export type Identity = Pick<Hello, 'agent' | 'instance' | 'name' | 'startedAt'> & {
@@ -284,11 +293,11 @@ export class Session {
     },
     onOpenFrame: (id, kind, hops, block, body, end, blockBytes) =>
       this.#openArrived(id, kind, hops, block, body, end, blockBytes),
-    onHeadFrame: (id, status, block, body, end, blockBytes) => {
+    onHeadFrame: (id, status, block, body, end, blockBytes, backendUs) => {
       const stream = this.#find(id)
       if (stream === undefined) return
       const statusText = block.shift() as string
-      stream.headArrived({ status, statusText, fields: block }, blockBytes)
+      stream.headArrived({ status, statusText, fields: block, backendUs }, blockBytes)
       if (body !== undefined && stream.open) stream.dataArrived(body)
       if (end) stream.endArrived(undefined)
     },
@@ -469,6 +478,7 @@ export class Session {
     this.#outbox.maxFrameBytes = Math.min(peer.maxFrameBytes, MESSAGE_MAX_BYTES - FRAME_HEADER_BYTES)
     this.#outbox.statesClient = peer.features.includes(CLIENT_FEATURE)
     this.#outbox.statesCause = peer.features.includes(CAUSE_FEATURE)
+    this.#outbox.statesTiming = peer.features.includes(TIMING_FEATURE)
     this.#peerShowsAcceptance = peer.features.includes(ACCEPTANCE_FEATURE)
     this.#pings.start()
     this.#events.onReady(peer, version)
@@ -652,7 +662,7 @@ export class Session {
     const { initialWindowBytes, maxStreams, maxFrameBytes } = this.#limits
     const range: [number, number] = [versions[0], versions[1]]
     const more = this.#identity.features ?? []
-    const features = [ACCEPTANCE_FEATURE, AFFINITY_FEATURE, CLIENT_FEATURE, CAUSE_FEATURE, ...more]
+    const features = [...SESSION_FEATURES, ...more]
     const own = { agent, instance, name, startedAt, features, initialWindowBytes, maxStreams, maxFrameBytes }
     return { type: 'hello', versions: range, ...own }
   }

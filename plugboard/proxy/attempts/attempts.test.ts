@@ -210,6 +210,33 @@ it('sends the request again on another line, and reports only the telephone of t
   expect(access).toMatchObject([{ status: 200, bytesOut: 5, telephoneId: 'second', cause: undefined }])
 })
 
+it('measures the time of the last attempt until its head, after the last byte of the request', () => {
+  attempts.start()
+  clock.advance(100)
+  lines[0].abort('session_lost')
+  clock.advance(200)
+  attempts.bodyEnded()
+  clock.advance(30)
+  lines[1].opened[0]?.onHead({ status: 103, statusText: '', fields: [] })
+  expect([attempts.headMs, attempts.backendUs]).toEqual([undefined, undefined])
+  clock.advance(10)
+  lines[1].opened[0]?.onHead({ status: 200, statusText: '', fields: [], backendUs: 25_000 })
+  clock.advance(500)
+  attempts.finish(200, 0, 5, undefined)
+  expect([attempts.headMs, attempts.backendUs]).toEqual([40, 25_000])
+})
+
+it('has no time of an attempt that gets no head, although an earlier attempt had one', () => {
+  const service = { ...route.service, policy: { ...route.service.policy, retryStatuses: [503 as const] } }
+  const request = { ...REQUEST, route: { ...route, service } }
+  attempts = new Attempts(context, { affinity: undefined, authenticated: () => undefined }, request, 0, owner)
+  attempts.start()
+  lines[0].opened[0]?.onHead({ status: 503, statusText: '', fields: [], backendUs: 7 })
+  expect(owner.calls).toEqual(['opened', 'retry'])
+  lines[1].abort('session_lost')
+  expect([attempts.headMs, attempts.backendUs]).toEqual([undefined, undefined])
+})
+
 it('tries the next line at once when a line refuses the stream, without a retry', () => {
   lines[0].refuses = 'draining'
   attempts.start()

@@ -65,6 +65,8 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
   line: Candidate | undefined
   sentAtMs = 0
   hasHead = false
+  headMs: number | undefined
+  backendUs: number | undefined
   readonly #owner: AttemptsOwner
   readonly #connection: AffineConnection
   #stream: Stream | undefined
@@ -245,7 +247,7 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
 
   onHead(head: StreamResponseHead): void {
     if (!this.hasHead && (head.status >= 200 || head.status === 101)) {
-      reportResponse(this, head.status)
+      reportResponse(this, head)
       this.#endTry()
       if (head.status >= 502 && this.#retriesStatus(head.status)) return
       this.#admission?.report(head.status >= 500)

@@ -17,6 +17,10 @@ export interface FinishedRequest {
   readonly telephone: string | undefined
   /** Name of the subset to which that Telephone belongs; undefined: it belongs to none. */
   readonly subsetName: string | undefined
+  /** Time from the last byte of the request to the head of the response to the last attempt, ms. Undefined: no head. */
+  readonly headMs: number | undefined
+  /** The part of `headMs` that the backend needed, microseconds. Undefined: its Telephone did not state it. */
+  readonly backendUs: number | undefined
   /** The cause of the last failure, even when a later attempt succeeded. */
   readonly failure: RequestFailure | undefined
 }

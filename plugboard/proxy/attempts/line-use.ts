@@ -1,6 +1,7 @@
 // The use of a line by the current attempt: its count on the line, and its result for the line picker (response time, ejection).
 // Attempts has these facts itself, so that an attempt makes no object.
 
+import type { StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { ServiceId } from '../../common/ids/row-ids.ts'
 import type { ServicePolicy } from '../../routes/options/service-policy.ts'
@@ -18,11 +19,17 @@ export interface LineUse extends StreamHolder {
   sentAtMs: number
   /** True once the final head of the response has arrived. */
   hasHead: boolean
+  /** Time from the last byte of the request to the head of the response to this attempt, ms. Undefined: no head. */
+  headMs: number | undefined
+  /** The part of `headMs` that the backend needed, microseconds. Undefined: its Telephone did not state it. */
+  backendUs: number | undefined
 }
 
 /** Starts the use of a line: its stream is open, and has sent the head. */
 export function useLine(use: LineUse, line: Candidate): void {
   use.hasHead = false
+  use.headMs = undefined
+  use.backendUs = undefined
   use.sentAtMs = use.context.clock.now()
   countOnLine(use, line)
 }
@@ -44,11 +51,14 @@ export function releaseLine(use: LineUse): Candidate | undefined {
 }
 
 /** Reports the response to the picker: the process has responded, even when the rest of the response fails. */
-export function reportResponse(use: LineUse, status: number): void {
+export function reportResponse(use: LineUse, { status, backendUs }: StreamResponseHead): void {
   use.hasHead = true
   if (use.line === undefined) return
   const nowMs = use.context.clock.now()
-  use.context.picker.responded(use.line, status, nowMs - use.sentAtMs, nowMs)
+  const headMs = nowMs - use.sentAtMs
+  use.headMs = headMs
+  use.backendUs = backendUs
+  use.context.picker.responded(use.line, status, headMs, nowMs)
 }
 
 /** Reports a failure to the picker, unless the head of the response has arrived, or another part has caused the failure. */

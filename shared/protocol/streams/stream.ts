@@ -43,6 +43,8 @@ export interface StreamResponseHead {
   /** The reason phrase; may be empty. */
   readonly statusText: string
   readonly fields: Fields
+  /** Time of the backend until the head, microseconds. Undefined: unknown. Only with a final head (PROTOCOL.md, "Timing"). */
+  readonly backendUs?: number | undefined
 }
 
 export interface StreamEvents {

@@ -5,8 +5,10 @@
 import { cutText } from '../../text/cut-text.ts'
 import type { Fields } from '../streams/stream.ts'
 import {
+  BACKEND_TIME_BYTES,
   DETAIL_MAX_BYTES,
   FLAG_END,
+  FLAG_TIMING,
   FRAME,
   FRAME_HEADER_BYTES,
   HEAD_PREFIX_BYTES,
@@ -43,6 +45,7 @@ export interface FrameSink {
     end: boolean,
     blockBytes: number,
   ): void
+  /** `backendUs`: time of the backend, microseconds; undefined when the frame does not state it. */
   onHeadFrame(
     streamId: number,
     status: number,
@@ -50,6 +53,7 @@ export interface FrameSink {
     body: Buffer | undefined,
     end: boolean,
     blockBytes: number,
+    backendUs: number | undefined,
   ): void
   onTrailersFrame(streamId: number, fields: Fields, blockBytes: number): void
   onResetFrame(streamId: number, code: number, detail: string): void
@@ -106,14 +110,17 @@ function deliver(
     }
     case FRAME.head: {
       needStream(streamId, 'HEAD')
-      const bodyAt = blockEnd(message, start, HEAD_PREFIX_BYTES, end, 'HEAD')
-      const block = readBlock(message, start + HEAD_PREFIX_BYTES, bodyAt)
+      const timed = (flags & FLAG_TIMING) !== 0
+      const prefixBytes = timed ? HEAD_PREFIX_BYTES + BACKEND_TIME_BYTES : HEAD_PREFIX_BYTES
+      const bodyAt = blockEnd(message, start, prefixBytes, end, 'HEAD')
+      const block = readBlock(message, start + prefixBytes, bodyAt)
       if (block.length % 2 === 0) throw new FrameError('HEAD with half a field')
       const status = readU16(message, start)
       if (status < 100 || status > 999) throw new FrameError(`HEAD with status ${status}`)
       const body = bodyAt < end ? message.subarray(bodyAt, end) : undefined
-      const blockBytes = bodyAt - start - HEAD_PREFIX_BYTES
-      sink.onHeadFrame(streamId, status, block, body, (flags & FLAG_END) !== 0, blockBytes)
+      const blockBytes = bodyAt - start - prefixBytes
+      const backendUs = timed ? readU32(message, start + 2) : undefined
+      sink.onHeadFrame(streamId, status, block, body, (flags & FLAG_END) !== 0, blockBytes, backendUs)
       return
     }
     case FRAME.trailers: {

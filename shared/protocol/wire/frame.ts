@@ -26,11 +26,15 @@ export const IGNORABLE_TYPE_BIT = 0x80
 
 /** On DATA, OPEN and HEAD: the sender's half of the stream is complete with this frame. */
 export const FLAG_END = 0x01
+/** On HEAD: the time of the backend lies between the status and the length of the head block (P39). */
+export const FLAG_TIMING = 0x02
 
 /** OPEN payload: kind (u8), hops (u8), length of the head block (u24), head block, body bytes. */
 export const OPEN_PREFIX_BYTES = 5
 /** HEAD payload: status (u16), length of the head block (u24), head block, body bytes. */
 export const HEAD_PREFIX_BYTES = 5
+/** The time of the backend in a HEAD with FLAG_TIMING: microseconds (u32). */
+export const BACKEND_TIME_BYTES = 4
 /** RESET and BYE payload: reason code (u16), then detail in UTF-8, at most this many bytes. */
 export const DETAIL_MAX_BYTES = 512
 export const PING_BYTES = 8

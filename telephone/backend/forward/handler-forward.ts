@@ -3,8 +3,10 @@
 // the counterpart for HTTP servers.
 
 import { BACKEND_CAUSES } from '@vera-stack/shared/backend-causes.ts'
+import type { Clock } from '@vera-stack/shared/clock.ts'
 import { equalsIgnoringCase } from '@vera-stack/shared/http/headers.ts'
 import type { Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
+import { backendUsOf } from '@vera-stack/shared/protocol/wire/backend-time.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { BackendFailure } from '../backend-failure.ts'
 import { neverOpener, type Report } from './backend.ts'
@@ -27,6 +29,7 @@ export class HandlerForward implements StreamEvents {
   readonly #opening: Opening
   readonly #handler: FetchHandler
   readonly #onError: (error: unknown) => void
+  readonly #clock: Clock
   readonly #abort = new AbortController()
   readonly #body: HandlerRequestBody
   #report: Report | undefined
@@ -35,18 +38,22 @@ export class HandlerForward implements StreamEvents {
   #anyData = false
   #writable: (() => void) | undefined
   #status = 0
+  /** The time at which the whole request had arrived, or its head while the body arrives. */
+  #receivedAtMs = 0
 
   constructor(
     stream: Stream,
     opening: Opening,
     handler: FetchHandler,
     onError: (error: unknown) => void,
+    clock: Clock,
     report: Report | undefined,
   ) {
     this.#stream = stream
     this.#opening = opening
     this.#handler = handler
     this.#onError = onError
+    this.#clock = clock
     this.#report = report
     this.#body = new HandlerRequestBody(stream, () => this.#continue())
     // A request that ends with its head has no body; see http-forward.ts.
@@ -65,6 +72,7 @@ export class HandlerForward implements StreamEvents {
   onEnd(): void {
     this.#ended = true
     this.#body.end()
+    if (this.#state === 'handling') this.#receivedAtMs = this.#clock.now()
     this.#begin()
   }
 
@@ -82,6 +90,7 @@ export class HandlerForward implements StreamEvents {
   #begin(): void {
     if (this.#state !== 'gathering') return
     this.#state = 'handling'
+    this.#receivedAtMs = this.#clock.now()
     void this.#handle()
   }
 
@@ -219,7 +228,8 @@ export class HandlerForward implements StreamEvents {
   #respond(status: number, statusText: string, fields: Fields): void {
     this.#state = 'answering'
     this.#status = status
-    this.#stream.respond({ status, statusText, fields })
+    const backendUs = backendUsOf(this.#clock.now() - this.#receivedAtMs)
+    this.#stream.respond({ status, statusText, fields, backendUs })
   }
 
   #finish(code: string | undefined, failure?: BackendFailure): void {

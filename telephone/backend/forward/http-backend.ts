@@ -20,16 +20,18 @@ export interface HttpBackendOptions extends ClientOptions {
 export class HttpBackend implements Backend {
   readonly description: string
   readonly #client: BackendClient
+  readonly #clock: Clock
   readonly #failures: FailureLog | undefined
 
   constructor(target: HttpTarget, clock: Clock, options: HttpBackendOptions = {}) {
     this.description = targetText(target)
+    this.#clock = clock
     this.#failures = options.failures
     this.#client = createClient(target, clock, hostRule(options.hostHeader, target.authority), options)
   }
 
   open(stream: Stream, opening: Opening, report: Report | undefined): StreamEvents {
-    return new HttpForward(stream, opening, this.#client, report, this.#failures)
+    return new HttpForward(stream, opening, this.#client, this.#clock, report, this.#failures)
   }
 
   close(): void {

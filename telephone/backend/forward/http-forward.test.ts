@@ -62,7 +62,7 @@ describe('requests', () => {
     )
     connection.say('3\r\nyes\r\n0\r\nX-After: 1\r\n\r\n')
     await caller.until(c => c.ended)
-    expect(caller.heads[1]).toEqual({
+    expect(caller.heads[1]).toMatchObject({
       status: 200,
       statusText: 'Fine',
       fields: ['Set-Cookie', 'a', 'set-cookie', 'b'],

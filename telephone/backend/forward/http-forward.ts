@@ -6,6 +6,7 @@
 // An early end on one side is an early end on the other side: an incomplete body becomes a reset, never an END.
 // The Plugboard removes hop-by-hop fields in both directions. The Telephone only removes and adds the framing.
 
+import type { Clock } from '@vera-stack/shared/clock.ts'
 import type {
   Fields,
   Opening,
@@ -13,6 +14,7 @@ import type {
   StreamEvents,
   StreamResponseHead,
 } from '@vera-stack/shared/protocol/streams/stream.ts'
+import { backendUsOf } from '@vera-stack/shared/protocol/wire/backend-time.ts'
 import { HeadError } from '@vera-stack/shared/protocol/wire/encode.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import {
@@ -29,6 +31,7 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
   readonly #stream: Stream
   readonly #opening: Opening
   readonly #client: BackendClient
+  readonly #clock: Clock
   #report: Report | undefined
   readonly #failures: FailureLog | undefined
   #exchange: BackendExchange | undefined
@@ -40,17 +43,21 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
   /** Bytes that were received from the tunnel and that the backend has not accepted yet. */
   #owedBytes = 0
   #status = 0
+  /** The time at which the whole request had arrived, or its head while the body arrives. */
+  #receivedAtMs = 0
 
   constructor(
     stream: Stream,
     opening: Opening,
     client: BackendClient,
+    clock: Clock,
     report: Report | undefined,
     failures?: FailureLog,
   ) {
     this.#stream = stream
     this.#opening = opening
     this.#client = client
+    this.#clock = clock
     this.#report = report
     this.#failures = failures
     // A request without Content-Length has a body unless it ends with its head. That END is in the OPEN or in a later
@@ -84,8 +91,12 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
   onEnd(trailers: Fields | undefined): void {
     this.#ended = true
     this.#trailers = trailers
-    if (this.#state === 'gathering') this.#begin()
-    else this.#exchange?.end(trailers)
+    if (this.#state === 'gathering') {
+      this.#begin()
+    } else {
+      if (this.#status === 0) this.#receivedAtMs = this.#clock.now()
+      this.#exchange?.end(trailers)
+    }
     if (this.#status === 101 && !this.#stream.open) this.#finish(undefined)
   }
 
@@ -106,6 +117,7 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
   #begin(): void {
     if (this.#state !== 'gathering') return
     this.#state = 'forwarding'
+    this.#receivedAtMs = this.#clock.now()
     const { method, target, fields, kind, client, affinity } = this.#opening
     const early = this.#early
     this.#early = []
@@ -134,13 +146,21 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
   // From the backend.
 
   onResponseHead(head: StreamResponseHead): void {
-    this.#status = head.status
-    if (head.status === 101) this.#succeeded()
+    const { status } = head
+    if (status === 101) this.#succeeded()
+    const isFinal = status >= 200 || status === 101
+    if (isFinal) this.#status = status
     try {
-      this.#stream.respond(head)
+      this.#stream.respond(isFinal ? this.#timed(head) : head)
     } catch (error) {
       this.#refuseHead(error)
     }
+  }
+
+  /** Returns the head with the time of the backend. */
+  #timed({ status, statusText, fields }: StreamResponseHead): StreamResponseHead {
+    const backendUs = backendUsOf(this.#clock.now() - this.#receivedAtMs)
+    return { status, statusText, fields, backendUs }
   }
 
   onResponseBody(chunk: Buffer): void {

@@ -10,6 +10,7 @@ import type { ControlMessage } from '../../../shared/protocol/control/control.ts
 import { controlSchema } from '../../../shared/protocol/control/control-schema.ts'
 import { DEFAULT_LIMITS, MESSAGE_MAX_BYTES } from '../../../shared/protocol/limits.ts'
 import {
+  BACKEND_TIME_BYTES,
   CREDIT_MAX_BYTES,
   DATA_SLICE_BYTES,
   DETAIL_MAX_BYTES,
@@ -71,10 +72,15 @@ describe('tables', () => {
     expect(Object.fromEntries(twin)).toEqual(FRAME)
     const ofSession = rows.filter(([, , stream]) => stream === '0').map(([, name]) => name)
     expect(ofSession).toEqual(['PING', 'PONG', 'CONTROL', 'BYE'])
-    const withEnd = rows.filter(([, , , , flags]) => flags === 'END').map(([, name]) => name)
+    const withEnd = rows
+      .filter(([, , , , flags]) => flags?.split(', ').includes('END'))
+      .map(([, name]) => name)
     expect(withEnd).toEqual(['DATA', 'OPEN', 'HEAD'])
-    // u8 + u8 + u24 and u16 + u24.
-    expect([OPEN_PREFIX_BYTES, HEAD_PREFIX_BYTES]).toEqual([5, 5])
+    expect(rows.filter(([, , , , flags]) => flags?.includes('TIMING')).map(([, name]) => name)).toEqual([
+      'HEAD',
+    ])
+    // u8 + u8 + u24, u16 + u24, and u32.
+    expect([OPEN_PREFIX_BYTES, HEAD_PREFIX_BYTES, BACKEND_TIME_BYTES]).toEqual([5, 5, 4])
     expect(rows.find(([, name]) => name === 'RESET')?.[3]).toContain(`0 … ${DETAIL_MAX_BYTES} bytes`)
   })
 

@@ -58,11 +58,20 @@ export function frameArbitrary(stream: fc.Arbitrary<number> = streamIdArbitrary)
     {
       weight: 2,
       arbitrary: fc
-        .tuple(stream, fc.integer({ min: 200, max: 999 }), fieldString, fields, bodyArbitrary, end)
-        .map(([id, status, reason, rest, body, ended]) => ({
+        .tuple(
+          stream,
+          fc.integer({ min: 200, max: 999 }),
+          fc.option(fc.integer({ min: 0, max: 0xffff_ffff })),
+          fieldString,
+          fields,
+          bodyArbitrary,
+          end,
+        )
+        .map(([id, status, backendUs, reason, rest, body, ended]) => ({
           type: 'HEAD' as const,
           stream: id,
           status,
+          ...(backendUs !== null && { backendUs }),
           strings: [reason, ...rest],
           body,
           end: ended,

@@ -16,8 +16,10 @@ export function recordingSink(): { frames: Frame[]; sink: FrameSink } {
     onDataFrame: (stream, body, end) => frames.push({ type: 'DATA', stream, body: hex(body), end }),
     onOpenFrame: (stream, kind, hops, strings, body, end) =>
       frames.push({ type: 'OPEN', stream, kind, hops, strings: [...strings], body: hex(body), end }),
-    onHeadFrame: (stream, status, strings, body, end) =>
-      frames.push({ type: 'HEAD', stream, status, strings: [...strings], body: hex(body), end }),
+    onHeadFrame: (stream, status, strings, body, end, _blockBytes, backendUs) => {
+      const timing = backendUs === undefined ? {} : { backendUs }
+      frames.push({ type: 'HEAD', stream, status, ...timing, strings: [...strings], body: hex(body), end })
+    },
     onTrailersFrame: (stream, fields) => frames.push({ type: 'TRAILERS', stream, strings: [...fields] }),
     onResetFrame: (stream, reason, detail) => frames.push({ type: 'RESET', stream, reason, detail }),
     onWindowFrame: (stream, credit) => frames.push({ type: 'WINDOW', stream, credit }),
@@ -62,7 +64,8 @@ export function putFrame(outbox: Outbox, frame: Frame): void {
     case 'HEAD': {
       const [statusText, ...fields] = frame.strings as [string, ...string[]]
       const final = frame.status >= 200 || frame.status === 101
-      outbox.head(frame.stream, { status: frame.status, statusText, fields }, final)
+      const { status, backendUs } = frame
+      outbox.head(frame.stream, { status, statusText, fields, backendUs }, final)
       putRiding(outbox, frame)
       return
     }
@@ -99,6 +102,7 @@ export function encodeThroughOutbox(frames: Frame[], maxFrameBytes = 262_144): B
   const transport = new ScriptedTransport()
   const outbox = new Outbox(transport, () => undefined)
   outbox.maxFrameBytes = maxFrameBytes
+  outbox.statesTiming = true
   for (const frame of frames) putFrame(outbox, frame)
   outbox.flush()
   return transport.sent

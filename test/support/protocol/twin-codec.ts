@@ -13,7 +13,15 @@ export type Frame =
       body: string
       end: boolean
     }
-  | { type: 'HEAD'; stream: number; status: number; strings: string[]; body: string; end: boolean }
+  | {
+      type: 'HEAD'
+      stream: number
+      status: number
+      backendUs?: number
+      strings: string[]
+      body: string
+      end: boolean
+    }
   | { type: 'TRAILERS'; stream: number; strings: string[] }
   | { type: 'RESET'; stream: number; reason: number; detail: string }
   | { type: 'WINDOW'; stream: number; credit: number }
@@ -48,8 +56,9 @@ const withLength = (block: string) => integer(block.length / 2, 3) + block
 /** Encodes one frame with its header as lower-case hex. */
 export function frameHex(frame: Frame): string {
   const end = 'end' in frame && frame.end ? 1 : 0
+  const timing = 'backendUs' in frame && frame.backendUs !== undefined ? 2 : 0
   const stream = 'stream' in frame ? frame.stream : 0
-  return rawFrameHex(FRAME_TABLE[frame.type].number, end, stream, payloadHex(frame))
+  return rawFrameHex(FRAME_TABLE[frame.type].number, end + timing, stream, payloadHex(frame))
 }
 
 /** Encodes a frame of any type and flags, valid or not. */
@@ -74,7 +83,12 @@ function payloadHex(frame: Frame): string {
         frame.body
       )
     case 'HEAD':
-      return integer(frame.status, 2) + withLength(latin1(frame.strings.join('\0'))) + frame.body
+      return (
+        integer(frame.status, 2) +
+        (frame.backendUs === undefined ? '' : integer(frame.backendUs, 4)) +
+        withLength(latin1(frame.strings.join('\0'))) +
+        frame.body
+      )
     case 'TRAILERS':
       return latin1(frame.strings.join('\0'))
     case 'RESET':
@@ -107,7 +121,7 @@ export function readMessage(
       const stream = rest.integer(4)
       if (length > maxFrameBytes) throw new Broken('P5')
       if (length > rest.bytesLeft) throw new Broken('P2')
-      const frame = readFrame(type, flags % 2 === 1, stream, new HexReader(rest.hex(length)))
+      const frame = readFrame(type, flags, stream, new HexReader(rest.hex(length)))
       if (frame !== undefined) frames.push(frame)
     }
   } catch (error) {
@@ -146,7 +160,8 @@ class HexReader {
   }
 }
 
-function readFrame(type: number, end: boolean, stream: number, payload: HexReader): Frame | undefined {
+function readFrame(type: number, flags: number, stream: number, payload: HexReader): Frame | undefined {
+  const end = flags % 2 === 1
   const row = Object.entries(FRAME_TABLE).find(([, { number }]) => number === type)
   if (row === undefined) {
     if (type >= 128) return undefined
@@ -166,10 +181,11 @@ function readFrame(type: number, end: boolean, stream: number, payload: HexReade
     }
     case 'HEAD': {
       const status = payload.integer(2)
+      const timing = Math.floor(flags / 2) % 2 === 1 ? { backendUs: payload.integer(4) } : {}
       const strings = readBlock(payload.hex(payload.integer(3)))
       if ((strings.length - 1) % 2 !== 0) throw new Broken('P8')
       if (status < 100 || status > 999) throw new Broken('P10')
-      return { type: name, stream, status, strings, body: payload.all(), end }
+      return { type: name, stream, status, ...timing, strings, body: payload.all(), end }
     }
     case 'TRAILERS': {
       const strings = readBlock(payload.all())
