@@ -3,7 +3,11 @@
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { ServiceId } from '../../common/ids/row-ids.ts'
-import type { BreakerPolicy, CircuitBreaker } from '../../telephones/breaker/circuit-breaker.ts'
+import type {
+  BreakerPolicy,
+  BreakerRequest,
+  CircuitBreaker,
+} from '../../telephones/breaker/circuit-breaker.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 
 /** The request that the breaker admits. */
@@ -14,7 +18,8 @@ export interface AdmittedRequest {
   readonly service: string
 }
 
-export class BreakerAdmission {
+export class BreakerAdmission implements BreakerRequest {
+  readonly startedAtMs: number
   readonly #clock: Clock
   /** Undefined once the result is reported. */
   #breaker: CircuitBreaker | undefined
@@ -22,6 +27,7 @@ export class BreakerAdmission {
 
   constructor({ context, serviceId, service }: AdmittedRequest, policy: BreakerPolicy) {
     this.#clock = context.clock
+    this.startedAtMs = context.clock.now()
     this.#breaker = context.breakers.of(serviceId, service, policy)
   }
 

@@ -17,7 +17,7 @@ beforeEach(() => {
 function send(count: number, failed: boolean): number {
   let rejected = 0
   for (let sent = 0; sent < count; sent += 1) {
-    const request = {}
+    const request = { startedAtMs: nowMs }
     if (breaker.admit(request, nowMs) === undefined) breaker.report(request, failed, nowMs)
     else rejected += 1
   }
@@ -58,15 +58,15 @@ describe('an open breaker', () => {
   beforeEach(() => void send(20, true))
 
   it('states the time until the next attempt, and then admits one request at a time', () => {
-    expect(breaker.admit({}, nowMs)).toBe(5000)
+    expect(breaker.admit({ startedAtMs: nowMs }, nowMs)).toBe(5000)
     nowMs += 4999
-    expect(breaker.admit({}, nowMs)).toBe(1)
+    expect(breaker.admit({ startedAtMs: nowMs }, nowMs)).toBe(1)
     nowMs += 1
-    const trial = {}
+    const trial = { startedAtMs: nowMs }
     expect(breaker.admit(trial, nowMs)).toBe(undefined)
-    expect(breaker.admit({}, nowMs)).toBe(1000)
+    expect(breaker.admit({ startedAtMs: nowMs }, nowMs)).toBe(1000)
     breaker.report(trial, false, nowMs)
-    expect(breaker.admit({}, nowMs)).toBe(undefined)
+    expect(breaker.admit({ startedAtMs: nowMs }, nowMs)).toBe(undefined)
   })
 
   it('closes after three successes', () => {
@@ -83,24 +83,57 @@ describe('an open breaker', () => {
     send(2, false)
     send(1, true)
     expect(changes).toEqual(['open', 'half_open', 'open'])
-    expect(breaker.admit({}, nowMs)).toBe(5000)
+    expect(breaker.admit({ startedAtMs: nowMs }, nowMs)).toBe(5000)
   })
 
   it('admits another trial when the client of the first one has cancelled it', () => {
     nowMs += 5000
-    const trial = {}
+    const trial = { startedAtMs: nowMs }
     breaker.admit(trial, nowMs)
     breaker.release(trial)
-    expect(breaker.admit({}, nowMs)).toBe(undefined)
+    expect(breaker.admit({ startedAtMs: nowMs }, nowMs)).toBe(undefined)
+  })
+
+  it('admits a second trial when the first one has no result for 10 s, and counts the results of both', () => {
+    nowMs += 5000
+    const [slow, second] = [{ startedAtMs: nowMs }, { startedAtMs: nowMs + 10_000 }]
+    breaker.admit(slow, nowMs)
+    nowMs += 9999
+    expect(breaker.admit({ startedAtMs: nowMs }, nowMs)).toBe(1000)
+    nowMs += 1
+    expect(breaker.admit(second, nowMs)).toBe(undefined)
+    expect(breaker.admit({ startedAtMs: nowMs }, nowMs)).toBe(1000)
+    breaker.report(slow, false, nowMs)
+    breaker.report(second, false, nowMs)
+    expect(breaker.state).toEqual({ kind: 'half_open', successes: 2 })
+  })
+
+  it('rejects requests while it is open, and while a trial has no result', () => {
+    expect(breaker.isRejecting(nowMs)).toBe(true)
+    nowMs += 5000
+    expect(breaker.isRejecting(nowMs)).toBe(false)
+    const trial = { startedAtMs: nowMs }
+    breaker.admit(trial, nowMs)
+    expect(breaker.isRejecting(nowMs)).toBe(true)
+    breaker.release(trial)
+    expect(breaker.isRejecting(nowMs)).toBe(false)
+  })
+
+  it('ignores results of requests that started before it opened, also after it has closed', () => {
+    const before = { startedAtMs: nowMs }
+    nowMs += 5000
+    send(3, false)
+    for (let count = 0; count < 30; count += 1) breaker.report(before, true, nowMs + 30_000)
+    expect(changes).toEqual(['open', 'half_open', 'closed'])
   })
 
   it('ignores results of requests that started before it opened', () => {
-    breaker.report({}, true, nowMs)
+    breaker.report({ startedAtMs: nowMs }, true, nowMs)
     nowMs += 5000
-    const trial = {}
+    const trial = { startedAtMs: nowMs }
     breaker.admit(trial, nowMs)
-    breaker.report({}, true, nowMs)
-    breaker.report({}, false, nowMs)
+    breaker.report({ startedAtMs: nowMs }, true, nowMs)
+    breaker.report({ startedAtMs: nowMs }, false, nowMs)
     expect(breaker.state).toEqual({ kind: 'half_open', successes: 0 })
   })
 })

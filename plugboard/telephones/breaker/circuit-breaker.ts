@@ -10,8 +10,19 @@ import { ResultWindow } from '../outliers/result-window.ts'
 
 /** Requests that must succeed in a row before the breaker closes. */
 const SUCCESSES_TO_CLOSE = 3
-/** Time until the next attempt of a request that another trial request keeps out. */
+/** Time until the next attempt of a request that is rejected because of a trial request. */
 const TRIAL_RETRY_MS = 1000
+/**
+ * A trial request without a result prevents further ones for this time, ms. So a client that uploads slowly cannot keep the
+ * breaker half-open.
+ */
+const TRIAL_MS = 10_000
+
+/** A request, as far as the breaker needs it. */
+export interface BreakerRequest {
+  /** The time at which the request started. */
+  readonly startedAtMs: number
+}
 
 export interface BreakerPolicy {
   readonly errorPercent: number
@@ -55,8 +66,12 @@ export class CircuitBreaker {
   #policy: BreakerPolicy
   #window: ResultWindow
   #state: BreakerState = { kind: 'closed' }
-  /** The request that tests a half-open service. */
-  #trial: object | undefined
+  /** The requests that test a half-open service and have no result. One, unless a trial takes longer than `TRIAL_MS`. */
+  readonly #trials = new Set<BreakerRequest>()
+  /** No further trial starts before this time. */
+  #trialUntilMs = Number.NEGATIVE_INFINITY
+  /** The time at which the breaker closed last. */
+  #closedAtMs = Number.NEGATIVE_INFINITY
 
   /** `onChange`: called when the kind of the state has changed. */
   constructor(policy: BreakerPolicy, onChange: (state: BreakerState) => void) {
@@ -69,6 +84,20 @@ export class CircuitBreaker {
     return this.#state
   }
 
+  /** Returns true when a request is rejected at this time. */
+  isRejecting(nowMs: number): boolean {
+    switch (this.#state.kind) {
+      case 'closed':
+        return false
+      case 'open':
+        return this.#state.untilMs > nowMs
+      case 'half_open':
+        return this.#hasTrial(nowMs)
+      default:
+        return this.#state satisfies never
+    }
+  }
+
   /** Applies a changed policy. The results so far are dropped when the window has changed. */
   usePolicy(policy: BreakerPolicy): void {
     if (policy.windowMs !== this.#policy.windowMs) this.#window = new ResultWindow(policy.windowMs)
@@ -79,45 +108,54 @@ export class CircuitBreaker {
    * Admits a request, or returns the milliseconds until the earliest next attempt. Call `report` or `release` for each admitted
    * request.
    */
-  admit(request: object, nowMs: number): number | undefined {
+  admit(request: BreakerRequest, nowMs: number): number | undefined {
     if (this.#state.kind === 'closed') return undefined
     if (this.#state.kind === 'open') {
       const leftMs = this.#state.untilMs - nowMs
       if (leftMs > 0) return leftMs
-      this.#apply({ kind: 'elapsed' })
+      this.#apply({ kind: 'elapsed' }, nowMs)
     }
-    if (this.#trial !== undefined) return TRIAL_RETRY_MS
-    this.#trial = request
+    if (this.#hasTrial(nowMs)) return TRIAL_RETRY_MS
+    this.#trials.add(request)
+    this.#trialUntilMs = nowMs + TRIAL_MS
     return undefined
   }
 
-  /** Records the result of a request. Results of requests that started before the breaker opened have no effect. */
-  report(request: object, failed: boolean, nowMs: number): void {
-    const isTrial = this.#trial === request
-    this.release(request)
+  /**
+   * Records the result of a request. The result of a request that started before the breaker opened has no effect, also when
+   * it arrives after the breaker has closed again: the requests of a short outage can time out long after its end.
+   */
+  report(request: BreakerRequest, failed: boolean, nowMs: number): void {
+    const isTrial = this.#trials.delete(request)
     const openUntilMs = nowMs + this.#policy.openMs
     if (this.#state.kind === 'half_open') {
-      if (isTrial) this.#apply(failed ? { kind: 'trial_failed', openUntilMs } : { kind: 'trial_succeeded' })
+      if (isTrial)
+        this.#apply(failed ? { kind: 'trial_failed', openUntilMs } : { kind: 'trial_succeeded' }, nowMs)
       return
     }
-    if (this.#state.kind === 'open') return
+    if (this.#state.kind === 'open' || request.startedAtMs < this.#closedAtMs) return
     this.#window.add(failed, nowMs)
     const { total, errors } = this.#window
     const { minRequests, errorPercent } = this.#policy
     if (failed && total >= minRequests && errors * 100 >= errorPercent * total)
-      this.#apply({ kind: 'too_many_errors', openUntilMs })
+      this.#apply({ kind: 'too_many_errors', openUntilMs }, nowMs)
   }
 
   /** Call when a request has ended without a result, because its client has cancelled it or no telephone took it. */
-  release(request: object): void {
-    if (this.#trial === request) this.#trial = undefined
+  release(request: BreakerRequest): void {
+    this.#trials.delete(request)
   }
 
-  #apply(event: BreakerEvent): void {
+  #hasTrial(nowMs: number): boolean {
+    return this.#trials.size > 0 && nowMs < this.#trialUntilMs
+  }
+
+  #apply(event: BreakerEvent, nowMs: number): void {
     const before = this.#state
     this.#state = stepBreaker(before, event)
     if (this.#state.kind === before.kind) return
-    this.#trial = undefined
+    if (this.#state.kind === 'closed') this.#closedAtMs = nowMs
+    this.#trials.clear()
     this.#window.clear()
     this.#onChange(this.#state)
   }

@@ -5,8 +5,14 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import type { ServiceId } from '../../common/ids/row-ids.ts'
 import { type BreakerPolicy, type BreakerState, CircuitBreaker } from './circuit-breaker.ts'
 
-/** Services whose breakers are kept. Deleted services leave breakers behind, so the oldest ones are dropped. */
+/** Largest number of breakers. Deleted services leave breakers behind, so the oldest ones are dropped. */
 const MAX_BREAKERS = 10_000
+
+interface ServiceBreaker {
+  readonly breaker: CircuitBreaker
+  /** The present name of the service, for the log. */
+  name: string
+}
 
 export interface CircuitBreakersOptions {
   readonly clock: Clock
@@ -17,34 +23,33 @@ export interface CircuitBreakersOptions {
 
 export class CircuitBreakers {
   readonly #options: CircuitBreakersOptions
-  readonly #breakers = new Map<ServiceId, CircuitBreaker>()
+  readonly #breakers = new Map<ServiceId, ServiceBreaker>()
 
   constructor(options: CircuitBreakersOptions) {
     this.#options = options
   }
 
-  /** The number of services whose breaker rejects requests now: it is open, or half-open and tests its service. */
+  /** The number of services whose breaker rejects requests now: it is open, or half-open with a trial request. */
   get openCount(): number {
     const nowMs = this.#options.clock.now()
     let count = 0
-    for (const { state } of this.#breakers.values()) {
-      // A breaker whose time has passed changes its state with the next request.
-      if (state.kind === 'half_open' || (state.kind === 'open' && state.untilMs > nowMs)) count += 1
-    }
+    for (const { breaker } of this.#breakers.values()) if (breaker.isRejecting(nowMs)) count += 1
     return count
   }
 
-  /** Returns the breaker of a service. `name`: for the log. */
+  /** Returns the breaker of a service. `name`: the name of the service, for the log. */
   of(id: ServiceId, name: string, policy: BreakerPolicy): CircuitBreaker {
     const known = this.#breakers.get(id)
     if (known !== undefined) {
-      known.usePolicy(policy)
-      return known
+      known.name = name
+      known.breaker.usePolicy(policy)
+      return known.breaker
     }
     const [oldest] = this.#breakers.keys()
     if (oldest !== undefined && this.#breakers.size >= MAX_BREAKERS) this.#breakers.delete(oldest)
-    const breaker = new CircuitBreaker(policy, state => this.#changed(name, state))
-    this.#breakers.set(id, breaker)
+    const breaker = new CircuitBreaker(policy, state => this.#changed(entry.name, state))
+    const entry: ServiceBreaker = { breaker, name }
+    this.#breakers.set(id, entry)
     return breaker
   }
 
