@@ -228,6 +228,17 @@ describe('a half-open process', () => {
     expect([open(), open()].map(nameOf).sort()).toEqual(['a', 'b'])
   })
 
+  it('receives the next stream when a trial has no result for 10 s, such as a slow upload', () => {
+    const uploads = [open(), open()]
+    clock.advance(9999)
+    expect([open(), open()].map(nameOf)).toEqual(['b', 'b'])
+    clock.advance(1)
+    expect([open(), open()].map(nameOf).sort()).toEqual(['a', 'b'])
+    for (const each of uploads) close(each, 'cancelled')
+    expect([open(), open()].map(nameOf)).toEqual(['b', 'b'])
+    clock.advance(10_000)
+  })
+
   it('is ejected again, for longer, when a trial fails', () => {
     expect(send(20, { a: 503 })).toMatchObject({ a: 1 })
     expect(ejections()).toMatchObject([{ state: 'ejected', reason: 'trial_failed', ejections: 2 }])
@@ -404,6 +415,69 @@ it('the ejection of a process continues when its tunnel connects again while a s
   clock.advance(6000)
   expect(stateOf('a')).toBe('half_open')
   for (const each of attempts) close(each, 'cancelled')
+})
+
+describe('a process whose tunnel is lost again and again', () => {
+  beforeEach(() => {
+    for (const name of ['a', 'b']) connect(name)
+  })
+
+  it('stays ejected, and becomes half-open after the ejection time', () => {
+    send(20, { a: 503 })
+    const untilMs = clock.now() + 9000
+    while (clock.now() < untilMs) {
+      disconnect('a')
+      connect('a')
+      expect(send(10, { a: 503 })).toEqual({ b: 10 })
+    }
+    disconnect('a')
+    clock.advance(2000)
+    connect('a')
+    clock.advance(0)
+    expect(stateOf('a')).toBe('half_open')
+  })
+
+  it('is ejected after failures in several of its connections', () => {
+    for (let round = 0; round < 6; round += 1) {
+      send(4, { a: 503 })
+      disconnect('a')
+      connect('a')
+    }
+    expect(stateOf('a')).toBe('ejected')
+  })
+
+  it('is forgotten when its ejection is over and another process connects', () => {
+    send(20, { a: 503 })
+    disconnect('a')
+    const pool = [...picker.pools][0]
+    expect(pool?.known.size).toBe(2)
+    clock.advance(10_000)
+    connect('c')
+    expect(pool?.known.size).toBe(2)
+    connect('a')
+    expect(stateOf('a')).toBe('serving')
+  })
+
+  it('is one of at most 100 disconnected processes that are kept', () => {
+    for (let index = 0; index < 120; index += 1) {
+      connect(`failing-${index}`)
+      send(20, { [`failing-${index}`]: 503 })
+      disconnect(`failing-${index}`)
+    }
+    const pool = [...picker.pools][0]
+    expect(pool?.known.size).toBeGreaterThan(40)
+    expect(pool?.known.size).toBeLessThanOrEqual(103)
+  })
+})
+
+it('the results of a process without lines have no effect, because it drains', () => {
+  for (const name of ['a', 'b']) connect(name)
+  send(20, {})
+  const attempts = Array.from({ length: 40 }, () => open())
+  disconnect('a')
+  for (const each of attempts) close(each, nameOf(each) === 'a' ? 503 : 200)
+  expect(logged).toEqual([])
+  expect(clock.pendingTimers).toBe(0)
 })
 
 it('all processes serve when the policy no longer ejects processes', () => {

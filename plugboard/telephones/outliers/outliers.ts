@@ -29,6 +29,11 @@ export interface OutliersOptions {
 const ROUNDING_MS = 0.001
 /** The rules of a failing process are evaluated at most once in this time while the bounds prevent its ejection. */
 const EVALUATE_MS = 100
+/**
+ * A trial without a result keeps further requests from a half-open process for this time. So a client that uploads slowly cannot
+ * keep the process half-open.
+ */
+const TRIAL_MS = 10_000
 
 export class Outliers {
   readonly counts = new EjectionCounts()
@@ -57,9 +62,9 @@ export class Outliers {
 
   // Results of attempts
 
-  /** Records the head of a response. */
+  /** Records the head of a response. The results of a process without lines, such as a draining one, have no effect. */
   responded({ pool, process }: Candidate, status: number, latencyMs: number, nowMs: number): void {
-    if (pool.outlier === false) return
+    if (pool.outlier === false || process.lines.length === 0) return
     const { watch } = process
     if (status < 500) this.#succeeded(pool, process, latencyMs, nowMs)
     else if (startedBefore(watch, latencyMs, nowMs)) return
@@ -71,8 +76,8 @@ export class Outliers {
    * not recorded.
    */
   failed({ pool, process }: Candidate, cause: string, latencyMs: number, nowMs: number): void {
-    if (pool.outlier === false || cause === 'lost' || startedBefore(process.watch, latencyMs, nowMs)) return
-    this.#failed(pool, process, cause, true, nowMs)
+    if (pool.outlier === false || process.lines.length === 0 || cause === 'lost') return
+    if (!startedBefore(process.watch, latencyMs, nowMs)) this.#failed(pool, process, cause, true, nowMs)
   }
 
   #succeeded(pool: LinePool, process: PooledProcess, latencyMs: number, nowMs: number): void {
@@ -179,10 +184,16 @@ export class Outliers {
   // Trials of half-open processes
 
   /** Notes that a stream was opened on a line of the process. A half-open process gets one at a time. */
-  opened({ process: { watch } }: Candidate, holder: object): void {
+  opened({ process }: Candidate, holder: object): void {
+    const { watch } = process
     if (watch.state.kind !== 'half_open' || watch.trial !== undefined) return
     watch.trial = holder
     watch.admits = false
+    if (this.#closed) return
+    watch.timer = this.#clock.after(TRIAL_MS, () => {
+      watch.timer = undefined
+      this.#endTrial(process)
+    })
   }
 
   /** Notes that the stream has ended: a client may cancel a trial. */
@@ -192,6 +203,10 @@ export class Outliers {
 
   #endTrial({ watch }: PooledProcess): void {
     watch.trial = undefined
+    if (watch.state.kind === 'half_open') {
+      watch.timer?.cancel()
+      watch.timer = undefined
+    }
     watch.admits = watch.state.kind !== 'ejected'
   }
 

@@ -33,7 +33,7 @@ export interface WatchedProcess {
   reason: EjectionReason | undefined
   /** The last failures, the oldest first. */
   failures: readonly RecordedFailure[]
-  /** Ends the ejection. */
+  /** Ends the ejection. While the process is half-open: ends the wait for the result of the trial. */
   timer: Timer | undefined
   /** The rules are not evaluated again before this time, because they have just been. */
   evaluateAtMs: number
@@ -65,6 +65,16 @@ export function newWatch(): WatchedProcess {
     timer: undefined,
     evaluateAtMs: Number.NEGATIVE_INFINITY,
   }
+}
+
+/** Returns true when the record has to outlive a short interruption of the tunnels: the process failed last. */
+export function isWatched({ state, run }: WatchedProcess): boolean {
+  return state.kind !== 'serving' || run > 0
+}
+
+/** Returns true when the record of a process without lines and streams has no effect any more. */
+export function isOver({ state }: WatchedProcess, nowMs: number): boolean {
+  return state.kind !== 'ejected' || state.untilMs <= nowMs
 }
 
 export function noteFailure(watch: WatchedProcess, failure: RecordedFailure): void {

@@ -8,7 +8,7 @@ import type { Upstream } from '../../registry/upstream.ts'
 import type { OutlierPolicy } from '../../routes/options/outlier-policy.ts'
 import type { BalancedProcess } from '../balancing/balanced-process.ts'
 import { NO_SAMPLE_MS, newLatency } from '../balancing/peak-ewma.ts'
-import { newWatch, type PoolResults, type WatchedProcess } from '../outliers/watched-process.ts'
+import { isWatched, newWatch, type PoolResults, type WatchedProcess } from '../outliers/watched-process.ts'
 import type { ServiceSubsets, Subset } from '../subsets/service-subsets.ts'
 import type { SubsetGuard } from '../subsets/subset-guard.ts'
 import { newRetryCounts, type RetryCounts } from './retry-budget.ts'
@@ -75,8 +75,8 @@ export interface LinePool extends PoolResults {
   /** Those of `processes` that have a line whose tunnel ends on this replica. */
   readonly localProcesses: PooledProcess[]
   /**
-   * The processes by key. Includes processes without a line whose streams have not ended: their counts continue when they
-   * connect again.
+   * The processes by key. Includes processes without a line whose streams have not ended, or that passive ejection watches: their
+   * counts and their ejection continue when they connect again.
    */
   readonly known: Map<string, PooledProcess>
   /** Holders of all open streams. An array instead of a Set, because it changes with every request: see Deadlines. */
@@ -211,13 +211,18 @@ export function removeStream(candidate: Candidate, holder: StreamHolder): void {
   const { pool, process } = candidate
   candidate.active -= 1
   process.active -= 1
-  if (process.active === 0 && process.lines.length === 0) pool.known.delete(process.key)
+  if (process.active === 0) forgetIdle(pool, process)
   const { holders, shares } = pool
   shares.remove(holder.client)
   const last = holders.pop() as StreamHolder
   if (last === holder) return
   holders[holder.poolSlot] = last
   last.poolSlot = holder.poolSlot
+}
+
+/** Forgets a process without lines, unless passive ejection watches it. Call it when the process has no stream. */
+export function forgetIdle({ known }: LinePool, { key, lines, watch }: PooledProcess): void {
+  if (lines.length === 0 && !isWatched(watch)) known.delete(key)
 }
 
 /** Returns all lines of the candidate's process in its pool. */

@@ -3,8 +3,12 @@
 
 import { type Line, processKey } from '../../registry/line.ts'
 import type { Upstream } from '../../registry/upstream.ts'
-import { type Candidate, type LinePool, newProcess, type PooledProcess } from './line-pool.ts'
+import { isOver } from '../outliers/watched-process.ts'
+import { type Candidate, forgetIdle, type LinePool, newProcess, type PooledProcess } from './line-pool.ts'
 import { startSlowly } from './slow-start.ts'
+
+/** Most processes of a pool that are kept without a line, because passive ejection watches them. */
+const MAX_WITHOUT_LINES = 100
 
 /** Adds a line to its process. Returns the process. */
 export function addLine(
@@ -14,7 +18,7 @@ export function addLine(
   local: boolean,
   nowMs: number,
 ): PooledProcess {
-  const process = processFor(pool, line)
+  const process = processFor(pool, line, nowMs)
   const wasServing = isServing(process)
   const candidate: Candidate = { line, upstream, pool, process, local, active: 0 }
   pool.candidates.push(candidate)
@@ -62,13 +66,14 @@ export function removeLine(pool: LinePool, candidate: Candidate): void {
   }
   remove(pool.processes, process)
   pool.hasSeeds = false
-  if (process.active === 0 || pool.holders.length === 0) pool.known.delete(process.key)
+  if (process.active === 0 || pool.holders.length === 0) forgetIdle(pool, process)
 }
 
-function processFor(pool: LinePool, line: Line): PooledProcess {
+function processFor(pool: LinePool, line: Line, nowMs: number): PooledProcess {
   const key = processKey(line)
   let process = pool.known.get(key)
   if (process === undefined) {
+    forgetDisconnected(pool, nowMs)
     process = newProcess(key, line.telephone)
     pool.known.set(key, process)
   }
@@ -77,6 +82,15 @@ function processFor(pool: LinePool, line: Line): PooledProcess {
     pool.hasSeeds = false
   }
   return process
+}
+
+/** Forgets processes without lines and streams: those whose ejection is over, and the oldest ones above the limit. */
+function forgetDisconnected({ known, processes }: LinePool, nowMs: number): void {
+  if (known.size === processes.length) return
+  const idle = [...known.values()].filter(({ lines, active }) => lines.length === 0 && active === 0)
+  for (const [index, { key, watch }] of idle.entries()) {
+    if (isOver(watch, nowMs) || index < idle.length - MAX_WITHOUT_LINES) known.delete(key)
+  }
 }
 
 /** Returns true when the telephone has announced that the process takes requests. */
