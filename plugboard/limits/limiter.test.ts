@@ -100,11 +100,31 @@ test('`match` selects paths at segment ends, and methods', () => {
   expect(passes({ path: '/api', method: 'PUT' })).toBe(true)
 })
 
-test.each(['//api', '/api;x', '/api;x=1/orders', '/api%2Forders', '/api%2f', '/;/api', '//%2F/api//'])(
-  '`match` of /api selects %s, because many backends read it as a path beneath /api',
+test.each([
+  '//api',
+  '/api;x',
+  '/api;x=1/orders',
+  '/api%2Forders',
+  '/api%2f',
+  '/;/api',
+  '//%2F/api//',
+  '/x/..;/api',
+  '/x/.;a/../api',
+  '/x%2F..%2Fapi',
+  '/x%5c..%5Capi',
+  '/api;a%2F../x',
+  '/x;a%2F..%2Fapi',
+  '/..;/..;/api',
+])('`match` of /api selects %s, because many backends read it as a path beneath /api', path => {
+  const { passes } = setUp([{ limit: 1, match: { path: '/api' } }])
+  expect([passes({ path }), passes({ path: '/api' })]).toEqual([true, false])
+})
+
+test.each(['/apix;/api2', '/x;/api', '/x/..;/apix', '/api%2F..%2Fx', '/%2e;'])(
+  '`match` of /api does not select %s',
   path => {
     const { passes } = setUp([{ limit: 1, match: { path: '/api' } }])
-    expect([passes({ path }), passes({ path: '/api' })]).toEqual([true, false])
+    expect([passes({ path }), passes({ path })]).toEqual([true, true])
   },
 )
 

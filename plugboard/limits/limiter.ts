@@ -1,13 +1,13 @@
 // Decides whether a request is within the limits of its route and its service, and counts it. A request that one limit rejects
 // counts for no limit. The limiter has no sockets and no database.
 
-import { isOnOrBeneath } from '@vera-stack/shared/mounts.ts'
 import { addressGroup } from '../common/net/address-group.ts'
 import type { CompiledLimit } from './compiled-limits.ts'
 import { debited, remaining, secondsToNext, waitMs } from './gcra.ts'
 import { keyedHash } from './keyed-hash.ts'
 import { joined, type KeyFacts, partValue } from './limit-keys.ts'
 import { type LimitKey, LimitTable } from './limit-table.ts'
+import { matchesPath } from './matches-path.ts'
 
 /** A request as limits see it. */
 export interface LimitedRequest extends KeyFacts {
@@ -153,21 +153,8 @@ const MISSING: LimitKey = -2
 
 function applies({ path, methods }: CompiledLimit, request: LimitedRequest): boolean {
   return (
-    (path === '' ||
-      isOnOrBeneath(request.path, path) ||
-      (HAS_OTHER_SPELLING.test(request.path) && isOnOrBeneath(plainSpelling(request.path), path))) &&
-    (methods === undefined || methods.has(request.method))
+    (path === '' || matchesPath(request.path, path)) && (methods === undefined || methods.has(request.method))
   )
-}
-
-const HAS_OTHER_SPELLING = /\/\/|;|%2F/i
-
-/** Many backends read `//login`, `/login;x` and `/login%2F` as `/login`. No spelling may escape a limit. */
-function plainSpelling(path: string): string {
-  return path
-    .replace(/;[^/]*/g, '')
-    .replace(/%2F/gi, '/')
-    .replace(/\/{2,}/g, '/')
 }
 
 /** Returns the key of the request; NO_KEY: the limit does not count it; MISSING: it is refused. */

@@ -14,6 +14,8 @@ test.each([
   [['ada'], '\0["ada"]'],
   [{ id: 7 }, '\0{"id":7}'],
   [true, '\0true'],
+  ['\x007', '\0"\\u00007"'],
+  ['\x00192.0.2.1', '\0"\\u0000192.0.2.1"'],
   [null, undefined],
   [undefined, undefined],
 ])('the user of a token with the subject %j is a text that no other subject has', (sub, user) => {

@@ -14,8 +14,11 @@ export function identityOfUser(user: string): VerifiedIdentity {
   return { user, claim: () => undefined }
 }
 
-/** A text differs from every other value with the same spelling: the text 1 from the number 1. */
+/**
+ * A text differs from every other value with the same spelling: the text 1 from the number 1. The result begins with NUL and JSON,
+ * or has no NUL at its start, so it also differs from the key of a request without the claim (limits/limiter.ts).
+ */
 function textOfClaim(value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined
-  return typeof value === 'string' ? value : `\0${JSON.stringify(value)}`
+  return typeof value === 'string' && !value.startsWith('\0') ? value : `\0${JSON.stringify(value)}`
 }
