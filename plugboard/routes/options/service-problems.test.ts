@@ -7,6 +7,8 @@ const DEFAULT_OUTLIER = DEFAULT_SERVICE_POLICY.outlier
 const problemsOf = (policy: object) =>
   serviceProblems({ ...DEFAULT_SERVICE_POLICY, ...policy }).map(({ path }) => path.join('/'))
 
+const subset = (name: string, select: object) => ({ name, select, percent: 10 })
+
 test.each([
   [{ balancing: 'hash' }, ['policy/hashOn']],
   [{ hashOn: 'address' }, ['policy/hashOn']],
@@ -20,5 +22,14 @@ test.each([
   [{ outlier: { ...DEFAULT_OUTLIER, ejectMs: 600_000 } }, ['policy/outlier/ejectMs']],
   [{ outlier: { ...DEFAULT_OUTLIER, ejectMs: 600_000, maxEjectMs: 600_000 } }, []],
   [{ outlier: false }, []],
+  [{ subsets: [subset('a', { version: '2.*' }), subset('b', { version: '2.0' })] }, []],
+  [
+    { subsets: [subset('a', { version: '2.*' }), subset('b', { version: '2.*' })] },
+    ['policy/subsets/1/select'],
+  ],
+  [
+    { subsets: [subset('a', { labels: { x: '1', y: '2' } }), subset('b', { labels: { y: '2', x: '1' } })] },
+    ['policy/subsets/1/select'],
+  ],
   [{}, []],
 ])('the problems of %j are at %j', (policy, places) => expect(problemsOf(policy)).toEqual(places))

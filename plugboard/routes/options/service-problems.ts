@@ -1,6 +1,7 @@
 // Checks that the keys of a service's policy fit together, which the schema of one key cannot check. It runs before a service is
 // written, on the complete policy. Each problem has the path of the value to correct.
 
+import type { SubsetRules } from '../rules/subset-rules.ts'
 import type { ServicePolicy } from './service-policy.ts'
 
 export interface ServiceProblem {
@@ -15,6 +16,7 @@ export function serviceProblems({
   rateLimits,
   maxRequestsPerSecond,
   outlier,
+  subsets,
 }: ServicePolicy): ServiceProblem[] {
   const problems: ServiceProblem[] = []
   const found = (path: readonly string[], message: string) => problems.push({ path, message })
@@ -40,5 +42,20 @@ export function serviceProblems({
       'is the name of the limit that the key "maxRequestsPerSecond" makes; choose another name, or remove that key',
     )
   }
+  for (const [index, { select }] of subsets.entries()) {
+    const first = subsets.findIndex(other => selectionText(other.select) === selectionText(select))
+    if (first < index) {
+      found(
+        ['policy', 'subsets', String(index), 'select'],
+        `is that of the subset "${subsets[first]?.name}", which gets all of these processes; select others, or join the subsets`,
+      )
+    }
+  }
   return problems
+}
+
+/** Returns a text that is equal for selections of the same version and labels, in any order. */
+function selectionText({ version, labels = {} }: SubsetRules['select']): string {
+  const byName = Object.entries(labels).sort(([left], [right]) => (left < right ? -1 : 1))
+  return JSON.stringify([version, byName])
 }

@@ -1,8 +1,10 @@
 // Counts the transitions of passive ejection by service, since the start of the replica. A service without an ejection has no
-// entry. No count ever decreases.
+// entry.
 
 import type { EjectionReason, OutlierState } from './outlier-state.ts'
 
+/** Largest number of services. Deleted and renamed services leave counts behind, so the oldest ones are dropped. */
+const MAX_SERVICES = 10_000
 /** A pause is reported until no ejection was prevented for this long. */
 const PAUSE_MS = 10_000
 
@@ -77,6 +79,8 @@ export class EjectionCounts {
   #entryOf(service: string): ServiceEntry {
     const known = this.#services.get(service)
     if (known !== undefined) return known
+    const [oldest] = this.#services.keys()
+    if (oldest !== undefined && this.#services.size >= MAX_SERVICES) this.#services.delete(oldest)
     const entry: ServiceEntry = {
       consecutiveFailures: 0,
       errorResponses: 0,
