@@ -89,6 +89,7 @@ export const ROOMS: readonly Room[] = [
     'admin',
     ['telephones', 'limits', 'routes', 'registry', 'database', 'common'],
     ['hono', 'hono/**', '@hono/**', 'zod'],
+    2,
   ),
   plugboardRoom(
     'replica',

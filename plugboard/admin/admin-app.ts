@@ -11,8 +11,9 @@ import { AllowedMethods } from './http/allowed-methods.ts'
 import { boundedBody } from './http/bounded-body.ts'
 import { liveBeforeResponse } from './http/live-before-response.ts'
 import { problemResponse, validationError } from './http/problem.ts'
-import { addEjectionOperations } from './live/ejections.ts'
 import { addHealth } from './live/health.ts'
+import { addEjectionOperations } from './live/policy/ejections.ts'
+import { addLimitOperations } from './live/policy/limits.ts'
 import { addMatchOperation } from './live/route-match.ts'
 import { addOutageOperations } from './live/service-outages.ts'
 import { addStatusOperations } from './live/status.ts'
@@ -78,6 +79,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   addStatusOperations(app, deps)
   addOutageOperations(app, deps)
   addEjectionOperations(app, deps)
+  addLimitOperations(app, deps)
   addTelephoneOperations(app, deps)
   app.notFound(allowed.notFound)
 

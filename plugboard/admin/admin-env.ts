@@ -13,10 +13,11 @@ import type { OutboundNetworks } from '../routes/options/outbound-networks.ts'
 import type { ServiceLines } from '../telephones/lines/service-lines.ts'
 import type { ListedTelephone } from '../telephones/listed-telephone.ts'
 import type { TokenRefusals } from '../telephones/tokens/token-refusals.ts'
-import type { LimitsBody } from './bodies/limits.ts'
+import type { LimitsBody } from './bodies/policy/limit-counters.ts'
 import type { MissingReplicas, ReplicaBody, ServiceLinesBody } from './bodies/replica.ts'
 import type { TrafficBody } from './bodies/traffic.ts'
 import type { ClusterView } from './live/cluster-view.ts'
+import type { LimitView } from './live/policy/limit-view.ts'
 
 /** Issues and revokes the JWTs of telephones. */
 export interface TokenIssuer {
@@ -93,6 +94,8 @@ export interface AdminDependencies {
   readonly dryRun: (request: DryRequest) => Promise<DryResult | undefined>
   /** Undefined while the public port is not open yet. */
   readonly traffic: () => TrafficBody | undefined
+  /** The rate limits of all rows, with their decisions on all replicas. */
+  readonly limitView: Pick<LimitView, 'list'>
   /** The counters of the limits of requests on this replica. */
   readonly limits: () => LimitsBody
   /** The last failed request of each service on this replica, by the id of the service, the newest first. */

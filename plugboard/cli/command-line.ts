@@ -80,6 +80,11 @@ const INSPECT: readonly CommandEntry[] = [
     load: async () => (await import('./commands/doctor.ts')).defineDoctor,
   },
   {
+    name: 'limit',
+    summary: 'list the rate limits with their decisions and their fullest keys',
+    load: async () => (await import('./commands/limit/limit.ts')).defineLimit,
+  },
+  {
     name: 'telephone',
     summary: 'list the connected telephones',
     load: async () => (await import('./commands/telephone.ts')).defineTelephone,

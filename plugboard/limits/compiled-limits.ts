@@ -10,11 +10,12 @@ import { compiledParts, ruleKey } from './limit-keys.ts'
 /** Shortest window whose counts survive a restart. */
 const STORED_WINDOW_SECONDS = 3600
 
-/** Numbers of decisions of one limit on this replica, since the row was read. */
+/** Numbers of decisions of one limit on this replica. They continue when the row changes, until the limit is deleted. */
 export interface LimitDecisions {
   admitted: number
-  /** With `enforce: false`: the requests that would have been rejected. */
   rejected: number
+  /** Requests that the limit would have rejected, if it had not `enforce: false`. */
+  wouldReject: number
 }
 
 export interface CompiledLimit extends Quota {
@@ -36,6 +37,8 @@ export interface CompiledLimit extends Quota {
   /** The value of RateLimit-Policy for this limit. */
   readonly policyField: string
   readonly hashKey: HashKey
+  /** Marks the keys of the limit in the table, above 0. Limits whose keys differ have different numbers. */
+  readonly owner: number
   readonly decisions: LimitDecisions
 }
 
@@ -45,15 +48,31 @@ export interface CompiledLimits {
   readonly afterCredential: readonly CompiledLimit[]
 }
 
-/** `rowId`: id of the route or the service. Limits of different rows never share a key. */
-export function compileLimits(limits: readonly RateLimit[], rowId: string): CompiledLimits {
-  const [after, before] = [
+/** The numbers of limits in this process. */
+let owners = 0
+
+/**
+ * `rowId`: id of the route or the service. Limits of different rows never share a key. `before`: the limits of an earlier version
+ * of the row. Limits with the same name continue their decisions.
+ */
+export function compileLimits(
+  limits: readonly RateLimit[],
+  rowId: string,
+  before: readonly CompiledLimit[] = [],
+): CompiledLimits {
+  const compile = (limit: RateLimit): CompiledLimit =>
+    compileLimit(
+      limit,
+      rowId,
+      before.find(({ name }) => name === limit.name),
+    )
+  const [late, others] = [
     limits.filter(limitNeedsCredential),
     limits.filter(each => !limitNeedsCredential(each)),
   ]
   return {
-    beforeCredential: before.map(limit => compileLimit(limit, rowId)),
-    afterCredential: after.map(limit => compileLimit(limit, rowId)),
+    beforeCredential: others.map(compile),
+    afterCredential: late.map(compile),
   }
 }
 
@@ -61,10 +80,13 @@ export function compileLimits(limits: readonly RateLimit[], rowId: string): Comp
  * The key of the hash contains the time in which a used quota is restored. When a change of the row makes this time shorter, the
  * counts start at 0. Otherwise a client that has used up a quota of a day would wait for a day after a change to a minute.
  */
-function compileLimit(rule: RateLimit, rowId: string): CompiledLimit {
+function compileLimit(rule: RateLimit, rowId: string, before: CompiledLimit | undefined): CompiledLimit {
   const { name, limit, windowSeconds = 1, burst = limit, match, count = 'requests' } = rule
   const intervalMs = (windowSeconds * 1000) / limit
   const unit = count === 'responseBytes' ? ';qu="content-bytes"' : ''
+  const key = ruleKey(rowId, name, count, String(burst * intervalMs))
+  const keepsKeys = before?.hashKey.low === key.low && before.hashKey.high === key.high
+  if (!keepsKeys) owners += 1
   return {
     name,
     limit,
@@ -81,7 +103,8 @@ function compileLimit(rule: RateLimit, rowId: string): CompiledLimit {
     enforced: rule.enforce !== false,
     sendsFields: rule.headers !== false && rule.enforce !== false,
     policyField: `"${name}";q=${limit};w=${windowSeconds}${unit}`,
-    hashKey: ruleKey(rowId, name, count, String(burst * intervalMs)),
-    decisions: { admitted: 0, rejected: 0 },
+    hashKey: key,
+    owner: keepsKeys ? before.owner : owners,
+    decisions: before?.decisions ?? { admitted: 0, rejected: 0, wouldReject: 0 },
   }
 }

@@ -36,6 +36,8 @@ export class LimitTable {
   #facts: Float64Array
   /** Slots in the order of a binary heap by ORDER. */
   #heap: Int32Array
+  /** By slot: the number of the limit that counts the key; 0: no request of this replica has shown it yet. */
+  #owners: Int32Array
   #size = 0
   /** Keys that were evicted before their quota was restored. */
   evictions = 0
@@ -48,6 +50,7 @@ export class LimitTable {
     this.#index = emptyIndex(this.#capacity)
     this.#facts = new Float64Array(FACTS * this.#capacity)
     this.#heap = new Int32Array(this.#capacity)
+    this.#owners = new Int32Array(this.#capacity)
   }
 
   /** Number of keys. */
@@ -74,6 +77,7 @@ export class LimitTable {
     this.#facts[at + FULL_AT] = 0
     this.#facts[at + ADMITTED] = 0
     this.#facts[at + ORDER] = nowMs
+    this.#owners[slot] = 0
     this.#index[this.#placeOf(key)] = slot
     this.#heap[this.#size] = slot
     this.#size += 1
@@ -83,6 +87,15 @@ export class LimitTable {
 
   keyOf(slot: number): LimitKey {
     return this.#facts[FACTS * slot + KEY] as number
+  }
+
+  /** Returns the number of the limit to which the key of the slot belongs; 0: unknown. */
+  ownerOf(slot: number): number {
+    return this.#owners[slot] as number
+  }
+
+  setOwner(slot: number, owner: number): void {
+    this.#owners[slot] = owner
   }
 
   /** Returns the theoretical arrival time of the next request, ms of the clock (see gcra.ts). */
@@ -162,6 +175,9 @@ export class LimitTable {
     const heap = new Int32Array(this.#capacity)
     heap.set(this.#heap)
     this.#heap = heap
+    const owners = new Int32Array(this.#capacity)
+    owners.set(this.#owners)
+    this.#owners = owners
     this.#index = emptyIndex(this.#capacity)
     for (let slot = 0; slot < this.#size; slot += 1) {
       this.#index[this.#placeOf(this.keyOf(slot))] = slot

@@ -135,8 +135,8 @@ test('a request that one limit rejects counts for no other limit', () => {
     expect(check()).toMatchObject({ kind: 'rejected', limit: { name: 'limit-1' }, retryAfterSeconds: 10 })
   }
   expect(limits.map(({ decisions }) => decisions)).toEqual([
-    { admitted: 1, rejected: 0 },
-    { admitted: 1, rejected: 10 },
+    { admitted: 1, rejected: 0, wouldReject: 0 },
+    { admitted: 1, rejected: 10, wouldReject: 0 },
   ])
   expect(limiter.rejected).toBe(10)
 })
@@ -178,13 +178,26 @@ test('a limit whose window was made shorter does not keep the waits of the longe
 test('`enforce: false` rejects no request that lacks a value of the key', () => {
   const { limits, passes } = setUp([{ enforce: false, key: [{ header: 'absent' }], onMissing: 'refuse' }])
   expect(passes()).toBe(true)
-  expect(limits[0]!.decisions).toEqual({ admitted: 0, rejected: 1 })
+  expect(limits[0]!.decisions).toEqual({ admitted: 0, rejected: 0, wouldReject: 1 })
 })
 
 test('`enforce: false` counts the requests that the limit would reject, and admits them', () => {
   const { limits, passes, limiter } = setUp([{ enforce: false }])
   expect(Array.from({ length: 5 }, () => passes())).toEqual(Array(5).fill(true))
-  expect([limits[0]!.decisions, limiter.rejected]).toEqual([{ admitted: 2, rejected: 3 }, 0])
+  const decisions = { admitted: 2, rejected: 0, wouldReject: 3 }
+  expect([limits[0]!.decisions, limiter.rejected]).toEqual([decisions, 0])
+})
+
+test('an admitted request has the first limit with `enforce: false` that would reject it', () => {
+  const { check } = setUp([{ limit: 9 }, { limit: 1, enforce: false }, { limit: 1, enforce: false }])
+  expect(check()).toMatchObject({ kind: 'admitted', exceeded: undefined })
+  expect(check()).toMatchObject({ kind: 'admitted', exceeded: { name: 'limit-1' } })
+})
+
+test('a request without a value that the limit needs counts as rejected', () => {
+  const { limiter, limits, check } = setUp([{ key: ['user'], onMissing: 'refuse' }])
+  expect(check().kind).toBe('missing')
+  expect([limits[0]!.decisions.rejected, limiter.rejected]).toEqual([1, 1])
 })
 
 test('bytes of responses are debited when they are known, and the debt has to be paid back', () => {

@@ -28,6 +28,8 @@ export type LimitDecision =
       readonly kind: 'admitted'
       readonly tightest: TightestLimit | undefined
       readonly debits: readonly Debit[]
+      /** The first limit that would have rejected the request, if it had not `enforce: false`. */
+      readonly exceeded: CompiledLimit | undefined
     }
   | { readonly kind: 'rejected'; readonly limit: CompiledLimit; readonly retryAfterSeconds: number }
   /** The request lacks a part of the key of a limit that refuses such requests. */
@@ -72,16 +74,14 @@ export class Limiter {
     let longestMs = 0
     for (let index = 0; index < limits.length; index += 1) {
       const limit = limits[index] as CompiledLimit
-      let key = applies(limit, request) ? keyOf(limit, request) : NO_KEY
-      if (key === MISSING) {
-        if (limit.enforced) return { kind: 'missing', limit }
-        limit.decisions.rejected += 1
-        key = NO_KEY
-      }
+      const key = applies(limit, request) ? keyOf(limit, request) : NO_KEY
+      if (key === MISSING && limit.enforced) return this.#refused(limit)
       keys[index] = key
-      if (key === NO_KEY) continue
+      if (key < 0) continue
       const slot = table.find(key)
       slots[index] = slot
+      // The exchange with other replicas and the database add keys without an owner.
+      if (slot !== -1) table.setOwner(slot, limit.owner)
       const wait = slot === -1 || !limit.enforced ? 0 : waitMs(table.fullAtMs(slot), nowMs, 1, limit)
       if (wait <= longestMs) continue
       rejecting = limit
@@ -94,36 +94,52 @@ export class Limiter {
     }
     let tightest: TightestLimit | undefined
     let debits: Debit[] | undefined
+    let exceeded: CompiledLimit | undefined
     for (let index = 0; index < limits.length; index += 1) {
       const [limit, key] = [limits[index] as CompiledLimit, keys[index] as LimitKey]
       if (key === NO_KEY) continue
+      if (key === MISSING) {
+        limit.decisions.wouldReject += 1
+        exceeded ??= limit
+        continue
+      }
       let slot = slots[index] as number
       // An earlier limit may have evicted the key.
-      if (slot === -1 || table.keyOf(slot) !== key) slot = this.#slotOf(key, nowMs)
-      this.#count(limit, slot, nowMs)
+      if (slot === -1 || table.keyOf(slot) !== key) slot = this.#slotOf(limit, key, nowMs)
+      if (!this.#count(limit, slot, nowMs)) exceeded ??= limit
       if (limit.countsBytes) {
         debits ??= []
         debits.push({ limit, key })
       }
       if (limit.sendsFields) tightest = tighterOf(tightest, this.#stateOf(limit, slot, nowMs))
     }
-    return { kind: 'admitted', tightest, debits: debits ?? NO_DEBITS }
+    return { kind: 'admitted', tightest, debits: debits ?? NO_DEBITS, exceeded }
+  }
+
+  #refused(limit: CompiledLimit): LimitDecision {
+    limit.decisions.rejected += 1
+    this.rejected += 1
+    return { kind: 'missing', limit }
   }
 
   /** Debits the bytes of a response to the limits that count bytes. */
   debit(debits: readonly Debit[], bytes: number, nowMs: number): void {
     if (bytes === 0) return
-    for (const { limit, key } of debits) this.#debit(limit, this.#slotOf(key, nowMs), bytes, nowMs)
+    for (const { limit, key } of debits) this.#debit(limit, this.#slotOf(limit, key, nowMs), bytes, nowMs)
   }
 
-  /** Counts the request, unless the limit counts bytes, or does not enforce and would reject it. */
-  #count(limit: CompiledLimit, slot: number, nowMs: number): void {
+  /**
+   * Counts the request. Its quota is debited unless the limit counts bytes. Returns false when the limit does not enforce and would
+   * reject the request.
+   */
+  #count(limit: CompiledLimit, slot: number, nowMs: number): boolean {
     if (!limit.enforced && waitMs(this.table.fullAtMs(slot), nowMs, 1, limit) > 0) {
-      limit.decisions.rejected += 1
-      return
+      limit.decisions.wouldReject += 1
+      return false
     }
     limit.decisions.admitted += 1
     if (!limit.countsBytes) this.#debit(limit, slot, 1, nowMs)
+    return true
   }
 
   #stateOf(limit: CompiledLimit, slot: number, nowMs: number): TightestLimit {
@@ -142,9 +158,12 @@ export class Limiter {
     if (limit.shared || limit.isStored) this.#onAdmitted?.(limit, slot, cost)
   }
 
-  #slotOf(key: LimitKey, nowMs: number): number {
-    const slot = this.table.find(key)
-    return slot === -1 ? this.table.add(key, nowMs) : slot
+  #slotOf({ owner }: CompiledLimit, key: LimitKey, nowMs: number): number {
+    const found = this.table.find(key)
+    if (found !== -1) return found
+    const slot = this.table.add(key, nowMs)
+    this.table.setOwner(slot, owner)
+    return slot
   }
 }
 

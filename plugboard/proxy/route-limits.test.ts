@@ -135,6 +135,23 @@ describe.each([
     expect(harness.accessLog.map(({ status }) => status)).toEqual([200, 200, 200])
   })
 
+  it('logs the limit that rejects a request, or that would reject it', async () => {
+    const once = { limit: 1, windowSeconds: 60 }
+    rule(
+      { rateLimits: [{ ...once, name: 'trial', enforce: false }] },
+      { rateLimits: [{ ...once, name: 'all', limit: 2 }] },
+    )
+    const responses = [await ask('/'), await ask('/'), await ask('/')]
+    expect(responses.map(({ status }) => status)).toEqual([200, 200, 429])
+    expect(harness.accessLog.map(({ limit }) => limit)).toEqual([undefined, 'trial', 'all'])
+  })
+
+  it('logs the limit that refuses a request without a value of its key', async () => {
+    rule({ rateLimits: [{ name: 'keyed', limit: 9, key: [{ header: 'x-key' }], onMissing: 'refuse' }] })
+    expect((await ask('/')).status).toBe(400)
+    expect(harness.accessLog.map(({ limit }) => limit)).toEqual(['keyed'])
+  })
+
   it('keeps `maxRequestsPerSecond` as a limit of one replica', async () => {
     rule({}, { maxRequestsPerSecond: 1 })
     const responses = [await ask('/'), await ask('/')]

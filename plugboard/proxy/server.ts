@@ -9,6 +9,7 @@ import { Gatekeeper } from '../access/gatekeeper.ts'
 import { RequestIds } from '../common/http/request-id.ts'
 import { addressGroup } from '../common/net/address-group.ts'
 import { Limiter } from '../limits/limiter.ts'
+import { RouteLimits } from '../limits/route-limits.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { DryRequest, DryResult } from '../routes/dry-run-types.ts'
 import { OutboundNetworks } from '../routes/options/outbound-networks.ts'
@@ -71,6 +72,8 @@ export interface ProxyOptions {
   readonly recovery?: LineRecovery | undefined
   /** Checks the limits of routes and services. Default: a limiter of this replica alone. */
   readonly limiter?: Limiter | undefined
+  /** The limits of the rows of the directory. Default: limits whose decisions no one reads. */
+  readonly routeLimits?: RouteLimits | undefined
   /** Returns true while the process is short of memory. Then new requests get `overloaded`. */
   readonly overloaded?: (() => boolean) | undefined
 }
@@ -170,6 +173,7 @@ export class ProxyServer {
         overloaded: options.overloaded ?? (() => false),
         gatekeeper,
         limiter,
+        routeLimits: options.routeLimits ?? new RouteLimits(),
         clock,
         allowedMethods: allowedMethods(options.allowTrace ?? false),
       }),

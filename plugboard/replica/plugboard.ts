@@ -132,7 +132,7 @@ async function startParts(replica: ReplicaContext): Promise<StartedParts> {
   let ports: PublicPorts | undefined
   const database = await openReplicaDatabase(replica)
   const limits = createRequestLimits(replica, database)
-  const telephones = createTelephoneSide(replica, { database, budgets: limits.budgets, ports: () => ports })
+  const telephones = createTelephoneSide(replica, { database, limits, ports: () => ports })
   const admin = await startAdminPort(replica, { database, telephones, limits, ports: () => ports })
   await startDirectory(replica, database)
   await startBackgroundWork(replica, database)
@@ -182,14 +182,14 @@ async function openPublicPorts(
   replica: ReplicaContext,
   { store, directory }: ReplicaDatabase,
   { picker, cluster, endpoint }: TelephoneSide,
-  { limiter }: RequestLimits,
+  limits: RequestLimits,
 ): Promise<PublicPorts> {
   const { config, incarnation, clock, log, running, lifecycle, address } = replica
   const ports = await PublicPorts.create({
     config,
     directory,
     picker,
-    limiter,
+    limits,
     tunnels: endpoint,
     recovery: cluster?.network.recovery,
     certificates: store.certificates,

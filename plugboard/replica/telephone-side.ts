@@ -3,7 +3,6 @@
 
 import { processMemoryBytes } from '@vera-stack/shared/process/process-memory.ts'
 import { labelsOf } from '../common/labels.ts'
-import type { SharedBudgets } from '../limits/sharing/shared-budgets.ts'
 import type { RespondToQuery } from '../peers/peer-queries.ts'
 import { generatedHostPattern } from '../telephones/generated-hosts.ts'
 import { HeldBudgets, heldLimits } from '../telephones/held-budgets.ts'
@@ -21,6 +20,7 @@ import { Cluster } from './cluster/cluster.ts'
 import { createWholeCluster, type WholeCluster } from './cluster/whole-cluster.ts'
 import type { ReplicaDatabase } from './database/replica-database.ts'
 import { PENDING_TUNNEL_SHARE } from './limits/fitted-limits.ts'
+import type { RequestLimits } from './limits/request-limits.ts'
 import type { PublicPorts } from './ports/public-ports.ts'
 import type { ReplicaContext } from './replica-context.ts'
 
@@ -36,15 +36,14 @@ export interface TelephoneSide {
 
 export interface TelephoneSideParts {
   readonly database: ReplicaDatabase
-  /** The limits that this replica shares with the others. */
-  readonly budgets: SharedBudgets | undefined
+  readonly limits: RequestLimits
   /** Returns the public ports, or undefined while they are not open. */
   readonly ports: () => PublicPorts | undefined
 }
 
 export function createTelephoneSide(
   replica: ReplicaContext,
-  { database, budgets: sharedBudgets, ports }: TelephoneSideParts,
+  { database, limits, ports }: TelephoneSideParts,
 ): TelephoneSide {
   const { config, registry, clock, log, id, startedAt } = replica
   const { directory, store } = database
@@ -55,8 +54,9 @@ export function createTelephoneSide(
   const cluster = createCluster(replica, database, {
     switchboard,
     budgets,
-    sharedBudgets,
-    respondToQuery: (name, params) => prober.respond(name, params) ?? whole.view.respond(name, params),
+    sharedBudgets: limits.budgets,
+    respondToQuery: (name, params) =>
+      prober.respond(name, params) ?? whole.view.respond(name, params) ?? whole.limits.respond(name, params),
   })
   const prober = new HealthProber({
     replicaId: id,
@@ -85,6 +85,7 @@ export function createTelephoneSide(
     history,
     switchboard,
     cluster,
+    limits,
     lastErrorOf: serviceId => ports()?.lastErrorOf(serviceId),
   })
   const endpoint = new TunnelEndpoint({
@@ -162,7 +163,7 @@ function createCluster(
   parts: {
     readonly switchboard: Switchboard
     readonly budgets: HeldBudgets
-    readonly sharedBudgets: SharedBudgets | undefined
+    readonly sharedBudgets: RequestLimits['budgets']
     readonly respondToQuery: RespondToQuery
   },
 ): Cluster | undefined {

@@ -64,6 +64,8 @@ export interface AccessFields {
   readonly telephoneId?: string | undefined
   /** The subset of the service to which the telephone belongs. Absent: the service has no subsets, or none selects it. */
   readonly subset?: string | undefined
+  /** Name of the rate limit that rejected the request, or that would have rejected it, if it had not `enforce: false`. */
+  readonly limit?: string | undefined
   readonly code?: string | undefined
   /** The cause of a failed request to a backend: a code of backend-causes.ts. */
   readonly cause?: string | undefined

@@ -3,7 +3,7 @@
 import { z } from '@hono/zod-openapi'
 import { tokenRefusalsSchema } from '../../telephones/tokens/token-refusals.ts'
 import { failureFields } from './failure.ts'
-import { limitsSchema } from './limits.ts'
+import { limitsSchema } from './policy/limit-counters.ts'
 import { replicaSchema, serviceLinesSchema } from './replica.ts'
 import { trafficSchema } from './traffic.ts'
 

@@ -16,10 +16,11 @@ import { serviceIdSchema } from '../../routes/row-id-schemas.ts'
 import type { LastLine, RefusedAnnouncement } from '../../telephones/lines/service-history.ts'
 import type { ListedTelephone } from '../../telephones/listed-telephone.ts'
 import type { ListedEjection } from '../../telephones/outliers/ejection-list.ts'
-import { type ReplicaEjections, remoteEjectionsSchema } from '../bodies/ejection.ts'
 import { type FailureBody, failureBody, failureFields } from '../bodies/failure.ts'
+import { type ReplicaEjections, remoteEjectionsSchema } from '../bodies/policy/ejection.ts'
 import type { MissingReplicas } from '../bodies/replica.ts'
 import { remoteTelephoneSchema } from '../bodies/telephone.ts'
+import { type AskReplicas, askAll } from './ask-replicas.ts'
 
 export interface ClusterViewOptions {
   readonly replicaId: string
@@ -33,14 +34,7 @@ export interface ClusterViewOptions {
   /** The name of the service that an announced name means. */
   readonly serviceNameOf: (announced: string) => string
   readonly serviceById: (id: ServiceId) => DirectoryService | undefined
-  /** Asks all other replicas. Never rejects, and is bounded in time (peers/peer-network.ts). */
-  readonly ask: (
-    name: string,
-    params: object,
-  ) => Promise<{
-    readonly responses: readonly { readonly replicaId: string; readonly value: unknown }[]
-    readonly missing: MissingReplicas
-  }>
+  readonly ask: AskReplicas
 }
 
 export interface TelephoneRequest {
@@ -131,7 +125,7 @@ export class ClusterView {
     const after = cursor === undefined ? undefined : decodeCursor(cursorKey, cursor)
     const params = { service, name, after, limit }
     const [{ values, missing }, { items: ejections }] = await Promise.all([
-      this.#askAll(TELEPHONES, params, telephonesResponse),
+      askAll(this.#options.ask, TELEPHONES, params, telephonesResponse),
       this.ejections(),
     ])
     const lists = [this.#ownTelephones(params), ...values.map(({ value }) => value)]
@@ -141,7 +135,7 @@ export class ClusterView {
 
   /** Resolves with the ejections on all replicas, this replica first. */
   async ejections(): Promise<ReplicaEjections & { readonly missing: MissingReplicas }> {
-    const { values, missing } = await this.#askAll(EJECTIONS, {}, remoteEjectionsSchema)
+    const { values, missing } = await askAll(this.#options.ask, EJECTIONS, {}, remoteEjectionsSchema)
     const all = [this.#options.ejections(), ...values.map(({ value }) => value)]
     return {
       items: all.flatMap(({ items }) => items),
@@ -171,7 +165,7 @@ export class ClusterView {
   ): Promise<{ readonly replicas: readonly ReplicaFacts[]; readonly missing: MissingReplicas }> {
     const asked = ids.slice(0, MAX_SERVICES)
     const own = { startedAt: this.#options.startedAt.toISOString(), services: this.#ownFacts(asked) }
-    const { values, missing } = await this.#askAll(SERVICES, { ids: asked }, servicesResponse)
+    const { values, missing } = await askAll(this.#options.ask, SERVICES, { ids: asked }, servicesResponse)
     const all = [{ replicaId: this.#options.replicaId, value: own }, ...values]
     const replicas = all.map(({ replicaId, value: { startedAt, services } }) => ({
       replicaId,
@@ -179,25 +173,6 @@ export class ClusterView {
       services: new Map(services.map(facts => [facts.id, facts])),
     }))
     return { replicas, missing }
-  }
-
-  async #askAll<Schema extends z.ZodType>(
-    name: string,
-    params: object,
-    schema: Schema,
-  ): Promise<{
-    readonly values: readonly { readonly replicaId: string; readonly value: z.output<Schema> }[]
-    readonly missing: MissingReplicas
-  }> {
-    const { responses, missing } = await this.#options.ask(name, params)
-    const values: { readonly replicaId: string; readonly value: z.output<Schema> }[] = []
-    const unreadable: MissingReplicas = []
-    for (const { replicaId, value } of responses) {
-      const parsed = schema.safeParse(value)
-      if (parsed.success) values.push({ replicaId, value: parsed.data })
-      else unreadable.push({ id: replicaId, reason: 'its response has a form that this version cannot read' })
-    }
-    return { values, missing: [...missing, ...unreadable] }
   }
 
   #ownTelephones({ service, name, after, limit }: z.output<typeof telephonesParams>): TelephoneList {

@@ -8,7 +8,7 @@ import { changeRow, IF_MATCH, type IfMatch, removeRow } from '../api/row-change.
 import { usageError } from '../cli-error.ts'
 import type { Column, Output } from '../output/output.ts'
 import { keyValues, keyValuesText } from './key-values.ts'
-import { addLimitFlags, givenLimits, type LimitFlags, mergedLimits } from './limit-flags.ts'
+import { addLimitFlags, givenLimits, type LimitFlags, mergedLimits } from './limit/limit-flags.ts'
 import { readObjectFile } from './object-file.ts'
 
 const COLUMNS: readonly Column<ServiceBody>[] = [

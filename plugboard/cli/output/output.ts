@@ -51,6 +51,7 @@ export class Output {
         .trimEnd()
     const head = lineOf(columns.map(({ title }) => title.toUpperCase()))
     this.#terminal.out(`${this.#paint(head)}\n${cells.map(line => `${lineOf(line)}\n`).join('')}`)
+    this.#hasTable = true
   }
 
   /** Writes a further table of the same response for people. Programs already have the whole response. */

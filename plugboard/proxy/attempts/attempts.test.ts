@@ -82,6 +82,7 @@ const REQUEST: RoutedRequest = {
   kind: 'routed',
   limits: undefined,
   receivedFields: undefined,
+  limitName: undefined,
   balancingKey: undefined,
   subset: undefined,
   opening: { kind: 'http', hops: 0, service: 'web', method: 'GET', target: '/', fields: [] },

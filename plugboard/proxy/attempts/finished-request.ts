@@ -62,6 +62,7 @@ export function reportFinished(
     service: route.service.name || undefined,
     telephoneId: telephone,
     subset: finished.subsetName,
+    limit: request.limitName,
     code,
     cause: failure?.cause,
     detail: failure?.detail,

@@ -244,6 +244,7 @@ export class Admission {
       hsts: hstsFor(proto, edits, this.#hsts),
       limits: undefined,
       receivedFields: undefined,
+      limitName: undefined,
       balancingKey: undefined,
       subset: undefined,
       authenticatesConnection: fields.authenticatesConnection,

@@ -33,6 +33,8 @@ export interface RoutedRequest extends RequestFacts, RouteResponseRules {
   receivedFields: readonly string[] | undefined
   /** Set by the policy when a limit has counted the request. */
   limits: AdmittedByLimits | undefined
+  /** Name of the limit that has rejected the request, or with `enforce: false` would have. Set by the policy. */
+  limitName: string | undefined
   /** The value for the balancing policy `hash`; set by the policy when the service has it and the request has the value. */
   balancingKey: number | undefined
   /** The subset of processes that the request uses; set by the policy when the service has subsets. */

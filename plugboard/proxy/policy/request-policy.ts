@@ -11,7 +11,7 @@ import type { AccessDecision } from '../../access/access-decision.ts'
 import type { Gatekeeper } from '../../access/gatekeeper.ts'
 import type { CompiledLimit, CompiledLimits } from '../../limits/compiled-limits.ts'
 import { type LimitedRequest, type Limiter, tighterOf } from '../../limits/limiter.ts'
-import { RouteLimits } from '../../limits/route-limits.ts'
+import type { RouteLimits } from '../../limits/route-limits.ts'
 import type { RouteRules } from '../../routes/options/route-options.ts'
 import type { ServicePolicy } from '../../routes/options/service-policy.ts'
 import type { VerifiedIdentity } from '../../routes/rules/key-part.ts'
@@ -34,6 +34,7 @@ export interface RequestPolicyOptions {
   readonly overloaded: () => boolean
   readonly gatekeeper: Gatekeeper
   readonly limiter: Limiter
+  readonly routeLimits: RouteLimits
   readonly clock: Clock
   /** The value of `Allow`. */
   readonly allowedMethods: string
@@ -43,7 +44,6 @@ const MISSING_KEY = 'The request lacks a value by which this route counts reques
 
 export class RequestPolicy {
   readonly #options: RequestPolicyOptions
-  readonly #limits = new RouteLimits()
   readonly #keys = new BalancingKeys()
 
   constructor(options: RequestPolicyOptions) {
@@ -55,7 +55,7 @@ export class RequestPolicy {
     if (request.looped) return problemOf(request, 'loop_detected')
     if (this.#options.overloaded()) return problemOf(request, 'overloaded')
     const { rules } = request.route.options
-    const limits = counts ? this.#limits.of(request.route) : undefined
+    const limits = counts ? this.#options.routeLimits.of(request.route) : undefined
     const decision =
       rules === null ? this.#decideOpen(request, limits) : this.#decideByRules(request, rules, limits)
     if (decision === undefined) return this.#forward(request)
@@ -128,10 +128,13 @@ export class RequestPolicy {
     switch (decision.kind) {
       case 'admitted':
         request.limits = bothAdmitted(request.limits, decision)
+        request.limitName ??= decision.exceeded?.name
         return undefined
       case 'rejected':
+        request.limitName = decision.limit.name
         return limitResponse(request, decision.limit, decision.retryAfterSeconds)
       case 'missing':
+        request.limitName = decision.limit.name
         return problemOf(request, 'bad_request', MISSING_KEY)
     }
   }

@@ -13,6 +13,7 @@ export interface LoggedRequest {
   readonly path: string
   readonly clientAddress: string
   readonly route?: DirectoryRoute | undefined
+  readonly limitName?: string | undefined
 }
 
 /** `startedAtMs`: the value of `requestStart`. */
@@ -20,7 +21,7 @@ export function noteLocalResponse(
   { clock, counters, access }: ProxyContext,
   startedAtMs: number,
   method = '',
-  { requestId, host, path, clientAddress: remoteAddress, route }: LoggedRequest,
+  { requestId, host, path, clientAddress: remoteAddress, route, limitName }: LoggedRequest,
   { status, code, body }: ProxyResponse,
 ): void {
   if (code !== undefined) countProblem(counters, code)
@@ -36,6 +37,7 @@ export function noteLocalResponse(
     bytesOut: body.length,
     remoteAddress,
     ...(route && { route: route.id, mount: route.mount, service: route.service.name || undefined }),
+    limit: limitName,
     code,
   })
 }

@@ -2,15 +2,19 @@
 // composition root passes the view to the admin API, and to the peers, whose queries it responds to.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { LimitShareBody } from '../../admin/bodies/policy/limit.ts'
+import type { AskReplicas } from '../../admin/live/ask-replicas.ts'
 import { ClusterView, type ClusterViewOptions } from '../../admin/live/cluster-view.ts'
+import { LimitView, type LimitViewOptions } from '../../admin/live/policy/limit-view.ts'
 import type { ReplicaId } from '../../common/ids/replica-id.ts'
+import type { KnownReplica } from '../../peers/known-replicas.ts'
 import type { Registry } from '../../registry/registry.ts'
-import type { Directory } from '../../routes/directory.ts'
 import type { ServiceHistory } from '../../telephones/lines/service-history.ts'
 import { ServiceLines } from '../../telephones/lines/service-lines.ts'
 import { listEjections, listServiceEjections } from '../../telephones/outliers/ejection-list.ts'
 import type { LinePicker } from '../../telephones/picker/line-picker.ts'
 import type { Switchboard } from '../../telephones/switchboard.ts'
+import type { RequestLimits } from '../limits/request-limits.ts'
 import type { Cluster } from './cluster.ts'
 
 export interface WholeClusterOptions {
@@ -18,23 +22,29 @@ export interface WholeClusterOptions {
   readonly startedAt: Date
   readonly clock: Clock
   readonly registry: Registry
-  readonly directory: Pick<Directory, 'service' | 'serviceByName'>
+  readonly directory: LimitViewOptions['directory']
   readonly picker: LinePicker
   readonly history: ServiceHistory
   readonly switchboard: Pick<Switchboard, 'list'>
   /** Undefined without other replicas. */
   readonly cluster: Cluster | undefined
+  readonly limits: RequestLimits
   readonly lastErrorOf: ClusterViewOptions['lastErrorOf']
 }
 
 export interface WholeCluster {
   readonly view: ClusterView
   readonly lines: ServiceLines
+  readonly limits: LimitView
 }
 
 export function createWholeCluster(options: WholeClusterOptions): WholeCluster {
   const { replicaId, startedAt, directory, picker, switchboard, cluster, lastErrorOf, clock } = options
   const lines = new ServiceLines(options)
+  const ask: AskReplicas = async (name, params) => {
+    const { responses, missing } = (await cluster?.network.query(name, params)) ?? NO_OTHERS
+    return { responses, missing: [...missing] }
+  }
   const view = new ClusterView({
     replicaId,
     startedAt,
@@ -48,12 +58,34 @@ export function createWholeCluster(options: WholeClusterOptions): WholeCluster {
     serviceById: id => directory.service(id),
     lastLineOf: service => lines.lastLineOf(service),
     refusalOf: service => lines.refusalOf(service),
-    ask: async (name, params) => {
-      const { responses, missing } = (await cluster?.network.query(name, params)) ?? NO_OTHERS
-      return { responses, missing: [...missing] }
-    },
+    ask,
   })
-  return { view, lines }
+  const { routeLimits, limiter } = options.limits
+  const limits = new LimitView({
+    replicaId,
+    directory,
+    routeLimits,
+    table: limiter.table,
+    shares: () => limitShares(cluster?.network.replicas() ?? []),
+    clock,
+    ask,
+  })
+  return { view, lines, limits }
+}
+
+/** Returns the exchange of limits with each replica that has a link to this one. */
+function limitShares(known: readonly KnownReplica[]): LimitShareBody[] {
+  return known.flatMap(({ id, shareState, shareAgeMs }) =>
+    shareState === undefined
+      ? []
+      : [
+          {
+            peerId: id,
+            state: shareState,
+            ageMs: shareAgeMs === undefined ? null : Math.round(shareAgeMs),
+          },
+        ],
+  )
 }
 
 const NO_OTHERS = { responses: [], missing: [] }

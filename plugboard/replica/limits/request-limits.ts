@@ -5,12 +5,14 @@ import type { LimitsBody } from '../../admin/api-types.ts'
 import { LimitTable } from '../../limits/limit-table.ts'
 import { Limiter } from '../../limits/limiter.ts'
 import { QuotaStore } from '../../limits/quota-store.ts'
+import { RouteLimits } from '../../limits/route-limits.ts'
 import { SharedBudgets } from '../../limits/sharing/shared-budgets.ts'
 import type { ReplicaDatabase } from '../database/replica-database.ts'
 import type { ReplicaContext } from '../replica-context.ts'
 
 export interface RequestLimits {
   readonly limiter: Limiter
+  readonly routeLimits: RouteLimits
   /** Undefined without other replicas. */
   readonly budgets: SharedBudgets | undefined
   readonly quotas: QuotaStore
@@ -48,5 +50,7 @@ export function createRequestLimits(
     rejected: limiter.rejected,
     unwritten: quotas.unwritten,
   })
-  return { limiter, budgets, quotas, status }
+  const routeLimits = new RouteLimits()
+  directory.subscribe(routeLimits)
+  return { limiter, routeLimits, budgets, quotas, status }
 }

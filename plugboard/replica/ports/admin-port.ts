@@ -51,6 +51,7 @@ export async function startAdminPort(
     lines: whole.lines,
     dryRun: request => ports()?.dryRun(request) ?? Promise.resolve(undefined),
     traffic: () => ports()?.traffic(),
+    limitView: whole.limits,
     limits: () => requestLimits.status(),
     lastErrors: limit => ports()?.lastErrors(limit) ?? [],
     outbound: new OutboundNetworks(config.outboundNetworks),

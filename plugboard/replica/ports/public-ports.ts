@@ -9,7 +9,6 @@ import type { ServiceId } from '../../common/ids/row-ids.ts'
 import type { ServiceError } from '../../common/service-error.ts'
 import type { PlugboardConfig } from '../../config.ts'
 import type { CertificateStore } from '../../database/store/store.ts'
-import type { Limiter } from '../../limits/limiter.ts'
 import type { Via } from '../../proxy/edge/via.ts'
 import type { LineRecovery } from '../../proxy/proxy-context.ts'
 import { ProxyServer } from '../../proxy/server.ts'
@@ -19,6 +18,7 @@ import { OutboundNetworks } from '../../routes/options/outbound-networks.ts'
 import type { LinePicker } from '../../telephones/picker/line-picker.ts'
 import type { TunnelAcceptor } from '../../telephones/tunnel-endpoint.ts'
 import { MemoryGuard } from '../limits/memory-guard.ts'
+import type { RequestLimits } from '../limits/request-limits.ts'
 import { Acme } from './acme.ts'
 import { Https, httpsPolicy } from './https.ts'
 import { openAddresses } from './listen-addresses.ts'
@@ -27,7 +27,7 @@ export interface PublicPortsOptions {
   readonly config: PlugboardConfig
   readonly directory: Directory
   readonly picker: LinePicker
-  readonly limiter: Limiter
+  readonly limits: Pick<RequestLimits, 'limiter' | 'routeLimits'>
   readonly tunnels: TunnelAcceptor
   /** Undefined without a cluster. */
   readonly recovery: LineRecovery | undefined
@@ -48,7 +48,7 @@ export class PublicPorts {
   #https: Https | undefined
 
   private constructor(options: PublicPortsOptions) {
-    const { config, directory, picker, limiter, tunnels, recovery, certificates, via, instance, clock, log } =
+    const { config, directory, picker, limits, tunnels, recovery, certificates, via, instance, clock, log } =
       options
     this.#config = config
     this.#log = log
@@ -57,7 +57,8 @@ export class PublicPorts {
     this.#proxy = new ProxyServer({
       directory,
       picker,
-      limiter,
+      limiter: limits.limiter,
+      routeLimits: limits.routeLimits,
       tunnels,
       recovery,
       trustedProxies: config.trustedProxies,

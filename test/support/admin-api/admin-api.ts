@@ -14,11 +14,16 @@ import type {
   ServiceLinesBody,
   TrafficBody,
 } from '../../../plugboard/admin/api-types.ts'
-import type { ReplicaEjections } from '../../../plugboard/admin/bodies/ejection.ts'
+import type { ReplicaEjections } from '../../../plugboard/admin/bodies/policy/ejection.ts'
+import type { LimitShareBody } from '../../../plugboard/admin/bodies/policy/limit.ts'
+import type { AskReplicas } from '../../../plugboard/admin/live/ask-replicas.ts'
 import { ClusterView } from '../../../plugboard/admin/live/cluster-view.ts'
+import { LimitView } from '../../../plugboard/admin/live/policy/limit-view.ts'
 import { asTokenId, type ServiceId } from '../../../plugboard/common/ids/row-ids.ts'
 import type { ServiceError } from '../../../plugboard/common/service-error.ts'
 import type { Store } from '../../../plugboard/database/store/store.ts'
+import { Limiter } from '../../../plugboard/limits/limiter.ts'
+import { RouteLimits } from '../../../plugboard/limits/route-limits.ts'
 import type { Line } from '../../../plugboard/registry/line.ts'
 import type {
   DirectoryListener,
@@ -86,13 +91,29 @@ export class AdminApiHarness {
     serviceById: id => this.services.find(service => service.id === id),
     lastLineOf: ({ id }) => this.lastLines.get(id),
     refusalOf: ({ id }) => this.serviceRefusals.get(id),
-    ask: (name, params) => {
-      const responses = this.remote.map(({ replicaId, respond }) => ({
-        replicaId,
-        value: respond(name, params),
-      }))
-      return Promise.resolve({ responses, missing: this.missing })
+    ask: (name, params) => this.#ask(name, params),
+  })
+  readonly routeLimits = new RouteLimits()
+  readonly limiter = new Limiter()
+  /** The exchange of limits of this replica. */
+  readonly limitShares: LimitShareBody[] = []
+  readonly limitView = new LimitView({
+    replicaId: 'r1',
+    directory: {
+      services: () => this.services.values(),
+      service: id => this.services.find(service => service.id === id),
+      serviceByName: name => this.services.find(service => service.name === name),
+      routes: () => this.routesOfServices.values(),
+      route: id => this.routesOfServices.find(route => route.id === id),
+      routesOfService: id => this.routesOfServices.filter(({ service }) => service.id === id).values(),
+      match: (host, path) =>
+        this.routesOfServices.find(each => each.host === host && each.mountPath === path),
     },
+    routeLimits: this.routeLimits,
+    table: this.limiter.table,
+    shares: () => this.limitShares,
+    clock: systemClock,
+    ask: (name, params) => this.#ask(name, params),
   })
   readonly directory = {
     source: 'database' as 'database' | 'snapshot' | undefined,
@@ -147,6 +168,7 @@ export class AdminApiHarness {
       },
       dryRun: request => this.dryRun(request),
       traffic: () => this.traffic,
+      limitView: this.limitView,
       limits: () => this.limits,
       lastErrors: limit => [...this.lastErrors].slice(0, limit),
       tokens: {
@@ -188,6 +210,14 @@ export class AdminApiHarness {
       { actor: 'test' },
     )
     return { key, id: row.id }
+  }
+
+  #ask(name: string, params: object): ReturnType<AskReplicas> {
+    const responses = this.remote.map(({ replicaId, respond }) => ({
+      replicaId,
+      value: respond(name, params),
+    }))
+    return Promise.resolve({ responses, missing: this.missing })
   }
 
   #statesOf(service: string): { readonly line: Line; readonly state: LineState }[] {

@@ -116,6 +116,7 @@ export const app = createAdminApp({
   dryRun: ({ host, target }) =>
     Promise.resolve({ host, path: target, route: undefined, response: undefined }),
   traffic: () => undefined,
+  limitView: { list: passed },
   limits: () => ({ keys: 0, maxKeys: 0, evictions: 0, rejected: 0, unwritten: 0 }),
   lastErrors: () => [],
   outbound: new OutboundNetworks([]),

@@ -9,7 +9,7 @@ import { type CliContext, collect } from '../../api/api-command.ts'
 import { CliError, usageError } from '../../cli-error.ts'
 import { readPassword } from '../../read-password.ts'
 import { keyValues } from '../key-values.ts'
-import { addLimitFlags, givenLimits, type LimitFlags, mergedLimits } from '../limit-flags.ts'
+import { addLimitFlags, givenLimits, type LimitFlags, mergedLimits } from '../limit/limit-flags.ts'
 import { readObjectFile } from '../object-file.ts'
 
 type JsonObject = Readonly<Record<string, unknown>>

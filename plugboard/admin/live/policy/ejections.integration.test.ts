@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import type { AdminApiHarness } from '../../../test/support/admin-api/admin-api.ts'
-import { useAdminApi } from '../../../test/support/admin-api/use-admin-api.ts'
-import type { ListedEjection, ListedServiceEjections } from '../../telephones/outliers/ejection-list.ts'
-import type { ListedTelephone } from '../api-types.ts'
+import type { AdminApiHarness } from '../../../../test/support/admin-api/admin-api.ts'
+import { useAdminApi } from '../../../../test/support/admin-api/use-admin-api.ts'
+import type { ListedEjection, ListedServiceEjections } from '../../../telephones/outliers/ejection-list.ts'
+import type { ListedTelephone } from '../../api-types.ts'
 
 let api: AdminApiHarness
 useAdminApi(created => {

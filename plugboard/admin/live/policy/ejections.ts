@@ -1,9 +1,9 @@
 // Lists the processes that passive ejection has taken out of the choice, on all replicas. Works without the database.
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
-import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
-import { ejectionsSchema } from '../bodies/ejection.ts'
-import { json, operation } from '../http/openapi.ts'
+import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
+import { ejectionsSchema } from '../../bodies/policy/ejection.ts'
+import { json, operation } from '../../http/openapi.ts'
 
 const ejectionsOperation = operation(
   { permission: 'status:read' },

@@ -3,9 +3,9 @@
 
 import { parseDuration } from '@vera-stack/shared/settings/kind.ts'
 import type { Command } from 'commander'
-import { isJsonObject } from '../../common/json.ts'
-import { collect } from '../api/api-command.ts'
-import { usageError } from '../cli-error.ts'
+import { isJsonObject } from '../../../common/json.ts'
+import { collect } from '../../api/api-command.ts'
+import { usageError } from '../../cli-error.ts'
 
 export interface LimitFlags {
   /** False: the user gave `--no-limit`. */

@@ -6,8 +6,8 @@ import {
   listedEjectionSchema,
   MAX_EJECTIONS,
   serviceEjectionsSchema,
-} from '../../telephones/outliers/ejection-list.ts'
-import { missingReplicasSchema } from './replica.ts'
+} from '../../../telephones/outliers/ejection-list.ts'
+import { missingReplicasSchema } from '../replica.ts'
 
 export const ejectionsSchema = z
   .strictObject({
