@@ -1,6 +1,7 @@
-// Acceptance test T1 in its short form: two Telephones with equal weights and with 1 and 4 tunnels get equal shares under each
-// balancing policy, also while a tunnel breaks and connects again. plugboard/telephones/picker/process-shares.test.ts has the
-// long form in simulated time.
+// Acceptance test T1: two Telephones with equal weights and with 1 and 4 tunnels get equal shares under each balancing policy, also
+// while a tunnel breaks and connects again. The long form, `npm run soak -- balancing-shares`, sends requests for a minute with
+// each policy and applies the bounds of the acceptance test. plugboard/telephones/picker/process-shares.test.ts has the same in
+// simulated time.
 
 import { once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
@@ -10,8 +11,11 @@ import { eventually } from '../support/deadline.ts'
 import { send } from '../support/http/http-client.ts'
 import { Relay } from '../support/http/relay.ts'
 import { HOST, SERVICE, useStack } from '../support/programs/stack.ts'
+import { printFigures, SOAK_MS } from '../support/soak.ts'
 
 const REQUESTS = 300
+/** The acceptance test demands its bounds over this many requests. */
+const LONG_REQUESTS = 4000
 const CLIENTS = 6
 /** Long enough that the load of the machine does not make one backend much slower than the other. */
 const RESPONSE_MS = 20
@@ -34,25 +38,25 @@ beforeAll(async () => {
     const url = `http://127.0.0.1:${relay.port}`
     await stack.startTelephone({ target: port, name, url, args: ['--tunnels', String(tunnels)] })
   }
-  await fourTunnels()
+  await untilTunnels(4)
 })
 afterAll(async () => {
   await Promise.all(relays.map(relay => relay.close()))
   for (const server of servers) server.close()
 })
 
-const fourTunnels = () =>
-  eventually('the telephone has four tunnels', async () => {
+const untilTunnels = (count: number) =>
+  eventually(`the telephone has ${count} tunnels`, async () => {
     const { items } = await stack.plugboard.call<{ items: { name: string }[] }>('GET', '/v1/telephones')
-    return items.filter(({ name }) => name === 'four').length === 4 ? true : undefined
+    return items.filter(({ name }) => name === 'four').length === count ? true : undefined
   })
 
-/** Returns the part of the requests that the telephone with one tunnel gets. */
-async function shareOfOne(): Promise<number> {
+/** Sends requests until `isOver` returns true. Returns the part of them that the telephone with one tunnel gets. */
+async function shareOfOne(isOver: (sent: number) => boolean): Promise<{ share: number; sent: number }> {
   let one = 0
   let sent = 0
   const client = async () => {
-    while (sent < REQUESTS) {
+    while (!isOver(sent)) {
       sent += 1
       const headers = { 'x-key': String(sent) }
       const { status, text } = await send({ port: stack.port, host: HOST, path: '/', headers })
@@ -61,24 +65,72 @@ async function shareOfOne(): Promise<number> {
     }
   }
   await Promise.all(Array.from({ length: CLIENTS }, client))
-  return one / sent
+  return { share: one / sent, sent }
 }
 
-it.each<[string, object, number]>([
+async function setPolicy(balancing: string, more: object): Promise<void> {
+  const policy = { balancing, hashOn: null, ...more }
+  await stack.plugboard.call('PATCH', `/v1/services/${SERVICE}`, { policy })
+}
+
+const HASH = { hashOn: { header: 'X-Key' } }
+
+it.skipIf(SOAK_MS > 0).each<[string, object, number]>([
   ['round_robin', {}, 0.03],
   ['least_streams', {}, 0.1],
   ['random', {}, 0.15],
   ['peak_ewma', {}, 0.2],
-  ['hash', { hashOn: { header: 'X-Key' } }, 0.2],
+  ['hash', HASH, 0.2],
 ])(
   '%s gives one and four tunnels equal shares, also while a tunnel breaks',
   async (balancing, more, bound) => {
-    const policy = { balancing, hashOn: null, ...more }
-    await stack.plugboard.call('PATCH', `/v1/services/${SERVICE}`, { policy })
-    expect(Math.abs((await shareOfOne()) - 0.5)).toBeLessThan(bound)
-    const during = shareOfOne()
+    await setPolicy(balancing, more)
+    const enough = (sent: number) => sent >= REQUESTS
+    expect(Math.abs((await shareOfOne(enough)).share - 0.5)).toBeLessThan(bound)
+    const during = shareOfOne(enough)
     relays[1]?.cutOldest()
-    expect(Math.abs((await during) - 0.5)).toBeLessThan(bound)
-    await fourTunnels()
+    expect(Math.abs((await during).share - 0.5)).toBeLessThan(bound)
+    await untilTunnels(4)
   },
 )
+
+it.runIf(SOAK_MS > 0).each<[string, object, number]>([
+  ['round_robin', {}, 0.03],
+  ['least_streams', {}, 0.03],
+  ['random', {}, 0.03],
+  ['peak_ewma', {}, 0.15],
+  ['hash', HASH, 0.15],
+])('%s gives one, three and four tunnels equal shares for a minute', async (balancing, more, bound) => {
+  await setPolicy(balancing, more)
+  const shares: Record<string, number> = {}
+  const measure = async (part: string, isPartOver: () => boolean) => {
+    const { share, sent } = await shareOfOne(requests => requests >= LONG_REQUESTS && isPartOver())
+    shares[part] = Math.round(share * 10_000) / 100
+    shares[`${part}Requests`] = sent
+    return share
+  }
+  const until = (endMs: number) => () => performance.now() >= endMs
+  const partMs = SOAK_MS / 3
+  const results = [await measure('four', until(performance.now() + partMs))]
+  // A tunnel breaks and connects again, all the time.
+  const changesEndMs = performance.now() + partMs
+  let changes = 0
+  const change = async () => {
+    while (performance.now() < changesEndMs) {
+      relays[1]?.cutOldest()
+      changes += 1
+      await untilTunnels(4)
+    }
+  }
+  const changing = change()
+  results.push(await measure('during', until(changesEndMs)))
+  await changing
+  relays[1]?.refuse(true)
+  relays[1]?.cutOldest()
+  await untilTunnels(3)
+  results.push(await measure('three', until(performance.now() + partMs)))
+  relays[1]?.refuse(false)
+  await untilTunnels(4)
+  printFigures({ ...shares, changes })
+  for (const share of results) expect(Math.abs(share - 0.5)).toBeLessThanOrEqual(bound)
+})

@@ -10,23 +10,29 @@ export interface OpenLoopOptions {
   readonly headers?: Readonly<Record<string, string>>
   readonly perSecond: number
   readonly durationMs: number
+  /** Requests at the same moment. Default 1. */
+  readonly atOnce?: number
 }
 
 export interface OpenLoopResponse {
   /** The status, or the code of the error of a request without a response. */
   readonly outcome: number | string
+  /** The time of the request since the start, ms. */
+  readonly sentMs: number
   /** The time of the response since the start, ms. */
   readonly atMs: number
 }
 
 /** Resolves when each request has its response or its error. */
 export async function sendAtRate(options: OpenLoopOptions): Promise<OpenLoopResponse[]> {
-  const { port, host, path = '/hello', headers = {}, perSecond, durationMs } = options
+  const { port, host, path = '/hello', headers = {}, perSecond, durationMs, atOnce = 1 } = options
   const agent = new Agent({ keepAlive: true })
   const startedAt = performance.now()
   const one = () =>
     new Promise<OpenLoopResponse>(resolve => {
-      const end = (outcome: number | string) => resolve({ outcome, atMs: performance.now() - startedAt })
+      const sentMs = performance.now() - startedAt
+      const end = (outcome: number | string) =>
+        resolve({ outcome, sentMs, atMs: performance.now() - startedAt })
       const fail = (error: NodeJS.ErrnoException) => end(error.code ?? error.message)
       const request = get({ port, agent, path, headers: { host, ...headers } }, response => {
         response.on('error', fail)
@@ -36,7 +42,8 @@ export async function sendAtRate(options: OpenLoopOptions): Promise<OpenLoopResp
     })
   const sent: Promise<OpenLoopResponse>[] = []
   for (let count = 0; count < (perSecond * durationMs) / 1000; count += 1) {
-    const waitMs = startedAt + (count * 1000) / perSecond - performance.now()
+    const dueMs = ((count - (count % atOnce)) * 1000) / perSecond
+    const waitMs = startedAt + dueMs - performance.now()
     if (waitMs > 0) await new Promise(resolve => setTimeout(resolve, waitMs))
     sent.push(one())
   }
