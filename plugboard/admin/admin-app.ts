@@ -19,6 +19,7 @@ import { addOutageOperations } from './live/service-outages.ts'
 import { addStatusOperations } from './live/status.ts'
 import { addTelephoneOperations } from './live/telephones.ts'
 import { addChangeOperations } from './resources/changes/changes.ts'
+import { addUndoOperation } from './resources/changes/undo.ts'
 import { addKeyOperations } from './resources/credentials/keys.ts'
 import { addJwks, addSigningKeyOperations } from './resources/credentials/signing-keys.ts'
 import { addTokenOperations } from './resources/credentials/tokens.ts'
@@ -34,7 +35,10 @@ const TAGS: readonly (readonly [name: string, description: string])[] = [
   ['tokens', 'Credentials of telephones, with the services and mounts that each may serve.'],
   ['keys', 'API keys: the credentials of this API.'],
   ['signing keys', 'The keys that sign tokens.'],
-  ['changes', 'The audit log: each change and its author, as a list and as an event stream.'],
+  [
+    'changes',
+    'The audit log: each change and its author, as a list and as an event stream. Changes can be undone.',
+  ],
   ['status', 'Telephones, replicas and traffic at this moment.'],
   ['health', 'Probes of supervisors and load balancers. They need no credential.'],
 ]
@@ -76,6 +80,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   addKeyOperations(app, deps)
   addSigningKeyOperations(app, deps)
   addChangeOperations(app, deps, stopping.signal)
+  addUndoOperation(app, deps)
   addStatusOperations(app, deps)
   addOutageOperations(app, deps)
   addEjectionOperations(app, deps)

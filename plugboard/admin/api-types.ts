@@ -2,7 +2,8 @@
 // from a zod schema in bodies/. The server checks with the same schema, and the OpenAPI document shows it.
 
 export type { ListedTelephone } from '../telephones/listed-telephone.ts'
-export type { ChangeBody } from './bodies/change.ts'
+export type { ChangeBody } from './bodies/changes/change.ts'
+export type { UndoneBody } from './bodies/changes/undone.ts'
 export type { CreatedKeyBody, KeyBody } from './bodies/credentials/key.ts'
 export type { SigningKeyBody } from './bodies/credentials/signing-key.ts'
 export type { IssuedTokenBody, TokenBody } from './bodies/credentials/token.ts'

@@ -57,6 +57,11 @@ const MANAGE: readonly CommandEntry[] = [
     load: async () => (await import('./commands/key/key.ts')).defineSigningKey,
   },
   {
+    name: 'change',
+    summary: 'list changes, and undo them',
+    load: async () => (await import('./commands/change/change.ts')).defineChange,
+  },
+  {
     name: 'export',
     summary: 'write services and routes to a file',
     load: async () => (await import('./bundle/import-export.ts')).defineExport,
@@ -97,7 +102,7 @@ const INSPECT: readonly CommandEntry[] = [
   {
     name: 'changes',
     summary: 'list the changes of services, routes and keys; --follow shows new ones as they arrive',
-    load: async () => (await import('./commands/change/changes.ts')).defineChanges,
+    load: async () => (await import('./commands/change/change.ts')).defineChanges,
   },
 ]
 

@@ -29,7 +29,11 @@ const CONSTRAINTS: Readonly<Record<string, (error: ServerError) => VeraError>> =
       cause: error,
     }),
   routes_service_living: error =>
-    new VeraError('conflict', error.message, { field: 'service', cause: error }),
+    new VeraError(
+      'conflict',
+      `${error.message} Choose another service, or restore it: plugboard service restore`,
+      { field: 'service', cause: error },
+    ),
   routes_service_id_services_id_fk: error =>
     new VeraError('conflict', 'The service of this route has been deleted. Choose another service.', {
       field: 'service',

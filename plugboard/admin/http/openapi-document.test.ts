@@ -113,7 +113,8 @@ describe('parameters', () => {
         if (parameter.in === 'header' && !/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text)) continue
         if (text === '\ud800') continue
         const encoded = encodeURIComponent(text)
-        const url = path.replace(/\{\w+\}/, parameter.in === 'path' ? encoded : 'shop')
+        const row = path.includes('{sequence}') ? '1' : 'shop'
+        const url = path.replace(/\{\w+\}/, parameter.in === 'path' ? encoded : row)
         const query = new URLSearchParams(others)
         if (parameter.in === 'query') query.set(name, text)
         const headers = {

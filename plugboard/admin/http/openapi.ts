@@ -50,7 +50,8 @@ const ALWAYS: readonly ErrorCode[] = [
 ]
 
 interface Operation {
-  readonly permission: Permission
+  /** `text`: the permission depends on the rows, and the handler checks it. */
+  readonly permission: Permission | { readonly text: string }
   /** Error codes of this operation in addition to the codes of every operation. */
   readonly fails?: readonly ErrorCode[]
 }
@@ -60,13 +61,15 @@ export function operation<const Config extends Omit<RouteConfig, 'security' | 'm
   { permission, fails = [] }: Operation,
   config: Config,
 ) {
+  const isFixed = typeof permission === 'string'
+  const needs = isFixed ? `Needs the scope \`${permission}\`.` : permission.text
   const route = createRoute({
     ...config,
-    description: [config.description, `Needs the scope \`${permission}\`.`].filter(Boolean).join(' '),
+    description: [config.description, needs].filter(Boolean).join(' '),
     security: [{ apiKey: [] }],
     responses: { ...problems(...ALWAYS, ...fails), ...config.responses },
   } as Config)
-  return { ...route, middleware: requirePermission(permission) }
+  return { ...route, middleware: isFixed ? [requirePermission(permission)] : [] }
 }
 
 export const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({

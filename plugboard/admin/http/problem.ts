@@ -8,6 +8,7 @@ import { cutText } from '@vera-stack/shared/text/cut-text.ts'
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { renamedOptionProblem } from '../../common/renamed-options.ts'
+import { ChangedRowError } from '../../database/store/changes/changed-row-error.ts'
 import type { AdminEnv } from '../admin-env.ts'
 
 export const problemSchema = z
@@ -32,6 +33,19 @@ export const problemSchema = z
       )
       .optional()
       .openapi({ description: 'The wrong fields of the request, each with its own text.' }),
+    differences: z
+      .array(
+        z.strictObject({
+          pointer: z.string().openapi({
+            description: 'JSON pointer into the row.',
+            example: '/options/stripMount',
+          }),
+          expected: z.unknown().openapi({ description: 'The value that the change wrote. null: no value.' }),
+          actual: z.unknown().openapi({ description: 'The value of now. null: no value.' }),
+        }),
+      )
+      .optional()
+      .openapi({ description: 'With `precondition_failed` of an undo: how the row has changed since.' }),
   })
   .openapi('Problem')
 export type Problem = z.infer<typeof problemSchema>
@@ -63,6 +77,7 @@ export function problemResponse(error: unknown, c: Context<AdminEnv>): Response 
     detail,
     requestId: c.get('requestId'),
     ...(culprits.length === 0 ? {} : { errors: [...culprits] }),
+    ...(error instanceof ChangedRowError ? { differences: differencesOf(error) } : {}),
   }
   const log = c.get('log')
   if (code === 'internal_error') log.error('admin request failed', { code, err: error })
@@ -78,6 +93,9 @@ export function problemResponse(error: unknown, c: Context<AdminEnv>): Response 
   c.header('Content-Type', 'application/problem+json')
   return c.body(JSON.stringify(problem), status as 400)
 }
+
+const differencesOf = ({ differences }: ChangedRowError): NonNullable<Problem['differences']> =>
+  differences.map(({ pointer, expected = null, actual = null }) => ({ pointer, expected, actual }))
 
 interface Translated {
   readonly code: ErrorCode
@@ -101,11 +119,10 @@ function translate(error: unknown, c: Context<AdminEnv>): Translated {
 
 const of = (code: ErrorCode, detail: string): Translated => ({ code, detail, culprits: [] })
 
-/** Returns the place of the field that the store names. The place depends on the method: the body, or a parameter. */
+/** Returns the place of the field that the store names: the body, or a parameter of a request without a body. */
 function culpritOf(error: VeraError, c: Context<AdminEnv>): readonly Culprit[] {
   if (error.field === undefined) return []
-  const inBody = c.req.method !== 'GET' && c.req.method !== 'HEAD' && c.req.method !== 'DELETE'
-  const where = inBody ? { pointer: `/${error.field}` } : { parameter: error.field }
+  const where = c.req.raw.body !== null ? { pointer: `/${error.field}` } : { parameter: error.field }
   return [{ ...where, detail: error.message }]
 }
 

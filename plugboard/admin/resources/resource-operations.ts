@@ -140,6 +140,21 @@ export function resourceOperations<Body extends z.ZodType>(
         },
       ),
 
+    restore: (restore: Texts) =>
+      operation(
+        { permission: write, fails: ['not_found', 'conflict', ...(restore.fails ?? [])] },
+        {
+          method: 'post',
+          path: `${onePath}/restore`,
+          operationId: `restore${operationId}`,
+          tags,
+          summary: restore.summary ?? `Restore a deleted ${one}`,
+          ...described(restore),
+          request: { params },
+          responses: { 200: { ...json(schema, `The restored ${one}.`), headers: ETAG_HEADER } },
+        },
+      ),
+
     revoke: (revoke: Texts & { query?: z.core.$ZodLooseShape }) =>
       operation(
         { permission: write, fails: ['not_found', ...(revoke.fails ?? [])] },

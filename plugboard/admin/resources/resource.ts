@@ -1,5 +1,5 @@
 // The common operations of all stored resources: create, list by pages, read with an ETag, change and delete with If-Match,
-// revoke. A resource is a table of its names, its schemas, its store, and the functions that differ. The routes of the
+// restore, revoke. A resource is a table of its names, its schemas, its store, and the functions that differ. The routes of the
 // application and their entries in the OpenAPI document are derived from this table.
 
 import type { OpenAPIHono, z } from '@hono/zod-openapi'
@@ -83,6 +83,10 @@ export interface Resource<
   readonly remove?: OperationTexts & {
     run(target: Target<Row>, caller: Caller): Promise<unknown>
   }
+  readonly restore?: OperationTexts & {
+    /** `id`: also a name or mount of a deleted row. */
+    run(id: string, caller: Caller): Promise<Row>
+  }
   readonly revoke?: OperationTexts & {
     readonly query?: Revocation
     run(id: string, query: z.output<z.ZodObject<Revocation>>, caller: Caller): Promise<Row>
@@ -101,7 +105,7 @@ export function addResource<
   app: OpenAPIHono<AdminEnv>,
   resource: Resource<Row, Body, Filters, New, Created, Change, Revocation>,
 ): void {
-  const { names, store, create, change, remove, revoke } = resource
+  const { names, store, create, change, remove, restore, revoke } = resource
   const operations = resourceOperations(names, resource.id, resource.body)
   const keepsDeleted = remove !== undefined
 
@@ -164,6 +168,14 @@ export function addResource<
     add(app, operations.remove(remove), async c => {
       await remove.run(await targetOf(c), callerOf(c))
       return c.body(null, 204)
+    })
+  }
+
+  if (restore !== undefined) {
+    add(app, operations.restore(restore), async c => {
+      const row = await restore.run(idOf(c), callerOf(c))
+      c.header('ETag', etagOf(row))
+      return c.json(await show(row), 200)
     })
   }
 

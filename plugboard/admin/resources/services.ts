@@ -1,6 +1,7 @@
 // Services over HTTP. A service is a named pool of backends, with a policy for its traffic.
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
+import { announcedNames } from '../../database/store/service-aliases.ts'
 import type { AdminKey, Service } from '../../database/store/store.ts'
 import { storedText } from '../../database/store/values/stored-text.ts'
 import { resolveServicePolicy } from '../../routes/options/service-policy.ts'
@@ -103,6 +104,15 @@ export function addServiceOperations(app: OpenAPIHono<AdminEnv>, { store }: Admi
       run: async (target, caller) => {
         await refuseBeyond(caller, target)
         await store.services.remove(target.id, { ...caller.by, ifVersion: target.ifVersion })
+      },
+    },
+    restore: {
+      description:
+        'The service gets its name and policy again, without routes. A name in the path means the service that had it last.',
+      run: async (text, { key, by }) => {
+        const { id, name, policy } = await store.services.getLast(text)
+        refuseBeyondLimits(key, { services: announcedNames({ name, policy }) })
+        return await store.services.restore(id, by)
       },
     },
   })

@@ -7,6 +7,7 @@ import { type ApiCommand, apiAction, type CliContext, examples, segment } from '
 import { changeRow, IF_MATCH, type IfMatch, removeRow } from '../api/row-change.ts'
 import { usageError } from '../cli-error.ts'
 import type { Column, Output } from '../output/output.ts'
+import { defineHistory } from './change/change-list.ts'
 import { keyValues, keyValuesText } from './key-values.ts'
 import { addLimitFlags, givenLimits, type LimitFlags, mergedLimits } from './limit/limit-flags.ts'
 import { readObjectFile } from './object-file.ts'
@@ -165,4 +166,14 @@ export function defineService(service: Command, context: CliContext): void {
       await call.output.done(row, `service ${row.name} deleted`)
     }
   })
+
+  const restore = service
+    .command('restore <name|id>')
+    .description('restore a deleted service with its policy; restore its routes after it')
+  examples(restore, 'service restore shop')
+  apiAction(restore, context, async ({ api, output }: ApiCommand<unknown>, id: string) => {
+    const { body } = await api.request<ServiceBody>('POST', `/v1/services/${segment(id)}/restore`)
+    await output.done(body, `service ${body.name} restored`)
+  })
+  defineHistory(service, context, 'service', 'name|id', 'shop')
 }

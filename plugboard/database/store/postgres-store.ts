@@ -3,7 +3,7 @@
 import type { SqlRunner } from '../sql-runner.ts'
 import { createAdminKeyStore } from './admin-keys.ts'
 import { createCertificateStore } from './certificates.ts'
-import { createChangeStore } from './changes.ts'
+import { createChangeStore } from './changes/changes.ts'
 import { createLeaseStore } from './leases.ts'
 import { createLimitUsageStore } from './limit-usage.ts'
 import { createReplicaStore } from './replicas.ts'

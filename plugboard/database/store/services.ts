@@ -1,7 +1,7 @@
 // Queries of services. A service is found by its name until it is deleted, and by its id also afterwards.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
-import { and, asc, eq, isNull, type SQL, sql } from 'drizzle-orm'
+import { and, asc, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
 import type { PgUpdateSetSource } from 'drizzle-orm/pg-core'
 import { asServiceId } from '../../common/ids/row-ids.ts'
 import { services } from '../schema.ts'
@@ -64,6 +64,29 @@ export function createServiceStore(runner: SqlRunner): ServiceStore {
       }),
     remove: (nameOrId, by) =>
       runner.write(by, tx => changeService(tx, nameOrId, by, { deletedAt: sql`clock_timestamp()` })),
+    getLast: nameOrId =>
+      runner.read(async db => {
+        const [service] = await db
+          .select()
+          .from(services)
+          .where(matches(nameOrId))
+          .orderBy(sql`${services.deletedAt} DESC NULLS FIRST`)
+          .limit(1)
+        if (service !== undefined) return service
+        throw new VeraError('not_found', `There is no service "${nameOrId}".`)
+      }),
+    restore: (id, by) =>
+      runner.write(by, async tx => {
+        const deleted = and(eq(services.id, id), isNotNull(services.deletedAt))
+        const [restored] = await tx.update(services).set({ deletedAt: null }).where(deleted).returning()
+        if (restored === undefined) {
+          const service = await findService(tx, id)
+          if (service === undefined) throw untouched('service', undefined)
+          throw new VeraError('conflict', `The service ${service.name} is not deleted.`)
+        }
+        await refuseSharedNames(tx, restored)
+        return restored
+      }),
   }
 }
 

@@ -460,7 +460,7 @@ describe('changes', () => {
       { actor: 'admin-key:2' },
     )
     await store.routes.update(route.id, { mount: 'logged.test/b' }, { actor: 'admin-key:2' })
-    const { items } = await store.changes.list({ entity: 'route', entityId: route.id })
+    const { items } = await store.changes.list({ entities: ['route'], entityId: route.id })
     expect(items).toMatchObject([
       { action: 'updated', before: { mountPath: '/a', version: 1 }, after: { mountPath: '/b', version: 2 } },
       {

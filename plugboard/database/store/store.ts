@@ -75,6 +75,10 @@ export interface ServiceStore {
   ): Promise<Service>
   /** Soft. A service with living routes is `conflict`, its detail names one of them. */
   remove(nameOrId: string, by: Mutation): Promise<Service>
+  /** A living service by name, else the one of this name that was deleted last; any by id. */
+  getLast(nameOrId: string): Promise<Service>
+  /** Makes a deleted service live again. `conflict` when it is not deleted, or another service has one of its names. */
+  restore(id: ServiceId, by: Mutation): Promise<Service>
 }
 
 export interface Route {
@@ -155,6 +159,10 @@ export interface RouteStore {
   ): Promise<Route>
   /** Soft. */
   remove(idOrMount: string, by: Mutation): Promise<Route>
+  /** A living route by its exact mount, else the one of this mount that was deleted last; any by id. */
+  getLast(idOrMount: string): Promise<Route>
+  /** Makes a deleted route live again. `conflict` when it is not deleted, or its service is deleted. */
+  restore(id: RouteId, by: Mutation): Promise<Route>
   /** Soft. Routes with a lifetime stay, because they end by themselves. */
   prune(request: PruneRequest, by: Mutation): Promise<Pruned>
 }
@@ -350,7 +358,16 @@ export interface AdminKeyStore {
 
 export const CHANGE_ENTITIES = ['service', 'route', 'token', 'signing_key', 'admin_key'] as const
 export type ChangeEntity = (typeof CHANGE_ENTITIES)[number]
-export type ChangeAction = 'created' | 'updated' | 'deleted' | 'restored' | 'revoked' | 'retired' | 'purged'
+export const CHANGE_ACTIONS = [
+  'created',
+  'updated',
+  'deleted',
+  'restored',
+  'revoked',
+  'retired',
+  'purged',
+] as const
+export type ChangeAction = (typeof CHANGE_ACTIONS)[number]
 
 /** One entry of the audit log. Sequences have no gap and commit in order. */
 export interface Change {
@@ -374,19 +391,56 @@ export interface NamedChange extends Change {
   readonly serviceAfter: string | null
 }
 
+/** Filters of the log. A change must fit each of them, except that `routeId` and `serviceId` together accept both rows. */
+export interface ChangeFilters {
+  /** Rows of one of these kinds. */
+  readonly entities?: readonly ChangeEntity[] | undefined
+  readonly entityId?: string | undefined
+  readonly actor?: string | undefined
+  readonly action?: ChangeAction | undefined
+  readonly routeId?: RouteId | undefined
+  readonly serviceId?: ServiceId | undefined
+}
+
+/** The rows of one change that an undo concerns, for the check of the caller's rights. */
+export interface UndoneRow {
+  readonly entity: 'route' | 'service'
+  /** The mounts of the row before and after the undo. */
+  readonly mounts: readonly string[]
+  /** The names of the service before and after the undo, and its aliases. */
+  readonly services: readonly string[]
+}
+
+export interface UndoRequest {
+  readonly sequence: number
+  /** Undoes the changes from `through` back to `sequence`; absent: only `sequence`. */
+  readonly through?: number | 'latest' | undefined
+  /** Throws when the caller may not change the row. */
+  readonly permit: (row: UndoneRow) => void
+}
+
+export interface Undone {
+  /** The new changes, oldest first. */
+  readonly changes: readonly NamedChange[]
+  /** Changes of the range that are final. */
+  readonly skipped: readonly { readonly sequence: number; readonly reason: string }[]
+}
+
 export interface ChangeStore {
-  /** Newest first. */
+  /** Newest first; with `after`, oldest first. `after` and `before`: sequences that are not included. */
   list(
-    request?: PageRequest & {
-      readonly entity?: ChangeEntity | undefined
-      readonly entityId?: string | undefined
-      readonly actor?: string | undefined
-    },
+    request?: PageRequest &
+      ChangeFilters & { readonly after?: number | undefined; readonly before?: number | undefined },
   ): Promise<Page<NamedChange>>
   /** Oldest first, `sequence` > `after`; at most 1,000. */
-  after(sequence: number, limit?: number): Promise<readonly NamedChange[]>
+  after(sequence: number, limit?: number, filters?: ChangeFilters): Promise<readonly NamedChange[]>
   /** Sequence of the newest change; 0 without changes. */
   latest(): Promise<number>
+  /**
+   * Writes the rows as they were before the changes, as new changes of one transaction. ChangedRowError when a row has changed
+   * since; `conflict` for a change that is final.
+   */
+  undo(request: UndoRequest, by: Mutation): Promise<Undone>
   /** Deletes all but the newest `keep` (≥ 1) changes. Resolves with the number of deleted changes. */
   prune(keep: number): Promise<number>
 }

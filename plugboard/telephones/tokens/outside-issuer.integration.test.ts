@@ -50,7 +50,7 @@ it('claims mounts for its own subject', async () => {
   await telephone.announce({ service: 'shop', mount: 'app.test' })
   const holder = `${ISSUER}#sub:laptop`
   expect((await harness.database.store.routes.get('app.test')).claimedBy).toBe(holder)
-  const { items } = await harness.database.store.changes.list({ entity: 'route' })
+  const { items } = await harness.database.store.changes.list({ entities: ['route'] })
   expect(items.map(({ actor }) => actor)).toEqual([`token:${holder}`])
 })
 

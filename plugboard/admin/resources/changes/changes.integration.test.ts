@@ -81,8 +81,71 @@ test('changes after a sequence are listed oldest first', async () => {
   const { body } = await api.call('GET', `/v1/changes?after=${before}`)
   const rows = body.items as { sequence: number }[]
   expect(rows.map(({ sequence }) => sequence)).toEqual([before + 1, before + 2])
-  expect((await api.call('GET', '/v1/changes?after=0&actor=x')).status).toBe(400)
   expect((await api.call('GET', '/v1/changes?after=-1')).status).toBe(400)
+})
+
+test('filters work in both directions, over pages', async () => {
+  const before = await store.changes.latest()
+  for (const name of ['a', 'b', 'c']) await addService(name)
+  await api.call('POST', '/v1/routes', { body: { mount: 'app.test', service: 'a' } })
+  const list = async (query: string) => {
+    const { body } = await api.call('GET', `/v1/changes?${query}`)
+    return (body.items as { sequence: number }[]).map(({ sequence }) => sequence - before)
+  }
+  expect(await list('area=services')).toEqual([3, 2, 1])
+  expect(await list(`area=services&after=${before + 1}`)).toEqual([2, 3])
+  expect(await list(`area=services&before=${before + 3}`)).toEqual([2, 1])
+  expect(await list(`after=${before + 1}&before=${before + 4}`)).toEqual([2, 3])
+  expect(await list('area=routes&entity=service')).toEqual([])
+  expect(await list('action=created&entity=route')).toEqual([4])
+  const first = await api.call('GET', `/v1/changes?area=services&after=${before}&limit=2`)
+  expect(await list(`area=services&after=${before}&limit=2&cursor=${first.body.next}`)).toEqual([3])
+  const actor = encodeURIComponent(first.body.items[0].actor)
+  expect(await list(`actor=${actor}&limit=1`)).toEqual([4])
+  expect(await list('actor=%25')).toEqual([])
+})
+
+test('the history of one route has its deleted rows too, by id and by mount', async () => {
+  await addService('a')
+  const make = async () =>
+    (await api.call('POST', '/v1/routes', { body: { mount: 'app.test', service: 'a' } })).body.id as string
+  const remove = () => api.call('DELETE', '/v1/routes/app.test', { headers: { 'if-match': '*' } })
+  const first = await make()
+  await remove()
+  const history = async (query: string) => {
+    const { body } = await api.call('GET', `/v1/changes?${query}`)
+    return (body.items as { entityId: string; action: string }[]).map(({ entityId, action }) => [
+      entityId,
+      action,
+    ])
+  }
+  expect(await history('route=app.test')).toEqual([
+    [first, 'deleted'],
+    [first, 'created'],
+  ])
+  const second = await make()
+  expect(await history('route=app.test')).toEqual([[second, 'created']])
+  expect(await history(`route=${first.toUpperCase()}`)).toHaveLength(2)
+  expect((await history('route=app.test&service=a')).map(([, action]) => action)).toEqual([
+    'created',
+    'created',
+  ])
+  await remove()
+  expect(await history('route=app.test')).toHaveLength(2)
+  expect((await api.call('GET', '/v1/changes?route=other.test')).status).toBe(404)
+  expect((await api.call('GET', '/v1/changes?service=other')).status).toBe(404)
+})
+
+test.each([
+  'cursor=WzFd',
+  'cursor=W10',
+  'cursor=WyIxIl0',
+  'route=%00',
+  'service=%00',
+  'actor=%00',
+  'after=1e3',
+])('a hostile parameter (%s) gets 200 or 400, not 500', async query => {
+  expect([200, 400]).toContain((await api.call('GET', `/v1/changes?${query}`)).status)
 })
 
 describe('the stream', () => {
@@ -110,6 +173,39 @@ describe('the stream', () => {
     const [event] = await events(await open('/v1/changes/stream', { headers }), 1)
     expect(event?.data.sequence).toBe(latest)
     expect((await open('/v1/changes/stream', { headers: { 'last-event-id': 'x' } })).status).toBe(400)
+  })
+
+  test('has the filters of the list, and continues with them after a lost connection', async () => {
+    const start = await store.changes.latest()
+    const query = `area=services&after=${start}`
+    const first = await open(`/v1/changes/stream?${query}`)
+    const reading = events(first, 1)
+    const { key: other } = await api.key([])
+    await addService('a')
+    api.applied(await store.changes.latest())
+    const [event] = await reading
+    expect(event?.data).toMatchObject({ entity: 'service', sequence: start + 2 })
+    await api.key([])
+    await addService('b')
+    const headers = { 'last-event-id': event!.id }
+    const again = await events(await open('/v1/changes/stream?area=services', { headers }), 1)
+    expect(again.map(({ data }) => data.sequence)).toEqual([start + 4])
+    expect((await open('/v1/changes/stream?area=services&area=routes')).status).toBe(400)
+    expect((await open('/v1/changes/stream?limit=5')).status).toBe(400)
+    expect((await open('/v1/changes/stream?service=other')).status).toBe(404)
+    expect((await open('/v1/changes/stream', { key: other })).status).toBe(403)
+  })
+
+  test('with filters ends when its key is revoked, and sends no event after that', async () => {
+    const { key, id } = await api.key(['changes:read'])
+    const response = await open('/v1/changes/stream?area=services', { key })
+    await addService('a')
+    await store.adminKeys.revoke(id, { actor: 'test' })
+    await addService('b')
+    const reading = events(response, 100)
+    api.applied(await store.changes.latest())
+    expect((await reading).map(({ data }) => data.entity)).toEqual(['service'])
+    await expect.poll(() => api.listeners.size).toBe(0)
   })
 
   test('ends when its key is revoked, and when the API stops', async () => {

@@ -4,23 +4,17 @@
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { ClientShares, DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
-import { CHANGE_ENTITIES } from '../../../database/store/store.ts'
-import { storedText } from '../../../database/store/values/stored-text.ts'
 import { requirePermission } from '../../access/authenticate.ts'
 import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
-import { changeBody, changeSchema } from '../../bodies/change.ts'
+import { changeBody, changeSchema } from '../../bodies/changes/change.ts'
 import { operation, problems } from '../../http/openapi.ts'
 import { pageBody, pageQuery, pageResponse } from '../../http/page.ts'
+import { validationError } from '../../http/problem.ts'
+import { changeFilterQuery, filtersOf, sequenceText } from './change-query.ts'
 import { streamChanges } from './change-stream.ts'
 
-const sequence = z
-  .string()
-  .regex(/^\d{1,15}$/, 'is not a sequence: use the `sequence` of a change')
-  .transform(Number)
-  .openapi({ type: 'integer', minimum: 0, maximum: 999_999_999_999_999 })
-
 const listOperation = operation(
-  { permission: 'changes:read' },
+  { permission: 'changes:read', fails: ['not_found'] },
   {
     method: 'get',
     path: '/v1/changes',
@@ -30,18 +24,18 @@ const listOperation = operation(
     request: {
       query: z.strictObject({
         ...pageQuery,
-        after: sequence.optional().openapi({
-          description:
-            'Only changes after this sequence, oldest first. Only `limit` may be used together with it.',
+        after: sequenceText.optional().openapi({
+          description: 'Only changes after this sequence. The list is then oldest first.',
         }),
-        entity: z.enum(CHANGE_ENTITIES).optional(),
-        entityId: storedText(0, 255).optional(),
-        actor: storedText(0, 255).optional(),
+        before: sequenceText.optional().openapi({ description: 'Only changes before this sequence.' }),
+        ...changeFilterQuery,
       }),
     },
     responses: { 200: pageResponse(changeSchema, 'Change', 'A page of changes.') },
   },
 )
+
+const streamQuery = z.strictObject({ after: sequenceText.optional(), ...changeFilterQuery })
 
 export function addChangeOperations(
   app: OpenAPIHono<AdminEnv>,
@@ -52,17 +46,10 @@ export function addChangeOperations(
   const open = new ClientShares(DEFAULT_CLIENT_SHARE_PERCENT)
 
   app.openapi(listOperation, async c => {
-    const { after, ...query } = c.req.valid('query')
-    if (after === undefined) return c.json(pageBody(c, await store.changes.list(query), changeBody), 200)
-    const others = [query.cursor, query.entity, query.entityId, query.actor]
-    if (others.some(value => value !== undefined)) {
-      const detail = 'Only `limit` may be used together with `after`. Remove the other parameters.'
-      throw new VeraError('invalid_request', detail, { field: 'after' })
-    }
-    const limit = query.limit ?? 100
-    const items = await store.changes.after(after, limit)
-    // A client continues with the sequence of the last item as `after`, so the page has no cursor.
-    return c.json(pageBody(c, { items, nextCursor: undefined }, changeBody), 200)
+    const { after, before, limit, cursor, ...query } = c.req.valid('query')
+    const filters = await filtersOf(query, store)
+    const page = await store.changes.list({ ...filters, after, before, limit, cursor })
+    return c.json(pageBody(c, page, changeBody), 200)
   })
 
   app.openAPIRegistry.registerPath({
@@ -73,12 +60,13 @@ export function addChangeOperations(
     summary: 'Follow changes as they happen',
     description:
       'Server-sent events `change`, each with a Change as data and its sequence as id. The stream begins after the sequence ' +
-      'in `after` or `Last-Event-ID`; without both, it begins with the next change. Needs the scope `changes:read`.',
+      'in `after` or `Last-Event-ID`; without both, it begins with the next change. A client that reconnects sends the same ' +
+      'filters again. Needs the scope `changes:read`.',
     security: [{ apiKey: [] }],
     request: {
-      query: z.strictObject({ after: sequence.optional() }),
+      query: streamQuery,
       headers: z.looseObject({
-        'last-event-id': sequence
+        'last-event-id': sequenceText
           .optional()
           .openapi({ description: 'The same as `after`. When both are present, `after` applies.' }),
       }),
@@ -100,16 +88,15 @@ export function addChangeOperations(
     },
   })
   app.get('/v1/changes/stream', requirePermission('changes:read'), async c => {
-    const { after: [given, ...more] = [], ...others } = c.req.queries()
-    const [other] = more.length > 0 ? ['after'] : Object.keys(others)
-    if (other !== undefined)
-      throw new VeraError('invalid_request', 'The only parameter is `after`. Send it once.', { field: other })
-    const text = given ?? c.req.header('last-event-id')
-    const after = text === undefined ? await store.changes.latest() : sequence.safeParse(text).data
+    const { after: given, ...query } = parsedQuery(c.req.queries())
+    const text = c.req.header('last-event-id')
+    const after =
+      given ?? (text === undefined ? await store.changes.latest() : sequenceText.safeParse(text).data)
     if (after === undefined)
       throw new VeraError('invalid_request', 'This is not a sequence. Use the `sequence` of a change.', {
         field: 'after',
       })
+    const filters = await filtersOf(query, store)
     if (open.held >= maxEventStreams)
       throw new VeraError('overloaded', `All ${maxEventStreams} event streams are open. Try again later.`)
     const key = c.get('key').id
@@ -118,6 +105,18 @@ export function addChangeOperations(
       throw new VeraError('concurrency_limited', detail)
     }
     open.add(key)
-    return streamChanges(c, deps, { after, stopping, onEnd: () => open.remove(key) })
+    return streamChanges(c, deps, { after, filters, stopping, onEnd: () => open.remove(key) })
   })
+}
+
+/** Returns the query of the stream. The stream is no operation of the application, so nothing has checked its query yet. */
+function parsedQuery(queries: Readonly<Record<string, readonly string[]>>): z.output<typeof streamQuery> {
+  // A parameter that is sent twice stays a list, which no schema accepts.
+  const single = Object.entries(queries).map(([name, values]) => [
+    name,
+    values.length > 1 ? values : values[0],
+  ])
+  const parsed = streamQuery.safeParse(Object.fromEntries(single))
+  if (!parsed.success) throw validationError('query', parsed.error.issues)
+  return parsed.data
 }

@@ -1,9 +1,7 @@
 // Routes over HTTP: each leads from a host and a path to a service, or has a response of Plugboard itself.
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
-import { parseMount } from '@vera-stack/shared/mounts.ts'
 import type { AdminKey, Route } from '../../../database/store/store.ts'
-import { isId } from '../../../database/store/values/input.ts'
 import { storedText } from '../../../database/store/values/stored-text.ts'
 import type { OutboundNetworks } from '../../../routes/options/outbound-networks.ts'
 import { resolveRouteOptions, withRequirements } from '../../../routes/options/route-options.ts'
@@ -25,17 +23,7 @@ import { changeMerged, mergePatch } from '../../http/merge-patch.ts'
 import { body, json, operation } from '../../http/openapi.ts'
 import { validationError } from '../../http/problem.ts'
 import { addResource } from '../resource.ts'
-
-/** The parameter `id` of paths. */
-const idOrMount = storedText(1, 1300)
-  .superRefine((text, context) => {
-    const parsed = parseMount(text)
-    if (!isId(text) && !parsed.ok) context.addIssue({ code: 'custom', message: parsed.problem })
-  })
-  .openapi({
-    description: 'The id or the mount of the route. Send each `/` of the mount as `%2F`.',
-    example: 'app.example.com/api',
-  })
+import { idOrMount } from './route-id.ts'
 
 /** Throws for problems that depend on several fields of the route. */
 function refuseProblems(route: Parameters<typeof routeProblems>[0]): void {
@@ -174,6 +162,17 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store, outbound
           await refuseBeyond(key, mount, serviceName, false)
         }
         await store.routes.remove(id, { ...by, ifVersion })
+      },
+    },
+    restore: {
+      description:
+        'The route gets its mount, service and options again. A mount that another route has taken is `mount_conflict`. A ' +
+        'mount in the path means the route that had it last.',
+      fails: ['mount_conflict'],
+      run: async (text, { key, by }) => {
+        const { id, mount, serviceName } = await store.routes.getLast(text)
+        await refuseBeyond(key, mount, serviceName, false)
+        return await store.routes.restore(id, by)
       },
     },
   })

@@ -11,6 +11,7 @@ import { changeRow, IF_MATCH, type IfMatch, removeRow } from '../../api/row-chan
 import { CliError, usageError } from '../../cli-error.ts'
 import { type Column, durationText } from '../../output/output.ts'
 import { useOf } from '../../words.ts'
+import { defineHistory } from '../change/change-list.ts'
 import { keyValuesText } from '../key-values.ts'
 import { noteClaimants } from './route-claimants.ts'
 import { addRouteFlags, optionsPatch, type RouteFlags } from './route-flags.ts'
@@ -121,6 +122,15 @@ export function defineRoute(route: Command, context: CliContext): void {
       await noteClaimants(call, row)
     }
   })
+  const restore = route
+    .command('restore <mount|id>')
+    .description('restore a deleted route with its mount, service and options')
+  examples(restore, 'route restore app.localhost/api')
+  apiAction(restore, context, async ({ api, output }: ApiCommand<unknown>, id: string) => {
+    const { body: row } = await api.request<RouteBody>('POST', `/v1/routes/${segment(id)}/restore`)
+    await output.done(maskedPasswords(row), `route ${row.mount} → ${useOf(row.service)} restored`)
+  })
+  defineHistory(route, context, 'route', 'mount|id', 'app.localhost/api')
   defineRoutePrune(route.command('prune'), context)
 }
 

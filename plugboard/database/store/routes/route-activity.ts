@@ -55,6 +55,14 @@ async function writeUses(db: Sql, uses: readonly RouteUse[]): Promise<void> {
       line_at = greatest(known.line_at, excluded.line_at)`)
 }
 
+/** Begins the lifetime of a restored route. Otherwise the time before its restoration would count. */
+export async function noteRestored(tx: Sql, id: RouteId): Promise<void> {
+  await tx.execute(sql`
+    INSERT INTO plugboard.route_activity (route_id, line_at)
+    SELECT id, clock_timestamp() FROM plugboard.routes WHERE id = ${id} AND lifetime_ms IS NOT NULL
+    ON CONFLICT (route_id) DO UPDATE SET line_at = excluded.line_at`)
+}
+
 /** Returns a name that Postgres can store: without NUL and single surrogates. Telephones choose their names freely. */
 function storable(name: string): string {
   return name.replaceAll('\0', '').slice(0, MAX_TELEPHONE_LENGTH).toWellFormed()

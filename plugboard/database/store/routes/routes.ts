@@ -2,7 +2,7 @@
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Mount } from '@vera-stack/shared/mounts.ts'
-import { and, asc, eq, gt, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, isNotNull, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import type { PgUpdateSetSource } from 'drizzle-orm/pg-core'
 import { asRouteId, type ServiceId } from '../../../common/ids/row-ids.ts'
 import { routes, services } from '../../schema.ts'
@@ -11,6 +11,7 @@ import { serviceForRoute } from '../services.ts'
 import type { Mutation, Route, RouteStore } from '../store.ts'
 import { isId, untouched, validMount } from '../values/input.ts'
 import { beyond, decodeCursor, limitOf, mountKey, pageOf } from '../values/page.ts'
+import { noteRestored } from './route-activity.ts'
 import { pruneRoutes } from './route-pruning.ts'
 import { selectRoutes, withMount } from './route-rows.ts'
 
@@ -60,6 +61,30 @@ export function createRouteStore(runner: SqlRunner): RouteStore {
       }),
     remove: (idOrMount, by) =>
       runner.write(by, tx => changeRoute(tx, idOrMount, by, { deletedAt: sql`clock_timestamp()` })),
+    getLast: idOrMount =>
+      runner.read(async db => {
+        const [row] = await selectRoutes(db)
+          .where(matches(idOrMount))
+          .orderBy(sql`${routes.deletedAt} DESC NULLS FIRST`)
+          .limit(1)
+        if (row !== undefined) return withMount(row)
+        throw new VeraError('not_found', `There is no route "${idOrMount}".`)
+      }),
+    restore: (id, by) =>
+      runner.write(by, async tx => {
+        const deleted = and(eq(routes.id, id), isNotNull(routes.deletedAt))
+        const [restored] = await tx
+          .update(routes)
+          .set({ deletedAt: null })
+          .where(deleted)
+          .returning({ id: routes.id })
+        const route = await findRoute(tx, id)
+        if (route === undefined) throw untouched('route', undefined)
+        if (restored === undefined)
+          throw new VeraError('conflict', `The route ${route.mount} is not deleted.`)
+        await noteRestored(tx, id)
+        return route
+      }),
     prune: (request, by) => pruneRoutes(runner, request, by),
   }
 }

@@ -3,10 +3,10 @@
 
 import { z } from '@hono/zod-openapi'
 import { formatMount } from '@vera-stack/shared/mounts.ts'
-import type { JsonObject } from '../../common/json.ts'
-import { maskedPasswords } from '../../common/passwords/masked-passwords.ts'
-import { CHANGE_ENTITIES, type NamedChange } from '../../database/store/store.ts'
-import { jsonObjectOrNull, timestamp } from '../http/formats.ts'
+import type { JsonObject } from '../../../common/json.ts'
+import { maskedPasswords } from '../../../common/passwords/masked-passwords.ts'
+import { CHANGE_ACTIONS, CHANGE_ENTITIES, type NamedChange } from '../../../database/store/store.ts'
+import { jsonObjectOrNull, timestamp } from '../../http/formats.ts'
 
 const ROW =
   'The stored row, without secrets. A route also has `mount`, and `service`: the current name of its service; ' +
@@ -20,7 +20,7 @@ export const changeSchema = z
     actor: z.string().openapi({ example: 'admin-key:0199…' }),
     entity: z.enum(CHANGE_ENTITIES),
     entityId: z.string(),
-    action: z.enum(['created', 'updated', 'deleted', 'restored', 'revoked', 'retired', 'purged']),
+    action: z.enum(CHANGE_ACTIONS),
     before: jsonObjectOrNull.openapi({ description: ROW }),
     after: jsonObjectOrNull.openapi({ description: ROW }),
   })
