@@ -4,7 +4,7 @@
 import { hostname } from 'node:os'
 import { MAX_TOKEN_LIMIT, TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
 import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
-import { LOG_LEVEL_ALIASES, LOG_LEVELS } from '@vera-stack/shared/log.ts'
+import { ACCESS_LOG_FORMATS, LOG_LEVEL_ALIASES, LOG_LEVELS } from '@vera-stack/shared/log.ts'
 import {
   group,
   type LoadedSettings,
@@ -191,6 +191,17 @@ export const plugboardSettings = {
       help: 'auto: text on a terminal, JSON lines elsewhere',
     }),
     accessLog: setting.boolean({ default: true, help: 'Log one line for each finished request' }),
+    accessLogFormat: setting.choice(ACCESS_LOG_FORMATS, {
+      help: 'Format of these lines; default: as logFormat. combined: as Apache and nginx; ecs: Elastic Common Schema',
+    }),
+    accessLogSample: setting.fraction({
+      default: 1,
+      help: 'Part of these lines to write; lines of failed and retried requests, and of those of 1 s or more, are always written',
+    }),
+    accessLogUserAgent: setting.boolean({
+      default: false,
+      help: 'Add User-Agent to these lines, and to the live log',
+    }),
   }),
 
   ...group('Limits of clients', {

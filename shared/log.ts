@@ -3,12 +3,14 @@
 // are bounded and redacted before they are formatted (log/safe-fields.ts).
 
 import { type LevelWithSilent, type Logger as Pino, pino } from 'pino'
+import { type AccessLogFormat, combinedLine, ecsLine } from './log/access-formats.ts'
 import type { AccessFields, LogFields } from './log/fields.ts'
 import { readable } from './log/readable.ts'
 import { safeAccessFields, safeFields, safeText } from './log/safe-fields.ts'
 import { FileSink, type LineSink } from './log/sink.ts'
 import { coloursWanted } from './text/colours.ts'
 
+export { ACCESS_LOG_FORMATS, type AccessLogFormat } from './log/access-formats.ts'
 export type { AccessFields, LogFields } from './log/fields.ts'
 export type { LineSink } from './log/sink.ts'
 
@@ -51,15 +53,18 @@ export interface LogOptions {
   readonly colours?: boolean
   /** Default true. When false, `access` does nothing. */
   readonly accessLog?: boolean
+  /** The format of access lines. Default: `format`. */
+  readonly accessFormat?: AccessLogFormat
   /** Returns milliseconds since 1970. */
   readonly wallTime?: () => number
 }
 
 export function createLog(options: LogOptions): Log {
   const { level, format, fields = {}, accessLog = true, wallTime = Date.now } = options
+  const { accessFormat = format } = options
   const colours = options.colours ?? coloursWanted(process.env, process.stdout.isTTY === true)
-  const render = (line: string): string =>
-    format === 'json' ? line : readable(JSON.parse(line) as Record<string, unknown>, colours)
+  const render = (line: string, as: LogFormat = format): string =>
+    as === 'json' ? line : readable(JSON.parse(line) as Record<string, unknown>, colours)
   const timestamp = (): string => `,"time":"${new Date(wallTime()).toISOString()}"`
   const droppedLine = (count: number): string =>
     render(`{"level":"warn"${timestamp()},"msg":"log lines dropped","count":${count}}\n`)
@@ -82,9 +87,15 @@ export function createLog(options: LogOptions): Log {
   return Object.assign(wrap(baseText === '' ? root : root.child(base)), {
     access(record: AccessFields): void {
       if (!accessLog) return
-      const fields = JSON.stringify(safeAccessFields(record)).slice(1)
+      const safe = safeAccessFields(record)
       const level = isFailure(record) ? 'warn' : 'info'
-      sink.write(render(`{"level":"${level}"${timestamp()}${prefix},"msg":"request",${fields}\n`), false)
+      if (accessFormat === 'combined') sink.write(combinedLine(safe, wallTime()), false)
+      else if (accessFormat === 'ecs') sink.write(ecsLine(safe, level, wallTime(), fields.replicaId), false)
+      else {
+        const text = JSON.stringify(safe).slice(1)
+        const line = `{"level":"${level}"${timestamp()}${prefix},"msg":"request",${text}\n`
+        sink.write(render(line, accessFormat), false)
+      }
     },
     close: () => sink.close?.() ?? sink.flush(),
   })

@@ -1,17 +1,15 @@
 // The parts of Plugboard that every request on the public port uses, passed as one object.
 
-import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Limiter } from '../limits/limiter.ts'
 import type { CircuitBreakers } from '../telephones/breaker/circuit-breakers.ts'
 import type { LinePicker } from '../telephones/picker/line-picker.ts'
-import type { AccessSink } from './access-log.ts'
 import type { WaitingRequests } from './attempts/waiting-requests.ts'
 import type { ProxyCounters } from './counters.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Via } from './edge/via.ts'
-import type { ServiceErrors } from './policy/service-errors.ts'
-import type { RefusalLog } from './response/refusal-log.ts'
+import type { ReportContext } from './report/finished-request.ts'
+import type { RefusalLog } from './report/refusal-log.ts'
 
 /** The recovery of lines after this process was suspended or cut off (peers/suspension-recovery.ts). */
 export interface LineRecovery {
@@ -23,9 +21,8 @@ export interface LineRecovery {
   onStep(task: () => void): void
 }
 
-export interface ProxyContext {
+export interface ProxyContext extends ReportContext {
   readonly picker: LinePicker
-  readonly clock: Clock
   readonly limiter: Limiter
   readonly deadlines: Deadlines
   /** Deadlines of bodies that are read and discarded (discard-deadline.ts). Such bodies do not count as in flight. */
@@ -37,12 +34,8 @@ export interface ProxyContext {
   readonly breakers: CircuitBreakers
   /** Requests that wait for a line. */
   readonly waiting: WaitingRequests
-  /** Undefined when there is no access log. Then no durations are measured. */
-  readonly access: AccessSink | undefined
   /** Logs refusals of bytes that never became a request. */
   readonly refusals: RefusalLog
-  /** The last failure of each service. */
-  readonly serviceErrors: ServiceErrors
   readonly log: Logger
   readonly via: Via
   readonly underscoreHeaders: 'pass' | 'drop'

@@ -16,7 +16,6 @@ import { OutboundNetworks } from '../routes/options/outbound-networks.ts'
 import { CircuitBreakers } from '../telephones/breaker/circuit-breakers.ts'
 import type { LinePicker } from '../telephones/picker/line-picker.ts'
 import type { TunnelAcceptor } from '../telephones/tunnel-endpoint.ts'
-import type { AccessSink } from './access-log.ts'
 import { WaitingRequests } from './attempts/waiting-requests.ts'
 import type { ClientConnection } from './connections/client-connection.ts'
 import { ClientConnections } from './connections/client-connections.ts'
@@ -37,11 +36,13 @@ import type { ChallengeResponses } from './policy/challenge-response.ts'
 import { dryRun } from './policy/dry-run.ts'
 import type { HttpsPolicy } from './policy/https-policy.ts'
 import { RequestPolicy } from './policy/request-policy.ts'
-import { ServiceErrors } from './policy/service-errors.ts'
 import type { LineRecovery, ProxyContext } from './proxy-context.ts'
 import { DEFAULT_PROXY_LIMITS, type ProxyLimits, UNFINISHED_SHARE } from './proxy-limits.ts'
+import { type AccessSink, accessLog } from './report/access-log.ts'
+import type { RequestObserver } from './report/finished-request.ts'
+import { RefusalLog } from './report/refusal-log.ts'
+import { recordServiceErrors, ServiceErrors } from './report/service-errors.ts'
 import { allowedMethods } from './response/local-responses.ts'
-import { RefusalLog } from './response/refusal-log.ts'
 
 export interface ProxyOptions {
   readonly directory: Pick<Directory, 'match'>
@@ -66,7 +67,14 @@ export interface ProxyOptions {
   /** True when TRACE is served. Default: false, and TRACE gets 405. */
   readonly allowTrace?: boolean | undefined
   readonly log: Logger
+  /** Receives the access lines. Absent: there is no access log. */
   readonly access?: AccessSink | undefined
+  /** The part of the access lines to write. Default: 1. */
+  readonly accessSample?: number | undefined
+  /** True when reports contain User-Agent. */
+  readonly reportsUserAgent?: boolean | undefined
+  /** Further observers of finished requests. */
+  readonly observers?: readonly RequestObserver[] | undefined
   readonly clock?: Clock | undefined
   /** In a cluster: the state of the recovery of lines. */
   readonly recovery?: LineRecovery | undefined
@@ -105,7 +113,8 @@ export class ProxyServer {
     const limits = { ...DEFAULT_PROXY_LIMITS, ...options.limits }
     const trusted = new TrustedProxies(options.trustedProxies ?? [])
     const ids = new RequestIds(() => clock.wallTime())
-    const { access, limiter = new Limiter() } = options
+    const { limiter = new Limiter() } = options
+    const observers = this.#observers(options, clock)
     this.#limits = limits
     this.#log = options.log
     this.#trusted = trusted
@@ -130,9 +139,8 @@ export class ProxyServer {
         clientSharePercent: limits.clientSharePercent,
         whenLinesChange: listener => options.picker.whenLinesChange(listener),
       }),
-      access,
-      refusals: new RefusalLog({ ids, access, counters: this.counters, clock, log: options.log }),
-      serviceErrors: this.serviceErrors,
+      observers,
+      refusals: new RefusalLog({ ids, observers, counters: this.counters, clock, log: options.log }),
       log: options.log,
       via: options.via,
       underscoreHeaders: options.underscoreHeaders ?? 'pass',
@@ -166,6 +174,7 @@ export class ProxyServer {
         via: options.via,
         underscoreHeaders: options.underscoreHeaders ?? 'pass',
         allowTrace: options.allowTrace ?? false,
+        readsUserAgent: options.reportsUserAgent ?? false,
         hsts: options.https?.hsts ?? '',
       }),
       policy: new RequestPolicy({
@@ -190,6 +199,12 @@ export class ProxyServer {
     })
     this.#http2 = new Http2Server(shared)
     if (options.proxyProtocol === true) this.#gate = new ProxyProtocolGate(this.#http1.tcp, this.gateOptions)
+  }
+
+  #observers({ access, accessSample = 1, observers = [] }: ProxyOptions, clock: Clock): RequestObserver[] {
+    const errors = recordServiceErrors(this.serviceErrors, () => clock.wallTime())
+    const line = access === undefined ? [] : [accessLog(access, accessSample, Math.random())]
+    return [errors, ...line, ...observers]
   }
 
   /** Returns how this port would serve a request, without serving it. */

@@ -46,7 +46,7 @@ export interface LogFields {
   readonly pid?: number | undefined
 }
 
-/** The fields of one finished request, as plain values. */
+/** The fields of one finished request, as plain values. access-fields.ts has the meaning of each. */
 export interface AccessFields {
   readonly requestId: string
   readonly method: string
@@ -58,12 +58,17 @@ export interface AccessFields {
   readonly bytesIn: number
   readonly bytesOut: number
   readonly remoteAddress: string
+  readonly protocol?: string | undefined
   readonly route?: string | undefined
   readonly mount?: string | undefined
   readonly service?: string | undefined
   readonly telephoneId?: string | undefined
+  readonly peer?: string | undefined
   /** The subset of the service to which the telephone belongs. Absent: the service has no subsets, or none selects it. */
   readonly subset?: string | undefined
+  readonly headMs?: number | undefined
+  readonly backendMs?: number | undefined
+  readonly retries?: number | undefined
   /** Name of the rate limit that rejected the request, or that would have rejected it, if it had not `enforce: false`. */
   readonly limit?: string | undefined
   readonly code?: string | undefined
@@ -71,4 +76,8 @@ export interface AccessFields {
   readonly cause?: string | undefined
   /** More about `code` or `cause`: text of Plugboard, of its HTTP parser or of a Telephone. */
   readonly detail?: string | undefined
+  readonly traceId?: string | undefined
+  /** Only with the setting `accessLogUserAgent`. */
+  readonly userAgent?: string | undefined
+  readonly sampleRate?: number | undefined
 }

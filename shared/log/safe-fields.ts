@@ -3,6 +3,7 @@
 // URLs in keys of their own.
 
 import { cutText } from '../text/cut-text.ts'
+import { printable } from '../text/printable.ts'
 import type { AccessFields, LogFields } from './fields.ts'
 import { redact } from './redact.ts'
 
@@ -11,6 +12,7 @@ export const MAX_FIELD_TEXT = 1024
 const MAX_STACK_TEXT = 4096
 const UUID_LENGTH = 36
 const MAX_HOST = 300
+const MAX_USER_AGENT = 300
 const MAX_CAUSES = 4
 const MAX_AGGREGATED = 3
 
@@ -54,18 +56,38 @@ export function safeFields(fields: LogFields): Record<string, unknown> {
  * host passed validation, and a request id of 36 characters (a UUID) is too short for a secret; both are bounded only.
  */
 export function safeAccessFields(record: AccessFields): AccessFields {
-  const { requestId, method, host, path, detail } = record
-  const safePath = safeText(path)
+  const { requestId, method, host, path, detail, userAgent } = record
+  const safePath = safeText(isPrintableAscii(path) ? path : escapedPath(path))
   const bounded = requestId.length <= UUID_LENGTH && method.length <= UUID_LENGTH && host.length <= MAX_HOST
-  if (bounded && safePath === path && detail === undefined) return record
-  return {
+  const plain = detail === undefined && userAgent === undefined
+  if (bounded && safePath === path && plain) return record
+  const safe = {
     ...record,
     requestId: safeText(requestId),
     method: safeText(method, UUID_LENGTH),
     host: safeText(host, MAX_HOST),
     path: safePath,
-    detail: detail === undefined ? undefined : safeText(detail),
   }
+  if (detail !== undefined) safe.detail = printable(safeText(detail))
+  if (userAgent !== undefined) safe.userAgent = printable(safeText(userAgent, MAX_USER_AGENT))
+  return safe
+}
+
+/** True for a text without control characters and without characters that change the direction of other text. */
+function isPrintableAscii(text: string): boolean {
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index)
+    if (code < 0x21 || code > 0x7e) return false
+  }
+  return true
+}
+
+/** Returns the path with its bytes outside of printable ASCII as `%xx`. Node gives each byte as one character. */
+function escapedPath(path: string): string {
+  return cutText(path, MAX_FIELD_TEXT).replace(/[^\x21-\x7e]/g, character => {
+    const code = character.charCodeAt(0)
+    return code > 0xff ? '%3f' : `%${code.toString(16).padStart(2, '0')}`
+  })
 }
 
 function safeError(value: unknown, depth: number): unknown {

@@ -177,6 +177,18 @@ export function percentKind(bounds: Bounds): Kind<number> {
 
 const formatPercent = (percent: number): string => `${percent}%`
 
+/** Returns the kind of a number from 0 to 1: `0.01`, or `1%`. */
+export const fractionKind: Kind<number> = {
+  name: 'fraction',
+  placeholder: '0..1',
+  parse(raw) {
+    const match = /^(\d{1,3}(?:\.\d{1,9})?)\s*(%?)$/.exec(asText(raw) ?? '')
+    if (match === null) return bad(`${quote(raw)} is not a number from 0 to 1 such as 0.1, nor a percentage`)
+    return within(Number(match[1]) / (match[2] === '%' ? 100 : 1), { min: 0, max: 1 }, String)
+  },
+  format: String,
+}
+
 const YES = new Set(['true', 'yes', 'on', '1'])
 const NO = new Set(['false', 'no', 'off', '0'])
 

@@ -7,6 +7,7 @@ import {
   bytesKind,
   choiceKind,
   durationKind,
+  fractionKind,
   integerKind,
   type Kind,
   type ListenAddress,
@@ -146,6 +147,7 @@ export const setting = {
       options,
       boundsText(options),
     ),
+  fraction: <const O extends Options>(options: O) => row<number, O>(fractionKind, options),
   boolean: <const O extends Options>(options: O) => row<boolean, O>(booleanKind, options),
   url: <const O extends Options & { readonly protocols: readonly string[] }>(options: O) =>
     row<string, O>(urlKind(options.protocols), options),

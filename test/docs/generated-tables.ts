@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { plugboardSettings, VARIABLE_PREFIX } from '../../plugboard/config.ts'
 import { BACKEND_CAUSES } from '../../shared/backend-causes.ts'
 import { ERRORS, type ErrorCode } from '../../shared/errors.ts'
+import { ACCESS_FIELDS } from '../../shared/log/access-fields.ts'
 import { settingsMarkdown } from '../../shared/settings.ts'
 import { VARIABLE_PREFIX as TELEPHONE_PREFIX, telephoneSettings } from '../../telephone/config.ts'
 
@@ -21,6 +22,7 @@ export interface GeneratedTable {
 export const GENERATED_TABLES: readonly GeneratedTable[] = [
   { document: 'README.md', marker: 'errors', text: errorsMarkdown() },
   { document: 'docs/telephone/failures.md', marker: 'causes', text: causesMarkdown() },
+  { document: 'docs/operating/logs.md', marker: 'access-fields', text: accessFieldsMarkdown() },
   {
     document: 'docs/telephone/settings.md',
     marker: 'settings',
@@ -65,6 +67,16 @@ function causesMarkdown(): string {
     remedy,
   ])
   const header = ['Cause', 'When', 'What to do']
+  return [header, header.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |\n`).join('')
+}
+
+function accessFieldsMarkdown(): string {
+  const rows = Object.entries(ACCESS_FIELDS).map(([name, { ecs, meaning }]) => [
+    `\`${name}\``,
+    `\`${ecs}\``,
+    meaning,
+  ])
+  const header = ['Field', 'Name in `ecs`', 'Meaning']
   return [header, header.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |\n`).join('')
 }
 

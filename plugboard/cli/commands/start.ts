@@ -47,13 +47,14 @@ export function defineStart(command: Command, context: CliContext): void {
 }
 
 export function logOf(config: PlugboardConfig): Log {
-  const { logLevel: level, logFormat, accessLog, name } = config
+  const { logLevel: level, logFormat, accessLog, accessLogFormat: accessFormat, name } = config
   const format = logFormat === 'auto' ? (process.stdout.isTTY ? 'text' : 'json') : logFormat
   return createLog({
     level,
     format,
     accessLog,
-    ...(format === 'json' ? { fields: { replicaId: name } } : {}),
+    ...(accessFormat !== undefined && { accessFormat }),
+    ...(format === 'json' || accessFormat === 'ecs' ? { fields: { replicaId: name } } : {}),
   })
 }
 

@@ -19,9 +19,10 @@ import { createProxyCounters } from '../counters.ts'
 import { Deadlines } from '../deadlines.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'
 import { Via } from '../edge/via.ts'
-import { ServiceErrors } from '../policy/service-errors.ts'
 import type { LineRecovery, ProxyContext } from '../proxy-context.ts'
-import { RefusalLog } from '../response/refusal-log.ts'
+import { accessLog } from '../report/access-log.ts'
+import { RefusalLog } from '../report/refusal-log.ts'
+import { recordServiceErrors, ServiceErrors } from '../report/service-errors.ts'
 import { Attempts } from './attempts.ts'
 import type { AttemptsOwner } from './attempts-owner.ts'
 import { WaitingRequests } from './waiting-requests.ts'
@@ -89,6 +90,9 @@ const REQUEST: RoutedRequest = {
   route,
   proto: 'http',
   receivedPath: '/',
+  protocol: 'http/1.1',
+  traceParent: '',
+  userAgent: '',
   via: '',
   looped: false,
   maxForwards: -1,
@@ -120,6 +124,7 @@ const NAMES = ['first', 'second', 'third']
 let lines: [first: TestUpstream, second: TestUpstream, third: TestUpstream]
 let owner: RecordingOwner
 let access: AccessFields[]
+let serviceErrors: ServiceErrors
 let context: ProxyContext
 let clock: ManualClock
 let attempts: Attempts
@@ -130,6 +135,7 @@ function begin(recovery?: TestRecovery): void {
   lines = [new TestUpstream(), new TestUpstream(), new TestUpstream()]
   owner = new RecordingOwner()
   access = []
+  serviceErrors = new ServiceErrors()
   clock = new ManualClock()
   const counters = createProxyCounters()
   const registry = new Registry()
@@ -149,15 +155,17 @@ function begin(recovery?: TestRecovery): void {
       clientSharePercent: 100,
       whenLinesChange: () => () => undefined,
     }),
-    access: fields => access.push(fields),
+    observers: [
+      accessLog(fields => access.push(fields), 1, 0),
+      recordServiceErrors(serviceErrors, () => clock.wallTime()),
+    ],
     refusals: new RefusalLog({
       ids: new RequestIds(),
-      access: undefined,
+      observers: [],
       counters,
       clock,
       log: silentLogger,
     }),
-    serviceErrors: new ServiceErrors(),
     log: silentLogger,
     via: new Via(['plugboard-test']),
     underscoreHeaders: 'pass',
@@ -209,6 +217,36 @@ it('sends the request again on another line, and reports only the telephone of t
   attempts.finish(200, 0, 5, undefined)
   attempts.finish(499, 0, 0, undefined)
   expect(access).toMatchObject([{ status: 200, bytesOut: 5, telephoneId: 'second', cause: undefined }])
+})
+
+it('records each failed attempt, with its Telephone, its reason and its time', () => {
+  lines[0].refuses = 'draining'
+  attempts.start()
+  clock.advance(20)
+  lines[1].abort('session_lost')
+  clock.advance(30)
+  lines[2].abort('backend_closed')
+  attempts.finish(502, 0, 0, 'backend_closed')
+  expect(attempts.failedAttempts).toMatchObject([
+    { telephone: 'first', replicaId: 'r1', code: 'draining', atMs: 1000 },
+    { telephone: 'second', code: 'telephone_lost', failure: { cause: 'session_lost' }, atMs: 1020 },
+    { telephone: 'third', code: 'backend_closed', atMs: 1050 },
+  ])
+  expect(access).toMatchObject([{ status: 502, retries: 1, telephoneId: 'third' }])
+})
+
+it('records an attempt that was repeated because of its status, and reports no attempt of a healthy request', () => {
+  const service = { ...route.service, policy: { ...route.service.policy, retryStatuses: [503 as const] } }
+  const request = { ...REQUEST, route: { ...route, service } }
+  attempts = new Attempts(context, { affinity: undefined, authenticated: () => undefined }, request, 0, owner)
+  attempts.start()
+  lines[0].opened[0]?.onHead({ status: 503, statusText: '', fields: [] })
+  expect(attempts.failedAttempts).toMatchObject([{ telephone: 'first', code: '503', failure: undefined }])
+  begin()
+  attempts.start()
+  lines[0].opened[0]?.onHead({ status: 200, statusText: '', fields: [] })
+  attempts.finish(200, 0, 0, undefined)
+  expect([attempts.failedAttempts, access[0]?.retries]).toEqual([undefined, undefined])
 })
 
 it('measures the time of the last attempt until its head, after the last byte of the request', () => {
@@ -266,7 +304,7 @@ it.each<[string, Reason, (owner: RecordingOwner) => void]>([
     ])
     attempts.finish(504, 0, 0, 'backend_timeout')
     expect(access).toMatchObject([{ code: 'backend_timeout', telephoneId: 'first' }])
-    expect(context.serviceErrors.lastOf(route.service.id)).toMatchObject({ code: 'backend_timeout' })
+    expect(serviceErrors.lastOf(route.service.id)).toMatchObject({ code: 'backend_timeout' })
   },
 )
 

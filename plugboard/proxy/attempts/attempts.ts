@@ -19,7 +19,9 @@ import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import { isIdempotent } from '@vera-stack/shared/http/idempotent.ts'
 import type { Fields, Stream, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { type Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
+import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import type { ServiceId } from '../../common/ids/row-ids.ts'
+import type { DirectoryRoute } from '../../routes/directory.ts'
 import type { ServicePolicy } from '../../routes/options/service-policy.ts'
 import type { BreakerPolicy } from '../../telephones/breaker/circuit-breaker.ts'
 import type { Candidate } from '../../telephones/picker/line-pool.ts'
@@ -28,13 +30,13 @@ import type { SubsetChoice } from '../../telephones/subsets/subset-choice.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'
 import type { BackendAffinity } from '../policy/backend-affinity.ts'
 import type { ProxyContext } from '../proxy-context.ts'
+import { type AttemptFailure, type FinishedRequest, reportFinished } from '../report/finished-request.ts'
 import type { ResponseFields } from '../response/response-fields.ts'
 import { relayedFields } from '../response/route-response.ts'
 import { bindClient } from '../response/session-field.ts'
 import { attemptFailureOf } from './attempt-failure.ts'
 import type { AffineConnection, AttemptsOwner } from './attempts-owner.ts'
 import { BreakerAdmission } from './breaker-admission.ts'
-import { type FinishedRequest, reportFinished } from './finished-request.ts'
 import { releaseLine, reportFailure, reportResponse, useLine } from './line-use.ts'
 import { hasNoTelephone, LineWait, type LineWaitOwner, mayWait } from './line-wait.ts'
 import { openLine } from './open-line.ts'
@@ -59,8 +61,15 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
   readonly session: StickySession | undefined
   /** Name of the Telephone that received the last attempt. */
   telephone: string | undefined
+  peer: ReplicaId | undefined
   subsetName: string | undefined
   failure: RequestFailure | undefined
+  attempts = 0
+  failedAttempts: AttemptFailure[] | undefined
+  status = 0
+  bytesIn = 0
+  bytesOut = 0
+  code: ErrorCode | undefined
   poolSlot = 0
   line: Candidate | undefined
   sentAtMs = 0
@@ -77,7 +86,7 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
   #admission: BreakerAdmission | undefined
   #finished = false
 
-  /** `startedAtMs`: the value of `requestStart`. */
+  /** `startedAtMs`: the time of the clock at which the head of the request was complete. */
   constructor(
     context: ProxyContext,
     connection: AffineConnection,
@@ -97,6 +106,18 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
       request.receivedFields ?? request.opening.fields,
     )
     if (request.authenticatesConnection) connection.authenticated()
+  }
+
+  get facts(): RoutedRequest {
+    return this.request
+  }
+
+  get method(): string {
+    return this.request.opening.method
+  }
+
+  get route(): DirectoryRoute {
+    return this.request.route
   }
 
   get serviceId(): ServiceId {
@@ -240,7 +261,13 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
     this.#releaseLine()
     this.#lineWait?.stop()
     this.#admission?.release()
-    reportFinished(this, status, bytesIn, bytesOut, code)
+    this.status = status
+    this.bytesIn = bytesIn
+    this.bytesOut = bytesOut
+    this.code = code
+    const { limits } = this.request
+    if (limits !== undefined) this.context.limiter.debit(limits.debits, bytesOut, this.context.clock.now())
+    reportFinished(this.context, this)
   }
 
   // The events of the stream
@@ -320,8 +347,16 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
     return error ?? openLine(this, 'no_telephone')
   }
 
-  lineRefused(line: Candidate): void {
+  lineRefused(line: Candidate, code: ErrorCode): void {
     this.#retriesOfRequest().exclude(line)
+    this.#attemptFailed(line, code, this.failure)
+  }
+
+  /** Records a failed attempt. `code`: see AttemptFailure. */
+  #attemptFailed({ line }: Candidate, code: string, failure?: RequestFailure): void {
+    const { telephone, replicaId } = line
+    this.failedAttempts ??= []
+    this.failedAttempts.push({ telephone, replicaId, code, failure, atMs: this.context.clock.now() })
   }
 
   /** Counts the attempt on its line. */
@@ -330,6 +365,8 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
     this.#stream = stream
     useLine(this, candidate)
     this.telephone = telephone
+    this.peer = candidate.local ? undefined : candidate.line.replicaId
+    this.attempts += 1
     if (this.request.subset !== undefined) this.subsetName = candidate.process.subset?.name
     const { activity } = this.request.route
     activity.telephone = telephone
@@ -350,6 +387,7 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
     const code = headTooLarge ? 'headers_too_large' : codeOf(error)
     let result: RetryResult = 'refused'
     if (failedOn !== undefined) {
+      this.#attemptFailed(failedOn, code, failureOfStream(code, error))
       reportFailure(this, failedOn, error)
       result = this.#retriesOfRequest().afterFailure(failedOn, error, code)
     }
@@ -362,7 +400,7 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
   /** Starts another attempt after a status of `retryStatuses`. Returns false when the response is relayed to the client. */
   #retriesStatus(status: number): boolean {
     const { retryStatuses } = this.policy
-    return retryStatuses.some(each => each === status) && this.#replace('cancelled')
+    return retryStatuses.some(each => each === status) && this.#replace('cancelled', String(status))
   }
 
   tryElapsed(timeoutMs: number): void {
@@ -371,14 +409,16 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
     this.context.counters.tryTimeouts += 1
     const detail = noResponseInTry(timeoutMs)
     this.#reportTimeout(detail)
-    if (!this.#replace('backend_timeout', detail)) this.#failLate(detail)
+    if (!this.#replace('backend_timeout', 'backend_timeout', detail)) this.#failLate(detail)
   }
 
-  /** Starts another attempt, and ends the current one. Returns false when the current one continues. */
-  #replace(reason: Reason, detail?: string): boolean {
-    const replaced = this.#retriesOfRequest().replace(reason, detail)
-    if (replaced) this.#opened(true)
-    return replaced
+  /** Starts another attempt, and ends the current one. Returns false when the current one continues. `code`: of its failure. */
+  #replace(reason: Reason, code: string, detail?: string): boolean {
+    const { line } = this
+    if (line === undefined || !this.#retriesOfRequest().replace(reason, detail)) return false
+    this.#attemptFailed(line, code, detail === undefined ? undefined : { cause: 'response_timeout', detail })
+    this.#opened(true)
+    return true
   }
 
   #retriesOfRequest(): Retries {
@@ -394,6 +434,7 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
   #failLate(detail: string): void {
     this.#admission?.report(true)
     this.explain('response_timeout', detail)
+    if (this.line !== undefined) this.#attemptFailed(this.line, 'backend_timeout', this.failure)
     this.drop('backend_timeout', detail)
     this.#owner.failed('backend_timeout', BACKEND_CAUSES.response_timeout.meaning)
   }

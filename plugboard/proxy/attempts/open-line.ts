@@ -26,8 +26,8 @@ export interface LineSeeker extends PickRequest, StreamEvents {
   failure: RequestFailure | undefined
   /** Called when the stream is open. It has sent the head. */
   streamOpened(stream: Stream, line: Candidate): void
-  /** Called when the line has refused the stream. */
-  lineRefused(line: Candidate): void
+  /** Called when the line has refused the stream, for the reason in `failure`. */
+  lineRefused(line: Candidate, code: ErrorCode): void
 }
 
 /** Returns undefined when a stream is open, or an error code. `exhausted`: the code when all lines were tried. */
@@ -57,7 +57,7 @@ export function openLine(seeker: LineSeeker, exhausted: ErrorCode): ErrorCode | 
       if (error.reason === 'payload_too_large') return 'headers_too_large'
       lastCode = codeOf(error)
       seeker.failure = failureOfStream(lastCode, error)
-      seeker.lineRefused(picked)
+      seeker.lineRefused(picked, lastCode)
     }
   }
 }

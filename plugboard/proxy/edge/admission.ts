@@ -20,7 +20,13 @@ import { allowedMethods } from '../response/local-responses.ts'
 import { hstsFor } from '../response/route-response.ts'
 import { RequestFields } from './request-fields.ts'
 import type { RequestHead } from './request-head.ts'
-import type { AdmittedRequest, RequestFacts, RoutedRequest, UnroutedRequest } from './routed-request.ts'
+import type {
+  AdmittedRequest,
+  ClientProtocol,
+  RequestFacts,
+  RoutedRequest,
+  UnroutedRequest,
+} from './routed-request.ts'
 import { HostCache, isPlainPath, resolveDots, splitAbsoluteForm } from './target.ts'
 import { traceText } from './trace.ts'
 import type { Via } from './via.ts'
@@ -49,6 +55,8 @@ export interface AdmissionOptions {
   readonly underscoreHeaders: 'pass' | 'drop'
   /** True when TRACE is served like any other method. */
   readonly allowTrace: boolean
+  /** True when the facts of a request contain User-Agent. */
+  readonly readsUserAgent: boolean
 }
 
 export class Admission {
@@ -64,11 +72,12 @@ export class Admission {
   readonly #allowTrace: boolean
   /** The value of `Allow`. */
   readonly allowedMethods: string
-  /** These four describe the request that `admit` is reading. */
+  /** These five describe the request that `admit` is reading. */
   #requestId = ''
   #host = ''
   #path = ''
   #clientAddress = ''
+  #protocol: ClientProtocol = 'http/1.1'
 
   constructor(options: AdmissionOptions) {
     this.#directory = options.directory
@@ -80,7 +89,7 @@ export class Admission {
     this.#via = options.via
     this.#allowTrace = options.allowTrace
     this.allowedMethods = allowedMethods(options.allowTrace)
-    this.#fields = new RequestFields(options.via, options.underscoreHeaders)
+    this.#fields = new RequestFields(options.via, options.underscoreHeaders, options.readsUserAgent)
   }
 
   /** Returns the client's group for limits per client. `forwardedFor`: all received lines of X-Forwarded-For. */
@@ -154,6 +163,7 @@ export class Admission {
     this.#host = ''
     this.#path = ''
     this.#clientAddress = connection.remoteAddress
+    this.#protocol = connection.http2 ? 'h2' : http10 ? 'http/1.0' : 'http/1.1'
     const wellFormed = fields.read(raw, connection, http10, method)
     if (connection.trusted) {
       this.#clientAddress = this.#trusted.clientOf(connection.remoteAddress, fields.claims.forwardedFor)
@@ -163,12 +173,15 @@ export class Admission {
   }
 
   #facts(): RequestFacts {
-    const { accept, contentLength, chunked, expectsContinue, upgrade } = this.#fields
+    const { accept, contentLength, chunked, expectsContinue, upgrade, traceParent, userAgent } = this.#fields
     return {
       requestId: this.#requestId,
       clientAddress: this.#clientAddress,
       host: this.#host,
       path: this.#path,
+      protocol: this.#protocol,
+      traceParent,
+      userAgent,
       accept,
       contentLength,
       chunked,
@@ -227,6 +240,9 @@ export class Admission {
       host,
       path,
       receivedPath,
+      protocol: this.#protocol,
+      traceParent: fields.traceParent,
+      userAgent: fields.userAgent,
       accept: fields.accept,
       contentLength: fields.contentLength,
       chunked: fields.chunked,

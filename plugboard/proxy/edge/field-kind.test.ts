@@ -62,13 +62,17 @@ describe('names', () => {
     'Proxies',
     'Cookie',
     'Cache-Control',
-    'Traceparent',
+    'Traceparents',
     'Hosts',
     'Forwarded-For',
     'Accepts',
     '',
   ])('%j is forwarded', name => {
     expect(kindOf(name)).toBe(KIND.plain)
+  })
+
+  it.each(['traceparent', 'TraceParent'])('%s is read, and forwarded', name => {
+    expect(kindOf(name)).toBe(KIND.traceParent)
   })
 
   it.each(['Accept', 'ACCEPT'])('%s is kept as the preference of the client', name => {

@@ -13,6 +13,7 @@ export const KIND = {
   client: 2,
   /** Never forwarded. */
   dropped: 3,
+  traceParent: 4,
 } as const
 
 export type FieldKind = (typeof KIND)[keyof typeof KIND]
@@ -44,7 +45,9 @@ export function kindOf(name: string): FieldKind {
     case 0x68: // h
     case 0x6b: // k
     case 0x6d: // m
+      return isMisspelt(name) ? KIND.dropped : KIND.plain
     case 0x74: // t
+      if (name.length === 11 && equalsIgnoringCase(name, 'traceparent')) return KIND.traceParent
       return isMisspelt(name) ? KIND.dropped : KIND.plain
     default:
       return KIND.plain

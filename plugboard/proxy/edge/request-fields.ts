@@ -41,6 +41,10 @@ export class RequestFields {
   /** The request id that the client sent; empty when it sent no valid one. */
   requestId = ''
   accept = ''
+  /** Empty without the field, and when it occurs more than once. */
+  traceParent = ''
+  /** Empty when it is not read (`readsUserAgent`). */
+  userAgent = ''
   /** True when the client sends `Expect: 100-continue` and has a body to send after it. */
   expectsContinue = false
   /** True when the client expects something else (row R4). Node takes `x, 100-continue` for `100-continue`. */
@@ -54,11 +58,13 @@ export class RequestFields {
   #hostIndex = -1
   readonly #via: Via
   readonly #dropsUnderscores: boolean
+  readonly #readsUserAgent: boolean
   readonly #claims = new ClientClaims()
 
-  constructor(via: Via, underscoreHeaders: 'pass' | 'drop') {
+  constructor(via: Via, underscoreHeaders: 'pass' | 'drop', readsUserAgent: boolean) {
     this.#via = via
     this.#dropsUnderscores = underscoreHeaders === 'drop'
+    this.#readsUserAgent = readsUserAgent
   }
 
   /** The facts that a trusted proxy reports about the client. For other peers they are stale values of an earlier request. */
@@ -76,6 +82,8 @@ export class RequestFields {
     this.upgrade = ''
     this.requestId = ''
     this.accept = ''
+    this.traceParent = ''
+    this.userAgent = ''
     this.expectsContinue = false
     this.expectsMore = false
     this.looped = false
@@ -87,6 +95,7 @@ export class RequestFields {
     let named = ''
     let te: string | undefined
     let requestIds = 0
+    let traceParents = 0
     for (let index = 0; index + 1 < raw.length; index += 2) {
       const name = raw[index] as string
       const value = raw[index + 1] as string
@@ -103,7 +112,14 @@ export class RequestFields {
               this.accept ||= value
               fields.push(name, value)
               break
+            case KIND.traceParent:
+              traceParents += 1
+              this.traceParent = traceParents === 1 ? value : ''
+              fields.push(name, value)
+              break
             default:
+              if (this.#readsUserAgent && name.length === 10 && equalsIgnoringCase(name, 'user-agent'))
+                this.userAgent ||= value
               if (authenticatesConnection(name, value)) this.authenticatesConnection = true
               fields.push(name, value)
           }

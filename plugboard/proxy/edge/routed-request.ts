@@ -7,6 +7,9 @@ import type { DirectoryRoute } from '../../routes/directory.ts'
 import type { SubsetChoice } from '../../telephones/subsets/subset-choice.ts'
 import type { AdmittedByLimits, RouteResponseRules } from '../response/route-response.ts'
 
+/** The protocol of the client's connection, as in ALPN. */
+export type ClientProtocol = 'http/1.0' | 'http/1.1' | 'h2'
+
 export interface RequestFacts {
   readonly requestId: string
   /** The peer of the connection, or the client that trusted proxies report. */
@@ -15,6 +18,11 @@ export interface RequestFacts {
   readonly host: string
   /** Without query, in the normalised spelling that is compared with mounts. Empty when it was refused before that. */
   readonly path: string
+  readonly protocol: ClientProtocol
+  /** The value of traceparent, unchecked; empty without one. */
+  readonly traceParent: string
+  /** The value of User-Agent; empty without one, and when reports do not contain it. */
+  readonly userAgent: string
   /** The value of Accept; empty without one. */
   readonly accept: string
   /** -1 without Content-Length. */

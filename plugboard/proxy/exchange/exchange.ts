@@ -11,7 +11,6 @@ import { relayedTrailers, removeFieldsWhere } from '@vera-stack/shared/http/head
 import type { Fields, Stream, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { ServicePolicy } from '../../routes/options/service-policy.ts'
-import { CLIENT_CLOSED_REQUEST } from '../access-log.ts'
 import { Attempts } from '../attempts/attempts.ts'
 import type { AttemptsOwner } from '../attempts/attempts-owner.ts'
 import {
@@ -29,6 +28,7 @@ import { hasBody, type RoutedRequest } from '../edge/routed-request.ts'
 import { BodyRate } from '../policy/body-rate.ts'
 import { problemOf } from '../policy/request-policy.ts'
 import type { ProxyContext } from '../proxy-context.ts'
+import { CLIENT_CLOSED_REQUEST } from '../report/access-log.ts'
 import type { ClientResponse, ResponseOwner } from '../response/client-response.ts'
 import type { ProxyResponse } from '../response/local-responses.ts'
 import type { ResponseFields } from '../response/response-fields.ts'
@@ -64,7 +64,7 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
   /** True while the client waits for a 100 that has not arrived. It may never send the announced body. */
   #withheld = false
 
-  /** `startedAtMs`: the value of `requestStart`. */
+  /** `startedAtMs`: the time of the clock at which the head of the request was complete. */
   constructor(
     context: ProxyContext,
     connection: ClientConnection,

@@ -9,7 +9,6 @@ import type { Duplex } from 'node:stream'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { Fields, Stream, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { ServicePolicy } from '../../routes/options/service-policy.ts'
-import { CLIENT_CLOSED_REQUEST } from '../access-log.ts'
 import { Attempts } from '../attempts/attempts.ts'
 import type { AttemptsOwner } from '../attempts/attempts-owner.ts'
 import { NOT_FORWARDABLE, noResponseWithin } from '../attempts/request-failure.ts'
@@ -19,6 +18,7 @@ import type { Deadlined } from '../deadlines.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'
 import { problemOf } from '../policy/request-policy.ts'
 import type { ProxyContext } from '../proxy-context.ts'
+import { CLIENT_CLOSED_REQUEST } from '../report/access-log.ts'
 import type { ClientResponse, ResponseOwner } from '../response/client-response.ts'
 import type { ProxyResponse } from '../response/local-responses.ts'
 import type { ResponseFields } from '../response/response-fields.ts'
@@ -70,7 +70,7 @@ export class Upgrade implements AttemptsOwner, InFlight, Deadlined, ResponseOwne
 
   readonly closeAfter = true
 
-  /** `startedAtMs`: the value of `requestStart`. */
+  /** `startedAtMs`: the time of the clock at which the head of the request was complete. */
   constructor(
     context: ProxyContext,
     connection: ClientConnection,

@@ -7,7 +7,6 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { TunnelAcceptor } from '../../telephones/tunnel-endpoint.ts'
-import { requestStart } from '../access-log.ts'
 import type { ClientConnection } from '../connections/client-connection.ts'
 import type { ClientConnections } from '../connections/client-connections.ts'
 import { DiscardedBody, endsConnection } from '../connections/discarded-body.ts'
@@ -29,7 +28,7 @@ import { type ChallengeResponses, challengeResponse, challengeToken } from '../p
 import { type PolicyDecision, problemOf, type RequestPolicy } from '../policy/request-policy.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 import type { ProxyLimits } from '../proxy-limits.ts'
-import { type LoggedRequest, noteLocalResponse } from '../response/local-response-log.ts'
+import { type AnsweredRequest, noteLocalResponse } from '../report/local-response.ts'
 import {
   closingConnection,
   makeProblem,
@@ -152,7 +151,7 @@ export class Http1Server {
   ): Promise<void> {
     const asking = this.#connections.of(req.socket)
     if (asking === undefined) return
-    const startedAtMs = requestStart(this.#context)
+    const startedAtMs = this.#context.clock.now()
     asking.requestBegan()
     const forwardedFor = req.headersDistinct['x-forwarded-for']?.join(', ')
     const text = await challenges.http(token, this.#admission.clientGroup(asking, forwardedFor))
@@ -162,10 +161,9 @@ export class Http1Server {
       return
     }
     this.#context.counters.requests += 1
-    const { requestId, clientAddress, host, path } = this.#admission.admit(req, connection, 'http')
-    const response = challengeResponse(text, requestId)
-    const logged = { requestId, clientAddress, host, path }
-    noteLocalResponse(this.#context, startedAtMs, req.method, logged, response)
+    const admitted = this.#admission.admit(req, connection, 'http')
+    const response = challengeResponse(text, admitted.requestId)
+    noteLocalResponse(this.#context, startedAtMs, req.method, { ...admitted, route: undefined }, response)
     write(res, response, this.#context.draining)
   }
 
@@ -173,7 +171,7 @@ export class Http1Server {
   #requested(
     req: IncomingMessage,
     res: ServerResponse,
-    startedAtMs = requestStart(this.#context),
+    startedAtMs = this.#context.clock.now(),
   ): AdmittedRequest | undefined {
     const connection = this.#connections.of(req.socket)
     if (connection === undefined || ignores(connection)) return undefined
@@ -262,7 +260,7 @@ export class Http1Server {
       socket.destroy()
       return
     }
-    const startedAtMs = requestStart(this.#context)
+    const startedAtMs = this.#context.clock.now()
     // The listener of 'close', which follows each error, cleans up.
     socket.on('error', () => socket.destroy())
     connection.requestBegan()
@@ -301,11 +299,12 @@ export class Http1Server {
   #acceptTunnel(
     tunnels: TunnelAcceptor,
     connection: ClientConnection,
-    { requestId, accept, clientAddress, host, path }: UnroutedRequest,
+    request: UnroutedRequest,
     received: { readonly req: IncomingMessage; readonly head: Buffer; readonly startedAtMs: number },
   ): void {
     const { socket } = connection
     const { req, head, startedAtMs } = received
+    const { requestId, accept, clientAddress } = request
     this.#connections.forget(socket)
     tunnels.accept({
       req,
@@ -315,7 +314,6 @@ export class Http1Server {
       requestId,
       refuse: (code, detail, extraFields) => {
         const problem = makeProblem(code, { requestId, accept, detail, extraFields, allow: 'GET' })
-        const request = { requestId, clientAddress, host, path }
         noteLocalResponse(this.#context, startedAtMs, req.method, request, problem)
         connection.respondAndClose(responseBytes(problem, req.method))
       },
@@ -329,16 +327,15 @@ export class Http1Server {
       socket.destroy()
       return
     }
-    const startedAtMs = requestStart(this.#context)
+    const startedAtMs = this.#context.clock.now()
     socket.resume()
     connection.requestBegan()
     if (ignores(connection)) return
     this.#context.counters.requests += 1
     const admitted = this.#admission.admit(req, connection, 'http')
-    const { requestId, clientAddress, host, path } = admitted
     const problem = this.#problem(admitted, 'method_not_allowed')
     // The access line of a CONNECT names no route, because its target is not a resource of Plugboard.
-    this.#respondLocally(req, connection, startedAtMs, { requestId, clientAddress, host, path }, problem)
+    this.#respondLocally(req, connection, startedAtMs, { ...admitted, route: undefined }, problem)
   }
 
   /** Handles an error of the parser or the socket. Earlier requests of the connection still get their responses first. */
@@ -378,7 +375,7 @@ export class Http1Server {
     req: IncomingMessage,
     connection: ClientConnection,
     startedAtMs: number,
-    request: LoggedRequest,
+    request: AnsweredRequest,
     response: ProxyResponse,
   ): void {
     noteLocalResponse(this.#context, startedAtMs, req.method, request, response)

@@ -9,7 +9,7 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import type { ClientConnection } from '../connections/client-connection.ts'
 import type { Deadlined } from '../deadlines.ts'
 import type { ProxyLimits } from '../proxy-limits.ts'
-import type { RefusalLog } from '../response/refusal-log.ts'
+import type { RefusalLog } from '../report/refusal-log.ts'
 
 /**
  * Bytes of one body that a client may send before the backend accepts any of them. Node's default of 64 KiB limits an upload

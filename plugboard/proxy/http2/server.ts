@@ -2,7 +2,6 @@
 // policy as HTTP/1.1 requests.
 
 import { constants, type ServerHttp2Stream } from 'node:http2'
-import { requestStart } from '../access-log.ts'
 import type { ClientConnection } from '../connections/client-connection.ts'
 import { Deadlines } from '../deadlines.ts'
 import type { Admission } from '../edge/admission.ts'
@@ -12,7 +11,7 @@ import { Upgrade } from '../exchange/upgrade.ts'
 import { type PolicyDecision, problemOf, type RequestPolicy } from '../policy/request-policy.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 import type { ProxyLimits } from '../proxy-limits.ts'
-import { type LoggedRequest, noteLocalResponse } from '../response/local-response-log.ts'
+import { type AnsweredRequest, noteLocalResponse } from '../report/local-response.ts'
 import {
   bodylessResponse,
   makeProblem,
@@ -81,7 +80,7 @@ export class Http2Server {
   }
 
   #requested(connection: ClientConnection, stream: ServerHttp2Stream, raw: readonly string[]): void {
-    const startedAtMs = requestStart(this.#context)
+    const startedAtMs = this.#context.clock.now()
     // The listeners of 'close', which follows each error, clean up.
     stream.on('error', () => undefined)
     this.#context.counters.requests += 1
@@ -207,7 +206,7 @@ export class Http2Server {
     stream: ServerHttp2Stream,
     method: string,
     startedAtMs: number,
-    request: LoggedRequest,
+    request: AnsweredRequest,
     response: ProxyResponse,
   ): void {
     noteLocalResponse(this.#context, startedAtMs, method, request, response)

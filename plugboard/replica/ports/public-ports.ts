@@ -85,6 +85,8 @@ export class PublicPorts {
       allowTrace: config.allowTrace,
       log,
       access: config.accessLog ? fields => log.access(fields) : undefined,
+      accessSample: config.accessLogSample,
+      reportsUserAgent: config.accessLogUserAgent,
       clock,
       overloaded: () => this.#memory.short,
     })

@@ -5,9 +5,24 @@ import { ERRORS } from '@vera-stack/shared/errors.ts'
 import { redact } from '@vera-stack/shared/log/redact.ts'
 import type { ServiceId } from '../../common/ids/row-ids.ts'
 import type { ServiceError } from '../../common/service-error.ts'
+import type { RequestObserver } from './finished-request.ts'
 
 /** The number of services whose last error is kept. */
 const MAX_SERVICES = 1000
+
+/** Records the errors of finished requests. `wallTime`: returns ms since 1970. */
+export function recordServiceErrors(errors: ServiceErrors, wallTime: () => number): RequestObserver {
+  return ({ route, code, failure, telephone, facts }) => {
+    if (route === undefined || code === undefined) return
+    errors.note(route.service.id, {
+      code,
+      message: failure?.detail ?? ERRORS[code].meaning,
+      atMs: wallTime(),
+      requestId: facts.requestId,
+      telephone,
+    })
+  }
+}
 
 export class ServiceErrors {
   readonly #last = new Map<ServiceId, ServiceError>()

@@ -4,6 +4,7 @@ import { beforeEach, expect, it } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { RequestIds } from '../../common/http/request-id.ts'
 import { createProxyCounters, type ProxyCounters } from '../counters.ts'
+import { accessLog } from './access-log.ts'
 import { RefusalLog } from './refusal-log.ts'
 
 const SUMMARY = 'further refused requests, not logged individually'
@@ -26,8 +27,8 @@ beforeEach(() => {
       summaries.push(fields)
     },
   }
-  const access = (line: AccessFields) => lines.push(line)
-  refusals = new RefusalLog({ ids: new RequestIds(), access, counters, clock, log })
+  const observers = [accessLog(line => lines.push(line), 1, 0)]
+  refusals = new RefusalLog({ ids: new RequestIds(), observers, counters, clock, log })
 })
 
 function note(clientAddress: string, times = 1): void {

@@ -2,19 +2,17 @@
 // malformed HTTP/2. Each refusal gets an id, which its response carries as well. Repetitions of one client get only a few
 // lines. Further ones are counted and reported in one line, so that an attack cannot flood the log.
 
-import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import type { Timer } from '@vera-stack/shared/clock.ts'
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { RequestIds } from '../../common/http/request-id.ts'
 import { addressGroup } from '../../common/net/address-group.ts'
-import { type AccessSink, roundedMs } from '../access-log.ts'
 import { countProblem, type ProxyCounters } from '../counters.ts'
+import { type ReportContext, reportFinished, withoutAttempt } from './finished-request.ts'
 
-export interface RefusalLogOptions {
+export interface RefusalLogOptions extends ReportContext {
   readonly ids: RequestIds
-  readonly access: AccessSink | undefined
   readonly counters: ProxyCounters
-  readonly clock: Clock
   readonly log: Logger
 }
 
@@ -74,20 +72,18 @@ export class RefusalLog {
     repeated.lines += 1
     this.#lines += 1
     const { status } = ERRORS[code]
-    const durationMs = startedAtMs === undefined ? 0 : roundedMs(this.#options.clock.now() - startedAtMs)
-    this.#options.access?.({
-      requestId: requestId ?? this.newId(),
+    const nowMs = this.#options.clock.now()
+    const finished = withoutAttempt({
+      facts: { requestId: requestId ?? this.newId(), clientAddress, host: '', path: '' },
       method,
-      host: '',
-      path: '',
+      route: undefined,
+      startedAtMs: startedAtMs ?? nowMs,
       status,
-      durationMs,
-      bytesIn: 0,
-      bytesOut,
-      remoteAddress: clientAddress,
       code,
-      detail,
+      bytesOut,
+      failure: { cause: undefined, detail },
     })
+    reportFinished(this.#options, finished)
   }
 
   /** Reports the refusals that were counted but got no access line. */
