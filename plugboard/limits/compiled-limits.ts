@@ -1,5 +1,5 @@
-// Limits in the form in which the limiter checks them: defaults filled in, and everything computed that does not depend on the
-// request. Limits are compiled once for each version of a row.
+// Limits in the form in which the limiter checks them: with all defaults, and with each value that does not depend on the request.
+// Limits are compiled once for each version of a row.
 
 import type { KeyPart } from '../routes/rules/key-part.ts'
 import { limitNeedsCredential, type RateLimit } from '../routes/rules/limit-rules.ts'
@@ -14,7 +14,7 @@ const STORED_WINDOW_SECONDS = 3600
 export interface LimitDecisions {
   admitted: number
   rejected: number
-  /** Requests that the limit would have rejected, if it had not `enforce: false`. */
+  /** Requests above a limit with `enforce: false`, which were admitted. */
   wouldReject: number
 }
 
@@ -42,7 +42,7 @@ export interface CompiledLimit extends Quota {
   readonly decisions: LimitDecisions
 }
 
-/** The limits of a row that are checked before, and after the route has verified the credential. */
+/** The limits of a row: those that are checked before the route verifies the credential, and those that are checked after it. */
 export interface CompiledLimits {
   readonly beforeCredential: readonly CompiledLimit[]
   readonly afterCredential: readonly CompiledLimit[]

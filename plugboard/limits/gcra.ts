@@ -11,7 +11,7 @@ export interface Quota {
   readonly burst: number
 }
 
-/** Part of an interval by which rounding errors of the sums may exceed the burst. */
+/** Part of an interval that rounding errors may add to a sum. */
 const SLACK = 1e-3
 
 /** Returns the new time of a key after `cost` requests at `nowMs`. `fullAtMs`: the time of the key; 0 for a new key. */

@@ -1,5 +1,5 @@
-// The fields of responses that state the limits: RateLimit-Policy and RateLimit
-// (draft-ietf-httpapi-ratelimit-headers-11, section 4 and 5), and the extra members of a 429 (section 7 of the same draft).
+// The fields of responses that state the limits: RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-11, sections 4
+// and 5), and the problem type of a 429 (section 7).
 
 import type { CompiledLimit } from './compiled-limits.ts'
 import type { TightestLimit } from './limiter.ts'

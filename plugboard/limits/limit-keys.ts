@@ -64,7 +64,7 @@ export function joined(values: readonly string[]): string {
 
 /**
  * Returns the hash of the parts of a request, an integer from 0 to 2^53 - 1. An absent part counts as the client address.
- * For rules that need some number for each request, such as a split.
+ * For rules that need a number for each request, such as a split.
  */
 export function hashOfParts(parts: readonly KeyPart[], facts: KeyFacts, key: HashKey): number {
   const values = parts.map(part => partValue(part, facts) ?? addressGroup(facts.clientAddress))

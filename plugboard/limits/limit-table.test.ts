@@ -72,7 +72,7 @@ test('finds all keys after random additions and evictions, as a map does', () =>
   expect(table.size).toBe(twin.size)
 })
 
-test('orders few keys anew for one addition, also when the table becomes full, and when all keys have had requests', () => {
+test('moves few keys in the heap for one addition, also when the table becomes full, and when all keys have had requests', () => {
   const table = new LimitTable(10_000)
   let most = 0
   const add = (key: number) => {

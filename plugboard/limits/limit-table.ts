@@ -1,6 +1,6 @@
-// The counts of all limit keys, in typed arrays: one number per key and fact, no object. A table of 200,000 keys causes no work
+// The counts of all limit keys, in typed arrays: one number per key and fact, no object. So a table of 200,000 keys causes no work
 // for the garbage collector (docs/decisions/0005 has the figures for Map). It grows with the number of keys, up to a fixed
-// capacity. A full table evicts the key whose quota is restored first, because this key loses the least.
+// capacity. A full table evicts the key whose quota is restored first, because the eviction changes this count the least.
 //
 //   index: hash ─▶ slot        slots: the facts of a key        heap: the slots, by the time at which their quota is restored
 //
@@ -19,8 +19,8 @@ const ADMITTED = 2
 /** A lower bound of FULL_AT. It is corrected when the slot is the first of the heap. */
 const ORDER = 3
 /**
- * Most slots that one addition, and one eviction, order anew. A key gets its first request after its addition, so the next addition
- * orders it. Without this bound, the first eviction would order all keys at once, and stop the process for 200 ms.
+ * Most slots that one addition, and one eviction, move in the heap. A key gets its first request after its addition, so the next
+ * addition moves it. Without this bound, the first eviction would move all keys at once, and stop the process for 200 ms.
  */
 const CORRECTIONS_OF_ADDITION = 4
 const CORRECTIONS_OF_EVICTION = 500
@@ -41,7 +41,7 @@ export class LimitTable {
   #size = 0
   /** Keys that were evicted before their quota was restored. */
   evictions = 0
-  /** Slots that additions have ordered anew. For tests: it bounds the time of one addition. */
+  /** Slots that additions have moved in the heap. For tests: it bounds the time of one addition. */
   corrections = 0
 
   constructor(maxKeys = 200_000) {
@@ -128,7 +128,7 @@ export class LimitTable {
     return slot
   }
 
-  /** Orders the first slots of the heap anew, if requests have come since they were ordered. At most `max` slots. */
+  /** Moves the first slots of the heap, if requests have come since they were moved last. At most `max` slots. */
   #correctOrder(max: number): void {
     for (let count = 0; count < max && this.#size > 0; count += 1) {
       const slot = this.#heap[0] as number

@@ -200,7 +200,7 @@ test('a request without a value that the limit needs counts as rejected', () => 
   expect([limits[0]!.decisions.rejected, limiter.rejected]).toEqual([1, 1])
 })
 
-test('bytes of responses are debited when they are known, and the debt has to be paid back', () => {
+test('bytes of responses are debited at the end of the response, and the next request waits for their time', () => {
   const { limiter, check, passes } = setUp([{ count: 'responseBytes', limit: 1000, windowSeconds: 10 }])
   const first = check()
   if (first.kind !== 'admitted') throw new Error('not admitted')

@@ -46,7 +46,7 @@ export class QuotaStore {
   readonly #options: QuotaStoreOptions
   /** The keys to write, and whether their limit is shared. */
   #changed = new Map<LimitKey, boolean>()
-  /** By slot: its key, if that is in `#changed`. So a request does no lookup in the Map. */
+  /** By slot: its key, if `#changed` has the key. So a request does no lookup in the Map. */
   #marked = new Float64Array(0)
   #isRead = false
   #failing = false
@@ -76,7 +76,7 @@ export class QuotaStore {
     if (slot >= this.#marked.length) this.#grow(slot)
     const key = table.keyOf(slot)
     if (this.#marked[slot] === key) return
-    // The table evicts keys when it is full, so there may be more changed keys than slots. Keys beyond that wait for the next write.
+    // A full table evicts keys, so there may be more changed keys than slots. A key without a place is stored after a later request.
     if (this.#changed.size >= table.maxKeys && !this.#changed.has(key)) return
     this.#marked[slot] = key
     this.#changed.set(key, shared)
@@ -148,7 +148,7 @@ export class QuotaStore {
     })
   }
 
-  /** Logs one warning for a fault; the directory reports outages of the database. Never rejects. */
+  /** Logs one warning for a fault. Does not log outages of the database, because the directory reports them. Never rejects. */
   async #attempt(work: () => Promise<void>): Promise<void> {
     try {
       await work()

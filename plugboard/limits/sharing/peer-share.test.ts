@@ -74,7 +74,7 @@ it('moves the time of the key forward by the requests that another replica has a
   expect(right.ahead(1)).toBeCloseTo(4.9)
 })
 
-it('P36 takes no harm from messages that are lost, repeated or reordered', () => {
+it('P36 counts correctly when messages are lost, repeated or reordered', () => {
   const random = seededRandom(42)
   const { left, right, toRight, toLeft, interval } = pair()
   const kept: Buffer[] = []
@@ -142,7 +142,7 @@ it('P36 counts a key again that was evicted and comes back with a smaller total'
   expect(right.ahead(1)).toBeCloseTo(5.9)
 })
 
-it('P37 keeps the totals of one start of a replica over several streams, and begins anew with the next start', () => {
+it('P37 keeps the totals of one start of a replica over several streams, and begins at 0 with the next start', () => {
   const { clock, left, right, toRight, toLeft, deliver, interval } = pair()
   left.admit(1, 4)
   interval()
@@ -188,7 +188,7 @@ it('P38 reports a malformed message, and changes no count', () => {
   expect([toLeft.faults(), right.table.size]).toEqual([1, 1])
 })
 
-it('stays below 1 MB in a second, and gives all hot keys their turn', () => {
+it('stays below 1 MB in a second, and sends all hot keys in turns', () => {
   const { clock, left, toRight } = pair()
   const keys = 20_000
   const last = new Map<number, number>()

@@ -7,7 +7,7 @@
 //   birth after the first contact      debt = the whole total: all of it is newer than the first contact
 //   birth before the first contact     the total is of unknown age, so the key takes over the time of the sender, if it is later
 //
-// A debt from before the present stream may be so old that its quota is restored. It counts only as far as the sender counts it.
+// A debt from before the present stream may be so old that its quota is restored. It counts at most as much as the sender counts.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { type Quota, requestsAhead } from '../gcra.ts'

@@ -13,7 +13,7 @@ import { reportThreshold, SharedKeys } from './shared-keys.ts'
 
 /** Interval of the messages, ms. */
 export const SHARE_INTERVAL_MS = 100
-/** Time for which the totals of a replica without a stream are kept, ms. A longer interruption forgives its debts. */
+/** Time for which the totals of a replica without a stream are kept, ms. After a longer interruption, its debts are dropped. */
 const KEPT_MS = 600_000
 /** Most replicas without a stream whose totals are kept. */
 const MAX_KEPT = 32
@@ -52,7 +52,7 @@ export class SharedBudgets {
     this.#keys = new SharedKeys(table)
   }
 
-  /** Records that the limit has admitted `cost` more for the key of the slot. The table has the new total already. */
+  /** Records that the limit has admitted `cost` more for the key of the slot. The table already has the new total. */
   admitted(quota: SharedQuota, slot: number, cost: number): void {
     if (!quota.shared) return
     const [keys, total] = [this.#keys, this.#table.admitted(slot)]

@@ -1,5 +1,5 @@
 // The facts of a key that only the exchange with other replicas needs, in one typed array beside the table of keys. The facts of a
-// slot begin anew when the table gives the slot to another key. The table does not report that, so each access compares the key.
+// slot are reset when the table gives the slot to another key. The table does not report that, so each access compares the key.
 
 import type { Quota } from '../gcra.ts'
 import type { LimitKey, LimitTable } from '../limit-table.ts'
@@ -9,7 +9,7 @@ const KEY = 0
 const INTERVAL = 1
 const BURST = 2
 const BIRTH = 3
-/** The total that peers have at least been offered. A smaller total belongs to an earlier life of the key. */
+/** The total that was sent to peers last. When the total of the table is smaller, the key was evicted and added again. */
 const REPORTED = 4
 /** No key: keys are not negative. */
 const UNUSED = -1
@@ -36,7 +36,7 @@ export class SharedKeys implements Quota {
     return this.#births
   }
 
-  /** Begins the facts of the slot anew when it has another key than before. Call it before any other method with this slot. */
+  /** Resets the facts of the slot when it has another key than before. Call it before any other method with this slot. */
   enter(slot: number, admittedBefore: number): void {
     if (FACTS * slot >= this.#facts.length) this.#grow(slot)
     const at = FACTS * slot

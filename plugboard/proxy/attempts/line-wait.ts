@@ -5,7 +5,7 @@ import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { ServiceId } from '../../common/ids/row-ids.ts'
 import type { ServicePolicy } from '../../routes/options/service-policy.ts'
-import { isThere } from '../../telephones/picker/line-pool.ts'
+import { isAvailable } from '../../telephones/picker/line-pool.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 import type { RequestFailure } from './request-failure.ts'
 import type { WaitingPlace, WaitingRequest } from './waiting-requests.ts'
@@ -99,5 +99,5 @@ export function mayWait({ queue, holdMs }: ServicePolicy): boolean {
 
 /** True when no telephone of the service can take a request: a retry may wait for one. */
 export function hasNoTelephone({ picker }: ProxyContext, service: string): boolean {
-  return !picker.candidatesOf(service).some(candidate => isThere(candidate) && candidate.upstream.canOpen)
+  return !picker.candidatesOf(service).some(candidate => isAvailable(candidate) && candidate.upstream.canOpen)
 }

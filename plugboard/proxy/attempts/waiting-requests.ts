@@ -104,7 +104,7 @@ export class WaitingRequests {
     const place: WaitingPlace = { request, kind, timer: NO_TIMER }
     list.places.add(place)
     this.#size += 1
-    this.#enter(list, place, kind)
+    this.#beginWait(list, place, kind)
     return { kind: 'waits', place }
   }
 
@@ -113,7 +113,7 @@ export class WaitingRequests {
     const { serviceId } = place.request
     const list = this.#lists.get(serviceId)
     if (list === undefined || !list.places.delete(place)) return
-    this.#leave(list, place)
+    this.#endWait(list, place)
     this.#size -= 1
     if (list.places.size === 0) this.#lists.delete(serviceId)
     if (this.#size > 0) return
@@ -183,18 +183,18 @@ export class WaitingRequests {
     if (place.kind === 'queue' ? code === 'overloaded' : hasNoLine(code)) return true
     const kind = kindAfter(code, place.request.policy)
     if (kind === undefined || !this.#hasRoom(list, kind, place.request.policy)) return false
-    this.#leave(list, place)
-    this.#enter(list, place, kind)
+    this.#endWait(list, place)
+    this.#beginWait(list, place, kind)
     return true
   }
 
-  #leave(list: ServiceList, { kind, timer, request }: WaitingPlace): void {
+  #endWait(list: ServiceList, { kind, timer, request }: WaitingPlace): void {
     timer.cancel()
     list.shares[kind].remove(request.client)
     if (kind === 'hold') this.#held -= 1
   }
 
-  #enter(list: ServiceList, place: WaitingPlace, kind: WaitKind): void {
+  #beginWait(list: ServiceList, place: WaitingPlace, kind: WaitKind): void {
     const { clock, counters } = this.#options
     const { queue, holdMs } = place.request.policy
     place.kind = kind

@@ -154,7 +154,7 @@ export class RequestPolicy {
   }
 }
 
-/** `retryAfterSeconds`: undefined: that of the code. */
+/** Returns the response to a rejected request. `retryAfterSeconds`: undefined for the value of the error code. */
 export function problemOf(
   request: RoutedRequest,
   code: ErrorCode,

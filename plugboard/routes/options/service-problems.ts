@@ -39,7 +39,7 @@ export function serviceProblems({
   if (maxRequestsPerSecond !== null && alias !== -1) {
     found(
       ['policy', 'rateLimits', String(alias), 'name'],
-      'is the name of the limit that the key "maxRequestsPerSecond" makes; choose another name, or remove that key',
+      'is the name of the limit of the key "maxRequestsPerSecond"; choose another name, or remove that key',
     )
   }
   for (const [index, { select }] of subsets.entries()) {

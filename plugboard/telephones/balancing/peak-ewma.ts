@@ -2,8 +2,8 @@
 //
 //   cost = max(1 ms, ewma × e^(-Δt/τ)) × (active + 1) / weight        Δt: the time since the last sample
 //
-// The average rises at once and falls slowly: a sample above the decayed average replaces it, and a lower sample blends in. The decay gives
-// a process that has received no request for a while another chance. Without it, one slow response can exclude a process.
+// The average rises at once and falls slowly: a sample above the decayed average replaces it, and a lower sample blends in. Because of
+// the decay, a process without requests receives one again after some time. Without it, one slow response can exclude a process.
 
 import type { BalancedProcess, Latency } from './balanced-process.ts'
 

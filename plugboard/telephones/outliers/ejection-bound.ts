@@ -1,6 +1,6 @@
-// The bounds of passive ejection: an ejection must not take away the last process of a service, nor too many of them.
+// The bounds of passive ejection: the last process of a service is not ejected, and a limited share of the processes is.
 
-import { isThere, type LinePool, type PooledProcess } from '../picker/line-pool.ts'
+import { isAvailable, type LinePool, type PooledProcess } from '../picker/line-pool.ts'
 
 /** `last_process`: no other process serves. `max_ejected`: `maxEjectedPercent` of the processes are ejected. */
 export type EjectionBound = 'last_process' | 'max_ejected'
@@ -14,18 +14,18 @@ export function ejectionBound(
   process: PooledProcess,
   refused: boolean,
 ): EjectionBound | undefined {
-  let there = 1
+  let available = 1
   let serving = 0
   let ejected = 1
   for (const other of processes) {
     // A process that takes no requests, for example because its weight is 0, counts for neither number.
-    if (other === process || !other.lines.some(isThere)) continue
+    if (other === process || !other.lines.some(isAvailable)) continue
     const { state } = other.watch
-    there += 1
+    available += 1
     if (state.kind === 'serving') serving += 1
     else if (!state.refused) ejected += 1
   }
   if (serving === 0) return 'last_process'
   if (refused || outlier === false) return undefined
-  return ejected * 100 <= outlier.maxEjectedPercent * there ? undefined : 'max_ejected'
+  return ejected * 100 <= outlier.maxEjectedPercent * available ? undefined : 'max_ejected'
 }

@@ -1,5 +1,5 @@
-// The ejections of one replica as the admin API lists them, and as replicas exchange them: the processes that were ejected and are
-// not healthy for long yet, and the counts of each service. The descriptions are in the OpenAPI document, as in
+// The ejections of one replica as the admin API lists them, and as replicas exchange them: the processes that were ejected in the last
+// minutes, and the counts of each service. The descriptions are in the OpenAPI document, as in
 // listed-telephone.ts.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
@@ -28,7 +28,7 @@ export const processEjectionSchema = z.strictObject({
   }),
   reason: z.enum(['consecutive_failures', 'error_responses', 'trial_failed']).meta({
     description:
-      'Why it was ejected last. `consecutive_failures`: several attempts in a row failed; `error_responses`: at least half ' +
+      'The reason of the last ejection. `consecutive_failures`: several attempts in a row failed; `error_responses`: at least half ' +
       'of its responses had a status of 500 or more; `trial_failed`: a request to the half-open process failed.',
   }),
   since: timestamp.meta({ description: 'When the process entered the state.' }),
@@ -81,7 +81,7 @@ export const serviceEjectionsSchema = z.strictObject({
 })
 export type ListedServiceEjections = z.infer<typeof serviceEjectionsSchema>
 
-/** Returns the processes that are not healthy yet, with the ejected ones first. */
+/** Returns the processes whose last ejection still counts, with the ejected and half-open ones first. */
 export function listEjections(
   pools: Iterable<LinePool>,
   clock: Clock,

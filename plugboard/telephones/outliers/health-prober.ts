@@ -1,5 +1,5 @@
-// Asks the telephone behind a line for its own health check, after this replica has ejected the process: over the tunnel, or
-// through the replica that holds the tunnel. Responds to such queries of other replicas.
+// Asks a telephone to run its own health check, after this replica has ejected the process: over the tunnel, or through the replica
+// that has the tunnel. Responds to such queries of other replicas.
 
 import { z } from 'zod'
 import type { ReplicaId } from '../../common/ids/replica-id.ts'
@@ -56,7 +56,7 @@ export class HealthProber {
       const response = responseSchema.safeParse(await this.#options.query(id, PROBE_QUERY, params))
       return response.data?.health ?? undefined
     } catch {
-      // The replica is away, or has no such query. The ejection time then decides.
+      // The replica is disconnected, or does not have this query. The ejection time then decides.
       return undefined
     } finally {
       const left = (this.#open.get(id) ?? 1) - 1

@@ -3,14 +3,15 @@
 
 import type { PoolResults, WatchedProcess } from './watched-process.ts'
 
-/** The rule `error_responses` needs this many results in 10 s, of the process and of the rest. */
+/** The rule `error_responses` needs this many results of the process in 10 s, and as many of the rest. */
 const MIN_RESULTS = 20
 /** Share of errors from which a process can be ejected, and the largest share of the rest. */
 const ERROR_SHARE = 0.5
 const REST_ERROR_SHARE = 0.2
 /**
- * A row of failures counts when a process that fails as often as the rest of the pool would have such a row with at most this
- * probability. Without failures of the rest, `consecutive` failures are enough; if half of its attempts fail, 30 are.
+ * A row of failures counts when it is improbable: a process that fails as often as the rest of the pool has such a row with at most
+ * this probability. Without failures of the rest, `consecutive` failures are enough. If half of the attempts of the rest fail, 30
+ * failures are needed.
  */
 const CHANCE = 1e-9
 
@@ -37,7 +38,7 @@ export function failsInARow(
   return (restFailed / restTotal) ** run <= CHANCE
 }
 
-/** Returns true when at least half of the last results were errors. Only then is `failsMore` worth its cost. */
+/** Returns true when at least half of the last results were errors. Call it before `failsMore`, which costs more. */
 export function isErrorProne({ window }: WatchedProcess): boolean {
   return window.total >= MIN_RESULTS && window.errors >= window.total * ERROR_SHARE
 }

@@ -7,7 +7,7 @@ const times = { ejectMs: 10_000, maxEjectMs: 60_000 }
 type Untimed<Event = OutlierEvent> = Event extends OutlierEvent ? Omit<Event, 'nowMs'> : never
 
 const result = { refused: false, isDown: false, times }
-const unfit: Untimed = { kind: 'unfit', reason: 'consecutive_failures', ...result }
+const unfit: Untimed = { kind: 'rule_matched', reason: 'consecutive_failures', ...result }
 const failed: Untimed = { kind: 'failed', mayEject: true, ...result }
 const succeeded: Untimed = { kind: 'succeeded' }
 const elapsed: Untimed = { kind: 'elapsed' }

@@ -20,7 +20,7 @@ export type EjectionReason = 'consecutive_failures' | 'error_responses' | 'trial
 
 interface Ejection {
   readonly reason: EjectionReason
-  /** True when the backend refuses connections. Such a process is useless anyway, so it does not count for the bound. */
+  /** True when the backend refuses connections. Such a process cannot serve a request, so it does not count for the bound. */
   readonly refused: boolean
   /** True when the telephone's own check has failed since the ejection, or failed already. */
   readonly checkFailed: boolean
@@ -46,7 +46,7 @@ export interface EjectionTimes {
 export type OutlierEvent = { readonly nowMs: number } & (
   | {
       /** A rule matches, and the bounds allow an ejection. */
-      readonly kind: 'unfit'
+      readonly kind: 'rule_matched'
       readonly reason: EjectionReason
       readonly refused: boolean
       /** True when the telephone announces that its own check fails. */
@@ -97,7 +97,7 @@ export const HEALTHY: OutlierState = { kind: 'serving', ejections: 0, sinceMs: N
 export function step(state: OutlierState, event: OutlierEvent): OutlierStep {
   switch (state.kind) {
     case 'serving':
-      return event.kind === 'unfit'
+      return event.kind === 'rule_matched'
         ? ejected(ejectionsAt(state, event.nowMs), event, event.reason)
         : next(state)
     case 'ejected':
@@ -129,7 +129,7 @@ function fromEjected(state: Extract<OutlierState, { kind: 'ejected' }>, event: O
     case 'disabled':
       return serving(state, event.nowMs)
     case 'failed':
-    case 'unfit':
+    case 'rule_matched':
       return next(state)
     default:
       return event satisfies never
@@ -153,7 +153,7 @@ function fromHalfOpen(state: Extract<OutlierState, { kind: 'half_open' }>, event
     case 'disabled':
       return serving(state, event.nowMs)
     case 'elapsed':
-    case 'unfit':
+    case 'rule_matched':
       return next(state)
     default:
       return event satisfies never
@@ -168,7 +168,7 @@ function next(state: OutlierState): OutlierStep {
 /** `before`: the number of earlier ejections that count. */
 function ejected(
   before: number,
-  { nowMs, refused, isDown, times }: Extract<OutlierEvent, { kind: 'unfit' | 'failed' }>,
+  { nowMs, refused, isDown, times }: Extract<OutlierEvent, { kind: 'rule_matched' | 'failed' }>,
   reason: EjectionReason,
 ): OutlierStep {
   const afterMs = Math.min(times.maxEjectMs, times.ejectMs * 2 ** before)

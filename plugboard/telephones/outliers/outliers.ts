@@ -1,5 +1,4 @@
-// Passive ejection: watches the results of each telephone process of a pool, and takes a process that fails out of the choice for
-// a while. The line picker reports the results and reads `admits`. outlier-rules.ts has the rules, ejection-bound.ts the bounds,
+// Passive ejection: watches the results of each telephone process of a pool. A process that fails receives no requests for some time. The line picker reports the results and reads `admits`. outlier-rules.ts has the rules, ejection-bound.ts the bounds,
 // outlier-state.ts the states. This file performs the effects: timer, log line, counter, probe. A result of a serving process costs a
 // few additions and no allocation.
 
@@ -161,7 +160,7 @@ export class Outliers {
       return
     }
     const isDown = isAnnouncedDown(process)
-    this.#apply(pool, process, { kind: 'unfit', reason, refused, isDown, times: policy, nowMs })
+    this.#apply(pool, process, { kind: 'rule_matched', reason, refused, isDown, times: policy, nowMs })
   }
 
   /** Returns true when the bounds allow the ejection. Otherwise reports that a process fails and is not ejected. */
@@ -219,13 +218,13 @@ export class Outliers {
   }
 
   /** Call when the last line of the process has ended. Its state stays, in case the process connects again. */
-  left({ watch }: PooledProcess): void {
+  lastLineRemoved({ watch }: PooledProcess): void {
     watch.timer?.cancel()
     watch.timer = undefined
   }
 
   /** Call when a line of the process was added. Continues an ejection that began before all of its lines had ended. */
-  joined(pool: LinePool, process: PooledProcess): void {
+  lineAdded(pool: LinePool, process: PooledProcess): void {
     const { state, timer } = process.watch
     if (pool.outlier === false) this.#disable(pool, process)
     else if (state.kind === 'ejected' && timer === undefined)

@@ -35,7 +35,7 @@ export interface WatchedProcess {
   failures: readonly RecordedFailure[]
   /** Ends the ejection. While the process is half-open: ends the wait for the result of the trial. */
   timer: Timer | undefined
-  /** The rules are not evaluated again before this time, because they have just been. */
+  /** The rules are not evaluated before this time, because they were evaluated a moment ago. */
   evaluateAtMs: number
 }
 

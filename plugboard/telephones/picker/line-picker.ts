@@ -18,8 +18,8 @@ import { setSeeds } from './hash-seeds.ts'
 import {
   addStream,
   type Candidate,
+  isAvailable,
   isBelowLimit,
-  isThere,
   type LinePool,
   type PooledProcess,
   removeStream,
@@ -55,7 +55,7 @@ export interface LinePickerOptions
   readonly clientSharePercent?: number | undefined
   /** True when the caller does not count its streams with `acquire`: the load is then the number of streams on the tunnels. */
   readonly countsTunnelStreams?: boolean
-  /** Gets one line for each ejection and each end of one. */
+  /** Receives one line for each change of an ejection. */
   readonly log?: Logger
   /** Asks the telephone of an ejected process for its own health check. */
   readonly probe?: OutliersOptions['probe']
@@ -120,7 +120,7 @@ export class LinePicker {
     }
     if (session !== undefined) {
       const bound = boundLine(pool, session, request)
-      if (bound !== undefined && !this.#leavesSession(bound, subset)) return bound
+      if (bound !== undefined && !this.#ignoresSession(bound, subset)) return bound
     }
     const process =
       (subset === undefined ? this.#ofAll(pool, request) : this.#ofSubset(pool, subset, request)) ??
@@ -187,13 +187,14 @@ export class LinePicker {
   /** Returns a line of a pool in which no line takes the stream, if the policy allows that, or the reason. */
   #pickFailed(pool: LinePool, request: PickRequest): Candidate | NoLine {
     const { candidates } = pool
-    if (!candidates.some(isThere)) {
+    if (!candidates.some(isAvailable)) {
       if (!isUnhealthy(pool)) return 'no_telephone'
       return this.#tryDown(pool, request) ?? 'service_unhealthy'
     }
     const { maxStreamsPerTelephone } = request.policy
     const hasRoom = candidates.some(
-      each => isThere(each) && each.upstream.canOpen && isBelowLimit(each.process, maxStreamsPerTelephone),
+      each =>
+        isAvailable(each) && each.upstream.canOpen && isBelowLimit(each.process, maxStreamsPerTelephone),
     )
     return hasRoom ? 'concurrency_limited' : 'overloaded'
   }
@@ -211,7 +212,7 @@ export class LinePicker {
   }
 
   /** Returns true when a header field sends the request to another subset, or a guard has stopped the subset of the session. */
-  #leavesSession({ pool, process }: Candidate, choice: SubsetChoice | undefined): boolean {
+  #ignoresSession({ pool, process }: Candidate, choice: SubsetChoice | undefined): boolean {
     if (choice === undefined) return false
     return (choice.pinned && process.subset !== choice.subset) || this.#guards.isStopped(pool, process.subset)
   }
@@ -263,7 +264,7 @@ export class LinePicker {
     return undefined
   }
 
-  /** Returns the better of two random processes; undefined when the policy or the size of the pool is not made for it. */
+  /** Returns the better of two random processes; undefined when the policy compares all processes, or the pool is small. */
   #two(pool: LinePool, request: PickRequest): PooledProcess | undefined {
     const { processes, localProcesses } = pool
     const { balancing, locality = null } = request.policy

@@ -110,13 +110,13 @@ export interface LinePool extends PoolResults {
 }
 
 /** Returns true when the line takes traffic and this replica can reach it. The line may be at its stream limit. */
-export function isThere(candidate: Candidate): boolean {
+export function isAvailable(candidate: Candidate): boolean {
   return candidate.line.health === 'up' && isReachable(candidate)
 }
 
 /** Returns true when the line takes a stream of this client now. */
 export function canTake(candidate: Candidate, client: string): boolean {
-  return isThere(candidate) && hasRoomFor(candidate, client)
+  return isAvailable(candidate) && hasRoomFor(candidate, client)
 }
 
 /** Returns true when the line would take a stream of this client now, if its health check passed. */

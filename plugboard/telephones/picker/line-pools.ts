@@ -137,7 +137,7 @@ export class LinePools {
     const nowMs = this.#clock.now()
     const process = addLine(pool, line, upstream, local, nowMs)
     startAtMedian(pool, process, nowMs)
-    this.#outliers.joined(pool, process)
+    this.#outliers.lineAdded(pool, process)
   }
 
   #change(line: Line): void {
@@ -157,7 +157,7 @@ export class LinePools {
     const candidate = pool?.candidates.find(each => each.line.id === line.id)
     if (pool === undefined || candidate === undefined) return
     removeLine(pool, candidate)
-    if (candidate.process.lines.length === 0) this.#outliers.left(candidate.process)
+    if (candidate.process.lines.length === 0) this.#outliers.lastLineRemoved(candidate.process)
     if (!pool.candidates.some(each => each.line.service === line.service))
       this.#poolNames.delete(line.service)
     this.removeWhenEmpty(pool)

@@ -1,7 +1,7 @@
 // The sticky sessions of a service, and the session of one request. The client repeats a value of an earlier response, which is
 // a keyed hash of the name of a telephone (bound-process.ts). The key is derived from the id of the service. So all replicas
-// accept the value, and Plugboard stores no sessions and no secret. The value hides the name. It is no protection: a client can
-// choose its process, as it can by requesting further values.
+// accept the value, and Plugboard stores no sessions and no secret. The value hides the name. It is not a
+// credential: a client can choose its process.
 
 import { cookieValue } from '../../common/http/cookie-value.ts'
 import { type HashKey, keyedHash } from '../../limits/keyed-hash.ts'

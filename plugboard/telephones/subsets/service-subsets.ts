@@ -22,7 +22,7 @@ export interface Subset {
   readonly match: readonly (readonly [name: string, value: string])[]
   /** Undefined: no errors stop the subset. */
   readonly guard: GuardRules | undefined
-  /** Key of the hash that splits requests. Each subset has its own, so that a change of one moves no client of another. */
+  /** Key of the hash that splits requests. Each subset has a key of its own: a change of one subset moves no client of another. */
   readonly key: HashKey
 }
 

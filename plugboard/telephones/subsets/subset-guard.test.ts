@@ -76,7 +76,7 @@ describe('a subset is not stopped', () => {
     expect([guard.short.requests, guard.long.requests]).toEqual([0, 0])
   })
 
-  it('by chance: with 2 % of errors, in none of many runs', () => {
+  it('by chance in many runs with 2 % of errors', () => {
     for (let seed = 1; seed <= 10; seed += 1) {
       const random = seededRandom(seed)
       const guard = newGuard(RULES)

@@ -103,7 +103,7 @@ function countIn(
 
 /** Compares by the normal approximation of the difference of two shares. */
 function isWorse({ requests, errors, restRequests, restErrors }: Counts, maxErrorPercent: number): boolean {
-  // Without an error, the share of the rest is still uncertain: one of few requests says less than one of many.
+  // Without an error, the share of the rest is still uncertain. It is less certain after few requests than after many.
   const rest = (restErrors + 1) / (restRequests + 2)
   const allowed = Math.min(1, restErrors / restRequests + maxErrorPercent / 100)
   const likely = Math.min(0.5, Math.max(allowed, rest))

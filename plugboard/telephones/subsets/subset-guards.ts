@@ -31,7 +31,7 @@ export class SubsetGuards {
     return share > 0 && fraction < share ? choice : { ...REST, subsets }
   }
 
-  /** True when the subset gets no requests now, also none of sticky sessions. */
+  /** True when the subset gets no requests now. The requests of its sticky sessions go to the rest. */
   isStopped({ guards }: LinePool, subset: Subset | undefined): boolean {
     const guard = subset === undefined ? undefined : guards.get(subset.id)
     return guard !== undefined && guard.stops > 0 && shareOf(guard, this.#clock.now()) === 0
