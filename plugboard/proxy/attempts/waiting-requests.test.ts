@@ -96,6 +96,18 @@ it('tries the list once for several events of one turn', async () => {
   expect(request.tries).toBe(1)
 })
 
+it('bounds the wait of a request while a full telephone connects and disconnects again and again', async () => {
+  const request = new Request()
+  request.wait('overloaded')
+  for (let round = 0; round < 100; round += 1) {
+    request.code = round % 2 === 0 ? 'no_telephone' : 'overloaded'
+    clock.advance(100)
+    await linesChange()
+  }
+  expect([request.failedWith, waiting.size, clock.pendingTimers]).toEqual(['overloaded', 0, 0])
+  expect([request.tries, counters.queued, counters.held]).toEqual([10, 1, 1])
+})
+
 it('turns a hold into a place in the queue, as far as the queue has places, and fails the rest', async () => {
   const requests = Array.from({ length: 12 }, () => new Request())
   for (const request of requests) request.wait('no_telephone')

@@ -37,6 +37,8 @@ type WaitKind = 'queue' | 'hold'
 export interface WaitingPlace {
   readonly request: WaitingRequest
   kind: WaitKind
+  /** The end of the wait of each kind. It stays when the request changes its kind several times, so the wait is bounded. */
+  readonly untilMs: Record<WaitKind, number | undefined>
   timer: Timer
 }
 
@@ -101,7 +103,12 @@ export class WaitingRequests {
       return { kind: 'refused', code: kind === 'queue' ? 'concurrency_limited' : code }
     if (known === undefined) this.#lists.set(request.serviceId, list)
     this.#unsubscribe ??= this.#options.whenLinesChange(() => this.#linesChanged())
-    const place: WaitingPlace = { request, kind, timer: NO_TIMER }
+    const place: WaitingPlace = {
+      request,
+      kind,
+      untilMs: { queue: undefined, hold: undefined },
+      timer: NO_TIMER,
+    }
     list.places.add(place)
     this.#size += 1
     this.#beginWait(list, place, kind)
@@ -183,6 +190,8 @@ export class WaitingRequests {
     if (place.kind === 'queue' ? code === 'overloaded' : hasNoLine(code)) return true
     const kind = kindAfter(code, place.request.policy)
     if (kind === undefined || !this.#hasRoom(list, kind, place.request.policy)) return false
+    const untilMs = place.untilMs[kind]
+    if (untilMs !== undefined && untilMs <= this.#options.clock.now()) return false
     this.#endWait(list, place)
     this.#beginWait(list, place, kind)
     return true
@@ -199,14 +208,16 @@ export class WaitingRequests {
     const { queue, holdMs } = place.request.policy
     place.kind = kind
     list.shares[kind].add(place.request.client)
-    if (kind === 'hold') {
-      this.#held += 1
-      counters.held += 1
-    } else {
-      counters.queued += 1
-    }
+    if (kind === 'hold') this.#held += 1
     const waitMs = kind === 'queue' ? (queue?.timeoutMs ?? 0) : holdMs
-    place.timer = clock.after(waitMs, () => this.#elapsed(place, waitMs))
+    const nowMs = clock.now()
+    let untilMs = place.untilMs[kind]
+    if (untilMs === undefined) {
+      untilMs = nowMs + waitMs
+      place.untilMs[kind] = untilMs
+      counters[kind === 'queue' ? 'queued' : 'held'] += 1
+    }
+    place.timer = clock.after(untilMs - nowMs, () => this.#elapsed(place, waitMs))
   }
 
   #elapsed(place: WaitingPlace, waitMs: number): void {
