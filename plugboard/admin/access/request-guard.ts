@@ -39,7 +39,7 @@ export function requestGuard(options: {
       throw new VeraError('forbidden', detail)
     }
     const origin = c.req.header('origin')
-    const crossSite = c.req.header('sec-fetch-site') === 'cross-site' && !opensFrontPage(c)
+    const crossSite = c.req.header('sec-fetch-site') === 'cross-site' && !opensPage(c)
     if (crossSite || (origin !== undefined && !sameHost(origin, host))) {
       throw new VeraError(
         'forbidden',
@@ -50,9 +50,14 @@ export function requestGuard(options: {
   }
 }
 
-/** True when a link opens the front page. Any web site may link to it, because the page changes no state. */
-function opensFrontPage({ req }: Context<AdminEnv>): boolean {
-  return req.path === '/' && req.method === 'GET' && req.header('sec-fetch-mode') === 'navigate'
+/** Pages that change no state when they are opened. Any web site may link to them. */
+const LINKED_PAGES: readonly string[] = ['/', '/reference']
+
+/** True when a link opens one of these pages. */
+function opensPage({ req }: Context<AdminEnv>): boolean {
+  return (
+    LINKED_PAGES.includes(req.path) && req.method === 'GET' && req.header('sec-fetch-mode') === 'navigate'
+  )
 }
 
 const sameHost = (origin: string, host: string): boolean =>
