@@ -600,6 +600,8 @@ describe('state', () => {
       queued: 5,
       queueTimeouts: 2,
       held: 3,
+      mirrored: 8,
+      mirrorFailures: 2,
       problems: { route_not_found: 1, no_telephone: 4 },
       tls: { handshakes: 7, resumed: 2, handshakesFailed: 1, handshakesRefused: 0 },
     }
@@ -614,6 +616,7 @@ describe('state', () => {
     expect(busy).toMatch(/^error responses +no_telephone: 4, route_not_found: 1$/m)
     expect(busy).toMatch(/^circuit breakers +1 open now, 2 openings since the start$/m)
     expect(busy).toMatch(/^waits +1 now, 5 in a queue, 2 timed out in a queue, 3 for a telephone$/m)
+    expect(busy).toMatch(/^mirrored +8 copies of requests, 2 failed$/m)
     expect(busy).toMatch(/^attempts +3 retries, 1 ended after tryTimeoutMs$/m)
     expect(JSON.parse(await ok('status -o json'))).toMatchObject({ lines: [{ service: 'shop' }] })
     api.lines.pop()

@@ -224,6 +224,7 @@ test('export and import carry the keys of traffic policy and of fixed responses 
     sticky: { cookie: { name: 'node', ttlSeconds: 60 } },
     subsets: [{ name: 'canary', select: { labels: { track: 'canary' } }, percent: 0.5 }],
     splitBy: 'address',
+    mirror: { to: 'canary', percent: 10, methods: ['POST'], maxBodyBytes: 1024 },
   }
   const created = [
     await api.call('POST', '/v1/services', { body: { name: 'shop', policy: wantedPolicy } }),

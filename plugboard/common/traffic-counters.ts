@@ -18,6 +18,10 @@ export const TRAFFIC_COUNTERS = {
   held: 'Requests that waited for a telephone (holdMs).',
   holdTimeouts: 'Requests for which no telephone connected in holdMs.',
   breakersOpened: 'Times at which a circuit breaker of a service opened.',
+  mirrored: 'Copies of requests that were sent to the subset of `mirror`.',
+  mirrorFailures: 'Copies without a complete response in time, or with a status of 500 or more.',
+  mirrorsSkipped:
+    'Copies that were not sent: over the bound, with a body that is too long or incomplete, or without a process.',
   clientAborts: 'Clients that closed the connection before their response was complete.',
   truncated: 'Responses that ended after their head and before their end.',
 } as const

@@ -8,6 +8,7 @@ import type { WaitingRequests } from './attempts/waiting-requests.ts'
 import type { ProxyCounters } from './counters.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Via } from './edge/via.ts'
+import type { Mirrors } from './mirror/mirrors.ts'
 import type { ReportContext } from './report/finished-request.ts'
 import type { RefusalLog } from './report/refusal-log.ts'
 
@@ -34,6 +35,8 @@ export interface ProxyContext extends ReportContext {
   readonly breakers: CircuitBreakers
   /** Requests that wait for a line. */
   readonly waiting: WaitingRequests
+  /** Sends copies of requests to a subset of their service. */
+  readonly mirrors: Mirrors
   /** Logs refusals of bytes that never became a request. */
   readonly refusals: RefusalLog
   readonly log: Logger

@@ -32,6 +32,7 @@ import type { Via } from './edge/via.ts'
 import { Http1Server } from './http1/server.ts'
 import { readFirstBytes } from './http2/preface.ts'
 import { Http2Server } from './http2/server.ts'
+import { Mirrors } from './mirror/mirrors.ts'
 import type { ChallengeResponses } from './policy/challenge-response.ts'
 import { dryRun } from './policy/dry-run.ts'
 import type { HttpsPolicy } from './policy/https-policy.ts'
@@ -139,6 +140,7 @@ export class ProxyServer {
         clientSharePercent: limits.clientSharePercent,
         whenLinesChange: listener => options.picker.whenLinesChange(listener),
       }),
+      mirrors: new Mirrors({ picker: options.picker, clock, counters: this.counters, log: options.log }),
       observers,
       refusals: new RefusalLog({ ids, observers, counters: this.counters, clock, log: options.log }),
       log: options.log,
@@ -294,12 +296,13 @@ export class ProxyServer {
   }
 
   /**
-   * Keeps serving, but closes each connection after its response. Behind a load balancer of connections, clients then
+   * Keeps serving, but closes each connection after its response, and sends no more copies of requests. Behind a load balancer of connections, clients then
    * reconnect to other replicas before this port closes.
    */
   leave(): void {
     if (this.#context.draining) return
     this.#context.draining = true
+    this.#context.mirrors.close()
     this.#http2.leave()
   }
 

@@ -93,6 +93,7 @@ const policy = {
     },
   ],
   splitBy: { cookie: 'session' },
+  mirror: { to: 'canary', percent: 10, methods: ['GET', 'POST'], maxBodyBytes: 1024 },
   locality: { label: 'region' },
   balancing: 'hash',
   hashOn: { cookie: 'session' },
@@ -191,6 +192,7 @@ const KNOWN_BETTER: readonly [place: RegExp, reason: string][] = [
   [/\/access$/, 'the login by which a limit counts'],
   [/\/match\/path$/, 'the spelling of a mount path, and beneath the mount'],
   [/\/policy$|\/hashOn$|\/balancing$/, 'hashOn together with the balancing policy hash'],
+  [/\/mirror\/to$|\/subsets(?:\/0\/name)?$/, 'a mirror to a subset of the service'],
   [/\/burst$|\/limit$/, 'a burst of at most the limit'],
   [/\/key(?:\/\d)?$/, 'a user or a claim only on routes that verify one'],
 ]

@@ -159,6 +159,7 @@ function trafficColumns(traffic: TrafficBody | null): readonly Column<StatusBody
     { title: 'attempts', value: () => attemptsText(traffic) },
     { title: 'circuit breakers', value: () => breakersText(traffic) },
     { title: 'waits', value: () => waitsText(traffic) },
+    { title: 'mirrored', value: () => mirroredText(traffic) },
     { title: 'error responses', value: () => problemsText(traffic) },
   ]
   if (tls !== null) {
@@ -194,6 +195,15 @@ function waitsText(traffic: TrafficBody): string {
     [traffic.queueTimeouts, 'timed out in a queue'],
     [traffic.held, 'for a telephone'],
     [traffic.holdTimeouts, 'without a telephone in time'],
+  ])
+}
+
+/** Returns the counts of copies of requests, without those at 0. */
+function mirroredText(traffic: TrafficBody): string {
+  return countsText([
+    [traffic.mirrored, 'copies of requests'],
+    [traffic.mirrorFailures, 'failed'],
+    [traffic.mirrorsSkipped, 'not sent'],
   ])
 }
 

@@ -19,6 +19,7 @@ import { createProxyCounters } from '../counters.ts'
 import { Deadlines } from '../deadlines.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'
 import { Via } from '../edge/via.ts'
+import { Mirrors } from '../mirror/mirrors.ts'
 import type { LineRecovery, ProxyContext } from '../proxy-context.ts'
 import { accessLog } from '../report/access-log.ts'
 import { RefusalLog } from '../report/refusal-log.ts'
@@ -140,8 +141,13 @@ function begin(recovery?: TestRecovery): void {
   const counters = createProxyCounters()
   const registry = new Registry()
   const deadlines = new Deadlines(clock, 1000)
+  const picker = new LinePicker({
+    registry,
+    clock,
+    upstreamOf: line => lines[NAMES.indexOf(line.telephone)],
+  })
   context = {
-    picker: new LinePicker({ registry, clock, upstreamOf: line => lines[NAMES.indexOf(line.telephone)] }),
+    picker,
     clock,
     limiter: new Limiter(),
     deadlines,
@@ -155,6 +161,7 @@ function begin(recovery?: TestRecovery): void {
       clientSharePercent: 100,
       whenLinesChange: () => () => undefined,
     }),
+    mirrors: new Mirrors({ picker, clock, counters, log: silentLogger }),
     observers: [
       accessLog(fields => access.push(fields), 1, 0),
       recordServiceErrors(serviceErrors, () => clock.wallTime()),

@@ -225,8 +225,14 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
       this.#response.interim(head)
       return
     }
+    const { mirror } = this.#policy
+    const copy =
+      mirror === null
+        ? undefined
+        : this.#context.mirrors.copyOf(mirror, this.#request, this.#attempts.subsetName, this.#body)
     this.#body?.forgetCopy()
     if (!this.#response.hold(head)) this.responseBroken()
+    else if (copy !== undefined) this.#context.mirrors.send(copy)
   }
 
   onData(chunk: Buffer): void {

@@ -5,6 +5,7 @@
 import { HeadTooLargeError } from '@vera-stack/shared/protocol/outbox.ts'
 import type { Stream } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { HeadError } from '@vera-stack/shared/protocol/wire/encode.ts'
+import type { CompleteBody } from '../mirror/mirrored-request.ts'
 import { KeptChunks } from './kept-chunks.ts'
 
 const REPLAY_BYTES = 64 * 1024
@@ -67,6 +68,12 @@ export class RequestBody {
   /** True once the last byte was read. The event `end` may follow later. */
   get complete(): boolean {
     return this.ended || this.#source.complete
+  }
+
+  /** Returns the body when it is complete, still kept, and not longer than `maxBytes`. */
+  keptBody(maxBytes: number): CompleteBody | undefined {
+    if (!this.ended || this.#kept === undefined || this.#kept.bytes > maxBytes) return undefined
+    return { chunks: this.#kept.all(), trailers: this.#trailers }
   }
 
   /** Sends the bytes that have arrived so far, then the rest as it arrives. */

@@ -12,6 +12,7 @@ test('has defaults for all keys', () => {
     sticky: null,
     subsets: [],
     splitBy: 'address',
+    mirror: null,
     locality: null,
     responseHeadTimeoutMs: 30_000,
     idleTimeoutMs: 300_000,
@@ -204,6 +205,28 @@ test('resolves the settings of passive ejection with their defaults, and keeps a
   expect(resolved({ ejectMs: 1 })).toEqual({
     policy: DEFAULT_SERVICE_POLICY,
     problems: ['outlier.ejectMs: Too small: expected number to be >=100'],
+  })
+})
+
+test.each([
+  [{ to: 'canary' }],
+  [{ percent: 5 }],
+  [{ to: 'a b', percent: 5 }],
+  [{ to: 'canary', percent: 101 }],
+  [{ to: 'canary', percent: 5, methods: [] }],
+  [{ to: 'canary', percent: 5, methods: ['get'] }],
+  [{ to: 'canary', percent: 5, maxBodyBytes: 65_537 }],
+  [{ to: 'canary', percent: 5, other: 1 }],
+])('the mirror %j cannot be written', mirror => {
+  expect(servicePolicyInputSchema.safeParse({ mirror }).success).toBe(false)
+})
+
+test('keeps a written mirror as it is', () => {
+  const mirror = { to: 'canary', percent: 0.5, methods: ['GET', 'POST'], maxBodyBytes: 0 }
+  expect(servicePolicyInputSchema.parse({ mirror })).toEqual({ mirror })
+  expect(resolveServicePolicy({ mirror: { to: 'canary', percent: 5 } }).policy.mirror).toEqual({
+    to: 'canary',
+    percent: 5,
   })
 })
 

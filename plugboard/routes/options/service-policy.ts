@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { isJsonObject } from '../../common/json.ts'
 import { keyPartSchema } from '../rules/key-part.ts'
 import { type RateLimit, rateLimitsSchema } from '../rules/limit-rules.ts'
+import { mirrorSchema } from '../rules/mirror-rules.ts'
 import { stickySchema } from '../rules/sticky-rules.ts'
 import { splitBySchema, subsetsSchema } from '../rules/subset-rules.ts'
 import { outlierInputSchema, outlierSchema } from './outlier-policy.ts'
@@ -45,6 +46,8 @@ const fields = {
   subsets: subsetsSchema.default([]),
   /** The value of a request by which the percentages of `subsets` split. */
   splitBy: splitBySchema.default('address'),
+  /** Sends copies of requests to a subset, and drops the responses to the copies; null: no copies. */
+  mirror: mirrorSchema.nullable().default(null),
   /** Prefers processes whose label has the same value as the replica's (setting `labels`); null: all processes are equal. */
   locality: z
     .strictObject({
@@ -135,6 +138,7 @@ export const servicePolicyInputSchema = z
     sticky: fields.sticky.removeDefault(),
     subsets: fields.subsets.removeDefault(),
     splitBy: fields.splitBy.removeDefault(),
+    mirror: fields.mirror.removeDefault(),
     locality: fields.locality.removeDefault(),
     slowStartMs: fields.slowStartMs.removeDefault(),
     outlier: outlierInputSchema,

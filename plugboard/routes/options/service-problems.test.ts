@@ -31,5 +31,11 @@ test.each([
     { subsets: [subset('a', { labels: { x: '1', y: '2' } }), subset('b', { labels: { y: '2', x: '1' } })] },
     ['policy/subsets/1/select'],
   ],
+  [{ mirror: { to: 'canary', percent: 5 } }, ['policy/mirror/to']],
+  [
+    { mirror: { to: 'canary', percent: 5 }, subsets: [{ name: 'beta', select: { version: '2' } }] },
+    ['policy/mirror/to'],
+  ],
+  [{ mirror: { to: 'beta', percent: 5 }, subsets: [{ name: 'beta', select: { version: '2' } }] }, []],
   [{}, []],
 ])('the problems of %j are at %j', (policy, places) => expect(problemsOf(policy)).toEqual(places))

@@ -17,6 +17,7 @@ export function serviceProblems({
   maxRequestsPerSecond,
   outlier,
   subsets,
+  mirror,
 }: ServicePolicy): ServiceProblem[] {
   const problems: ServiceProblem[] = []
   const found = (path: readonly string[], message: string) => problems.push({ path, message })
@@ -33,6 +34,12 @@ export function serviceProblems({
     found(
       ['policy', 'outlier', 'ejectMs'],
       `is longer than "maxEjectMs" (${outlier.maxEjectMs}); raise that key, or use a shorter time`,
+    )
+  }
+  if (mirror !== null && !subsets.some(({ name }) => name === mirror.to)) {
+    found(
+      ['policy', 'mirror', 'to'],
+      `is no subset of the service: "${mirror.to}"; add it to "subsets", or name another subset`,
     )
   }
   const alias = rateLimits.findIndex(({ name }) => name === 'maxRequestsPerSecond')

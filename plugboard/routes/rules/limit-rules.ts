@@ -3,6 +3,7 @@
 import { parseMount } from '@vera-stack/shared/mounts.ts'
 import { z } from 'zod'
 import { keyPartSchema, needsCredential } from './key-part.ts'
+import { MAX_METHODS, methodName } from './method-rule.ts'
 
 const MAX_LIMITS = 20
 const MAX_KEY_PARTS = 4
@@ -28,14 +29,8 @@ const path = z
     example: '/api/login',
   })
 
-const method = z
-  .string()
-  .max(32)
-  .regex(/^[A-Z][A-Z-]*$/, 'is not a method in capital letters')
-  .meta({ example: 'POST' })
-
 const match = z
-  .strictObject({ path: path.optional(), methods: z.array(method).min(1).max(16).optional() })
+  .strictObject({ path: path.optional(), methods: z.array(methodName).min(1).max(MAX_METHODS).optional() })
   .meta({ description: 'The requests that count; absent: all.' })
 
 const limit = z

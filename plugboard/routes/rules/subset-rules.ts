@@ -11,7 +11,8 @@ const MAX_PAIRS = 16
 /** 100, and the error that a sum of fractions may have. */
 const LARGEST_SUM = 100 + 1e-9
 
-const name = z
+/** The schema of a subset's name. */
+export const subsetName = z
   .string()
   .max(64)
   .regex(/^[A-Za-z0-9_.-]+$/, 'must have letters, digits, - _ and . only')
@@ -92,7 +93,7 @@ const guard = z
   })
 
 const subset = z.strictObject({
-  name,
+  name: subsetName,
   select,
   percent: z
     .number()

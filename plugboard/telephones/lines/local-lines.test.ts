@@ -42,11 +42,11 @@ beforeEach(() => {
   tunnels.get('busy')!.streamCount = 3
 })
 
-const open = (name: string): Stream => {
+const open = (name: string, fields: string[] = []): Stream => {
   const target = parseStreamTarget(name)
   return lines.open(
     target,
-    { kind: 'http', hops: 1, service: target.service, method: 'GET', target: '/', fields: [] },
+    { kind: 'http', hops: 1, service: target.service, method: 'GET', target: '/', fields },
     new RecordedStream(),
     true,
   )
@@ -66,6 +66,15 @@ it('uses the least loaded process when the peer names no line, or a line that ha
   tunnels.get('busy')!.canOpen = false
   open('busy/web')
   expect(opened()).toEqual(['idle web', 'idle web', 'idle web'])
+})
+
+it('never sends a copy of a request to another line than the picked one', () => {
+  const copy = ['Plugboard-Mirror', '1']
+  tunnels.get('busy')!.canOpen = false
+  expect(() => open('busy/web', copy)).toThrow('overloaded')
+  expect(() => open('gone/web', copy)).toThrow('unknown_service')
+  open('idle/web', copy)
+  expect(opened()).toEqual(['idle web'])
 })
 
 it('uses a line that is not confirmed alive only when the peer picked it', () => {

@@ -7,6 +7,7 @@ import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { StreamTarget, TunnelId } from '../../registry/line-ids.ts'
 import type { Upstream } from '../../registry/upstream.ts'
+import { isMirrored } from '../mirrors/mirror-field.ts'
 import type { LinePicker } from '../picker/line-picker.ts'
 import type { Candidate } from '../picker/line-pool.ts'
 import type { PickPolicy } from '../picker/pick-request.ts'
@@ -47,8 +48,10 @@ export class LocalLines {
    */
   open(target: StreamTarget, opening: Opening, events: StreamEvents, end: boolean): Stream {
     const picked = target.kind === 'line' ? this.#tunnelOf(target.tunnelId, target.service) : undefined
-    if (picked?.canOpen !== true) return this.#openAny(opening, events, end)
-    return picked.open(opening, events, end)
+    if (picked?.canOpen === true) return picked.open(opening, events, end)
+    // A copy is for the processes of one subset, so it never goes to another process.
+    if (isMirrored(opening)) throw new TunnelError(picked === undefined ? 'unknown_service' : 'overloaded')
+    return this.#openAny(opening, events, end)
   }
 
   close(): void {

@@ -139,6 +139,11 @@ export class LinePicker {
     return this.#registry.subscribe({ lineAdded: listener, lineChanged: listener })
   }
 
+  /** Returns the pool of a service; undefined: it has no lines. */
+  poolOf(service: string): LinePool | undefined {
+    return this.#pools.get(service)
+  }
+
   /** Returns the pools of all services. */
   get pools(): Iterable<LinePool> {
     return this.#pools
