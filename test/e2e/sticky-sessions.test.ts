@@ -49,7 +49,8 @@ async function session(): Promise<string> {
     if (posted !== 'ok') return posted
     const polled = await ask(sid)
     if (!polled.startsWith('4')) return polled
-    if (packet !== '40') return `${polled} ${await upgrade(sid, cookie)}`
+    // Without a sticky session, the polls may reach one server by accident, and the upgrade the other one, which rejects it.
+    if (packet !== '40') return `${polled} ${await upgrade(sid, cookie).catch(String)}`
   }
   return 'failed: no message'
 }
