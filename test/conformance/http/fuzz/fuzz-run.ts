@@ -46,6 +46,8 @@ interface Stream {
   readonly bytes: string
   readonly twin: TwinReading
   readonly records: Set<number>
+  /** True when its requests were checked. Later requests are late: they arrived after the end of their connection. */
+  settled: boolean
 }
 
 export class Fuzz {
@@ -77,6 +79,7 @@ export class Fuzz {
     const startedAt = performance.now()
     edge.backend.handler = request => this.#arrived(request)
     await Promise.all(Array.from({ length: workers }, () => this.#work()))
+    for (const stream of this.#streams.values()) this.#settle(stream)
     for (const { head } of this.#orphans) this.#violation(undefined, `no client sent ${JSON.stringify(head)}`)
     for (const fault of edge.backend.faults) this.#violation(undefined, `the backend got ${fault}`)
     if (!edge.plugboard.child.running)
@@ -93,7 +96,7 @@ export class Fuzz {
       this.#next += 1
       const random = seededRandom(seed ^ Math.imul(index + 1, 0x9e3779b1))
       const bytes = mutatedStream(random, String(index))
-      const stream: Stream = { index, bytes, twin: readTwin(bytes), records: new Set() }
+      const stream: Stream = { index, bytes, twin: readTwin(bytes), records: new Set(), settled: false }
       this.#remember(stream)
       try {
         await this.#send(stream, random)
@@ -103,6 +106,7 @@ export class Fuzz {
         neighbour.destroy()
         neighbour = new FuzzClient(edge.port)
       }
+      if (stream.twin.end === 'error') this.report.faulty += 1
       this.#settle(stream)
       this.report.streams += 1
       progress?.(this.report.streams)
@@ -192,16 +196,17 @@ export class Fuzz {
 
   /** Checks the other requests of the stream: requests whose response was lost, and aborted requests. */
   #settle(stream: Stream): void {
-    if (stream.twin.end === 'error') this.report.faulty += 1
+    stream.settled = true
     for (const number of stream.records) this.#settleOne(stream, number)
     for (const orphan of this.#orphans) if (isMeant(stream.twin, orphan)) this.#orphans.delete(orphan)
   }
 
   #settleOne(stream: Stream, number: number): void {
-    const request = this.#requests.get(number)!
+    const request = this.#requests.get(number)
     this.#requests.delete(number)
     stream.records.delete(number)
-    if (isMeant(stream.twin, request)) return
+    // A late request is checked at its end, or at the end of the run.
+    if (request === undefined || isMeant(stream.twin, request)) return
     this.#violation(
       stream,
       `at the backend, ${request.state}: ${JSON.stringify(request.head + request.body)}`,
@@ -222,8 +227,7 @@ export class Fuzz {
     const stream = nonce === undefined ? undefined : this.#streams.get(nonce)
     if (stream === undefined) this.#orphans.add(request)
     else stream.records.add(number)
-    // A late request: its stream was already checked.
-    if (stream?.index !== undefined && stream.index < this.#next - 100) this.#settleOne(stream, number)
+    if (stream?.settled === true) void request.over.then(() => this.#settleOne(stream, number))
   }
 
   #remember(stream: Stream): void {

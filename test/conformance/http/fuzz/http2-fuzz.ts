@@ -36,11 +36,19 @@ const PATIENCE_MS = 20_000
 const MAX_VIOLATIONS = 20
 const CANARY_STREAM = 101
 const MAX_GREETINGS = 5
+/** Cases whose requests may still arrive. */
+const REMEMBERED = 2000
 
 export class Http2Fuzz {
   readonly report: Http2FuzzReport = { requests: 0, forwarded: 0, survived: 0, violations: [] }
   readonly #options: Http2FuzzOptions
+  /**
+   * The last cases by their marks, also those that are over: a request may arrive at the backend after the end of its connection,
+   * and behind later requests, which use other connections of the backend.
+   */
   readonly #cases = new Map<string, Http2Case>()
+  /** Broken cases that are sent now, and the one before on each worker. */
+  readonly #broken = new Set<string>()
   #next = 0
 
   constructor(options: Http2FuzzOptions) {
@@ -58,12 +66,13 @@ export class Http2Fuzz {
   async #work(): Promise<void> {
     const { count, seed, port } = this.#options
     let neighbour = new FuzzClient(port)
+    let last = ''
     while (this.#next < count && this.report.violations.length < MAX_VIOLATIONS) {
       const index = this.#next
       this.#next += 1
       const mark = `~${index}~`
       const each = mutatedHttp2(seededRandom(seed ^ Math.imul(index + 1, 0x9e3779b1)), mark)
-      this.#cases.set(mark, each)
+      this.#remember(mark, each)
       try {
         await within(this.#send(each, index), PATIENCE_MS, 'the connection continues, or ends')
         await neighbour.send(`GET /canary-${index} HTTP/1.1\r\nHost: neighbour.test\r\n\r\n`)
@@ -79,10 +88,18 @@ export class Http2Fuzz {
           `seed ${seed}, request ${index}: ${(error as Error).message}\n${JSON.stringify(each.bytes.toString('latin1'))}`,
         )
       }
-      this.#cases.delete(mark)
+      this.#broken.delete(last)
+      last = mark
       this.report.requests += 1
     }
     neighbour.destroy()
+  }
+
+  #remember(mark: string, each: Http2Case): void {
+    this.#cases.set(mark, each)
+    if (each.broken) this.#broken.add(mark)
+    const [oldest] = this.#cases.keys()
+    if (this.#cases.size > REMEMBERED) this.#cases.delete(oldest!)
   }
 
   async #send({ bytes }: Http2Case, index: number): Promise<void> {
@@ -131,7 +148,7 @@ export class Http2Fuzz {
     const [mark] = request.all('x-mark')
     const sent = mark === undefined ? undefined : this.#cases.get(mark)
     // A changed byte may belong to the mark.
-    const maybeBroken = [...this.#cases.values()].some(({ broken }) => broken)
+    const maybeBroken = this.#broken.size > 0
     if ((sent === undefined && !maybeBroken) || request.target.includes('hidden')) {
       this.report.violations.push(`no client sent ${JSON.stringify(request.head)}`)
       return
