@@ -28,7 +28,7 @@ export type LimitDecision =
       readonly kind: 'admitted'
       readonly tightest: TightestLimit | undefined
       readonly debits: readonly Debit[]
-      /** The first limit that would have rejected the request, if it had not `enforce: false`. */
+      /** The first limit with `enforce: false` that the request exceeds. */
       readonly exceeded: CompiledLimit | undefined
     }
   | { readonly kind: 'rejected'; readonly limit: CompiledLimit; readonly retryAfterSeconds: number }

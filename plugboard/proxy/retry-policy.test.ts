@@ -187,6 +187,13 @@ it('repeats no more requests than the retry budget permits, and counts the other
   expect(counters().retries).toBe(11)
 })
 
+it('repeats requests after a status within the budget too: a share of the requests, not of the attempts', async () => {
+  use({ retries: 1, retryStatuses: [503], outlier: false })
+  for (const each of [first, second]) each.handler = call => call.respond(503)
+  for (let sent = 0; sent < 100; sent += 1) await request()
+  expect([counters().retries, counters().retryBudgetExhausted]).toEqual([20, 80])
+})
+
 it('repeats requests that no application received without budget', async () => {
   use({ retries: 1, retryBudgetPercent: 0 })
   for (const each of [first, second]) each.handler = call => call.stream.reset('backend_unreachable')

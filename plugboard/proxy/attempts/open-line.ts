@@ -1,5 +1,5 @@
-// Opens a stream for a request on a line of its service. A line that refuses the stream at once is excluded, and the next line is
-// asked. This is no retry, because the request was not sent.
+// Opens a stream for a request on a line of its service. When a line refuses the stream at once, the line is excluded, and the next
+// line is tried. This is not a retry, because the request was not sent.
 
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'

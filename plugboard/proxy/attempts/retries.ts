@@ -73,6 +73,8 @@ export class Retries {
     if (!this.#opensAnother(line)) {
       this.#owner.failure = failure
       countOnLine(this.#owner, line)
+      // The stream is counted again, but it is no new one. Otherwise the retry budget would grow with each failure.
+      line.pool.opened -= 1
       return false
     }
     stream.reset(reason, detail)
