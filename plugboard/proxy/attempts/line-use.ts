@@ -5,7 +5,7 @@ import type { StreamResponseHead } from '@vera-stack/shared/protocol/streams/str
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { ServiceId } from '../../common/ids/row-ids.ts'
 import type { ServicePolicy } from '../../routes/options/service-policy.ts'
-import type { Candidate, StreamHolder } from '../../telephones/picker/line-pool.ts'
+import type { Candidate, StreamHolder } from '../../telephones/pools/line-pool.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 import { attemptFailureOf } from './attempt-failure.ts'
 

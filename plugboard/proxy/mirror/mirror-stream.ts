@@ -6,7 +6,7 @@
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Stream, StreamEvents, StreamResponseHead } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
-import type { Candidate } from '../../telephones/picker/line-pool.ts'
+import type { Candidate } from '../../telephones/pools/line-pool.ts'
 import { type MirroredRequest, mirroredOpening } from './mirrored-request.ts'
 
 /** `cancelled`: Plugboard drains, or the rest of a long response is not read. */

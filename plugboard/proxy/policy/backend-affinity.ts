@@ -3,7 +3,7 @@
 // the line that leads to this Telephone.
 
 import { randomUUID } from 'node:crypto'
-import type { Candidate } from '../../telephones/picker/line-pool.ts'
+import type { Candidate } from '../../telephones/pools/line-pool.ts'
 
 export class BackendAffinity {
   /** Unique and unguessable, because it gives access to the backend connection of this client. */

@@ -2,7 +2,7 @@
 // field of the service's choice. It is added only when the client is not bound to this process yet.
 
 import { equalsIgnoringCase, removeFieldsWhere } from '@vera-stack/shared/http/headers.ts'
-import type { PooledProcess } from '../../telephones/picker/line-pool.ts'
+import type { PooledProcess } from '../../telephones/pools/line-pool.ts'
 import { newSessionValue } from '../../telephones/sticky/bound-process.ts'
 import type { StickyService, StickySession } from '../../telephones/sticky/sticky-session.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'

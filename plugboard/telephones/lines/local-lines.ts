@@ -9,8 +9,8 @@ import type { StreamTarget, TunnelId } from '../../registry/line-ids.ts'
 import type { Upstream } from '../../registry/upstream.ts'
 import { isMirrored } from '../mirrors/mirror-field.ts'
 import type { LinePicker } from '../picker/line-picker.ts'
-import type { Candidate } from '../picker/line-pool.ts'
 import type { PickPolicy } from '../picker/pick-request.ts'
+import type { Candidate } from '../pools/line-pool.ts'
 
 /** The peer enforces the limits of the service, because it counts the requests that it admitted. */
 const POLICY: PickPolicy = {

@@ -5,7 +5,7 @@ import type { Registry } from '../../registry/registry.ts'
 import type { Directory, DirectoryService } from '../../routes/directory.ts'
 import { announcedNames } from '../../routes/directory-entries.ts'
 import type { LinePicker } from '../picker/line-picker.ts'
-import type { Candidate } from '../picker/line-pool.ts'
+import type { Candidate } from '../pools/line-pool.ts'
 import type { LastLine, RefusedAnnouncement, ServiceHistory } from './service-history.ts'
 
 export interface ServiceLinesOptions {

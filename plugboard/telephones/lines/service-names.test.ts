@@ -6,8 +6,8 @@ import { Registry } from '../../registry/registry.ts'
 import type { DirectoryListener, DirectoryService } from '../../routes/directory.ts'
 import { DEFAULT_SERVICE_POLICY } from '../../routes/options/service-policy.ts'
 import { LinePicker } from '../picker/line-picker.ts'
-import type { Candidate } from '../picker/line-pool.ts'
 import type { PickPolicy } from '../picker/pick-request.ts'
+import type { Candidate } from '../pools/line-pool.ts'
 import { ServiceNames } from './service-names.ts'
 
 const POLICY: PickPolicy = DEFAULT_SERVICE_POLICY

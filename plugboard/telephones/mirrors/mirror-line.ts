@@ -2,8 +2,8 @@
 // the pool, and changes no average and no turn, so it has no effect on the choice for real requests.
 
 import { weightedRandom } from '../balancing/weighted-random.ts'
-import { type Candidate, canTake, isBelowLimit, type LinePool } from '../picker/line-pool.ts'
-import { bestLine, hasLineFor } from '../picker/process-lines.ts'
+import { type Candidate, canTake, isBelowLimit, type LinePool } from '../pools/line-pool.ts'
+import { bestLine, hasLineFor } from '../pools/process-lines.ts'
 import { groupProcesses } from '../subsets/pool-subsets.ts'
 import type { ServiceSubsets } from '../subsets/service-subsets.ts'
 

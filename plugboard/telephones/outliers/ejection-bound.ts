@@ -1,6 +1,6 @@
 // The bounds of passive ejection: the last process of a service is not ejected, and a limited share of the processes is.
 
-import { isAvailable, type LinePool, type PooledProcess } from '../picker/line-pool.ts'
+import { isAvailable, type LinePool, type PooledProcess } from '../pools/line-pool.ts'
 
 /** `last_process`: no other process serves. `max_ejected`: `maxEjectedPercent` of the processes are ejected. */
 export type EjectionBound = 'last_process' | 'max_ejected'

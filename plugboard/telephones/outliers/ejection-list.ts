@@ -5,7 +5,7 @@
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { z } from 'zod'
 import type { ReplicaId } from '../../common/ids/replica-id.ts'
-import type { LinePool, PooledProcess } from '../picker/line-pool.ts'
+import type { LinePool, PooledProcess } from '../pools/line-pool.ts'
 import type { EjectionCounts } from './ejection-counts.ts'
 import { ejectionsAt, HEALTHY_MS } from './outlier-state.ts'
 import { KEPT_FAILURES } from './watched-process.ts'

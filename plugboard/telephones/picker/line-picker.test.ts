@@ -6,8 +6,8 @@ import { asTunnelId, lineId } from '../../registry/line-ids.ts'
 import { Registry } from '../../registry/registry.ts'
 import type { Upstream } from '../../registry/upstream.ts'
 import { DEFAULT_SERVICE_POLICY } from '../../routes/options/service-policy.ts'
+import type { Candidate } from '../pools/line-pool.ts'
 import { LinePicker } from './line-picker.ts'
-import type { Candidate } from './line-pool.ts'
 import type { PickPolicy, PickRequest } from './pick-request.ts'
 
 class FakeUpstream implements Upstream {

@@ -10,11 +10,7 @@ import type { Registry } from '../../registry/registry.ts'
 import { COMPARE_ALL, chooseProcess, comparesTwo } from '../balancing/balancing.ts'
 import type { EjectionCounts } from '../outliers/ejection-counts.ts'
 import { Outliers, type OutliersOptions } from '../outliers/outliers.ts'
-import { boundLine } from '../sticky/bound-process.ts'
-import { groupProcesses, groupsFor } from '../subsets/pool-subsets.ts'
-import type { SubsetChoice } from '../subsets/subset-choice.ts'
-import { SubsetGuards } from '../subsets/subset-guards.ts'
-import { setSeeds } from './hash-seeds.ts'
+import { setSeeds } from '../pools/hash-seeds.ts'
 import {
   addStream,
   type Candidate,
@@ -24,15 +20,19 @@ import {
   type PooledProcess,
   removeStream,
   type StreamHolder,
-} from './line-pool.ts'
-import { LinePools, type LinePoolsOptions } from './line-pools.ts'
+} from '../pools/line-pool.ts'
+import { LinePools, type LinePoolsOptions } from '../pools/line-pools.ts'
+import { recordFailure, recordResponse } from '../pools/pool-latency.ts'
+import { bestLine, hasLineFor, lineForStream, takesStream, tunnelStreams } from '../pools/process-lines.ts'
+import { applySlowStart } from '../pools/slow-start.ts'
+import { boundLine } from '../sticky/bound-process.ts'
+import { groupProcesses, groupsFor } from '../subsets/pool-subsets.ts'
+import type { SubsetChoice } from '../subsets/subset-choice.ts'
+import { SubsetGuards } from '../subsets/subset-guards.ts'
 import { type Labels, nearProcesses } from './near-processes.ts'
 import { explainNoLine, isUnhealthy, type NoLine, type NoLineCause } from './no-line.ts'
 import type { PickPolicy, PickRequest } from './pick-request.ts'
-import { recordFailure, recordResponse } from './pool-latency.ts'
-import { bestLine, hasLineFor, lineForStream, takesStream, tunnelStreams } from './process-lines.ts'
 import { downLines, preferredLine, processesOf, retryLines } from './retry-choice.ts'
-import { applySlowStart } from './slow-start.ts'
 
 /** The cursor of a pool starts at 0 again after this value. */
 const LARGEST_CURSOR = 2 ** 30 - 1

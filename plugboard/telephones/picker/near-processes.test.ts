@@ -6,8 +6,8 @@ import type { Line } from '../../registry/line.ts'
 import { asTunnelId } from '../../registry/line-ids.ts'
 import { Registry } from '../../registry/registry.ts'
 import { DEFAULT_SERVICE_POLICY } from '../../routes/options/service-policy.ts'
+import type { Candidate } from '../pools/line-pool.ts'
 import { LinePicker } from './line-picker.ts'
-import type { Candidate } from './line-pool.ts'
 
 let registry: Registry
 let picker: LinePicker

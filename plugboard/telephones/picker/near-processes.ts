@@ -1,7 +1,7 @@
 // Locality: prefers the processes that are near this replica, for example in its region. A process is near when it announces a
 // label with the same value as the replica's.
 
-import type { PooledProcess } from './line-pool.ts'
+import type { PooledProcess } from '../pools/line-pool.ts'
 
 /** The near processes serve alone while at least this part of them takes requests. */
 const ENOUGH = 0.7

@@ -3,7 +3,7 @@
 
 import type { Line } from '../../registry/line.ts'
 import { outageText } from '../../registry/line-outage.ts'
-import type { LinePool } from './line-pool.ts'
+import type { LinePool } from '../pools/line-pool.ts'
 import type { PickPolicy } from './pick-request.ts'
 
 /**

@@ -2,9 +2,9 @@
 
 import type { OutlierPolicy } from '../../routes/options/outlier-policy.ts'
 import type { Balancing } from '../balancing/balancing.ts'
+import type { Candidate } from '../pools/line-pool.ts'
 import type { StickySession } from '../sticky/sticky-session.ts'
 import type { SubsetChoice } from '../subsets/subset-choice.ts'
-import type { Candidate } from './line-pool.ts'
 import type { Locality } from './near-processes.ts'
 
 export interface PickPolicy {

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { processesIn, SimulatedPool } from '../../../test/support/harness/simulated-pool.ts'
-import type { Candidate } from './line-pool.ts'
+import type { Candidate } from '../pools/line-pool.ts'
 
 const POLICIES = ['least_streams', 'round_robin', 'random', 'peak_ewma'] as const
 const respond = (random: () => number) => ({ ms: 5 + 10 * random() })

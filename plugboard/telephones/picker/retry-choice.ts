@@ -1,8 +1,6 @@
 // Narrows the lines of a service for an attempt after the first one, and for a stream that has a preferred process. The
 // balancing policy then picks among the processes of the rest.
 
-import { subsetRank } from '../subsets/pool-subsets.ts'
-import type { SubsetChoice } from '../subsets/subset-choice.ts'
 import {
   type Candidate,
   canTake,
@@ -10,7 +8,9 @@ import {
   isBelowLimit,
   type LinePool,
   type PooledProcess,
-} from './line-pool.ts'
+} from '../pools/line-pool.ts'
+import { subsetRank } from '../subsets/pool-subsets.ts'
+import type { SubsetChoice } from '../subsets/subset-choice.ts'
 import type { PickRequest } from './pick-request.ts'
 
 /** Returns the preferred line, or else another line of its process; undefined when both take no request now. */

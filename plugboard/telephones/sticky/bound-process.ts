@@ -2,15 +2,15 @@
 // name outlives a restart. The values of processes are computed once and kept with the process.
 
 import { keyedHash } from '../../limits/keyed-hash.ts'
+import type { PickRequest } from '../picker/pick-request.ts'
 import {
   type Candidate,
   canTakeIgnoringWeight,
   isBelowLimit,
   type LinePool,
   type PooledProcess,
-} from '../picker/line-pool.ts'
-import type { PickRequest } from '../picker/pick-request.ts'
-import { bestLine } from '../picker/process-lines.ts'
+} from '../pools/line-pool.ts'
+import { bestLine } from '../pools/process-lines.ts'
 import type { StickyService, StickySession } from './sticky-session.ts'
 
 /**

@@ -1,7 +1,7 @@
 // Groups the processes of a pool by subset. The groups are kept until the policy, the processes, or a version or a label
 // changes.
 
-import type { LinePool, PooledProcess } from '../picker/line-pool.ts'
+import type { LinePool, PooledProcess } from '../pools/line-pool.ts'
 import { matchesGlob } from './matches-glob.ts'
 import type { ServiceSubsets, Subset } from './service-subsets.ts'
 import type { SubsetChoice } from './subset-choice.ts'

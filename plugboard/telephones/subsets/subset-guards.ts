@@ -3,7 +3,7 @@
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import type { Candidate, LinePool } from '../picker/line-pool.ts'
+import type { Candidate, LinePool } from '../pools/line-pool.ts'
 import type { ServiceSubsets, Subset } from './service-subsets.ts'
 import type { SubsetChoice } from './subset-choice.ts'
 import { countRest, countSubset, newGuard, STOPPED_MS, shareOf } from './subset-guard.ts'

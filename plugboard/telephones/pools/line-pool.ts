@@ -9,9 +9,9 @@ import type { OutlierPolicy } from '../../routes/options/outlier-policy.ts'
 import type { BalancedProcess } from '../balancing/balanced-process.ts'
 import { NO_SAMPLE_MS, newLatency } from '../balancing/peak-ewma.ts'
 import { isWatched, newWatch, type PoolResults, type WatchedProcess } from '../outliers/watched-process.ts'
+import { newRetryCounts, type RetryCounts } from '../picker/retry-budget.ts'
 import type { ServiceSubsets, Subset } from '../subsets/service-subsets.ts'
 import type { SubsetGuard } from '../subsets/subset-guard.ts'
-import { newRetryCounts, type RetryCounts } from './retry-budget.ts'
 
 /** The owner of a stream of a service. */
 export interface StreamHolder {
