@@ -288,7 +288,7 @@ describe('routes and services', () => {
     await ok('route add app.localhost/api --service shop')
   })
 
-  test('route rm and route set --mount name the connected telephones that claim the mount again', async () => {
+  test('route rm, route prune --yes and route set --mount name the connected telephones that claim the mount again', async () => {
     const connect = (name: string, tunnel: string, mounts: string[]) =>
       api.telephones.push({
         ...{ id: tunnel, name, instance: name, agent: 'telephone/0.1.0', remoteAddress: '10.0.0.1' },
@@ -333,6 +333,15 @@ describe('routes and services', () => {
       'are connected with app.localhost and claim it again',
     )
     await ok('route rm moved.localhost')
+
+    await add()
+    await store.routeActivity.record([])
+    await past(database.url, '50 days', true)
+    await store.routeActivity.record([])
+    expect((await run('route prune --unused-for 30d')).err).not.toContain('note:')
+    expect((await run('route prune --unused-for 30d --yes')).err).toContain(
+      '1 route deleted\nnote: telephones a, b, c and 1 more are connected with app.localhost and claim it again',
+    )
 
     await add()
     const { key } = await api.key(['routes:*'])

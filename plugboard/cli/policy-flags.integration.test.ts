@@ -109,8 +109,10 @@ test.each([
   ['--limit 5/1m', 'is not of the form NAME:COUNT/WINDOW'],
   ['--limit login:5/soon', '--limit login: "1soon" is not a duration such as 500ms, 30s'],
   ['--limit login:5/1500ms', 'the window 1500ms is not a whole number of seconds; write 1s or longer'],
-  ['--limit login:5/100d', '--limit: '],
-  ['--limit login:0/1m', '--limit: '],
+  ['--limit login:5/100d', '--limit login: the window 100d is longer than 31d; write 31d or less'],
+  ['--limit a:1/s --limit login:0/1m', '--limit login: the count 0 is out of range; write 1 to 1000000000'],
+  ['--limit login:1000000001/1m', '--limit login: the count 1000000001 is out of range'],
+  [`--limit ${'x'.repeat(65)}:1/s`, 'the name has more than 64 characters'],
   ['--limit a:1/s --limit a:2/s', '--limit: a is given twice; choose another name for one of them'],
   ['--limit-key address', '--limit-key needs --limit NAME:COUNT/WINDOW'],
   ['--limit a:1/s --limit-key adress', '--limit-key: "adress" is unknown; use address, host, tenant'],
@@ -118,6 +120,10 @@ test.each([
   ['--limit a:1/s --limit-key claim:sub', 'is not a JSON pointer: write /sub'],
   ['--limit a:1/s --limit-key user', 'needs "access.jwt" or "access.basic"'],
   ['--maintenance-until 2h', '--maintenance-until needs --maintenance'],
+  [
+    '--maintenance --maintenance-until 2020-01-01T00:00:00Z',
+    '--maintenance-until: 2020-01-01T00:00:00Z is in the past; write a later time, or --no-maintenance',
+  ],
   ['--maintenance --maintenance-until 104000000d', '--maintenance-until: 104000000d is too long'],
   ['--no-maintenance --maintenance-except ::1', '--maintenance-except needs --maintenance'],
   [

@@ -77,14 +77,14 @@ export function compileLimits(
 }
 
 /**
- * The key of the hash contains the time in which a used quota is restored. When a change of the row makes this time shorter, the
- * counts start at 0. Otherwise a client that has used up a quota of a day would wait for a day after a change to a minute.
+ * The key of the hash contains the numbers of the limit. So when one of them changes, the counts start at 0 on all replicas: after a
+ * raise, a client that has used up the old quota can send again at once. Other changes of the row keep the counts.
  */
 function compileLimit(rule: RateLimit, rowId: string, before: CompiledLimit | undefined): CompiledLimit {
   const { name, limit, windowSeconds = 1, burst = limit, match, count = 'requests' } = rule
   const intervalMs = (windowSeconds * 1000) / limit
   const unit = count === 'responseBytes' ? ';qu="content-bytes"' : ''
-  const key = ruleKey(rowId, name, count, String(burst * intervalMs))
+  const key = ruleKey(rowId, name, count, `${limit}/${windowSeconds}/${burst}`)
   const keepsKeys = before?.hashKey.low === key.low && before.hashKey.high === key.high
   if (!keepsKeys) owners += 1
   return {

@@ -160,7 +160,7 @@ test('`Retry-After` is the longest wait of all limits that reject the request', 
   expect([passes({}, 59_000), passes({}, 60_000)]).toEqual([false, true])
 })
 
-test('a limit whose window was made shorter does not keep the waits of the longer window', () => {
+test('a limit with another count, window or burst starts its counts at 0, and other changes keep them', () => {
   const limiter = new Limiter()
   const passes = (rule: Partial<RateLimit>, nowMs: number) => {
     const { beforeCredential } = compileLimits([{ name: 'plan', limit: 2, ...rule }], 'row-1')
@@ -170,9 +170,11 @@ test('a limit whose window was made shorter does not keep the waits of the longe
   expect([passes(day, 0), passes(day, 0), passes(day, 0)]).toEqual([true, true, false])
   expect([passes({}, 1), passes({}, 1), passes({}, 1)]).toEqual([true, true, false])
   expect(passes({ ...day, burst: 1 }, 2)).toBe(true)
-  // Another limit for the same window continues the count: the whole quota is used, and is restored at the new rate.
-  const more = { ...day, limit: 86_400 }
-  expect([passes(more, 2), passes(more, 1002)]).toEqual([false, true])
+  // The whole quota of a day was used above. The raised limit admits its own quota at once, and no more than that.
+  const more = { ...day, limit: 4 }
+  expect(Array.from({ length: 5 }, () => passes(more, 2))).toEqual([true, true, true, true, false])
+  const unrelated = { ...day, match: { methods: ['GET'] }, headers: false, enforce: true, burst: 2 }
+  expect(passes(unrelated, 2)).toBe(false)
 })
 
 test('`enforce: false` rejects no request that lacks a value of the key', () => {

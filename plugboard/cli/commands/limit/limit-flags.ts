@@ -22,6 +22,10 @@ interface GivenLimit {
 
 const WORDS = ['address', 'host', 'tenant', 'method', 'user'] as const
 const NAMED = ['header', 'cookie', 'claim'] as const
+/** The bounds of the API, checked here so that the message names the limit. */
+const MAX_NAME_LENGTH = 64
+const MAX_COUNT = 1_000_000_000
+const MAX_WINDOW_SECONDS = 2_678_400
 /** The value of `--limit-key` for one count of all clients together. */
 const ALL = 'all'
 
@@ -76,7 +80,15 @@ function parseLimit(text: string): GivenLimit {
       `--limit ${name}: the window ${window} is not a whole number of seconds; write 1s or longer`,
     )
   }
-  return { name, limit: Number(count), windowSeconds: duration.value / 1000 }
+  const limit = Number(count)
+  const windowSeconds = duration.value / 1000
+  if (name.length > MAX_NAME_LENGTH)
+    throw usageError(`--limit ${name}: the name has more than ${MAX_NAME_LENGTH} characters`)
+  if (limit < 1 || limit > MAX_COUNT)
+    throw usageError(`--limit ${name}: the count ${count} is out of range; write 1 to ${MAX_COUNT}`)
+  if (windowSeconds > MAX_WINDOW_SECONDS)
+    throw usageError(`--limit ${name}: the window ${window} is longer than 31d; write 31d or less`)
+  return { name, limit, windowSeconds }
 }
 
 function keyOf(parts: readonly string[]): unknown[] {

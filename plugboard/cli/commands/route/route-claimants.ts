@@ -1,4 +1,4 @@
-// The note of `plugboard route rm` and `route set --mount` about connected telephones that announce the old mount. Such a telephone
+// The note of `plugboard route rm`, `route prune --yes` and `route set --mount` about connected telephones that announce the old mount. Such a telephone
 // claims the mount again when it reconnects. Without the note, the user finds the route again later and sees no cause.
 
 import type { ListedTelephone, RouteBody } from '../../../admin/api-types.ts'
@@ -7,26 +7,50 @@ import type { ApiCommand } from '../../api/api-command.ts'
 
 /** Names in one note. */
 const MAX_NAMES = 3
+/** Notes of one command. */
+const MAX_NOTES = 10
 
-/** Writes one line to the standard error when connected telephones announce the mount of the route. */
+type Call = Pick<ApiCommand<unknown>, 'api' | 'output'>
+
+/** Writes one line to the standard error for each of the routes whose mount connected telephones announce. */
 export async function noteClaimants(
-  { api, output }: Pick<ApiCommand<unknown>, 'api' | 'output'>,
-  { mount, service }: Pick<RouteBody, 'mount' | 'service'>,
+  call: Call,
+  routes: readonly Pick<RouteBody, 'mount' | 'service'>[],
 ): Promise<void> {
-  if (service === null) return
-  let tunnels: readonly ListedTelephone[]
+  const notes: string[] = []
+  for (const [service, ofService] of Map.groupBy(routes, route => route.service)) {
+    if (service === null) continue
+    const tunnels = await telephonesOf(call, service)
+    if (tunnels === undefined) return
+    for (const { mount } of ofService) {
+      const names = claimants(tunnels, mount)
+      if (names.length > 0) notes.push(claimantsText(mount, names))
+    }
+  }
+  for (const note of notes.slice(0, MAX_NOTES)) call.output.note(note)
+  const more = notes.length - MAX_NOTES
+  if (more > 0) call.output.note(`note: telephones are also connected with ${more} more of these mounts`)
+}
+
+/** Returns undefined when they cannot be listed. */
+async function telephonesOf(
+  { api, output }: Call,
+  service: string,
+): Promise<readonly ListedTelephone[] | undefined> {
   try {
-    tunnels = await api.list<ListedTelephone>('/v1/telephones', { service })
+    return await api.list<ListedTelephone>('/v1/telephones', { service })
   } catch (error) {
     if (!(error instanceof ApiError)) throw error
     // The route is changed already, so the command has succeeded. A key without the scope status:read gets no note.
     if (error.code !== 'forbidden') output.note(`note: telephones could not be listed: ${error.message}`)
-    return
+    return undefined
   }
+}
+
+/** Returns the names of the telephones that announce the mount, each once: a telephone has several tunnels. */
+function claimants(tunnels: readonly ListedTelephone[], mount: string): readonly string[] {
   const announcing = tunnels.filter(({ services }) => services.some(({ mounts }) => mounts.includes(mount)))
-  // A telephone has several tunnels.
-  const names = [...new Set(announcing.map(({ name }) => name))]
-  if (names.length > 0) output.note(claimantsText(mount, names))
+  return [...new Set(announcing.map(({ name }) => name))]
 }
 
 function claimantsText(mount: string, names: readonly string[]): string {

@@ -177,10 +177,16 @@ function maintenancePage(flags: RouteFlags, nowMs: number): JsonObject | null | 
   })
 }
 
-/** Returns the end of a duration from now as a time. Returns another text unchanged, because the server checks times. */
+/** Returns the end of a duration from now as a time. Returns another text unchanged, because the server checks its form. */
 function timeOf(text: string, nowMs: number): string {
   const duration = parseDuration(text)
-  if (!duration.ok) return text
+  if (!duration.ok) {
+    if (Date.parse(text) <= nowMs)
+      throw usageError(
+        `--maintenance-until: ${text} is in the past; write a later time, or --no-maintenance to end the maintenance`,
+      )
+    return text
+  }
   const end = new Date(nowMs + duration.value)
   if (Number.isNaN(end.getTime()))
     throw usageError(`--maintenance-until: ${text} is too long; use a shorter duration`)

@@ -6,6 +6,7 @@ import { maskedPasswords } from '../../../common/passwords/masked-passwords.ts'
 import { type ApiCommand, apiAction, type CliContext, examples } from '../../api/api-command.ts'
 import { type Column, durationText, relative } from '../../output/output.ts'
 import { useOf } from '../../words.ts'
+import { noteClaimants } from './route-claimants.ts'
 import { claimOf, lastRequestOf } from './route-text.ts'
 
 interface PruneOptions {
@@ -24,7 +25,8 @@ export function defineRoutePrune(command: Command, context: CliContext): void {
     .option('--claimed', 'only routes that telephones have claimed')
     .option('--yes', 'delete the routes; without this flag, the command only lists them')
   examples(command, 'route prune --unused-for 30d', 'route prune --unused-for 7d --claimed --yes')
-  apiAction(command, context, async ({ api, output, options }: ApiCommand<PruneOptions>) => {
+  apiAction(command, context, async (call: ApiCommand<PruneOptions>) => {
+    const { api, output, options } = call
     const { unusedFor, claimed: claimedOnly = false, yes = false } = options
     const items: RouteBody[] = []
     let pruning: PrunedRoutesBody
@@ -35,13 +37,19 @@ export function defineRoutePrune(command: Command, context: CliContext): void {
       // Each request deletes up to 500 routes. A dry run would return the same routes again.
     } while (yes && pruning.more && pruning.items.length > 0)
     const recorded = durationText(pruning.recordedSeconds)
-    if (output.format !== 'table') return await output.done({ ...pruning, items }, '')
+    if (output.format !== 'table') {
+      await output.done({ ...pruning, items }, '')
+      if (yes) await noteClaimants(call, items)
+      return
+    }
     const none = `No route was without a request for ${unusedFor} of recorded time. Replicas have recorded requests for ${recorded}.`
     await output.rows(items, columns(context.now()), none)
     if (items.length === 0) return
     const count = `${items.length}${yes || !pruning.more ? '' : ' or more'} ${items.length === 1 ? 'route' : 'routes'}`
-    if (yes) output.note(`${count} deleted`)
-    else output.note(`${count} without a request for ${unusedFor} of recorded time; --yes deletes them`)
+    if (yes) {
+      output.note(`${count} deleted`)
+      await noteClaimants(call, items)
+    } else output.note(`${count} without a request for ${unusedFor} of recorded time; --yes deletes them`)
   })
 }
 

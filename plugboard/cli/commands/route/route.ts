@@ -119,7 +119,7 @@ export function defineRoute(route: Command, context: CliContext): void {
     for (const id of ids) {
       const row = await removeRow<RouteBody>(call, `/v1/routes/${segment(id)}`)
       await call.output.done(maskedPasswords(row), `route ${row.mount} deleted`)
-      await noteClaimants(call, row)
+      await noteClaimants(call, [row])
     }
   })
   const restore = route
@@ -199,5 +199,5 @@ async function setRoute(
     maskedPasswords(row),
     `route ${row.mount} → ${useOf(row.service)} changed (version ${row.version})`,
   )
-  if (previous !== undefined && previous.mount !== row.mount) await noteClaimants(call, previous)
+  if (previous !== undefined && previous.mount !== row.mount) await noteClaimants(call, [previous])
 }
