@@ -41,6 +41,12 @@ export const plugboardSettings = {
       item: 'host',
       help: 'Host names that the admin API accepts; empty: localhost on loopback, otherwise any',
     }),
+    maxBundleBytes: setting.bytes({
+      default: '64MiB',
+      min: '256KiB',
+      max: '512MiB',
+      help: 'Largest bundle of services and routes that the admin API accepts (plugboard import), also decompressed',
+    }),
     publicUrl: setting.url({
       protocols: ['http', 'https'],
       help: 'URL of the public address as seen from outside; telephones receive it',

@@ -6,6 +6,8 @@ import { ERRORS, VeraError } from '@vera-stack/shared/errors.ts'
 import { authenticate } from './access/authenticate.ts'
 import { requestGuard } from './access/request-guard.ts'
 import type { AdminDependencies, AdminEnv, Phase } from './admin-env.ts'
+import { addBundleOperation } from './bundle/bundle-operation.ts'
+import { BUNDLE_PATH } from './bundle/bundle-path.ts'
 import { addFrontPage } from './front-page-handler.ts'
 import { AllowedMethods } from './http/allowed-methods.ts'
 import { boundedBody } from './http/bounded-body.ts'
@@ -33,6 +35,7 @@ const MAX_BODY_BYTES = 256 * 1024
 const TAGS: readonly (readonly [name: string, description: string])[] = [
   ['routes', 'Routes from a host and a path to a service, with rules for the requests.'],
   ['services', 'Named pools of backends, with the policy for their traffic.'],
+  ['bundle', 'All services and routes in one document and one transaction.'],
   ['tokens', 'Credentials of telephones, with the services and mounts that each may serve.'],
   ['keys', 'API keys: the credentials of this API.'],
   ['signing keys', 'The keys that sign tokens.'],
@@ -73,11 +76,12 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   // Only the routes below require a credential.
   app.use('/v1/*', authenticate(deps))
   app.use('/v1/*', allowed.literalFirst)
-  app.use('/v1/*', boundedBody(MAX_BODY_BYTES))
+  app.use('/v1/*', boundedBody(MAX_BODY_BYTES, BUNDLE_PATH))
   app.use('/v1/*', liveBeforeResponse(deps))
   addRouteOperations(app, deps)
   addMatchOperation(app, deps)
   addServiceOperations(app, deps)
+  addBundleOperation(app, deps)
   addTokenOperations(app, deps)
   addKeyOperations(app, deps)
   addSigningKeyOperations(app, deps)

@@ -102,6 +102,8 @@ export interface AdminDependencies {
   readonly lastErrors: (limit: number) => readonly (readonly [serviceId: ServiceId, error: ServiceError])[]
   /** The networks that URLs in routes may lead to. */
   readonly outbound: OutboundNetworks
+  /** Most bytes of a bundle, compressed and decompressed. */
+  readonly maxBundleBytes: number
   /** The URL at which telephones reach this Plugboard. */
   readonly plugboardUrl: () => string
   /** Absolute paths for commands that a person on this machine copies: the data folder, and the file of the admin key. */

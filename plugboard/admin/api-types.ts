@@ -2,6 +2,7 @@
 // from a zod schema in bodies/. The server checks with the same schema, and the OpenAPI document shows it.
 
 export type { ListedTelephone } from '../telephones/listed-telephone.ts'
+export type { BundleItem, BundleResultBody } from './bodies/bundle.ts'
 export type { ChangeBody } from './bodies/changes/change.ts'
 export type { UndoneBody } from './bodies/changes/undone.ts'
 export type { CreatedKeyBody, KeyBody } from './bodies/credentials/key.ts'

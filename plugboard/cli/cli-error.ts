@@ -12,3 +12,14 @@ export class CliError extends Error {
 }
 
 export const usageError = (message: string): CliError => new CliError(message, { exitCode: 2 })
+
+/** Ends a command with an exit code and without a message: the output of the command has the reason. */
+export class ExitStatus extends Error {
+  readonly exitCode: number
+
+  constructor(exitCode: number) {
+    super(`exit code ${exitCode}`)
+    this.name = 'ExitStatus'
+    this.exitCode = exitCode
+  }
+}

@@ -739,12 +739,12 @@ describe('export and import', () => {
     )
     const plan = await ok('import wanted.yaml --prune --dry-run')
     expect(plan.trim().split('\n')).toEqual([
-      '~ service shop: retries 1 → 2, idleTimeoutMs 1000 → default',
       '+ service cart',
+      '~ service shop: retries 1 → 2, idleTimeoutMs 1000 → default',
+      '- service old',
+      '+ route a.test → cart',
       '- route a.test/x → shop',
       '- route b.test → old',
-      '+ route a.test → cart',
-      '- service old',
     ])
     await ok('import wanted.yaml --prune')
     expect(await ok('import wanted.yaml --prune')).toBe('nothing to do\n')
@@ -775,16 +775,71 @@ describe('export and import', () => {
     expect(err).toContain('route a.test/caf%C3%A9 is listed twice')
   })
 
-  test('an import that fails at a step names the step, and can be repeated', async () => {
+  test('an import with a problem changes no row, with --dry-run and without', async () => {
     const text =
-      'version: 1\nservices:\n  - name: shop\nroutes:\n  - {mount: a.test, service: shop}\n  - {mount: a.test/x, service: shop}\n'
-    await writeFile(join(folder, 'half.yaml'), text)
-    const { code, err } = await run('import half.yaml')
-    expect(code).toBe(1)
-    expect(err).toContain('+ route a.test/x → shop: ')
-    expect(err).toContain('(2 of 3 changes were made; correct the file and import it again)')
-    await writeFile(join(folder, 'half.yaml'), text.replace('a.test/x', 'b.test'))
-    expect(await ok('import half.yaml')).toBe('1 change made\n')
+      'version: 1\nservices:\n  - name: shop\nroutes:\n  - {mount: a.test, service: shop}\n' +
+      '  - {mount: a.test/x, service: shop}\n  - mount: b.test:80\n    service: shop\n'
+    await writeFile(join(folder, 'wrong.yaml'), text)
+    for (const flag of ['', ' --dry-run']) {
+      const { code, err } = await run(`import wrong.yaml${flag}`)
+      expect(code).toBe(1)
+      expect(err).toContain('plugboard: no change was made.\n')
+      expect(err).toContain('wrong.yaml:6: routes[1].mount: a.test/x lies beneath a.test of /routes/0\n')
+      expect(err).toContain('wrong.yaml:7: routes[2].mount: a mount has no port\n')
+    }
+    expect((await run('service list')).err).toContain('No services')
+    await writeFile(join(folder, 'wrong.yaml'), 'version: 1\nroutes:\n  - {mount: a.test, service: none}\n')
+    for (const flag of ['', ' --dry-run']) {
+      const { code, err } = await run(`import wrong.yaml${flag}`)
+      expect([code, err]).toEqual([
+        1,
+        'plugboard: no change was made.\nwrong.yaml:3: routes[0].service: There is no service "none". Add it to the bundle.\n',
+      ])
+    }
+  })
+
+  test('diff has the exit code 0 for equal rows, 1 for differences and 2 for errors', async () => {
+    await ok('service add shop')
+    await ok('route add a.test --service shop')
+    await ok('export --file bundle.yaml')
+    expect(await run('diff bundle.yaml --exit-code')).toMatchObject({ code: 0, out: 'nothing to do\n' })
+    await ok('route set a.test --strip-mount')
+    expect(await run('diff bundle.yaml --exit-code')).toEqual({
+      code: 1,
+      out: '~ route a.test: stripMount true → default\n',
+      err: '',
+    })
+    expect((await run('diff bundle.yaml')).code).toBe(0)
+    expect(JSON.parse((await run('diff bundle.yaml --exit-code --json')).out)).toMatchObject({
+      dryRun: true,
+      routes: { created: 0, changed: 1, deleted: 0, unchanged: 0 },
+      items: [{ action: 'changed', entity: 'route', name: 'a.test' }],
+    })
+    expect((await run('diff none.yaml --exit-code')).code).toBe(2)
+    await ok('service add more')
+    expect((await run('diff bundle.yaml --prune')).out).toContain('- service more\n')
+    env.PLUGBOARD_API_KEY = `vsk_${'x'.repeat(40)}`
+    expect((await run('diff bundle.yaml --exit-code')).code).toBe(2)
+  })
+
+  test('reads JSON, and names a Plugboard without the operation', async () => {
+    await ok('service add shop')
+    await ok('export -o json --file bundle.json')
+    expect(await ok('import bundle.json')).toBe('nothing to do\n')
+    const older = createServer((request, response) => {
+      request.resume()
+      response.writeHead(404, { 'content-type': 'application/problem+json' })
+      response.end(JSON.stringify({ code: 'not_found', detail: 'There is no such path.' }))
+    })
+    await once(older.listen(0, '127.0.0.1'), 'listening')
+    const url = `http://127.0.0.1:${(older.address() as AddressInfo).port}`
+    const { code, err } = await run(`import bundle.json --url ${url}`)
+    older.closeAllConnections()
+    older.close()
+    expect([code, err]).toEqual([
+      1,
+      expect.stringContaining('has no PUT /v1/bundle, because it is older than 0.2.0'),
+    ])
   })
 })
 

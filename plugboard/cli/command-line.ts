@@ -71,6 +71,11 @@ const MANAGE: readonly CommandEntry[] = [
     summary: 'change services and routes to the state of a file',
     load: async () => (await import('./bundle/import-export.ts')).defineImport,
   },
+  {
+    name: 'diff',
+    summary: 'print the changes that an import of a file would make',
+    load: async () => (await import('./bundle/import-export.ts')).defineDiff,
+  },
 ]
 
 const INSPECT: readonly CommandEntry[] = [
@@ -151,6 +156,8 @@ export async function runCommandLine(args: readonly string[], context: CliContex
 
 /** Writes the failure in one line, and a stack only for an unexpected error. */
 function explain(error: unknown, { terminal, env }: CliContext): number {
+  if (error instanceof Error && error.name === 'ExitStatus')
+    return (error as { exitCode?: number }).exitCode ?? 1
   const expected = error instanceof Error && EXPECTED.has(error.name)
   const message = error instanceof Error ? error.message : String(error)
   terminal.err(`plugboard: ${message}\n`)

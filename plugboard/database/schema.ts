@@ -189,6 +189,8 @@ export const changes = plugboard.table(
     action: text('action').$type<ChangeAction>().notNull(),
     before: jsonb('before').$type<JsonObject>(),
     after: jsonb('after').$type<JsonObject>(),
+    /** The bundle that made the change. */
+    bundle: text('bundle'),
   },
   table => [index('changes_entity').on(table.entity, table.entityId, table.sequence)],
 )

@@ -11,13 +11,34 @@ import type { Mutation } from './store/store.ts'
 /** drizzle on one connection or on the pool. */
 export type Sql = NodePgDatabase
 
-export type Writer = Pick<Mutation, 'actor' | 'keyId'>
+export type Writer = Pick<Mutation, 'actor' | 'keyId' | 'dryRun'>
+
+/** Runs one statement on the connection of a transaction. It may take longer than other statements. */
+export type Statement = <Row extends pg.QueryResultRow>(
+  text: string,
+  values?: readonly unknown[],
+) => Promise<pg.QueryResult<Row>>
+
+/** A transaction with many rows. It may be repeated after a conflict. */
+export interface BulkWork<Result> {
+  /** Runs before the lock of all writers is taken. Prepares the rows in temporary tables. */
+  readonly stage: (run: Statement) => Promise<void>
+  /** Runs under the lock. */
+  readonly write: (run: Statement) => Promise<Result>
+}
 
 export interface SqlRunner {
   /** Runs statements without a transaction. */
   read<Result>(query: (sql: Sql) => Promise<Result>): Promise<Result>
   /** Runs one transaction in the name of `by.actor`. It is repeated after a conflict, so `query` must have no other effects. */
   write<Result>(by: Writer, query: (sql: Sql) => Promise<Result>): Promise<Result>
+  /** Runs a transaction that sees one moment of the database, and writes nothing. */
+  snapshot<Result>(query: (run: Statement) => Promise<Result>): Promise<Result>
+  /** Runs one transaction with many rows in the name of `by.actor`. Resolves also with the time under the lock of all writers. */
+  bulk<Result>(
+    by: Writer,
+    work: BulkWork<Result>,
+  ): Promise<{ readonly result: Result; readonly lockedMs: number }>
 }
 
 /** Takes the lock of all writers (migrations/0001_rules.sql). Rows that this transaction reads after that cannot change before its end. */
@@ -31,8 +52,63 @@ export function createSqlRunner(pool: pg.Pool): SqlRunner {
   const pooled = drizzle(pool)
   return {
     read: query => translated(query(pooled)),
-    write: (by, query) => translated(withRetries(() => inTransaction(pool, by, query))),
+    write: (by, query) =>
+      translated(
+        withRetries(() =>
+          inTransaction(pool, async client => {
+            await begin(client, by)
+            const tx = drizzle(client)
+            if (by.keyId !== undefined) await refuseInactiveKey(tx, by.keyId)
+            const result = await query(tx)
+            await client.query(by.dryRun === true ? 'ROLLBACK' : 'COMMIT')
+            return result
+          }),
+        ),
+      ),
+    snapshot: query =>
+      translated(
+        inTransaction(pool, async client => {
+          await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+          const result = await query(patientStatements(client))
+          await client.query('COMMIT')
+          return result
+        }),
+      ),
+    bulk: (by, work) =>
+      translated(withRetries(() => inTransaction(pool, client => runBulk(client, by, work)))),
   }
+}
+
+async function runBulk<Result>(
+  client: pg.PoolClient,
+  by: Writer,
+  { stage, write }: BulkWork<Result>,
+): Promise<{ result: Result; lockedMs: number }> {
+  await begin(client, by)
+  await client.query(`SET LOCAL statement_timeout = ${BULK_TIMEOUT_MS}`)
+  const run = patientStatements(client)
+  await stage(run)
+  const tx = drizzle(client)
+  await lockWriters(tx)
+  const lockedAt = performance.now()
+  if (by.keyId !== undefined) await refuseInactiveKey(tx, by.keyId)
+  const result = await write(run)
+  await client.query('COMMIT')
+  return { result, lockedMs: performance.now() - lockedAt }
+}
+
+/** The time limit of one statement with many rows. The default of other statements is shorter. */
+const BULK_TIMEOUT_MS = 60_000
+
+const patientStatements =
+  (client: pg.PoolClient): Statement =>
+  (text, values = []) =>
+    client.query({ text, values: [...values], query_timeout: BULK_TIMEOUT_MS + 1000 } as pg.QueryConfig)
+
+async function begin(client: pg.PoolClient, { actor }: Writer): Promise<void> {
+  await client.query('BEGIN')
+  // The triggers that write the log read the actor. The setting ends with the transaction.
+  await client.query("SELECT set_config('plugboard.actor', $1, true)", [actor])
 }
 
 /**
@@ -57,22 +133,15 @@ async function withRetries<Result>(transaction: () => Promise<Result>): Promise<
   }
 }
 
+/** Runs a transaction on a connection of the pool. `transaction` begins and ends it; an error rolls it back. */
 async function inTransaction<Result>(
   pool: pg.Pool,
-  { actor, keyId }: Writer,
-  query: (sql: Sql) => Promise<Result>,
+  transaction: (client: pg.PoolClient) => Promise<Result>,
 ): Promise<Result> {
   const client = await pool.connect()
   let broken: Error | undefined
   try {
-    await client.query('BEGIN')
-    // The triggers that write the log read the actor. The setting ends with the transaction.
-    await client.query("SELECT set_config('plugboard.actor', $1, true)", [actor])
-    const tx = drizzle(client)
-    if (keyId !== undefined) await refuseInactiveKey(tx, keyId)
-    const result = await query(tx)
-    await client.query('COMMIT')
-    return result
+    return await transaction(client)
   } catch (error) {
     // A connection whose rollback fails is destroyed. Then the server rolls back by itself.
     await client.query('ROLLBACK').catch((failure: Error) => {

@@ -39,7 +39,7 @@ export function refuseBeyondLimits(
   }
   if (culprits.length > 0) {
     const text = culprits.map(({ detail }) => detail).join(' ')
-    throw new RequestError('forbidden', `${text} ${describe(limits)}`, culprits)
+    throw new RequestError('forbidden', `${text} ${describeLimits(limits)}`, culprits)
   }
 }
 
@@ -52,7 +52,7 @@ export function isWithinLimits(limits: Scope, route: Pick<Route, 'mount' | 'serv
 /** Throws `forbidden` for a key with limits, because the request concerns all services. */
 export function refuseLimitedKey({ limits }: Limited, what: string): void {
   if (limits !== null) {
-    throw new RequestError('forbidden', `${what} concerns all services. ${describe(limits)}`, [])
+    throw new RequestError('forbidden', `${what} concerns all services. ${describeLimits(limits)}`, [])
   }
 }
 
@@ -76,7 +76,8 @@ function coversMount(limits: ScopeIndex, mount: string): boolean {
   return !parsed.ok || limits.coversMount(parsed.value)
 }
 
-function describe({ services, mounts }: Scope): string {
+/** Returns a sentence with the limits of a key. */
+export function describeLimits({ services, mounts }: Scope): string {
   const list = (names: readonly string[]): string => names.join(', ') || 'none'
   return `Your key is limited to the services ${list(services)} and the mounts ${list(mounts)}.`
 }

@@ -5,13 +5,16 @@ import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { MiddlewareHandler } from 'hono'
 import type { AdminEnv } from '../admin-env.ts'
 
-/** Returns a middleware that throws `payload_too_large` for a body over the limit. */
-export function boundedBody(maxBytes: number): MiddlewareHandler<AdminEnv> {
+/**
+ * Returns a middleware that throws `payload_too_large` for a body over the limit. `except`: a path whose operation reads and limits
+ * its body itself.
+ */
+export function boundedBody(maxBytes: number, except: string): MiddlewareHandler<AdminEnv> {
   const tooLarge = (): VeraError =>
     new VeraError('payload_too_large', `The body is larger than ${maxBytes} bytes. Send a smaller body.`)
   return async (c, next) => {
     const { raw, method, url } = c.req
-    if (method !== 'GET' && method !== 'HEAD' && raw.body !== null) {
+    if (method !== 'GET' && method !== 'HEAD' && c.req.path !== except && raw.body !== null) {
       if (Number(raw.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge()
       const chunks: Uint8Array[] = []
       let length = 0

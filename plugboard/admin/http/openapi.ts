@@ -40,7 +40,8 @@ export function problems(...codes: readonly ErrorCode[]): ProblemResponses {
   return responses
 }
 
-const ALWAYS: readonly ErrorCode[] = [
+/** Error codes of every operation. */
+export const ALWAYS_FAILS: readonly ErrorCode[] = [
   'invalid_request',
   'unauthorized',
   'forbidden',
@@ -67,7 +68,7 @@ export function operation<const Config extends Omit<RouteConfig, 'security' | 'm
     ...config,
     description: [config.description, needs].filter(Boolean).join(' '),
     security: [{ apiKey: [] }],
-    responses: { ...problems(...ALWAYS, ...fails), ...config.responses },
+    responses: { ...problems(...ALWAYS_FAILS, ...fails), ...config.responses },
   } as Config)
   return { ...route, middleware: isFixed ? [requirePermission(permission)] : [] }
 }

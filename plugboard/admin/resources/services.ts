@@ -5,7 +5,7 @@ import { announcedNames } from '../../database/store/service-aliases.ts'
 import type { AdminKey, Service } from '../../database/store/store.ts'
 import { storedText } from '../../database/store/values/stored-text.ts'
 import { resolveServicePolicy } from '../../routes/options/service-policy.ts'
-import { serviceProblems } from '../../routes/options/service-problems.ts'
+import { type ServiceProblem, serviceProblems } from '../../routes/options/service-problems.ts'
 import { refuseBeyondLimits } from '../access/key-limits.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
 import { newServiceSchema, serviceBody, serviceChangeSchema, serviceSchema } from '../bodies/service.ts'
@@ -13,9 +13,13 @@ import { changeMerged, mergePatch } from '../http/merge-patch.ts'
 import { validationError } from '../http/problem.ts'
 import { addResource, type Caller, type Target } from './resource.ts'
 
-/** Throws for problems that depend on several keys of the policy. `policy`: the complete policy, as it is stored. */
+/** Returns the problems that depend on several keys of the policy. `policy`: the complete policy, as it is stored. */
+export function policyProblems(policy: unknown): ServiceProblem[] {
+  return serviceProblems(resolveServicePolicy(policy).policy)
+}
+
 function refuseProblems(policy: unknown): void {
-  const problems = serviceProblems(resolveServicePolicy(policy).policy)
+  const problems = policyProblems(policy)
   if (problems.length > 0) {
     throw validationError(
       'json',

@@ -13,7 +13,11 @@ export interface ApiRequest {
   /** A list becomes one parameter for each entry. */
   readonly query?: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
   readonly body?: unknown
+  /** JSON that is compressed with gzip, in the place of `body`. */
+  readonly compressed?: ReadableStream<Uint8Array>
   readonly ifMatch?: string
+  /** Default 30 s. */
+  readonly timeoutMs?: number
 }
 
 interface Problem {
@@ -38,6 +42,7 @@ type NameField = (culprit: Culprit) => string | undefined
 export class ApiError extends CliError {
   readonly code: string
   readonly status: number
+  readonly culprits: readonly Culprit[]
 
   constructor(status: number, problem: Problem, nameField: NameField) {
     const text = namedDetail(problem, nameField) ?? problem.title ?? `the admin API responded with ${status}`
@@ -45,8 +50,11 @@ export class ApiError extends CliError {
     this.name = 'ApiError'
     this.status = status
     this.code = cutText(problem.code ?? '')
+    this.culprits = problem.errors ?? []
   }
 }
+
+const TIMEOUT_MS = 30_000
 
 export class ApiClient {
   readonly #url: string
@@ -131,15 +139,21 @@ export class ApiClient {
       authorization: `Bearer ${this.#key()}`,
     }
     if (request.body !== undefined) headers['content-type'] = 'application/json'
+    if (request.compressed !== undefined) {
+      headers['content-type'] = 'application/json'
+      headers['content-encoding'] = 'gzip'
+    }
     if (request.ifMatch !== undefined) headers['if-match'] = request.ifMatch
     let response: Response
     try {
       response = await fetch(url, {
         method,
         headers,
-        body: request.body === undefined ? null : JSON.stringify(request.body),
+        body: request.compressed ?? (request.body === undefined ? null : JSON.stringify(request.body)),
+        // A stream is sent while the response may arrive already.
+        ...(request.compressed === undefined ? {} : { duplex: 'half' as const }),
         redirect: 'error',
-        signal: signal ?? AbortSignal.timeout(30_000),
+        signal: signal ?? AbortSignal.timeout(request.timeoutMs ?? TIMEOUT_MS),
       })
     } catch (error) {
       throw this.#unreachable(error)

@@ -73,6 +73,29 @@ const unlessEmpty = (key: string, value: object) => (Object.keys(value).length =
 
 /** Parses YAML or JSON. `path` names the file in problems. Throws SettingsError with each problem and its line. */
 export function parseBundle(text: string, path: string): Bundle {
+  return parseJsonBundle(text) ?? parseYamlBundle(text, path)
+}
+
+/** Parses JSON, which takes a twentieth of the time of YAML. Undefined: the text has a problem, or is YAML. */
+function parseJsonBundle(text: string): Bundle | undefined {
+  if (!text.trimStart().startsWith('{')) return undefined
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  const parsed = z
+    .strictObject({
+      version: z.literal(BUNDLE_VERSION),
+      services: servicesSchema.default([]),
+      routes: routesSchema.default([]),
+    })
+    .safeParse(value)
+  return parsed.success && twins(parsed.data).length === 0 ? parsed.data : undefined
+}
+
+function parseYamlBundle(text: string, path: string): Bundle {
   const { candidates, problems } = parseSettingsFile(table, text, path, '.')
   const found = new Map(candidates.map(candidate => [candidate.key, candidate]))
   const all = [...problems]
@@ -85,20 +108,25 @@ export function parseBundle(text: string, path: string): Bundle {
   }
   const services = servicesSchema.parse(found.get('services')?.raw ?? [])
   const routes = routesSchema.parse(found.get('routes')?.raw ?? [])
-  for (const [what, names] of [
-    ['service', services.map(({ name }) => name)],
-    ['route', routes.map(({ mount }) => normalMount(mount))],
-  ] as const) {
-    for (const name of new Set(names.filter((name, i) => names.indexOf(name) !== i))) {
-      all.push({ source: path, detail: `${what} ${name} is listed twice: remove one of them` })
-    }
+  for (const twin of twins({ services, routes })) {
+    all.push({ source: path, detail: `${twin} is listed twice: remove one of them` })
   }
   if (all.length > 0) throw new SettingsError(all)
   return { services, routes }
 }
 
 /** Returns the mount in normal form. A text that is not a mount stays unchanged, because the server reports the problem. */
-export function normalMount(mount: string): string {
+function normalMount(mount: string): string {
   const parsed = parseMount(mount)
   return parsed.ok ? formatMount(parsed.value) : mount
+}
+
+/** Returns the services and routes that are listed twice. */
+function twins({ services, routes }: Bundle): string[] {
+  const seen = new Set<string>()
+  const all = [
+    ...services.map(({ name }) => `service ${name}`),
+    ...routes.map(({ mount }) => `route ${normalMount(mount)}`),
+  ]
+  return [...new Set(all.filter(text => seen.has(text) || !seen.add(text)))]
 }

@@ -2,6 +2,8 @@
 
 import type { SqlRunner } from '../sql-runner.ts'
 import { createAdminKeyStore } from './admin-keys.ts'
+import { copyRows } from './bundle/bundle-copy.ts'
+import { writeBundle } from './bundle/bundle-write.ts'
 import { createCertificateStore } from './certificates.ts'
 import { createChangeStore } from './changes/changes.ts'
 import { createLeaseStore } from './leases.ts'
@@ -28,6 +30,10 @@ export function createStore(runner: SqlRunner): Store {
     leases: createLeaseStore(runner),
     limitUsage: createLimitUsageStore(runner),
     certificates: createCertificateStore(runner),
+    bundles: {
+      copy: request => copyRows(runner, request),
+      write: (differences, bundle, by) => writeBundle(runner, differences, bundle, by),
+    },
     claimMount: claim => claimMount(runner, claim),
   }
 }

@@ -6,6 +6,7 @@
 import type { RouteId, ServiceId, TokenId } from '../../common/ids/row-ids.ts'
 import type { JsonObject } from '../../common/json.ts'
 import type { ReplicaRecords } from '../../common/replica-record.ts'
+import type { BundleCopyRequest, BundleWrite, BundleWritten } from './bundle/bundle-rows.ts'
 import type { TokenReference } from './values/token-reference.ts'
 
 /** The author of a change and, for If-Match, the version that they have read; another version is `precondition_failed`. */
@@ -15,6 +16,8 @@ export interface Mutation {
   /** Id of the admin key of the request. A key that is revoked or expired at the time of the change is `unauthorized`. */
   readonly keyId?: string | undefined
   readonly ifVersion?: number | undefined
+  /** True to check the change in a transaction that is rolled back. The result is as if the change had been made. */
+  readonly dryRun?: boolean | undefined
 }
 
 export interface PageRequest {
@@ -382,6 +385,8 @@ export interface Change {
   /** The row as it was and as it is, in camelCase, without secrets. */
   readonly before: JsonObject | null
   readonly after: JsonObject | null
+  /** Id of the bundle that made the change together with others; null: a single write. */
+  readonly bundle: string | null
 }
 
 /** A change with the names of the services that its ids stand for. */
@@ -443,6 +448,19 @@ export interface ChangeStore {
   undo(request: UndoRequest, by: Mutation): Promise<Undone>
   /** Deletes all but the newest `keep` (≥ 1) changes. Resolves with the number of deleted changes. */
   prune(keep: number): Promise<number>
+}
+
+export interface BundleStore {
+  /**
+   * Reads all rows of one moment in batches. Resolves with the sequence of that moment. Rejects with `precondition_failed` when
+   * the log no longer has all changes after `since`.
+   */
+  copy(request: BundleCopyRequest): Promise<number>
+  /**
+   * Applies the differences in one transaction. `bundle`: its id in the change log. Rejects with `precondition_failed` when a
+   * changed or deleted row has another version now, and with the errors of single writes. In each case, no row changes.
+   */
+  write(differences: BundleWrite, bundle: string, by: Mutation): Promise<BundleWritten>
 }
 
 export interface Claim {
@@ -552,6 +570,7 @@ export interface Store {
   readonly signingKeys: SigningKeyStore
   readonly adminKeys: AdminKeyStore
   readonly changes: ChangeStore
+  readonly bundles: BundleStore
   /** Idempotent, because a telephone claims its mounts at each connection. A mount of another service is `mount_conflict`. */
   claimMount(claim: Claim): Promise<Claimed>
 }

@@ -55,6 +55,7 @@ export async function startAdminPort(
     limits: () => requestLimits.status(),
     lastErrors: limit => ports()?.lastErrors(limit) ?? [],
     outbound: new OutboundNetworks(config.outboundNetworks),
+    maxBundleBytes: config.maxBundleBytes,
     plugboardUrl: () => replica.address.url,
     files: { data: resolve(config.data), adminKey: resolve(new AdminKeyFile(config.data).path) },
     generateSigningKey,

@@ -185,6 +185,7 @@ export class AdminApiHarness {
         revoke: async (id, by) => void (await store.tokens.revoke(asTokenId(id), by)),
       },
       outbound: new OutboundNetworks([]),
+      maxBundleBytes: 64 * 1024 * 1024,
       plugboardUrl: () => 'https://proxy.test',
       files: { data: '/srv/plug board', adminKey: '/srv/plug board/secrets/admin.key' },
       generateSigningKey: () =>

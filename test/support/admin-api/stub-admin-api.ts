@@ -82,6 +82,7 @@ const store = {
   tokens: table,
   signingKeys: table,
   changes: table,
+  bundles: table,
   adminKeys: new Proxy({}, { get: (_, name) => adminKeys[name as 'touch'] ?? table[name as never] }),
 }
 export const app = createAdminApp({
@@ -120,6 +121,7 @@ export const app = createAdminApp({
   limits: () => ({ keys: 0, maxKeys: 0, evictions: 0, rejected: 0, unwritten: 0 }),
   lastErrors: () => [],
   outbound: new OutboundNetworks([]),
+  maxBundleBytes: 64 * 1024 * 1024,
   plugboardUrl: () => 'https://proxy.test',
   files: { data: '/srv/plug board', adminKey: '/srv/plug board/secrets/admin.key' },
   generateSigningKey: () => Promise.reject(new Error('not here')),

@@ -23,6 +23,9 @@ export const changeSchema = z
     action: z.enum(CHANGE_ACTIONS),
     before: jsonObjectOrNull.openapi({ description: ROW }),
     after: jsonObjectOrNull.openapi({ description: ROW }),
+    bundle: z.string().nullable().openapi({
+      description: 'Changes of one bundle have the same value here. null: a single write.',
+    }),
   })
   .openapi('Change')
 
@@ -39,6 +42,7 @@ export const changeBody = (row: NamedChange): ChangeBody => ({
   // Routes contain hashes of passwords, which readers of the change log do not need.
   before: row.before && maskedPasswords(named(row, row.before, row.serviceBefore)),
   after: row.after && maskedPasswords(named(row, row.after, row.serviceAfter)),
+  bundle: row.bundle,
 })
 
 function named({ entity }: NamedChange, stored: JsonObject, service: string | null): JsonObject {

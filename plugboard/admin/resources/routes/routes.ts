@@ -5,7 +5,7 @@ import type { AdminKey, Route } from '../../../database/store/store.ts'
 import { storedText } from '../../../database/store/values/stored-text.ts'
 import type { OutboundNetworks } from '../../../routes/options/outbound-networks.ts'
 import { resolveRouteOptions, withRequirements } from '../../../routes/options/route-options.ts'
-import { type RouteProblem, routeProblems } from '../../../routes/options/route-problems.ts'
+import { type RouteProblem, routeProblems, type WholeRoute } from '../../../routes/options/route-problems.ts'
 import { withoutPasswords } from '../../../routes/options/route-secrets.ts'
 import type { AccessInput } from '../../../routes/rules/access-rules.ts'
 import { isWithinLimits, refuseBeyondLimits } from '../../access/key-limits.ts'
@@ -25,16 +25,19 @@ import { validationError } from '../../http/problem.ts'
 import { addResource } from '../resource.ts'
 import { idOrMount } from './route-id.ts'
 
-/** Throws for problems that depend on several fields of the route. */
-function refuseProblems(route: Parameters<typeof routeProblems>[0]): void {
-  refuse(routeProblems(route))
+/** Returns the problems of a new route that depend on several fields of it, or on the networks that URLs may lead to. */
+export function newRouteProblems(route: WholeRoute, outbound: OutboundNetworks): RouteProblem[] {
+  return [...routeProblems(route), ...innerAddressProblems(outbound, route.options.access)]
 }
 
-/** Throws for a `jwksUrl` whose text shows that Plugboard would not connect to its address. */
-function refuseInnerAddress(outbound: OutboundNetworks, access: AccessInput | null | undefined): void {
+/** Returns a problem for a `jwksUrl` whose text shows that Plugboard would not connect to its address. */
+function innerAddressProblems(
+  outbound: OutboundNetworks,
+  access: AccessInput | null | undefined,
+): RouteProblem[] {
   const url = access?.jwt?.jwksUrl
   const message = url === undefined ? undefined : outbound.problemOfHost(new URL(url).hostname)
-  if (message !== undefined) refuse([{ path: ['options', 'access', 'jwt', 'jwksUrl'], message }])
+  return message === undefined ? [] : [{ path: ['options', 'access', 'jwt', 'jwksUrl'], message }]
 }
 
 function refuse(problems: readonly RouteProblem[]): void {
@@ -117,8 +120,7 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store, outbound
       fails: ['mount_conflict', 'conflict'],
       run: async ({ mount, service = null, options = {} }, { key, by }) => {
         await refuseBeyond(key, mount, service)
-        refuseProblems({ mount, service, options })
-        refuseInnerAddress(outbound, options.access)
+        refuse(newRouteProblems({ mount, service, options }, outbound))
         const stored = withRequirements(await withoutPasswords(options))
         const row = await store.routes.create({ mount, service, options: stored }, by)
         return { row, body: routeBody(row) }
@@ -128,7 +130,7 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store, outbound
       input: routeChangeSchema,
       fails: ['mount_conflict', 'conflict'],
       run: async ({ id, ifVersion, read }, { options: patch = {}, ...fields }, { key, by }) => {
-        refuseInnerAddress(outbound, patch.access as AccessInput | null | undefined)
+        refuse(innerAddressProblems(outbound, patch.access as AccessInput | null | undefined))
         const hashed = await withoutPasswords(patch)
         return await changeMerged(ifVersion, read, async (before, version) => {
           const options = mergePatch(before.options, hashed)
@@ -137,15 +139,12 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store, outbound
           await refuseBeyond(key, mount, service)
           // Checks only the options that this version can read. A newer version may have stored others.
           const { tenantHeader, rateLimits, rules } = resolveRouteOptions(options)
-          refuseProblems({
-            mount,
-            service,
-            options: {
-              ...rules,
-              tenantHeader: tenantHeader ?? undefined,
-              rateLimits: rateLimits ?? undefined,
-            },
-          })
+          const known = {
+            ...rules,
+            tenantHeader: tenantHeader ?? undefined,
+            rateLimits: rateLimits ?? undefined,
+          }
+          refuse(routeProblems({ mount, service, options: known }))
           return store.routes.update(
             id,
             { ...fields, options: withRequirements(options) },

@@ -12,6 +12,7 @@ const change = (fields: Partial<ChangeBody>): ChangeBody => ({
   action: 'updated',
   before: null,
   after: null,
+  bundle: null,
   ...fields,
 })
 const route = (fields: object) => ({
