@@ -5,10 +5,10 @@ import type { ReplicaReport } from '@vera-stack/shared/protocol/control/control.
 import type { ReplicaId } from '../common/ids/replica-id.ts'
 import type { ReplicaRecord } from '../common/replica-record.ts'
 import type { RegistryFollower } from '../registry/sync/registry-follower.ts'
+import type { ShareState } from './channels/share-channel.ts'
 import type { Discovery } from './discovery/discovery.ts'
 import type { PeerDialer } from './link/peer-dialer.ts'
 import type { Peer } from './peer.ts'
-import type { ShareState } from './share-channel.ts'
 
 /** Another replica, from the view of this replica. */
 export interface KnownReplica {

@@ -1,12 +1,13 @@
 // The exchange between two replicas, message by message.
 
 import { expect, it } from 'vitest'
+import { encodeShare } from '../../../test/support/harness/encode-share.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { randomInteger, seededRandom } from '../../../test/support/seeded-random.ts'
 import { debited, type Quota } from '../gcra.ts'
 import { type LimitKey, LimitTable } from '../limit-table.ts'
 import type { PeerShare } from './peer-share.ts'
-import { decodeShare, encodeShare, type ShareEntry } from './share-message.ts'
+import { decodeShare, type ShareEntry } from './share-message.ts'
 import { SHARE_INTERVAL_MS, SharedBudgets } from './shared-budgets.ts'
 
 const QUOTA: Quota = { intervalMs: 1000, burst: 10 }

@@ -1,9 +1,9 @@
 import { expect, it, test } from 'vitest'
 import vectors from '../../../shared/protocol/share-vectors.json' with { type: 'json' }
+import { encodeShare } from '../../../test/support/harness/encode-share.ts'
 import { randomInteger, seededRandom } from '../../../test/support/seeded-random.ts'
 import {
   decodeShare,
-  encodeShare,
   MESSAGE_BYTES,
   type ShareEntry,
   type ShareMessage,

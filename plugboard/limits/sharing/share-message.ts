@@ -100,16 +100,6 @@ export class ShareWriter {
   }
 }
 
-export function encodeShare({ since, entries }: ShareMessage): Buffer {
-  const writer = new ShareWriter()
-  writer.begin(since)
-  for (const { key, quota, birth, total, ahead } of entries) {
-    if (!writer.hasRoom()) throw new RangeError(`a share message has at most ${MESSAGE_BYTES} bytes`)
-    writer.add(key, quota, birth, total, ahead)
-  }
-  return writer.finish()
-}
-
 /** Returns the message; undefined: it is malformed. */
 export function decodeShare(bytes: Uint8Array): ShareMessage | undefined {
   if (bytes.length > MESSAGE_BYTES || bytes[0] !== VERSION) return undefined

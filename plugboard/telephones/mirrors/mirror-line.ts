@@ -18,8 +18,7 @@ export interface MirrorTarget {
 }
 
 /**
- * Returns undefined when no process of the subset takes requests now. A process that is ejected, or that has to prove itself after
- * that, gets no copies. `random`: a uniform random number in [0, 1).
+ * Returns undefined when no process of the subset takes requests now. An ejected process and a half-open one get no copies. `random`: a uniform random number in [0, 1).
  */
 export function mirrorLine(
   pool: LinePool,

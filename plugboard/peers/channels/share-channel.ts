@@ -3,9 +3,9 @@
 
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
-import type { PeerShare } from '../limits/sharing/peer-share.ts'
-import { MESSAGE_BYTES } from '../limits/sharing/share-message.ts'
-import type { SharedBudgets } from '../limits/sharing/shared-budgets.ts'
+import type { PeerShare } from '../../limits/sharing/peer-share.ts'
+import { MESSAGE_BYTES } from '../../limits/sharing/share-message.ts'
+import type { SharedBudgets } from '../../limits/sharing/shared-budgets.ts'
 import { type ChannelPeer, MessageChannel } from './message-channel.ts'
 
 /** `unsupported`: the version of the peer does not have this exchange. */

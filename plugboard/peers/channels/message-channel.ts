@@ -11,8 +11,8 @@ import type { Session } from '@vera-stack/shared/protocol/session.ts'
 import { REFUSED_STREAM } from '@vera-stack/shared/protocol/streams/refused-stream.ts'
 import type { Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
-import type { ReplicaId } from '../common/ids/replica-id.ts'
-import type { Incarnation } from '../registry/incarnation.ts'
+import type { ReplicaId } from '../../common/ids/replica-id.ts'
+import type { Incarnation } from '../../registry/incarnation.ts'
 import { type MessageExchange, type MessageKind, MessageStream, messageOpening } from './message-stream.ts'
 
 /** Upper bound of the random delay before a broken exchange is opened again, ms. */

@@ -2,10 +2,10 @@
 
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
-import type { RegistryFollower } from '../registry/sync/registry-follower.ts'
-import type { RegistryOwner } from '../registry/sync/registry-owner.ts'
-import { RegistrySync } from '../registry/sync/registry-sync.ts'
-import { MESSAGE_BYTES } from '../registry/wire/message.ts'
+import type { RegistryFollower } from '../../registry/sync/registry-follower.ts'
+import type { RegistryOwner } from '../../registry/sync/registry-owner.ts'
+import { RegistrySync } from '../../registry/sync/registry-sync.ts'
+import { MESSAGE_BYTES } from '../../registry/wire/message.ts'
 import { type ChannelPeer, MessageChannel } from './message-channel.ts'
 
 export interface RegistryChannelOptions {
