@@ -16,6 +16,7 @@ import { problemResponse, validationError } from './http/problem.ts'
 import { addHealth } from './live/health.ts'
 import { addEjectionOperations } from './live/policy/ejections.ts'
 import { addLimitOperations } from './live/policy/limits.ts'
+import { addProcessOperations } from './live/policy/processes.ts'
 import { addMatchOperation } from './live/route-match.ts'
 import { addOutageOperations } from './live/service-outages.ts'
 import { addStatusOperations } from './live/status.ts'
@@ -91,6 +92,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   addOutageOperations(app, deps)
   addEjectionOperations(app, deps)
   addLimitOperations(app, deps)
+  addProcessOperations(app, deps)
   addTelephoneOperations(app, deps)
   app.notFound(allowed.notFound)
 

@@ -18,6 +18,7 @@ import type { MissingReplicas, ReplicaBody, ServiceLinesBody } from './bodies/re
 import type { TrafficBody } from './bodies/traffic.ts'
 import type { ClusterView } from './live/cluster-view.ts'
 import type { LimitView } from './live/policy/limit-view.ts'
+import type { ProcessView } from './live/policy/process-view.ts'
 
 /** Issues and revokes the JWTs of telephones. */
 export interface TokenIssuer {
@@ -96,6 +97,8 @@ export interface AdminDependencies {
   readonly traffic: () => TrafficBody | undefined
   /** The rate limits of all rows, with their decisions on all replicas. */
   readonly limitView: Pick<LimitView, 'list'>
+  /** The processes of services, with their state on all replicas. */
+  readonly processView: Pick<ProcessView, 'of'>
   /** The counters of the limits of requests on this replica. */
   readonly limits: () => LimitsBody
   /** The last failed request of each service on this replica, by the id of the service, the newest first. */

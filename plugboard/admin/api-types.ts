@@ -11,6 +11,12 @@ export type { IssuedTokenBody, TokenBody } from './bodies/credentials/token.ts'
 export type { EjectionsBody } from './bodies/policy/ejection.ts'
 export type { LimitPageBody, LimitRowBody } from './bodies/policy/limit.ts'
 export type { LimitsBody } from './bodies/policy/limit-counters.ts'
+export type {
+  ProcessOnReplica,
+  ServiceOnReplica,
+  ServiceProcessBody,
+  ServiceProcessesBody,
+} from './bodies/policy/service-processes.ts'
 export type { MissingReplicas, ReplicaBody, ReplicasBody, ServiceLinesBody } from './bodies/replica.ts'
 export type { PrunedRoutesBody, RouteBody } from './bodies/route.ts'
 export type { MatchBody, MatchLineBody } from './bodies/route-match.ts'

@@ -47,6 +47,23 @@ it('rejects requests and upgrades while it is open, with the time in Retry-After
   expect([openBreakerCount, counters.breakersOpened, counters.problems.circuit_open]).toEqual([1, 1, 2])
 })
 
+it('has a status for operators, from the errors at which it opened to the time of its next attempt', async () => {
+  const status = () => proxy.harness.proxy.policyParts.breakers.statusOf(proxy.harness.routes[0]!.service.id)
+  use()
+  expect(status()).toBeUndefined()
+  await open()
+  const openedAtMs = clock.now()
+  const opening = { changedAtMs: openedAtMs, requests: 2, errors: 2 }
+  expect(status()).toEqual({ state: 'open', untilMs: openedAtMs + 5000, ...opening })
+  clock.advance(5000)
+  expect(status()).toEqual({ state: 'half_open', untilMs: undefined, ...opening })
+  respondWith(200)
+  for (let count = 0; count < 4; count += 1) await get()
+  expect(status()).toMatchObject({ state: 'closed', changedAtMs: clock.now(), requests: 1, errors: 0 })
+  const { decisions } = proxy.harness.proxy.policyParts
+  expect([...decisions].map(([, counts]) => counts.breakerOpened)).toEqual([1])
+})
+
 it('then sends one request at a time, and closes when they succeed', async () => {
   await open()
   clock.advance(5000)

@@ -1,6 +1,7 @@
 // The parts of Plugboard that every request on the public port uses, passed as one object.
 
 import type { Logger } from '@vera-stack/shared/log.ts'
+import type { ServiceDecisions } from '../common/service-decisions.ts'
 import type { Limiter } from '../limits/limiter.ts'
 import type { CircuitBreakers } from '../telephones/breaker/circuit-breakers.ts'
 import type { LinePicker } from '../telephones/picker/line-picker.ts'
@@ -31,6 +32,8 @@ export interface ProxyContext extends ReportContext {
   /** Deadlines of connections between two requests. */
   readonly idleDeadlines: Deadlines
   readonly counters: ProxyCounters
+  /** The decisions of the traffic policy by service. */
+  readonly decisions: ServiceDecisions
   /** The circuit breakers of services. */
   readonly breakers: CircuitBreakers
   /** Requests that wait for a line. */

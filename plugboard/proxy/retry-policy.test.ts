@@ -40,6 +40,8 @@ const request = (method = 'GET', body = '', more = ''): Promise<RawResponse> =>
   )
 const errorCode = (response: RawResponse) => field(response.headers, 'plugboard-error')
 const counters = () => proxy.harness.proxy.counters
+/** The decisions of the service of the route. */
+const decisions = () => proxy.harness.proxy.policyParts.decisions.read(proxy.harness.routes[0]!.service.id)
 
 it('repeats a request after a status of retryStatuses, with its body, and aborts the first attempt', async () => {
   use({ retryStatuses: [503] })
@@ -182,6 +184,7 @@ it('repeats no more requests than the retry budget permits, and counts the other
   expect(new Set(responses.map(errorCode))).toEqual(new Set(['backend_closed']))
   // The clock stands still, so that all requests are sent in one second.
   expect([counters().retries, counters().retryBudgetExhausted]).toEqual([10, 20])
+  expect(decisions()).toMatchObject({ retries: { reset: 10, refused: 0 }, retryBudgetExhausted: 20 })
   clock.advance(1000)
   await request()
   expect(counters().retries).toBe(11)

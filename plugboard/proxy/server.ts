@@ -8,6 +8,7 @@ import type { Logger } from '@vera-stack/shared/log.ts'
 import { Gatekeeper } from '../access/gatekeeper.ts'
 import { RequestIds } from '../common/http/request-id.ts'
 import { addressGroup } from '../common/net/address-group.ts'
+import { ServiceDecisions } from '../common/service-decisions.ts'
 import { Limiter } from '../limits/limiter.ts'
 import { RouteLimits } from '../limits/route-limits.ts'
 import type { Directory } from '../routes/directory.ts'
@@ -119,6 +120,7 @@ export class ProxyServer {
     this.#limits = limits
     this.#log = options.log
     this.#trusted = trusted
+    const decisions = new ServiceDecisions()
     this.#context = {
       picker: options.picker,
       clock,
@@ -127,16 +129,19 @@ export class ProxyServer {
       discardDeadlines: new Deadlines(clock, limits.deadlineIntervalMs),
       idleDeadlines: new Deadlines(clock, limits.deadlineIntervalMs * IDLE_INTERVALS),
       counters: this.counters,
+      decisions,
       breakers: new CircuitBreakers({
         clock,
         log: options.log,
-        onOpen: () => {
+        onOpen: id => {
           this.counters.breakersOpened += 1
+          decisions.of(id).breakerOpened += 1
         },
       }),
       waiting: new WaitingRequests({
         clock,
         counters: this.counters,
+        decisions,
         clientSharePercent: limits.clientSharePercent,
         whenLinesChange: listener => options.picker.whenLinesChange(listener),
       }),
@@ -288,6 +293,11 @@ export class ProxyServer {
   /** The number of requests that wait for a process with room, or for a telephone. */
   get waitingCount(): number {
     return this.#context.waiting.size
+  }
+
+  /** The parts with the state of the traffic policy of each service. */
+  get policyParts(): Pick<ProxyContext, 'breakers' | 'waiting' | 'decisions'> {
+    return this.#context
   }
 
   /** The number of exchanges and upgraded connections in flight. */

@@ -55,8 +55,7 @@ export function createTelephoneSide(
     switchboard,
     budgets,
     sharedBudgets: limits.budgets,
-    respondToQuery: (name, params) =>
-      prober.respond(name, params) ?? whole.view.respond(name, params) ?? whole.limits.respond(name, params),
+    respondToQuery: (name, params) => prober.respond(name, params) ?? whole.respond(name, params),
   })
   const prober = new HealthProber({
     replicaId: id,
@@ -87,6 +86,7 @@ export function createTelephoneSide(
     cluster,
     limits,
     lastErrorOf: serviceId => ports()?.lastErrorOf(serviceId),
+    policyState: () => ports()?.policyState,
   })
   const endpoint = new TunnelEndpoint({
     authenticator: new Authenticator({ directory, outside: outsideIssuer(replica), clock, log }),

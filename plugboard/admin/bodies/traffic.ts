@@ -7,7 +7,7 @@ import { TLS_COUNTERS, TRAFFIC_COUNTERS } from '../../common/traffic-counters.ts
 const count = (description: string) => z.int().openapi({ description })
 
 /** Returns the schema of a table of counters. */
-function countersOf<Table extends Readonly<Record<string, string>>>(table: Table) {
+export function countersOf<Table extends Readonly<Record<string, string>>>(table: Table) {
   const fields = Object.entries(table).map(([name, description]) => [name, count(description)])
   return Object.fromEntries(fields) as { [Name in keyof Table]: z.ZodInt }
 }

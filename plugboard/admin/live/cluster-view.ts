@@ -140,6 +140,8 @@ export class ClusterView {
     return {
       items: all.flatMap(({ items }) => items),
       services: all.flatMap(({ services }) => services),
+      subsets: all.flatMap(({ subsets }) => subsets),
+      breakers: all.flatMap(({ breakers }) => breakers),
       missing,
     }
   }

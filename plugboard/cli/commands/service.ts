@@ -11,6 +11,7 @@ import { defineHistory } from './change/change-list.ts'
 import { keyValues, keyValuesText } from './key-values.ts'
 import { addLimitFlags, givenLimits, type LimitFlags, mergedLimits } from './limit/limit-flags.ts'
 import { readObjectFile } from './object-file.ts'
+import { readProcesses, showProcesses } from './service-processes.ts'
 
 const COLUMNS: readonly Column<ServiceBody>[] = [
   { title: 'name', value: row => row.name, canCut: true },
@@ -109,13 +110,16 @@ export function defineService(service: Command, context: CliContext): void {
     },
   )
 
-  const show = service.command('show <name|id>').description('show one service')
-  examples(show, 'service show shop')
-  apiAction(show, context, async ({ api, output }: ApiCommand<unknown>, id: string) => {
-    await output.row(
-      await api.get<ServiceBody>(`/v1/services/${segment(id)}`, { includeDeleted: true }),
-      DETAILS,
-    )
+  const show = service
+    .command('show <name|id>')
+    .description('show one service, with its telephone processes and the state of its traffic policy')
+  examples(show, 'service show shop', 'service show shop --output json')
+  apiAction(show, context, async (call: ApiCommand<unknown>, id: string) => {
+    const { api, output } = call
+    const row = await api.get<ServiceBody>(`/v1/services/${segment(id)}`, { includeDeleted: true })
+    const live = row.deletedAt === null ? await readProcesses(call, row.id) : undefined
+    await output.row({ ...row, live: live ?? null }, DETAILS)
+    if (live !== undefined) await showProcesses(output, live, context)
   })
 
   const set = service

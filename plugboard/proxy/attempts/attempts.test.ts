@@ -10,6 +10,7 @@ import { processesIn } from '../../../test/support/harness/simulated-pool.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { RequestIds } from '../../common/http/request-id.ts'
 import { asReplicaId } from '../../common/ids/replica-id.ts'
+import { ServiceDecisions } from '../../common/service-decisions.ts'
 import { Limiter } from '../../limits/limiter.ts'
 import { asTunnelId, lineId } from '../../registry/line-ids.ts'
 import { Registry } from '../../registry/registry.ts'
@@ -139,6 +140,7 @@ function begin(recovery?: TestRecovery): void {
   serviceErrors = new ServiceErrors()
   clock = new ManualClock()
   const counters = createProxyCounters()
+  const decisions = new ServiceDecisions()
   const registry = new Registry()
   const deadlines = new Deadlines(clock, 1000)
   const picker = new LinePicker({
@@ -154,10 +156,12 @@ function begin(recovery?: TestRecovery): void {
     discardDeadlines: deadlines,
     idleDeadlines: deadlines,
     counters,
+    decisions,
     breakers: new CircuitBreakers({ clock, log: silentLogger, onOpen: () => undefined }),
     waiting: new WaitingRequests({
       clock,
       counters,
+      decisions,
       clientSharePercent: 100,
       whenLinesChange: () => () => undefined,
     }),

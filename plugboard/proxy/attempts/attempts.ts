@@ -48,7 +48,7 @@ import {
   noResponseInTry,
   type RequestFailure,
 } from './request-failure.ts'
-import { Retries, type RetryOwner, type RetryResult } from './retries.ts'
+import { countRetry, Retries, type RetryOwner, type RetryResult } from './retries.ts'
 import { TryTimer, type TryTimerOwner } from './try-timer.ts'
 
 export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, LineWaitOwner {
@@ -303,11 +303,11 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
 
   // Waiting for a line
 
-  openAfterWait(isRetry: boolean): ErrorCode | undefined {
+  openAfterWait(failedBefore: TunnelError | undefined): ErrorCode | undefined {
     this.failure = undefined
     const code = openLine(this, 'no_telephone')
     if (code !== undefined) return code
-    if (isRetry) this.context.counters.retries += 1
+    if (failedBefore !== undefined) countRetry(this, attemptFailureOf(failedBefore) ?? 'other')
     this.#opened(true)
     return undefined
   }
@@ -407,6 +407,7 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
     // A request that cannot be sent again has the time of `responseHeadTimeoutMs`.
     if (!this.canReplay) return
     this.context.counters.tryTimeouts += 1
+    this.context.decisions.of(this.serviceId).tryTimeouts += 1
     const detail = noResponseInTry(timeoutMs)
     this.#reportTimeout(detail)
     if (!this.#replace('backend_timeout', 'backend_timeout', detail)) this.#failLate(detail)

@@ -17,9 +17,12 @@ export interface LineWaitOwner {
   readonly service: string
   readonly client: string
   readonly policy: ServicePolicy
-  /** Opens a stream, and sends the request into it when that succeeds. Returns the error code otherwise. */
-  openAfterWait(isRetry: boolean): ErrorCode | undefined
-  /** Fails the request. `failedBefore`: the failure of the attempt that the wait has followed. */
+  /**
+   * Opens a stream, and sends the request into it when that succeeds. Returns the error code otherwise. `failedBefore`: the failure
+   * of the attempt that the wait has followed.
+   */
+  openAfterWait(failedBefore: TunnelError | undefined): ErrorCode | undefined
+  /** Fails the request. */
   waitFailed(
     code: ErrorCode,
     failure: RequestFailure | undefined,
@@ -81,7 +84,7 @@ export class LineWait implements WaitingRequest {
   tryStart(): ErrorCode | undefined {
     const place = this.#place
     this.#place = undefined
-    const code = this.#owner.openAfterWait(this.#failedBefore !== undefined)
+    const code = this.#owner.openAfterWait(this.#failedBefore)
     if (code !== undefined) this.#place = place
     return code
   }

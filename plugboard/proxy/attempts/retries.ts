@@ -5,8 +5,10 @@ import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import { isIdempotent } from '@vera-stack/shared/http/idempotent.ts'
 import type { Stream } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { Reason, TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
+import type { RetryReason } from '../../common/service-decisions.ts'
 import { endRetry, takeRetry } from '../../telephones/picker/retry-budget.ts'
 import { type Candidate, type LinePool, linesOfProcess } from '../../telephones/pools/line-pool.ts'
+import { attemptFailureOf } from './attempt-failure.ts'
 import { countOnLine, type LineUse, releaseLine } from './line-use.ts'
 import { type LineSeeker, openLine } from './open-line.ts'
 import { costsBudget, isRetryable } from './retry-rules.ts'
@@ -56,7 +58,7 @@ export class Retries {
       this.endBudget()
       return 'no_line'
     }
-    this.#owner.context.counters.retries += 1
+    countRetry(this.#owner, attemptFailureOf(error) ?? 'other')
     return 'opened'
   }
 
@@ -80,7 +82,7 @@ export class Retries {
     stream.reset(reason, detail)
     stream.release()
     this.#left -= 1
-    this.#owner.context.counters.retries += 1
+    countRetry(this.#owner, reason === 'backend_timeout' ? 'timeout' : 'status')
     return true
   }
 
@@ -111,12 +113,22 @@ export class Retries {
   /** Takes a retry from the budget of the service. `error`: the failure of the last attempt; undefined: Plugboard ended it. */
   #takeBudget(pool: LinePool, error?: TunnelError): boolean {
     if (error !== undefined && !costsBudget(error)) return true
-    const { context, policy } = this.#owner
+    const { context, policy, serviceId } = this.#owner
     if (takeRetry(pool, policy.retryBudgetPercent, context.clock.now())) {
       this.#pool = pool
       return true
     }
     context.counters.retryBudgetExhausted += 1
+    context.decisions.of(serviceId).retryBudgetExhausted += 1
     return false
   }
+}
+
+/** Counts an attempt after the first one. */
+export function countRetry(
+  { context, serviceId }: Pick<RetryOwner, 'context' | 'serviceId'>,
+  reason: RetryReason,
+): void {
+  context.counters.retries += 1
+  context.decisions.of(serviceId).retries[reason] += 1
 }

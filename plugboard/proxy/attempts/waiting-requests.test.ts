@@ -2,6 +2,7 @@ import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import { beforeEach, expect, it } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { asServiceId } from '../../common/ids/row-ids.ts'
+import { ServiceDecisions } from '../../common/service-decisions.ts'
 import { createProxyCounters, type ProxyCounters } from '../counters.ts'
 import { type WaitingPlace, type WaitingRequest, WaitingRequests } from './waiting-requests.ts'
 
@@ -9,6 +10,7 @@ const WEB = asServiceId('id-web')
 
 let clock: ManualClock
 let counters: ProxyCounters
+let decisions: ServiceDecisions
 let listeners: Set<() => void>
 let waiting: WaitingRequests
 
@@ -45,10 +47,12 @@ class Request implements WaitingRequest {
 beforeEach(() => {
   clock = new ManualClock()
   counters = createProxyCounters()
+  decisions = new ServiceDecisions()
   listeners = new Set()
   waiting = new WaitingRequests({
     clock,
     counters,
+    decisions,
     clientSharePercent: 75,
     whenLinesChange: listener => {
       listeners.add(listener)
@@ -140,10 +144,29 @@ it('holds queued requests when the last telephone disconnects, and fails the oth
   expect(first.failedWith).toBe('no_telephone')
 })
 
+it('counts each wait of a service with its time, by kind', async () => {
+  const [queued, held, late] = [new Request(), new Request(), new Request()]
+  queued.wait('overloaded')
+  late.wait('overloaded')
+  held.wait('no_telephone')
+  expect(waiting.waitingOf(WEB)).toEqual({ queue: 2, hold: 1 })
+  clock.advance(400)
+  queued.code = undefined
+  await streamEnds()
+  clock.advance(600)
+  held.code = undefined
+  await linesChange()
+  expect(waiting.waitingOf(WEB)).toEqual({ queue: 0, hold: 0 })
+  expect(decisions.read(WEB)).toMatchObject({
+    ...{ queueWaits: 2, queueWaitMs: 1400, queueTimeouts: 1, queueFull: 0 },
+    ...{ holdWaits: 1, holdWaitMs: 1000, holdTimeouts: 0 },
+  })
+})
+
 it('refuses requests without a place, and those whose service does not let them wait', () => {
   for (let count = 0; count < 10; count += 1) new Request().wait('overloaded')
   expect(new Request().wait('overloaded')).toBe('overloaded')
-  expect(counters.queueFull).toBe(1)
+  expect([counters.queueFull, decisions.read(WEB).queueFull]).toEqual([1, 1])
   const hasty = new Request()
   hasty.policy = { queue: null, holdMs: 0 }
   expect([hasty.wait('overloaded'), hasty.wait('no_telephone')]).toEqual(['overloaded', 'no_telephone'])

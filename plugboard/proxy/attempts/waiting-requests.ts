@@ -8,6 +8,7 @@ import { ClientShares } from '@vera-stack/shared/client-shares.ts'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { ServiceId } from '../../common/ids/row-ids.ts'
+import type { ServiceDecisions } from '../../common/service-decisions.ts'
 import type { ServicePolicy } from '../../routes/options/service-policy.ts'
 import type { ProxyCounters } from '../counters.ts'
 import { hasNoLine, type RequestFailure } from './request-failure.ts'
@@ -37,6 +38,8 @@ type WaitKind = 'queue' | 'hold'
 export interface WaitingPlace {
   readonly request: WaitingRequest
   kind: WaitKind
+  /** The time at which the wait of this kind began. */
+  sinceMs: number
   /** The end of the wait of each kind. It stays when the request changes its kind several times, so the wait is bounded. */
   readonly untilMs: Record<WaitKind, number | undefined>
   timer: Timer
@@ -59,6 +62,7 @@ interface ServiceList {
 export interface WaitingRequestsOptions {
   readonly clock: Clock
   readonly counters: ProxyCounters
+  readonly decisions: ServiceDecisions
   /** The share of the places that one client may hold, in percent. */
   readonly clientSharePercent: number
   /** Calls `listener` after a line was added or changed, until the returned function is called. */
@@ -81,6 +85,12 @@ export class WaitingRequests {
     return this.#size
   }
 
+  /** Returns the number of requests of the service that wait now, by kind. */
+  waitingOf(service: ServiceId): Readonly<Record<WaitKind, number>> {
+    const shares = this.#lists.get(service)?.shares
+    return { queue: shares?.queue.held ?? 0, hold: shares?.hold.held ?? 0 }
+  }
+
   /** Returns the error for which requests of the service wait, because a new request waits behind them; undefined: none waits. */
   errorOf(service: ServiceId): ErrorCode | undefined {
     const [first] = this.#lists.get(service)?.places ?? []
@@ -94,9 +104,12 @@ export class WaitingRequests {
     if (kind === undefined) return { kind: 'refused', code }
     const known = this.#lists.get(request.serviceId)
     const list = known ?? this.#newList()
-    const { counters } = this.#options
+    const { counters, decisions } = this.#options
     if (!this.#hasRoom(list, kind, request.policy)) {
-      if (kind === 'queue') counters.queueFull += 1
+      if (kind === 'queue') {
+        counters.queueFull += 1
+        decisions.of(request.serviceId).queueFull += 1
+      }
       return { kind: 'refused', code }
     }
     if (!list.shares[kind].allows(request.client, capacityOf(kind, request.policy)))
@@ -106,6 +119,7 @@ export class WaitingRequests {
     const place: WaitingPlace = {
       request,
       kind,
+      sinceMs: 0,
       untilMs: { queue: undefined, hold: undefined },
       timer: NO_TIMER,
     }
@@ -197,20 +211,37 @@ export class WaitingRequests {
     return true
   }
 
-  #endWait(list: ServiceList, { kind, timer, request }: WaitingPlace): void {
+  #endWait(list: ServiceList, place: WaitingPlace): void {
+    const { kind, timer, request } = place
     timer.cancel()
     list.shares[kind].remove(request.client)
     if (kind === 'hold') this.#held -= 1
+    this.#countWait(place)
+  }
+
+  /** Counts the end of a wait, with its time. */
+  #countWait({ kind, sinceMs, request }: WaitingPlace): void {
+    const { clock, decisions } = this.#options
+    const waitedMs = clock.now() - sinceMs
+    const counts = decisions.of(request.serviceId)
+    if (kind === 'queue') {
+      counts.queueWaits += 1
+      counts.queueWaitMs += waitedMs
+    } else {
+      counts.holdWaits += 1
+      counts.holdWaitMs += waitedMs
+    }
   }
 
   #beginWait(list: ServiceList, place: WaitingPlace, kind: WaitKind): void {
     const { clock, counters } = this.#options
     const { queue, holdMs } = place.request.policy
+    const nowMs = clock.now()
     place.kind = kind
+    place.sinceMs = nowMs
     list.shares[kind].add(place.request.client)
     if (kind === 'hold') this.#held += 1
     const waitMs = kind === 'queue' ? (queue?.timeoutMs ?? 0) : holdMs
-    const nowMs = clock.now()
     let untilMs = place.untilMs[kind]
     if (untilMs === undefined) {
       untilMs = nowMs + waitMs
@@ -223,7 +254,9 @@ export class WaitingRequests {
   #elapsed(place: WaitingPlace, waitMs: number): void {
     const { request, kind } = place
     this.remove(place)
-    this.#options.counters[kind === 'queue' ? 'queueTimeouts' : 'holdTimeouts'] += 1
+    const timeouts = kind === 'queue' ? 'queueTimeouts' : 'holdTimeouts'
+    this.#options.counters[timeouts] += 1
+    this.#options.decisions.of(request.serviceId)[timeouts] += 1
     const [code, cause, key] =
       kind === 'queue'
         ? (['overloaded', 'queue_timeout', 'queue.timeoutMs'] as const)

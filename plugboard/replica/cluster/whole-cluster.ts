@@ -6,6 +6,8 @@ import type { LimitShareBody } from '../../admin/bodies/policy/limit.ts'
 import type { AskReplicas } from '../../admin/live/ask-replicas.ts'
 import { ClusterView, type ClusterViewOptions } from '../../admin/live/cluster-view.ts'
 import { LimitView, type LimitViewOptions } from '../../admin/live/policy/limit-view.ts'
+import { ProcessView, type ProcessViewOptions } from '../../admin/live/policy/process-view.ts'
+import { openBreakers, stoppedSubsets } from '../../admin/live/policy/stopped.ts'
 import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import type { KnownReplica } from '../../peers/known-replicas.ts'
 import type { Registry } from '../../registry/registry.ts'
@@ -30,12 +32,16 @@ export interface WholeClusterOptions {
   readonly cluster: Cluster | undefined
   readonly limits: RequestLimits
   readonly lastErrorOf: ClusterViewOptions['lastErrorOf']
+  readonly policyState: ProcessViewOptions['policyState']
 }
 
 export interface WholeCluster {
   readonly view: ClusterView
   readonly lines: ServiceLines
   readonly limits: LimitView
+  readonly processes: ProcessView
+  /** Returns the response to a query of another replica; undefined for an unknown name. */
+  readonly respond: (name: string, params: unknown) => object | undefined
 }
 
 export function createWholeCluster(options: WholeClusterOptions): WholeCluster {
@@ -53,6 +59,8 @@ export function createWholeCluster(options: WholeClusterOptions): WholeCluster {
     ejections: () => ({
       items: listEjections(picker.pools, clock, replicaId),
       services: listServiceEjections(picker.ejectionCounts, clock, replicaId),
+      subsets: stoppedSubsets(picker.pools, clock, replicaId),
+      breakers: openBreakers(options.policyState(), directory, clock, replicaId),
     }),
     serviceNameOf: announced => directory.serviceByName(announced)?.name ?? announced,
     serviceById: id => directory.service(id),
@@ -70,7 +78,17 @@ export function createWholeCluster(options: WholeClusterOptions): WholeCluster {
     clock,
     ask,
   })
-  return { view, lines, limits }
+  const processes = new ProcessView({
+    replicaId,
+    directory,
+    picker,
+    policyState: options.policyState,
+    clock,
+    ask,
+  })
+  const respond = (name: string, params: unknown) =>
+    view.respond(name, params) ?? limits.respond(name, params) ?? processes.respond(name, params)
+  return { view, lines, limits, processes, respond }
 }
 
 /** Returns the exchange of limits with each replica that has a link to this one. */

@@ -52,6 +52,7 @@ export async function startAdminPort(
     dryRun: request => ports()?.dryRun(request) ?? Promise.resolve(undefined),
     traffic: () => ports()?.traffic(),
     limitView: whole.limits,
+    processView: whole.processes,
     limits: () => requestLimits.status(),
     lastErrors: limit => ports()?.lastErrors(limit) ?? [],
     outbound: new OutboundNetworks(config.outboundNetworks),

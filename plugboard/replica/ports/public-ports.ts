@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Log } from '@vera-stack/shared/log.ts'
 import type { TrafficBody } from '../../admin/api-types.ts'
+import type { PolicyState } from '../../admin/live/policy/policy-state.ts'
 import type { ServiceId } from '../../common/ids/row-ids.ts'
 import type { ServiceError } from '../../common/service-error.ts'
 import type { PlugboardConfig } from '../../config.ts'
@@ -159,6 +160,17 @@ export class PublicPorts {
   /** Returns the last failed request of each service with the id of the service, the newest first. */
   lastErrors(limit: number): readonly (readonly [serviceId: ServiceId, error: ServiceError])[] {
     return this.#proxy.serviceErrors.newest(limit)
+  }
+
+  /** The state of the traffic policy of services. */
+  get policyState(): PolicyState {
+    const { breakers, waiting, decisions } = this.#proxy.policyParts
+    return {
+      breakerOf: service => breakers.statusOf(service),
+      openBreakers: () => breakers.notClosed(),
+      waitingOf: service => waiting.waitingOf(service),
+      decisionsOf: service => decisions.read(service),
+    }
   }
 
   /** Returns the traffic counters since the start. */

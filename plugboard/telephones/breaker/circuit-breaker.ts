@@ -61,6 +61,19 @@ export function stepBreaker(state: BreakerState, event: BreakerEvent): BreakerSt
   }
 }
 
+/** The state of a breaker for an operator. */
+export interface BreakerStatus {
+  /** `half_open` also after the time of an open breaker: its next request is a trial. */
+  readonly state: BreakerState['kind']
+  /** The time at which the breaker opened, or closed again, last; undefined: it never opened. */
+  readonly changedAtMs: number | undefined
+  /** The time from which an open breaker admits a trial request; undefined: it is not open. */
+  readonly untilMs: number | undefined
+  /** The results in the window, or those at which the breaker opened. */
+  readonly requests: number
+  readonly errors: number
+}
+
 export class CircuitBreaker {
   readonly #onChange: (state: BreakerState) => void
   #policy: BreakerPolicy
@@ -72,6 +85,10 @@ export class CircuitBreaker {
   #trialUntilMs = Number.NEGATIVE_INFINITY
   /** The time at which the breaker closed last. */
   #closedAtMs = Number.NEGATIVE_INFINITY
+  /** The time at which the breaker left the state closed, or entered it again. */
+  #changedAtMs: number | undefined
+  /** The results at which the breaker opened. */
+  #opening = { requests: 0, errors: 0 }
 
   /** `onChange`: called when the kind of the state has changed. */
   constructor(policy: BreakerPolicy, onChange: (state: BreakerState) => void) {
@@ -82,6 +99,19 @@ export class CircuitBreaker {
 
   get state(): BreakerState {
     return this.#state
+  }
+
+  /** Returns the state at this time. */
+  status(nowMs: number): BreakerStatus {
+    const { kind } = this.#state
+    const changedAtMs = this.#changedAtMs
+    if (kind === 'closed') {
+      this.#window.advance(nowMs)
+      const { total: requests, errors } = this.#window
+      return { state: kind, changedAtMs, untilMs: undefined, requests, errors }
+    }
+    const untilMs = kind === 'open' && this.#state.untilMs > nowMs ? this.#state.untilMs : undefined
+    return { state: untilMs === undefined ? 'half_open' : 'open', changedAtMs, untilMs, ...this.#opening }
   }
 
   /** Returns true when a request is rejected at this time. */
@@ -155,6 +185,9 @@ export class CircuitBreaker {
     this.#state = stepBreaker(before, event)
     if (this.#state.kind === before.kind) return
     if (this.#state.kind === 'closed') this.#closedAtMs = nowMs
+    if (before.kind === 'closed' || this.#state.kind === 'closed') this.#changedAtMs = nowMs
+    if (before.kind === 'closed')
+      this.#opening = { requests: this.#window.total, errors: this.#window.errors }
     this.#trials.clear()
     this.#window.clear()
     this.#onChange(this.#state)

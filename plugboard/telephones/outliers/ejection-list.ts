@@ -114,18 +114,26 @@ export function listServiceEjections(
 
 function rowOf(
   service: string,
-  { telephone, lines, watch: { state, reason, failures } }: PooledProcess,
+  process: PooledProcess,
   clock: Clock,
   replicaId: ReplicaId,
 ): ListedEjection | undefined {
-  const [first] = lines
+  const [first] = process.lines
+  const ejection = ejectionOf(process, clock, replicaId)
+  if (first === undefined || ejection === undefined) return undefined
+  return { service, telephone: process.telephone, instance: first.line.instance, ...ejection }
+}
+
+/** Returns the ejection of a process; undefined: it is healthy for long enough. */
+export function ejectionOf(
+  { watch: { state, reason, failures } }: PooledProcess,
+  clock: Clock,
+  replicaId: string,
+): ProcessEjection | undefined {
   const nowMs = clock.now()
-  if (first === undefined || reason === undefined || ejectionsAt(state, nowMs) === 0) return undefined
+  if (reason === undefined || ejectionsAt(state, nowMs) === 0) return undefined
   const wallOffsetMs = clock.wallTime() - nowMs
   return {
-    service,
-    telephone,
-    instance: first.line.instance,
     replicaId,
     state: state.kind,
     reason,

@@ -145,7 +145,7 @@ export class LinePicker {
   }
 
   /** Returns the pools of all services. */
-  get pools(): Iterable<LinePool> {
+  get pools(): LinePools {
     return this.#pools
   }
 
@@ -178,6 +178,7 @@ export class LinePicker {
    */
   responded(candidate: Candidate, status: number, latencyMs: number, nowMs: number): void {
     recordResponse(candidate, status, latencyMs, nowMs)
+    candidate.process.recent.add(status >= 500, nowMs)
     this.#outliers.responded(candidate, status, latencyMs, nowMs)
     if (candidate.pool.guards.size > 0) this.#guards.count(candidate, status >= 500, nowMs)
   }
@@ -185,6 +186,7 @@ export class LinePicker {
   /** Records that an attempt failed before the head of the response. */
   failed(candidate: Candidate, cause: AttemptFailure, latencyMs: number, nowMs: number): void {
     recordFailure(candidate, latencyMs, nowMs)
+    candidate.process.recent.add(true, nowMs)
     this.#outliers.failed(candidate, cause, latencyMs, nowMs)
     if (candidate.pool.guards.size > 0) this.#guards.count(candidate, true, nowMs)
   }

@@ -8,10 +8,14 @@ import type { Upstream } from '../../registry/upstream.ts'
 import type { OutlierPolicy } from '../../routes/options/outlier-policy.ts'
 import type { BalancedProcess } from '../balancing/balanced-process.ts'
 import { NO_SAMPLE_MS, newLatency } from '../balancing/peak-ewma.ts'
+import { ResultWindow } from '../outliers/result-window.ts'
 import { isWatched, newWatch, type PoolResults, type WatchedProcess } from '../outliers/watched-process.ts'
 import { newRetryCounts, type RetryCounts } from '../picker/retry-budget.ts'
 import type { ServiceSubsets, Subset } from '../subsets/service-subsets.ts'
 import type { SubsetGuard } from '../subsets/subset-guard.ts'
+
+/** The period of `recent` of a process, ms. */
+export const RECENT_MS = 60_000
 
 /** The owner of a stream of a service. */
 export interface StreamHolder {
@@ -56,6 +60,8 @@ export interface PooledProcess extends BalancedProcess {
   active: number
   /** Start index of the next scan of `lines`, so that lines with equally many streams take turns. */
   cursor: number
+  /** The results of the last minute, for operators. No choice depends on them. */
+  readonly recent: ResultWindow
   /** Whether passive ejection admits requests to the process, and the results that decide it. */
   readonly watch: WatchedProcess
   /** The value that binds clients to the process, and the key of its hash; undefined: not computed yet. */
@@ -189,6 +195,7 @@ export function newProcess(key: string, telephone: string): PooledProcess {
     latency: newLatency(),
     turn: 0,
     cursor: 0,
+    recent: new ResultWindow(RECENT_MS),
     watch: newWatch(),
     sessionValue: '',
     sessionKey: undefined,

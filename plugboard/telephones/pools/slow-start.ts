@@ -12,6 +12,16 @@ export function startSlowly(pool: LinePool, process: PooledProcess, nowMs: numbe
   pool.newestStartMs = nowMs
 }
 
+/** Returns the part of its weight that the process has at this time: 1 after its start. */
+export function slowStartPart(
+  { startedAtMs }: Pick<PooledProcess, 'startedAtMs'>,
+  slowStartMs: number,
+  nowMs: number,
+): number {
+  if (nowMs - startedAtMs >= slowStartMs) return 1
+  return FIRST_PART + ((1 - FIRST_PART) * (nowMs - startedAtMs)) / slowStartMs
+}
+
 /** Sets the weights of the processes for a choice at this time. Does no work when all processes have their full weight. */
 export function applySlowStart(
   pool: LinePool,
@@ -22,8 +32,7 @@ export function applySlowStart(
   if (nowMs - pool.newestStartMs < slowStartMs) {
     pool.hasSlowWeights = true
     for (const process of from) {
-      const part = Math.min(1, FIRST_PART + ((1 - FIRST_PART) * (nowMs - process.startedAtMs)) / slowStartMs)
-      process.weight = process.announcedWeight * part
+      process.weight = process.announcedWeight * slowStartPart(process, slowStartMs, nowMs)
     }
   } else if (pool.hasSlowWeights) {
     pool.hasSlowWeights = false

@@ -34,6 +34,8 @@ export interface SubsetGuard {
   stoppedUntilMs: number
   /** Number of stops on this replica. */
   stops: number
+  /** The percentages at the last stop; undefined: there was none. */
+  lastStop: GuardStop | undefined
 }
 
 interface Counts {
@@ -57,12 +59,18 @@ export function newGuard(rules: GuardRules): SubsetGuard {
     share: 1,
     stoppedUntilMs: Number.NEGATIVE_INFINITY,
     stops: 0,
+    lastStop: undefined,
   }
 }
 
 /** Returns the part of the subset's percentage that it gets now; 0: it gets no requests. */
 export function shareOf({ share, stoppedUntilMs }: SubsetGuard, nowMs: number): number {
   return nowMs < stoppedUntilMs ? 0 : share
+}
+
+/** Returns the error percentages of the last requests; undefined: the subset or the rest had none since the last stop. */
+export function recentErrors({ long }: SubsetGuard): GuardStop | undefined {
+  return long.requests > 0 && long.restRequests > 0 ? percentagesOf(long) : undefined
 }
 
 /** Counts a result of the rest. */
@@ -83,6 +91,7 @@ export function countSubset(guard: SubsetGuard, isError: boolean, nowMs: number)
   guard.stoppedUntilMs = nowMs + STOPPED_MS
   guard.share /= 2
   guard.stops += 1
+  guard.lastStop = stop
   for (const counts of [guard.short, guard.long]) keepPart(counts, 0)
   return stop
 }

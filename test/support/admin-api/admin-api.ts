@@ -19,6 +19,8 @@ import type { LimitShareBody } from '../../../plugboard/admin/bodies/policy/limi
 import type { AskReplicas } from '../../../plugboard/admin/live/ask-replicas.ts'
 import { ClusterView } from '../../../plugboard/admin/live/cluster-view.ts'
 import { LimitView } from '../../../plugboard/admin/live/policy/limit-view.ts'
+import type { PolicyState } from '../../../plugboard/admin/live/policy/policy-state.ts'
+import { ProcessView } from '../../../plugboard/admin/live/policy/process-view.ts'
 import { asTokenId, type ServiceId } from '../../../plugboard/common/ids/row-ids.ts'
 import type { ServiceError } from '../../../plugboard/common/service-error.ts'
 import type { Store } from '../../../plugboard/database/store/store.ts'
@@ -36,6 +38,7 @@ import type { LastLine, RefusedAnnouncement } from '../../../plugboard/telephone
 import type { LineState } from '../../../plugboard/telephones/lines/service-lines.ts'
 import type { ListedTelephone } from '../../../plugboard/telephones/listed-telephone.ts'
 import type { TokenRefusals } from '../../../plugboard/telephones/tokens/token-refusals.ts'
+import { SimulatedPool } from '../harness/simulated-pool.ts'
 import { OpenApiCheck } from './openapi-check.ts'
 
 export interface CallOptions {
@@ -79,7 +82,7 @@ export class AdminApiHarness {
   }[] = []
   readonly missing: MissingReplicas = []
   /** The ejections of this replica. */
-  readonly ejections: ReplicaEjections = { items: [], services: [] }
+  readonly ejections: ReplicaEjections = { items: [], services: [], subsets: [], breakers: [] }
   dryRun: (request: DryRequest) => Promise<DryResult | undefined> = () => Promise.resolve(undefined)
   readonly cluster = new ClusterView({
     replicaId: 'r1',
@@ -97,6 +100,20 @@ export class AdminApiHarness {
   readonly limiter = new Limiter()
   /** The exchange of limits of this replica. */
   readonly limitShares: LimitShareBody[] = []
+  /** The telephones of one service. */
+  readonly pool = new SimulatedPool({})
+  policyState: PolicyState | undefined
+  readonly processView = new ProcessView({
+    replicaId: 'r1',
+    directory: {
+      service: id => this.services.find(service => service.id === id),
+      serviceByName: name => this.services.find(service => service.name === name),
+    },
+    picker: this.pool.picker,
+    policyState: () => this.policyState,
+    clock: this.pool.clock,
+    ask: (name, params) => this.#ask(name, params),
+  })
   readonly limitView = new LimitView({
     replicaId: 'r1',
     directory: {
@@ -169,6 +186,7 @@ export class AdminApiHarness {
       dryRun: request => this.dryRun(request),
       traffic: () => this.traffic,
       limitView: this.limitView,
+      processView: this.processView,
       limits: () => this.limits,
       lastErrors: limit => [...this.lastErrors].slice(0, limit),
       tokens: {

@@ -118,6 +118,7 @@ export const app = createAdminApp({
     Promise.resolve({ host, path: target, route: undefined, response: undefined }),
   traffic: () => undefined,
   limitView: { list: passed },
+  processView: { of: passed },
   limits: () => ({ keys: 0, maxKeys: 0, evictions: 0, rejected: 0, unwritten: 0 }),
   lastErrors: () => [],
   outbound: new OutboundNetworks([]),

@@ -3,6 +3,7 @@ import type { AdminApiHarness } from '../../../../test/support/admin-api/admin-a
 import { useAdminApi } from '../../../../test/support/admin-api/use-admin-api.ts'
 import type { ListedEjection, ListedServiceEjections } from '../../../telephones/outliers/ejection-list.ts'
 import type { ListedTelephone } from '../../api-types.ts'
+import type { OpenBreakerBody, StoppedSubsetBody } from '../../bodies/policy/ejection.ts'
 
 let api: AdminApiHarness
 useAdminApi(created => {
@@ -32,6 +33,28 @@ const counts = (replicaId: string): ListedServiceEjections => ({
   paused: 0,
   pausedSince: null,
 })
+const subset: StoppedSubsetBody = {
+  service: 'shop',
+  replicaId: 'r1',
+  subset: 'canary',
+  state: 'stopped',
+  percent: 10,
+  currentPercent: 0,
+  stops: 1,
+  since: '2026-11-20T12:00:00.000Z',
+  until: '2026-11-20T12:01:00.000Z',
+  atStop: { errorPercent: 40, restErrorPercent: 0.5 },
+  now: null,
+}
+const breaker: OpenBreakerBody = {
+  service: 'shop',
+  replicaId: 'r1',
+  state: 'open',
+  since: '2026-11-20T12:00:00.000Z',
+  errorPercent: 80,
+  requests: 20,
+  until: '2026-11-20T12:00:10.000Z',
+}
 const telephone = (instance: string): ListedTelephone => ({
   id: `tunnel-${instance}`,
   name: 'shop-1',
@@ -67,9 +90,14 @@ test('lists the ejections of all replicas, and names a replica that sent no resp
         : undefined,
   })
   api.missing.push({ id: 'r3', reason: 'there is no link to it' })
+  // The other replica is of an older version, which does not send stopped subsets and breakers.
+  api.ejections.subsets.push(subset)
+  api.ejections.breakers.push(breaker)
   expect((await api.call('GET', '/v1/ejections')).body).toEqual({
     items: [ejection('r1'), ejection('r2')],
     services: [counts('r1'), counts('r2')],
+    subsets: [subset],
+    breakers: [breaker],
     missingReplicas: [{ id: 'r3', reason: 'there is no link to it' }],
   })
 })
@@ -98,5 +126,10 @@ test('a telephone has the ejections of its process by all replicas, at the servi
 
 test('a replica responds to others with its own ejections', () => {
   api.ejections.items.push(ejection('r1'))
-  expect(api.cluster.respond('ejections', {})).toEqual({ items: [ejection('r1')], services: [] })
+  expect(api.cluster.respond('ejections', {})).toEqual({
+    items: [ejection('r1')],
+    services: [],
+    subsets: [],
+    breakers: [],
+  })
 })

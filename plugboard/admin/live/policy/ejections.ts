@@ -12,16 +12,19 @@ const ejectionsOperation = operation(
     path: '/v1/ejections',
     operationId: 'listEjections',
     tags: ['status'],
-    summary: 'List failing telephone processes that replicas do not send requests to',
+    summary: 'List failing processes, subsets and services that replicas do not send requests to',
     responses: {
-      200: json(ejectionsSchema, 'Ejected processes, and the counts of each service.'),
+      200: json(
+        ejectionsSchema,
+        'Ejected processes with the counts of each service, stopped subsets, and open breakers.',
+      ),
     },
   },
 )
 
 export function addEjectionOperations(app: OpenAPIHono<AdminEnv>, { cluster }: AdminDependencies): void {
   app.openapi(ejectionsOperation, async c => {
-    const { items, services, missing } = await cluster.ejections()
-    return c.json({ items: [...items], services: [...services], missingReplicas: missing }, 200)
+    const { missing, ...lists } = await cluster.ejections()
+    return c.json({ ...lists, missingReplicas: missing }, 200)
   })
 }
