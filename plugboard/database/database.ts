@@ -1,10 +1,10 @@
 // The entry point of this folder: a `Store` (store.ts) on a pool of connections to Postgres, and the feed of changes
-// (change-feed.ts). Only this folder uses SQL, drizzle and pg.
+// (changes/change-feed.ts). Only this folder uses SQL, drizzle and pg.
 
 import { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import { type ChangeFeed, openChangeFeed } from './change-feed.ts'
+import { type ChangeFeed, openChangeFeed } from './changes/change-feed.ts'
 import { checkDatabaseUrl } from './database-url.ts'
 import { createSqlRunner, translated } from './sql-runner.ts'
 import { createStore } from './store/postgres-store.ts'

@@ -11,7 +11,7 @@
 import { Backoff } from '@vera-stack/shared/backoff.ts'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { Wakeup } from '../common/wakeup.ts'
-import type { ChangeFeed, LogPosition, SnapshotSink } from '../database/change-feed.ts'
+import type { ChangeFeed, LogPosition, SnapshotSink } from '../database/changes/change-feed.ts'
 import type { Change } from '../database/store/store.ts'
 
 /**

@@ -13,7 +13,7 @@ import type {
   SnapshotRoute,
   SnapshotService,
   SnapshotSink,
-} from '../database/change-feed.ts'
+} from '../database/changes/change-feed.ts'
 import type { Change } from '../database/store/store.ts'
 import {
   type DirectoryListener,

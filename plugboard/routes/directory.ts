@@ -11,7 +11,7 @@ import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { RouteId, ServiceId, TokenId } from '../common/ids/row-ids.ts'
 import { StartupError } from '../common/startup-error.ts'
-import type { LogPosition } from '../database/change-feed.ts'
+import type { LogPosition } from '../database/changes/change-feed.ts'
 import type { Database } from '../database/database.ts'
 import { type DatabaseOutage, describeOutage } from '../database/database-outage.ts'
 import type { Change } from '../database/store/store.ts'

@@ -4,12 +4,12 @@
 
 import { drizzle } from 'drizzle-orm/node-postgres'
 import type pg from 'pg'
-import type { RouteId, ServiceId, TokenId } from '../common/ids/row-ids.ts'
-import type { JsonObject } from '../common/json.ts'
-import { translateError } from './database-error.ts'
-import { translated } from './sql-runner.ts'
-import { changesFrom } from './store/changes/named-changes.ts'
-import type { Change } from './store/store.ts'
+import type { RouteId, ServiceId, TokenId } from '../../common/ids/row-ids.ts'
+import type { JsonObject } from '../../common/json.ts'
+import { translateError } from '../database-error.ts'
+import { translated } from '../sql-runner.ts'
+import { changesFrom } from '../store/changes/named-changes.ts'
+import type { Change } from '../store/store.ts'
 
 /** A position in the log. `changeId` detects a restored database that has other changes with the same sequences. */
 export interface LogPosition {

@@ -3,7 +3,7 @@
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import type { ChangeStore } from './store/store.ts'
+import type { ChangeStore } from '../store/store.ts'
 
 const INTERVAL_MS = 3_600_000
 

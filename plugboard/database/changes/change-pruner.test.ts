@@ -1,6 +1,6 @@
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import { expect, it } from 'vitest'
-import { ManualClock } from '../../test/support/manual-clock.ts'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { ChangePruner } from './change-pruner.ts'
 
 it('prunes every hour until it is stopped, also after a run that failed', async () => {
