@@ -168,6 +168,18 @@ describe('a copy', () => {
     expect([copies(), counts()]).toEqual([[], [0, 0, 0]])
   })
 
+  it('uses the newest subsets when the policy has changed during the request', async () => {
+    stable.handler = undefined
+    const connection = await proxy.send('GET / HTTP/1.1\r\nHost: test\r\n\r\n')
+    const call = await stable.nextCall()
+    const [route] = proxy.harness.routes
+    Object.assign(route!.service, { policy: { ...route!.service.policy, subsets: [], mirror: null } })
+    call.respond(200)
+    expect((await connection.readHead()).status).toBe(200)
+    await untilStarted()
+    expect([copies(), counts()]).toEqual([[], [0, 0, 1]])
+  })
+
   it('is not sent while no process of the subset takes requests', async () => {
     use({}, { maxStreamsPerTelephone: 1 })
     for (const change of [{ health: 'down' as const }, { health: 'up' as const, version: '1.0' }]) {

@@ -9,6 +9,7 @@ import { DEFAULT_MIRROR_BODY_BYTES, type MirrorRules } from '../../routes/rules/
 import { mirrorLine } from '../../telephones/mirrors/mirror-line.ts'
 import type { LinePicker } from '../../telephones/picker/line-picker.ts'
 import type { Candidate } from '../../telephones/pools/line-pool.ts'
+import { subsetsOf } from '../../telephones/subsets/service-subsets.ts'
 import type { ProxyCounters } from '../counters.ts'
 import { hasBody, type RoutedRequest } from '../edge/routed-request.ts'
 import { type MirrorResult, MirrorStream } from './mirror-stream.ts'
@@ -111,11 +112,12 @@ export class Mirrors {
   #lineFor({ request, rules }: MirroredRequest): Candidate | undefined {
     const { service } = request.route
     const pool = this.#options.picker.poolOf(service.name)
-    if (pool === undefined || request.subset === undefined) return undefined
+    // The newest policy, because another one would group the processes anew, and the guards of subsets would start again.
+    const subsets = subsetsOf(service.policy, service.id)
+    if (pool === undefined || subsets === undefined) return undefined
     const bound = MIN_BOUND + pool.holders.length * BOUND_SHARE
     if ((this.#counts.get(service.id) ?? 0) + 1 > bound) return undefined
     const { maxStreamsPerTelephone } = service.policy
-    const { subsets } = request.subset
     const target = { subsets, subset: rules.to, maxStreamsPerTelephone, client: MIRROR_CLIENT }
     return mirrorLine(pool, target, this.#random())
   }
