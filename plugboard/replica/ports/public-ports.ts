@@ -46,6 +46,7 @@ export class PublicPorts {
   readonly #memory: MemoryGuard
   readonly #acme: Acme | undefined
   readonly #proxy: ProxyServer
+  readonly #unsubscribe: () => void
   #https: Https | undefined
 
   private constructor(options: PublicPortsOptions) {
@@ -90,6 +91,11 @@ export class PublicPorts {
       reportsUserAgent: config.accessLogUserAgent,
       clock,
       overloaded: () => this.#memory.short,
+    })
+    this.#unsubscribe = directory.subscribe({
+      serviceChanged: (before, after) => {
+        if (before !== undefined && after === undefined) this.#proxy.policyParts.decisions.forget(before.id)
+      },
     })
   }
 
@@ -143,6 +149,7 @@ export class PublicPorts {
 
   /** Closes all connections. Works with and without an earlier `drain`. */
   async stop(): Promise<void> {
+    this.#unsubscribe()
     await this.#https?.stop()
     this.#memory.stop()
   }
