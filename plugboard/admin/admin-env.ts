@@ -6,7 +6,7 @@ import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { ServiceId, TokenId } from '../common/ids/row-ids.ts'
 import type { ServiceError } from '../common/service-error.ts'
-import type { AdminKey, Mutation, NewSigningKey, Store } from '../database/store/store.ts'
+import type { AdminKey, Mutation, NewSigningKey, Store, Token } from '../database/store/store.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { DryRequest, DryResult } from '../routes/dry-run-types.ts'
 import type { OutboundNetworks } from '../routes/options/outbound-networks.ts'
@@ -22,7 +22,7 @@ import type { ProcessView } from './live/policy/process-view.ts'
 
 /** Issues and revokes the JWTs of telephones. */
 export interface TokenIssuer {
-  /** Resolves with the new token. No other call returns the token itself. */
+  /** Resolves with the new token and its row. No other call returns the token itself. With `by.dryRun`, the token is empty. */
   issue(
     input: {
       readonly name: string
@@ -39,8 +39,9 @@ export interface TokenIssuer {
       readonly ttlSeconds: number
     },
     by: Mutation,
-  ): Promise<{ readonly id: TokenId; readonly token: string; readonly expiresAt: Date }>
-  revoke(id: TokenId, by: Mutation): Promise<void>
+  ): Promise<{ readonly row: Token; readonly token: string }>
+  /** Resolves with the row after the revocation. */
+  revoke(id: TokenId, by: Mutation): Promise<Token>
 }
 
 /** The tunnels of this replica. */

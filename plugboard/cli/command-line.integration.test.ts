@@ -843,6 +843,50 @@ describe('export and import', () => {
   })
 })
 
+describe('--dry-run', () => {
+  test('checks each write, and changes no row', async () => {
+    await ok('service add shop')
+    await ok('route add a.test --service shop')
+    const before = await store.changes.latest()
+    expect(await ok('route add b.test --service shop --dry-run')).toBe('dry run: route b.test → shop added\n')
+    expect(await ok('route set a.test --strip-mount --dry-run')).toBe(
+      'dry run: route a.test → shop changed (version 2)\n',
+    )
+    expect(await ok('route rm a.test --dry-run')).toBe('dry run: route a.test deleted\n')
+    expect(await ok('service set shop --policy retries=2 --dry-run')).toContain(
+      'dry run: service shop changed',
+    )
+    const issued = await ok('token issue --name ada --service shop --dry-run')
+    expect(issued).toBe('dry run: the request is valid; no secret was created\n')
+    const created = JSON.parse(await ok('key create --name ada --scope routes:read --dry-run --json'))
+    expect(created).not.toHaveProperty('key')
+    expect(await ok('signing-key rotate --dry-run')).toContain('dry run: ')
+    expect(await run('route add a.test/x --service shop --dry-run')).toMatchObject({ code: 1, out: '' })
+    expect((await run('service rm shop --dry-run')).err).toContain('still has 1 route')
+    expect((await run('route add c.test --service new --create-service --dry-run')).code).toBe(2)
+    expect(await store.changes.latest()).toBe(before)
+  })
+
+  test('sends no write to an older Plugboard, which would make the change', async () => {
+    const methods: string[] = []
+    const older = createServer((request, response) => {
+      methods.push(`${request.method} ${request.url}`)
+      response.writeHead(200, { 'content-type': 'application/json', etag: '"1"' })
+      response.end(JSON.stringify({ paths: { '/v1/routes': {} }, name: 'shop' }))
+    })
+    await once(older.listen(0, '127.0.0.1'), 'listening')
+    const url = `http://127.0.0.1:${(older.address() as AddressInfo).port}`
+    const { code, err } = await run(`service rm shop --dry-run --url ${url}`)
+    older.closeAllConnections()
+    older.close()
+    expect([code, err]).toEqual([
+      1,
+      expect.stringContaining('has no dry run, because it is older than 0.2.0'),
+    ])
+    expect(methods).toEqual(['GET /v1/services/shop', 'GET /openapi.json'])
+  })
+})
+
 describe('mistakes at the terminal', () => {
   test.each([
     ['rout list', 2, 'Did you mean route?'],

@@ -3,6 +3,7 @@
 
 import { z } from '@hono/zod-openapi'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
+import { dryRunParameter, writeQuery } from '../http/dry-run.ts'
 import {
   body,
   CREATED_HEADERS,
@@ -67,8 +68,9 @@ export function resourceOperations<Body extends z.ZodType>(
           tags,
           summary: create.summary ?? `Add ${title}`,
           ...described(create),
-          request: { body: body(create.input) },
+          request: { query: writeQuery, body: body(create.input) },
           responses: {
+            200: json(schema, `With \`dryRun\`: the ${one} as it would be.`),
             201: { ...json(create.body, create.result ?? `The new ${one}.`), headers: CREATED_HEADERS },
           },
         },
@@ -120,7 +122,7 @@ export function resourceOperations<Body extends z.ZodType>(
           tags,
           summary: change.summary ?? `Change ${title}`,
           ...described(change),
-          request: { params, headers: ifMatchHeader, body: body(change.input) },
+          request: { params, query: writeQuery, headers: ifMatchHeader, body: body(change.input) },
           responses: { 200: { ...json(schema, `The ${one} after the change.`), headers: ETAG_HEADER } },
         },
       ),
@@ -135,7 +137,7 @@ export function resourceOperations<Body extends z.ZodType>(
           tags,
           summary: remove.summary ?? `Delete ${title}`,
           ...described(remove),
-          request: { params, headers: ifMatchHeader },
+          request: { params, query: writeQuery, headers: ifMatchHeader },
           responses: { 204: { description: `The ${one} is deleted.` } },
         },
       ),
@@ -150,7 +152,7 @@ export function resourceOperations<Body extends z.ZodType>(
           tags,
           summary: restore.summary ?? `Restore a deleted ${one}`,
           ...described(restore),
-          request: { params },
+          request: { params, query: writeQuery },
           responses: { 200: { ...json(schema, `The restored ${one}.`), headers: ETAG_HEADER } },
         },
       ),
@@ -165,7 +167,7 @@ export function resourceOperations<Body extends z.ZodType>(
           tags,
           summary: revoke.summary ?? `Revoke ${title}`,
           ...described(revoke),
-          request: { params, ...queryOf(revoke.query) },
+          request: { params, ...queryOf({ ...dryRunParameter, ...revoke.query }) },
           responses: { 200: { ...json(schema, `The revoked ${one}.`), headers: ETAG_HEADER } },
         },
       ),

@@ -7,6 +7,7 @@ import { type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
 import type { Context } from 'hono'
 import type { AdminKey, Mutation, Page, PageRequest } from '../../database/store/store.ts'
 import type { AdminEnv } from '../admin-env.ts'
+import { isDryRun, writerOf } from '../http/dry-run.ts'
 import { etagOf, ifMatchVersion, notModified } from '../http/etag.ts'
 import { flagQuery, pageBody } from '../http/page.ts'
 import { type ResourceNames, resourceOperations } from './resource-operations.ts'
@@ -21,6 +22,7 @@ interface StoredRow {
 /** The author of a request. */
 export interface Caller {
   readonly key: AdminKey
+  /** With `dryRun`, the store rolls back each write. */
   readonly by: Mutation
 }
 
@@ -126,6 +128,10 @@ export function addResource<
   }
 
   add(app, operations.create(create), async c => {
+    if (isDryRun(c)) {
+      const checked = await create.run(validOf<z.output<New>>(c, 'json'), callerOf(c))
+      return c.json(await show(checked.row), 200)
+    }
     const { row, body } = await create.run(validOf<z.output<New>>(c, 'json'), callerOf(c))
     c.header('Location', `${names.path}/${row.id}`)
     c.header('ETag', etagOf(row))
@@ -204,4 +210,4 @@ function validOf<Part>(c: Context<AdminEnv>, part: 'param' | 'query' | 'json'): 
 
 const idOf = (c: Context<AdminEnv>): string => validOf<{ readonly id: string }>(c, 'param').id
 
-const callerOf = (c: Context<AdminEnv>): Caller => ({ key: c.get('key'), by: c.get('by') })
+const callerOf = (c: Context<AdminEnv>): Caller => ({ key: c.get('key'), by: writerOf(c) })

@@ -60,10 +60,16 @@ export class ApiClient {
   readonly #url: string
   readonly #key: () => string
   readonly #nameField: NameField
+  readonly #dryRun: boolean
+  #supportsDryRun: Promise<void> | undefined
 
-  /** `key`: called at each request, so that a command without a request needs no key. */
-  constructor(url: string, key: () => string, nameField: NameField) {
+  /**
+   * `key`: called at each request, so that a command without a request needs no key. `dryRun`: each write is only checked, in a
+   * transaction that is rolled back.
+   */
+  constructor(url: string, key: () => string, nameField: NameField, dryRun = false) {
     this.#nameField = nameField
+    this.#dryRun = dryRun
     let end = url.length
     while (url[end - 1] === '/') end -= 1
     this.#url = url.slice(0, end)
@@ -134,6 +140,11 @@ export class ApiClient {
       if (value === undefined) continue
       for (const each of Array.isArray(value) ? value : [value]) url.searchParams.append(name, String(each))
     }
+    if (this.#dryRun && method !== 'GET') {
+      this.#supportsDryRun ??= this.#requireDryRun()
+      await this.#supportsDryRun
+      url.searchParams.set('dryRun', 'true')
+    }
     const headers: Record<string, string> = {
       accept: 'application/json',
       authorization: `Bearer ${this.#key()}`,
@@ -160,6 +171,15 @@ export class ApiClient {
     }
     if (response.ok) return response
     throw new ApiError(response.status, await problemOf(response), this.#nameField)
+  }
+
+  /** Rejects when the server is older than the parameter. It would ignore the parameter, and make the change. */
+  async #requireDryRun(): Promise<void> {
+    const document = await this.get<{ paths?: object }>('/openapi.json')
+    if (Object.hasOwn(document.paths ?? {}, '/v1/bundle')) return
+    throw new CliError(
+      `the Plugboard at ${this.#url} has no dry run, because it is older than 0.2.0. Upgrade it, or leave --dry-run out`,
+    )
   }
 
   #parse(text: string): unknown {

@@ -32,15 +32,25 @@ interface CommonOptions extends KeyOptions {
   readonly json?: boolean
 }
 
+/** For `apiAction`: a command whose writes can be checked only. */
+export const WITH_DRY_RUN = { dryRun: true } as const
+
 const DEFAULT_URL = 'http://127.0.0.1:4001'
 const FORMATS = ['table', 'json', 'yaml'] as const
 
-/** Adds the common options to a command, and `run` as its action. `Args`: its positional arguments. */
+/**
+ * Adds the common options to a command, and `run` as its action. `Args`: its positional arguments. `WITH_DRY_RUN` adds the option
+ * `--dry-run`, with which the server only checks the writes of the command.
+ */
 export function apiAction<Options, Args extends readonly unknown[]>(
   command: Command,
   context: CliContext,
   run: (call: ApiCommand<Options>, ...args: Args) => Promise<void>,
+  { dryRun: checksOnly = false }: { readonly dryRun?: boolean } = {},
 ): void {
+  if (checksOnly) {
+    command.option('--dry-run', 'only check the change, with conflicts in the database; make no change')
+  }
   const group = 'Connection:'
   command
     .addOption(
@@ -74,15 +84,16 @@ export function apiAction<Options, Args extends readonly unknown[]>(
     .action(async (...all: unknown[]) => {
       // commander passes the positional arguments, then the options, then the command.
       const self = all.at(-1) as Command
-      const options = self.optsWithGlobals<Options & CommonOptions>()
+      const options = self.optsWithGlobals<Options & CommonOptions & { readonly dryRun?: boolean }>()
+      const dryRun = checksOnly && options.dryRun === true
       const url = options.url ?? (context.env.PLUGBOARD_URL || DEFAULT_URL)
       if (!/^https?:\/\//.test(url) || !URL.canParse(url))
         throw usageError(`--url: "${url}" is not an http URL. Write it as ${DEFAULT_URL}`)
       let key: string | undefined
       const warn = (text: string) => context.terminal.err(`note: ${text}\n`)
       const findKey = () => (key ??= findApiKey(url, options, context.env, context.cwd, warn))
-      const api = new ApiClient(url, findKey, culprit => fieldName(self, culprit))
-      const output = new Output(context.terminal, formatOf(options, context.env.PLUGBOARD_OUTPUT))
+      const api = new ApiClient(url, findKey, culprit => fieldName(self, culprit), dryRun)
+      const output = new Output(context.terminal, formatOf(options, context.env.PLUGBOARD_OUTPUT), dryRun)
       await run({ api, output, options, context }, ...(all.slice(0, -2) as unknown as Args))
     })
 }

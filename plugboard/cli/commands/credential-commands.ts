@@ -1,7 +1,14 @@
 // The commands that API keys (`plugboard key`) and tokens of telephones (`plugboard token`) have in common: `list` and `revoke`.
 
 import type { Command } from 'commander'
-import { type ApiCommand, apiAction, type CliContext, examples, segment } from '../api/api-command.ts'
+import {
+  type ApiCommand,
+  apiAction,
+  type CliContext,
+  examples,
+  segment,
+  WITH_DRY_RUN,
+} from '../api/api-command.ts'
 import { requireIds } from '../api/require-id.ts'
 import { type Column, relative } from '../output/output.ts'
 
@@ -73,5 +80,6 @@ export function defineCredentialRevoke<Body extends CredentialBody>(
         await output.done(body, `${noun} ${body.id} of ${body.name} revoked`)
       }
     },
+    WITH_DRY_RUN,
   )
 }

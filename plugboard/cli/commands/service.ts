@@ -3,7 +3,14 @@
 import { ownCommand } from '@vera-stack/shared/process/own-command.ts'
 import type { Command } from 'commander'
 import type { ServiceBody } from '../../admin/api-types.ts'
-import { type ApiCommand, apiAction, type CliContext, examples, segment } from '../api/api-command.ts'
+import {
+  type ApiCommand,
+  apiAction,
+  type CliContext,
+  examples,
+  segment,
+  WITH_DRY_RUN,
+} from '../api/api-command.ts'
 import { changeRow, IF_MATCH, type IfMatch, removeRow } from '../api/row-change.ts'
 import { usageError } from '../cli-error.ts'
 import type { Column, Output } from '../output/output.ts'
@@ -88,11 +95,16 @@ export function defineService(service: Command, context: CliContext): void {
     'service add shop --policy retries=1 --policy idleTimeoutMs=10m',
     'service add shop --policy-file policy.yaml',
   )
-  apiAction(add, context, async ({ api, output, options }: ApiCommand<PolicyOptions>, name: string) => {
-    const policy = await policyPatch(options, () => Promise.resolve({}), context)
-    const { body } = await api.request<ServiceBody>('POST', '/v1/services', { body: { name, policy } })
-    await output.done(body, `service ${body.name} added`)
-  })
+  apiAction(
+    add,
+    context,
+    async ({ api, output, options }: ApiCommand<PolicyOptions>, name: string) => {
+      const policy = await policyPatch(options, () => Promise.resolve({}), context)
+      const { body } = await api.request<ServiceBody>('POST', '/v1/services', { body: { name, policy } })
+      await output.done(body, `service ${body.name} added`)
+    },
+    WITH_DRY_RUN,
+  )
 
   const list = service
     .command('list')
@@ -157,6 +169,7 @@ export function defineService(service: Command, context: CliContext): void {
       await call.output.done(row, `service ${row.name} changed (version ${row.version})`)
       if (name !== undefined) noteAliases(call.output, row)
     },
+    WITH_DRY_RUN,
   )
 
   const rm = service
@@ -164,20 +177,30 @@ export function defineService(service: Command, context: CliContext): void {
     .description('delete services that have no routes')
     .option(...IF_MATCH)
   examples(rm, 'service rm shop')
-  apiAction(rm, context, async (call: ApiCommand<IfMatch>, ids: readonly string[]) => {
-    for (const id of ids) {
-      const row = await removeRow<ServiceBody>(call, `/v1/services/${segment(id)}`)
-      await call.output.done(row, `service ${row.name} deleted`)
-    }
-  })
+  apiAction(
+    rm,
+    context,
+    async (call: ApiCommand<IfMatch>, ids: readonly string[]) => {
+      for (const id of ids) {
+        const row = await removeRow<ServiceBody>(call, `/v1/services/${segment(id)}`)
+        await call.output.done(row, `service ${row.name} deleted`)
+      }
+    },
+    WITH_DRY_RUN,
+  )
 
   const restore = service
     .command('restore <name|id>')
     .description('restore a deleted service with its policy; restore its routes after it')
   examples(restore, 'service restore shop')
-  apiAction(restore, context, async ({ api, output }: ApiCommand<unknown>, id: string) => {
-    const { body } = await api.request<ServiceBody>('POST', `/v1/services/${segment(id)}/restore`)
-    await output.done(body, `service ${body.name} restored`)
-  })
+  apiAction(
+    restore,
+    context,
+    async ({ api, output }: ApiCommand<unknown>, id: string) => {
+      const { body } = await api.request<ServiceBody>('POST', `/v1/services/${segment(id)}/restore`)
+      await output.done(body, `service ${body.name} restored`)
+    },
+    WITH_DRY_RUN,
+  )
   defineHistory(service, context, 'service', 'name|id', 'shop')
 }

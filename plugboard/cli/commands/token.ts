@@ -4,7 +4,14 @@ import { MAX_TOKEN_LIMIT } from '@vera-stack/shared/claims.ts'
 import { ownCommand } from '@vera-stack/shared/process/own-command.ts'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { IssuedTokenBody, TokenBody } from '../../admin/api-types.ts'
-import { type ApiCommand, apiAction, type CliContext, collect, examples } from '../api/api-command.ts'
+import {
+  type ApiCommand,
+  apiAction,
+  type CliContext,
+  collect,
+  examples,
+  WITH_DRY_RUN,
+} from '../api/api-command.ts'
 import { relative } from '../output/output.ts'
 import { type CredentialKind, defineCredentialList, defineCredentialRevoke } from './credential-commands.ts'
 
@@ -89,22 +96,28 @@ export function defineToken(token: Command, context: CliContext): void {
     'token issue --name shop-1 --service shop --ttl 24h > shop-1.token && chmod 600 shop-1.token',
     'token issue --name device-7 --service device --mount device-7.example.com --max-tunnels 3 --max-claims 1',
   )
-  apiAction(issue, context, async ({ api, output, options }: ApiCommand<IssueOptions>) => {
-    const { name, service: services = [], mount: mounts = [], ttl } = options
-    const { maxTunnels: tunnels, maxClaims: claims, maxAnnouncements: announcementsPerMinute } = options
-    if (services.length === 0 && mounts.length === 0) {
-      output.note('note: a telephone with this token can serve no service: give --service or --mount')
-    }
-    const body = { name, services, mounts, limits: { tunnels, claims, announcementsPerMinute }, ttl }
-    const { body: row } = await api.request<IssuedTokenBody>('POST', '/v1/tokens', { body })
-    const until = relative(row.expiresAt, context.now())
-    const note = `token ${row.id} for ${row.name}, expires ${until}. It is shown only once:`
-    if (options.command === undefined) return await output.secret(row, row.token, note)
-    const { telephoneCommand } = await import('../telephone-command.ts')
-    const target = options.command === true ? DEFAULT_TARGET : options.command
-    const command = await telephoneCommand(row, target)
-    await output.secret({ ...row, command }, command, note)
-  })
+  apiAction(
+    issue,
+    context,
+    async ({ api, output, options }: ApiCommand<IssueOptions & { dryRun?: boolean }>) => {
+      const { name, service: services = [], mount: mounts = [], ttl } = options
+      const { maxTunnels: tunnels, maxClaims: claims, maxAnnouncements: announcementsPerMinute } = options
+      if (services.length === 0 && mounts.length === 0) {
+        output.note('note: a telephone with this token can serve no service: give --service or --mount')
+      }
+      const body = { name, services, mounts, limits: { tunnels, claims, announcementsPerMinute }, ttl }
+      const { body: row } = await api.request<IssuedTokenBody>('POST', '/v1/tokens', { body })
+      const until = relative(row.expiresAt, context.now())
+      const note = `token ${row.id} for ${row.name}, expires ${until}. It is shown only once:`
+      if (options.command === undefined || options.dryRun === true)
+        return await output.secret(row, row.token, note)
+      const { telephoneCommand } = await import('../telephone-command.ts')
+      const target = options.command === true ? DEFAULT_TARGET : options.command
+      const command = await telephoneCommand(row, target)
+      await output.secret({ ...row, command }, command, note)
+    },
+    WITH_DRY_RUN,
+  )
 
   defineCredentialList(token, context, kind)
   defineCredentialRevoke(token, context, kind)

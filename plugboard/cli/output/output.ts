@@ -24,11 +24,14 @@ export interface OutputTerminal {
 export class Output {
   readonly #terminal: OutputTerminal
   readonly #format: OutputFormat
+  readonly #dryRun: boolean
   /** True after a table. Then a blank line comes before the next one. */
   #hasTable = false
 
-  constructor(terminal: OutputTerminal, format: OutputFormat) {
+  /** `dryRun`: marks the lines about changes, which were only checked. */
+  constructor(terminal: OutputTerminal, format: OutputFormat, dryRun = false) {
     this.#terminal = terminal
+    this.#dryRun = dryRun
     this.#format = format
   }
 
@@ -75,11 +78,12 @@ export class Output {
   /** Writes a line for people. Programs get `whole` instead. */
   async done<Row>(whole: Row, line: string): Promise<void> {
     if (this.#format !== 'table') return await this.#data(whole)
-    this.#terminal.out(`${line}\n`)
+    this.#terminal.out(`${this.#dryRun ? 'dry run: ' : ''}${line}\n`)
   }
 
   /** Writes a secret alone to the standard output, so that `x=$(plugboard …)` works. The note goes to the standard error. */
   async secret<Row>(whole: Row, secret: string, note: string): Promise<void> {
+    if (this.#dryRun) return await this.done(whole, 'the request is valid; no secret was created')
     if (this.#format !== 'table') return await this.#data(whole)
     this.#terminal.err(`${note}\n`)
     this.#terminal.out(`${secret}\n`)

@@ -61,9 +61,10 @@ export class TokenIssuer {
   }
 
   /** Issues a token. Rejects with VeraError: `invalid_request` (the scope is invalid), `database_unavailable`. */
-  async issue(request: TokenRequest, by: Mutation): Promise<IssuedToken> {
+  async issue(request: TokenRequest, by: Mutation): Promise<IssuedToken & { readonly row: Token }> {
     checkScopes(request)
-    const key = await this.ensureSigningKey(by.actor)
+    // A dry run creates no key and no token.
+    const key = by.dryRun === true ? undefined : await this.ensureSigningKey(by.actor)
     const { name, services, mounts, limits = {}, ttlSeconds } = request
     const stored: StoredLimits = {
       maxTunnels: limits.tunnels ?? null,
@@ -71,7 +72,7 @@ export class TokenIssuer {
       maxAnnouncementsPerMinute: limits.announcementsPerMinute ?? null,
     }
     const row = await this.#store.tokens.create({ name, services, mounts, ttlSeconds, ...stored }, by)
-    return this.#sign(row, key)
+    return { ...(key === undefined ? unsigned(row) : await this.#sign(row, key)), row }
   }
 
   /**
@@ -85,8 +86,8 @@ export class TokenIssuer {
   }
 
   /** Revokes a token and so closes its tunnels on every replica. Idempotent. */
-  async revoke(id: TokenId, by: Mutation): Promise<void> {
-    await this.#store.tokens.revoke(id, by)
+  async revoke(id: TokenId, by: Mutation): Promise<Token> {
+    return await this.#store.tokens.revoke(id, by)
   }
 
   /** Returns the expiry of the newest JWT of one of our tokens; undefined: the token has no row, or is revoked. */
@@ -120,6 +121,8 @@ export class TokenIssuer {
     return { id: row.id, token, expiresAt: new Date(expiresSeconds * 1000) }
   }
 }
+
+const unsigned = ({ id, expiresAt }: Token): IssuedToken => ({ id, token: '', expiresAt })
 
 /** Returns only the limits that are set in the row, because the replica that verifies the token adds the defaults. */
 function limitsOf({ maxTunnels, maxClaims, maxAnnouncementsPerMinute }: StoredLimits): TokenLimits {

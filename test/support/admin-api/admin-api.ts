@@ -197,10 +197,10 @@ export class AdminApiHarness {
             maxClaims: claims ?? null,
             maxAnnouncementsPerMinute: announcementsPerMinute ?? null,
           }
-          const { id, expiresAt } = await store.tokens.create({ ...input, ...limits }, by)
-          return { id, expiresAt, token: `header.${id}.signature` }
+          const row = await store.tokens.create({ ...input, ...limits }, by)
+          return { row, token: by.dryRun === true ? '' : `header.${row.id}.signature` }
         },
-        revoke: async (id, by) => void (await store.tokens.revoke(asTokenId(id), by)),
+        revoke: (id, by) => store.tokens.revoke(asTokenId(id), by),
       },
       outbound: new OutboundNetworks([]),
       maxBundleBytes: 64 * 1024 * 1024,

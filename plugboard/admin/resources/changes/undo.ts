@@ -10,6 +10,7 @@ import { allows } from '../../access/scope.ts'
 import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
 import { changeBody } from '../../bodies/changes/change.ts'
 import { undoneSchema } from '../../bodies/changes/undone.ts'
+import { dryRunParameter, writerOf } from '../../http/dry-run.ts'
 import { json, operation } from '../../http/openapi.ts'
 import { sequenceText } from './change-query.ts'
 
@@ -35,6 +36,7 @@ const undoOperation = operation(
         }),
       }),
       query: z.strictObject({
+        ...dryRunParameter,
         through: z
           .union([z.literal('latest'), sequenceText])
           .optional()
@@ -61,7 +63,7 @@ export function addUndoOperation(app: OpenAPIHono<AdminEnv>, { store }: AdminDep
       refuseUndo(key, row)
     }
     try {
-      const { changes, skipped } = await store.changes.undo({ sequence, through, permit }, c.get('by'))
+      const { changes, skipped } = await store.changes.undo({ sequence, through, permit }, writerOf(c))
       return c.json({ changes: changes.map(changeBody), skipped: [...skipped] }, 200)
     } catch (error) {
       // The right to write a row does not include the right to read it.

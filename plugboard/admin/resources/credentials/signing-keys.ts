@@ -6,6 +6,7 @@ import { storedText } from '../../../database/store/values/stored-text.ts'
 import { refuseLimitedKey } from '../../access/key-limits.ts'
 import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
 import { signingKeyBody, signingKeySchema } from '../../bodies/credentials/signing-key.ts'
+import { isDryRun, writeQuery, writerOf } from '../../http/dry-run.ts'
 import { jsonObject } from '../../http/formats.ts'
 import { json, operation, problems } from '../../http/openapi.ts'
 
@@ -36,7 +37,11 @@ const rotateOperation = operation(
     tags,
     summary: 'Create a new signing key',
     description: 'Earlier keys no longer sign tokens. Tokens that they have signed stay valid.',
-    responses: { 201: json(signingKeySchema, 'The new key.') },
+    request: { query: writeQuery },
+    responses: {
+      200: json(signingKeySchema, 'With `dryRun`: a key as it would be. It is not stored.'),
+      201: json(signingKeySchema, 'The new key.'),
+    },
   },
 )
 const removeOperation = operation(
@@ -50,6 +55,7 @@ const removeOperation = operation(
     description:
       'Plugboard then refuses each token that the key has signed, and closes the tunnels with these tokens.',
     request: {
+      query: writeQuery,
       params: z.object({ kid: storedText(1, 255).openapi({ description: 'The id of the signing key.' }) }),
     },
     responses: { 204: { description: 'The signing key is removed.' } },
@@ -64,11 +70,11 @@ export function addSigningKeyOperations(app: OpenAPIHono<AdminEnv>, deps: AdminD
   })
   app.openapi(rotateOperation, async c => {
     refuseLimitedKey(c.get('key'), 'The key that signs tokens')
-    const row = await store.signingKeys.rotate(await generateSigningKey(), c.get('by'))
-    return c.json(signingKeyBody(row), 201)
+    const row = await store.signingKeys.rotate(await generateSigningKey(), writerOf(c))
+    return isDryRun(c) ? c.json(signingKeyBody(row), 200) : c.json(signingKeyBody(row), 201)
   })
   app.openapi(removeOperation, async c => {
-    await store.signingKeys.remove(c.req.valid('param').kid, c.get('by'))
+    await store.signingKeys.remove(c.req.valid('param').kid, writerOf(c))
     return c.body(null, 204)
   })
 }

@@ -50,9 +50,8 @@ export function addTokenOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepend
       body: issuedTokenSchema,
       run: async ({ name, services = [], mounts = [], limits, ttl }, { key, by }) => {
         refuseBeyondLimits(key, { services, mounts, pointer: atField })
-        const { id, token } = await tokens.issue({ name, services, mounts, limits, ttlSeconds: ttl }, by)
-        const row = await store.tokens.get(id)
-        const claims = await store.tokens.claimCounts([id])
+        const { row, token } = await tokens.issue({ name, services, mounts, limits, ttlSeconds: ttl }, by)
+        const claims = await store.tokens.claimCounts([row.id])
         return { row, body: { ...tokenBody(row, claims, deps), token, plugboardUrl: deps.plugboardUrl() } }
       },
     },
@@ -62,8 +61,7 @@ export function addTokenOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepend
       run: async (id, _query, { key, by }) => {
         const tokenId = asTokenId(id)
         if (key.limits !== null) refuseBeyondLimits(key, await store.tokens.get(tokenId))
-        await tokens.revoke(tokenId, by)
-        return await store.tokens.get(tokenId)
+        return await tokens.revoke(tokenId, by)
       },
     },
   })

@@ -19,6 +19,7 @@ import {
   routeSchema,
   serviceRef,
 } from '../../bodies/route.ts'
+import { isDryRun, writeQuery } from '../../http/dry-run.ts'
 import { changeMerged, mergePatch } from '../../http/merge-patch.ts'
 import { body, json, operation } from '../../http/openapi.ts'
 import { validationError } from '../../http/problem.ts'
@@ -61,9 +62,7 @@ const pruneOperation = operation(
       'Deletes routes that had no request for the given time. Time counts only while at least one replica recorded ' +
       'requests. A key with limits deletes only routes within its limits. Routes with a lifetime stay, because Plugboard ' +
       'deletes them at the end of their lifetime.',
-    request: {
-      body: body(routePruningSchema),
-    },
+    request: { query: writeQuery, body: body(routePruningSchema) },
     responses: {
       200: json(prunedRoutesSchema, 'The deleted routes.'),
     },
@@ -83,7 +82,8 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store, outbound
     })
   }
   app.openapi(pruneOperation, async c => {
-    const { unusedFor, claimedOnly, dryRun } = c.req.valid('json')
+    const { unusedFor, claimedOnly, ...input } = c.req.valid('json')
+    const dryRun = input.dryRun || isDryRun(c)
     const { limits } = c.get('key')
     const allowed = limits === null ? undefined : (route: Route) => isWithinLimits(limits, route)
     const request = { unusedMs: unusedFor * 1000, claimedOnly, dryRun, allowed }

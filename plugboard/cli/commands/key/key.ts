@@ -9,6 +9,7 @@ import {
   collect,
   examples,
   segment,
+  WITH_DRY_RUN,
 } from '../../api/api-command.ts'
 import { type Column, relative } from '../../output/output.ts'
 import { type CredentialKind, defineCredentialList, defineCredentialRevoke } from '../credential-commands.ts'
@@ -67,16 +68,21 @@ export function defineKey(key: Command, context: CliContext): void {
     'key create --name shop --scope routes:*,tokens:* --limit-service shop-* --limit-mount shop.example.com',
     'key create --name dashboard --scope status:read > dashboard.key',
   )
-  apiAction(create, context, async ({ api, output, options }: ApiCommand<CreateOptions>) => {
-    const { name, scope: scopes = [], limitService, limitMount, ttl } = options
-    const limited = limitService !== undefined || limitMount !== undefined
-    const limits = limited ? { services: limitService ?? [], mounts: limitMount ?? [] } : undefined
-    if (scopes.length === 0) output.note('note: a key without --scope has no rights')
-    const { body } = await api.request<CreatedKeyBody>('POST', '/v1/keys', {
-      body: { name, scopes, limits, ttl },
-    })
-    await output.secret(body, body.key, `API key ${body.id} for ${body.name}. It is shown only once:`)
-  })
+  apiAction(
+    create,
+    context,
+    async ({ api, output, options }: ApiCommand<CreateOptions>) => {
+      const { name, scope: scopes = [], limitService, limitMount, ttl } = options
+      const limited = limitService !== undefined || limitMount !== undefined
+      const limits = limited ? { services: limitService ?? [], mounts: limitMount ?? [] } : undefined
+      if (scopes.length === 0) output.note('note: a key without --scope has no rights')
+      const { body } = await api.request<CreatedKeyBody>('POST', '/v1/keys', {
+        body: { name, scopes, limits, ttl },
+      })
+      await output.secret(body, body.key, `API key ${body.id} for ${body.name}. It is shown only once:`)
+    },
+    WITH_DRY_RUN,
+  )
 
   defineCredentialList(key, context, kind)
   defineKeyReset(key.command('reset'), context)
@@ -106,19 +112,29 @@ export function defineSigningKey(signingKey: Command, context: CliContext): void
     .command('rotate')
     .description('sign new tokens with a new key; earlier tokens stay valid')
   examples(rotate, 'signing-key rotate')
-  apiAction(rotate, context, async ({ api, output }: ApiCommand<unknown>) => {
-    const { body } = await api.request<SigningKeyBody>('POST', '/v1/signing-keys/rotate')
-    await output.done(body, `signing key ${body.kid} signs new tokens from now on`)
-  })
+  apiAction(
+    rotate,
+    context,
+    async ({ api, output }: ApiCommand<unknown>) => {
+      const { body } = await api.request<SigningKeyBody>('POST', '/v1/signing-keys/rotate')
+      await output.done(body, `signing key ${body.kid} signs new tokens from now on`)
+    },
+    WITH_DRY_RUN,
+  )
 
   const rm = signingKey
     .command('rm <kid...>')
     .description('remove signing keys; Plugboard then refuses every token that they signed')
   examples(rm, 'signing-key rm 2026-11-20-a1b2')
-  apiAction(rm, context, async ({ api, output }: ApiCommand<unknown>, kids: readonly string[]) => {
-    for (const kid of kids) {
-      await api.request('DELETE', `/v1/signing-keys/${segment(kid)}`)
-      await output.done({ kid }, `signing key ${kid} removed`)
-    }
-  })
+  apiAction(
+    rm,
+    context,
+    async ({ api, output }: ApiCommand<unknown>, kids: readonly string[]) => {
+      for (const kid of kids) {
+        await api.request('DELETE', `/v1/signing-keys/${segment(kid)}`)
+        await output.done({ kid }, `signing key ${kid} removed`)
+      }
+    },
+    WITH_DRY_RUN,
+  )
 }

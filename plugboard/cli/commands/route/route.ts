@@ -5,7 +5,14 @@ import type { Command } from 'commander'
 import type { RouteBody } from '../../../admin/api-types.ts'
 import { maskedPasswords } from '../../../common/passwords/masked-passwords.ts'
 import { ApiError } from '../../api/api-client.ts'
-import { type ApiCommand, apiAction, type CliContext, examples, segment } from '../../api/api-command.ts'
+import {
+  type ApiCommand,
+  apiAction,
+  type CliContext,
+  examples,
+  segment,
+  WITH_DRY_RUN,
+} from '../../api/api-command.ts'
 import { requireService } from '../../api/require-service.ts'
 import { changeRow, IF_MATCH, type IfMatch, removeRow } from '../../api/row-change.ts'
 import { CliError, usageError } from '../../cli-error.ts'
@@ -62,7 +69,7 @@ export function defineRoute(route: Command, context: CliContext): void {
     'route add admin.example.com --service admin --allow-ip 10.0.0.0/8 --basic-user ada',
     'route add example.org --redirect https://www.example.org',
   )
-  apiAction(add, context, addRoute)
+  apiAction(add, context, addRoute, WITH_DRY_RUN)
 
   const list = route
     .command('list')
@@ -106,7 +113,7 @@ export function defineRoute(route: Command, context: CliContext): void {
     "route set app.localhost/api --set-header 'X-Real-IP: {clientAddress}' --cors-origin https://app.example.com",
     'route set app.localhost/api --options-file options.yaml',
   )
-  apiAction(set, context, setRoute)
+  apiAction(set, context, setRoute, WITH_DRY_RUN)
 
   defineRouteTest(route, context)
 
@@ -115,21 +122,31 @@ export function defineRoute(route: Command, context: CliContext): void {
     .description('delete routes')
     .option(...IF_MATCH)
   examples(rm, 'route rm app.localhost/api')
-  apiAction(rm, context, async (call: ApiCommand<IfMatch>, ids: readonly string[]) => {
-    for (const id of ids) {
-      const row = await removeRow<RouteBody>(call, `/v1/routes/${segment(id)}`)
-      await call.output.done(maskedPasswords(row), `route ${row.mount} deleted`)
-      await noteClaimants(call, [row])
-    }
-  })
+  apiAction(
+    rm,
+    context,
+    async (call: ApiCommand<IfMatch>, ids: readonly string[]) => {
+      for (const id of ids) {
+        const row = await removeRow<RouteBody>(call, `/v1/routes/${segment(id)}`)
+        await call.output.done(maskedPasswords(row), `route ${row.mount} deleted`)
+        await noteClaimants(call, [row])
+      }
+    },
+    WITH_DRY_RUN,
+  )
   const restore = route
     .command('restore <mount|id>')
     .description('restore a deleted route with its mount, service and options')
   examples(restore, 'route restore app.localhost/api')
-  apiAction(restore, context, async ({ api, output }: ApiCommand<unknown>, id: string) => {
-    const { body: row } = await api.request<RouteBody>('POST', `/v1/routes/${segment(id)}/restore`)
-    await output.done(maskedPasswords(row), `route ${row.mount} → ${useOf(row.service)} restored`)
-  })
+  apiAction(
+    restore,
+    context,
+    async ({ api, output }: ApiCommand<unknown>, id: string) => {
+      const { body: row } = await api.request<RouteBody>('POST', `/v1/routes/${segment(id)}/restore`)
+      await output.done(maskedPasswords(row), `route ${row.mount} → ${useOf(row.service)} restored`)
+    },
+    WITH_DRY_RUN,
+  )
   defineHistory(route, context, 'route', 'mount|id', 'app.localhost/api')
   defineRoutePrune(route.command('prune'), context)
 }
@@ -146,10 +163,15 @@ async function addRoute(
     output,
     options: flags,
     context,
-  }: ApiCommand<RouteFlags & { service?: string; createService?: boolean }>,
+  }: ApiCommand<RouteFlags & { service?: string; createService?: boolean; dryRun?: boolean }>,
   mount: string,
 ): Promise<void> {
-  const { service, createService = false } = flags
+  const { service, createService = false, dryRun = false } = flags
+  if (createService && dryRun) {
+    throw usageError(
+      '--create-service and --dry-run contradict each other: use "plugboard diff" with a file that has both',
+    )
+  }
   const options = await optionsPatch(flags, () => Promise.resolve({}), context)
   if (service === undefined && !('redirect' in options) && !('respond' in options)) {
     throw usageError('give --service <name>, or --redirect, or --maintenance')
