@@ -210,6 +210,24 @@ export const plugboardSettings = {
     }),
   }),
 
+  ...group('Metrics', {
+    metricsListen: setting.listen({
+      help: 'Address that serves /metrics only, without a key, such as 127.0.0.1:9400; the admin API serves it with a key',
+    }),
+    metricsRoutes: setting.integer({
+      default: 500,
+      min: 0,
+      max: 10_000,
+      help: 'Routes with metrics of their own, the busiest first; all others are _other',
+    }),
+    metricsServices: setting.integer({
+      default: 1000,
+      min: 1,
+      max: 10_000,
+      help: 'Services with metrics of their own, the busiest first; all others are _other',
+    }),
+  }),
+
   ...group('Limits of clients', {
     maxConnections: setting.integer({ default: 20_000, min: 1, help: 'Open client connections at once' }),
     maxConnectionsPerAddress: setting.integer({

@@ -19,7 +19,7 @@ interface Room {
 }
 
 const DIRECTION =
-  'Direction: main, cli, {dev, replica}, {proxy, admin}, {access, telephones}, {jwks, limits}, {routes, registry}, database, common, shared.'
+  'Direction: main, cli, {dev, replica}, {proxy, admin}, {access, telephones}, {jwks, limits}, {routes, registry}, {database, metrics}, common, shared.'
 const NODE = ['node:*', 'node:*/**']
 
 function plugboardRoom(
@@ -73,7 +73,8 @@ export const ROOMS: readonly Room[] = [
   plugboardRoom('common', [], []),
   plugboardRoom('database', ['common'], ['drizzle-orm', 'drizzle-orm/**', 'pg', 'zod'], 2),
   plugboardRoom('registry', ['common'], ['yjs']),
-  plugboardRoom('routes', ['database', 'common'], ['zod']),
+  plugboardRoom('metrics', ['common'], []),
+  plugboardRoom('routes', ['metrics', 'database', 'common'], ['zod']),
   plugboardRoom('limits', ['routes', 'common'], []),
   plugboardRoom('jwks', ['routes', 'common'], ['jose'], 0),
   plugboardRoom('peers', ['limits', 'registry', 'common'], ['jose']),
@@ -84,7 +85,7 @@ export const ROOMS: readonly Room[] = [
   ),
   plugboardRoom('tls', ['database', 'common'], ['acme-client', 'zod']),
   plugboardRoom('access', ['jwks', 'routes', 'common'], ['jose']),
-  plugboardRoom('proxy', ['access', 'telephones', 'limits', 'routes', 'common'], []),
+  plugboardRoom('proxy', ['access', 'telephones', 'limits', 'routes', 'metrics', 'common'], []),
   plugboardRoom(
     'admin',
     ['telephones', 'limits', 'routes', 'registry', 'database', 'common'],
@@ -104,6 +105,7 @@ export const ROOMS: readonly Room[] = [
       'registry',
       'peers',
       'tls',
+      'metrics',
       'database',
       'common',
     ],

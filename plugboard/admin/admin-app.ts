@@ -14,6 +14,7 @@ import { boundedBody } from './http/bounded-body.ts'
 import { liveBeforeResponse } from './http/live-before-response.ts'
 import { problemResponse, validationError } from './http/problem.ts'
 import { addHealth } from './live/health.ts'
+import { addMetricsOperation } from './live/metrics.ts'
 import { addEjectionOperations } from './live/policy/ejections.ts'
 import { addLimitOperations } from './live/policy/limits.ts'
 import { addProcessOperations } from './live/policy/processes.ts'
@@ -76,6 +77,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   addReferencePage(app)
   // Only the routes below require a credential.
   app.use('/v1/*', authenticate(deps))
+  app.use('/metrics', authenticate(deps))
   app.use('/v1/*', allowed.literalFirst)
   app.use('/v1/*', boundedBody(MAX_BODY_BYTES, BUNDLE_PATH))
   app.use('/v1/*', liveBeforeResponse(deps))
@@ -94,6 +96,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   addLimitOperations(app, deps)
   addProcessOperations(app, deps)
   addTelephoneOperations(app, deps)
+  addMetricsOperation(app, deps)
   app.notFound(allowed.notFound)
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {

@@ -4,6 +4,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
+import type { Scraper } from '@vera-stack/shared/metrics/scraper.ts'
 import type { ServiceId, TokenId } from '../common/ids/row-ids.ts'
 import type { ServiceError } from '../common/service-error.ts'
 import type { AdminKey, Mutation, NewSigningKey, Store, Token } from '../database/store/store.ts'
@@ -100,6 +101,7 @@ export interface AdminDependencies {
   readonly limitView: Pick<LimitView, 'list'>
   /** The processes of services, with their state on all replicas. */
   readonly processView: Pick<ProcessView, 'of'>
+  readonly metrics: Pick<Scraper, 'scrape'>
   /** The counters of the limits of requests on this replica. */
   readonly limits: () => LimitsBody
   /** The last failed request of each service on this replica, by the id of the service, the newest first. */

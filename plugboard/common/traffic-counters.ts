@@ -5,6 +5,7 @@
 export const TRAFFIC_COUNTERS = {
   connections: 'All connections of clients, including refused connections.',
   connectionsRefused: 'Connections over maxConnections or maxConnectionsPerAddress.',
+  http1Connections: 'Connections that use HTTP/1.1.',
   http2Connections: 'Connections that use HTTP/2.',
   requests: 'All requests, including refused requests.',
   upgrades: 'Upgrades that succeeded.',

@@ -37,6 +37,11 @@ export class RouteLimits implements DirectoryListener {
     return limits
   }
 
+  /** Yields the limits of each row that got a request, with the id of the route or service. */
+  used(): IterableIterator<readonly [rowId: string, limits: readonly CompiledLimit[]]> {
+    return this.#rows.entries()
+  }
+
   /** Returns the limits that the route itself has, without those of its service. */
   ofRoute(route: DirectoryRoute): readonly CompiledLimit[] {
     return route.options.rateLimits === null ? NO_LIMITS : all(this.#ofRoute(route))

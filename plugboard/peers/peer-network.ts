@@ -5,6 +5,7 @@
 import type { AddressInfo } from 'node:net'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
+import { LabelledCounts } from '@vera-stack/shared/metrics/labelled-counts.ts'
 import type { ReplicaReport } from '@vera-stack/shared/protocol/control/control.ts'
 import type { SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import type { HeldBytes } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
@@ -87,6 +88,8 @@ export class PeerNetwork {
   readonly #endpoint: PeerEndpoint
   /** The recovery after a suspension of this process: links are opened or probed again. */
   readonly recovery: SuspensionRecovery
+  /** The number of streams that were sent to each replica. */
+  readonly forwarded = new LabelledCounts()
   readonly #random: () => number
   readonly #log: Logger
   readonly #peers = new Map<ReplicaId, Peer>()
@@ -242,6 +245,7 @@ export class PeerNetwork {
       follower: this.#follower,
       tunnelCounts,
       sharedBudgets,
+      forwarded: this.forwarded,
       openLocal,
       clock,
       report,

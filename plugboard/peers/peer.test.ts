@@ -1,4 +1,5 @@
 import { silentLogger } from '@vera-stack/shared/log.ts'
+import { LabelledCounts } from '@vera-stack/shared/metrics/labelled-counts.ts'
 import type { Opening } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { expect, it, onTestFinished } from 'vitest'
 import { eventually } from '../../test/support/deadline.ts'
@@ -31,6 +32,7 @@ function setUp(maxStreams: number) {
     self,
     owner,
     follower,
+    forwarded: new LabelledCounts(),
     tunnelCounts: new TunnelCounts(),
     sharedBudgets,
     clock,

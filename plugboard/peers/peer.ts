@@ -5,6 +5,7 @@
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
+import type { LabelledCounts } from '@vera-stack/shared/metrics/labelled-counts.ts'
 import type { ControlMessage, ReplicaReport } from '@vera-stack/shared/protocol/control/control.ts'
 import { type Identity, Session, type SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import { EchoStream } from '@vera-stack/shared/protocol/streams/echo-stream.ts'
@@ -37,6 +38,8 @@ export interface PeerHost {
   readonly follower: RegistryFollower
   readonly tunnelCounts: TunnelCounts
   readonly sharedBudgets: SharedBudgets | undefined
+  /** Counts the streams that were sent to each replica. */
+  readonly forwarded: LabelledCounts
   readonly openLocal: OpenLocal
   readonly respondToQuery: RespondToQuery
   readonly clock: Clock
@@ -184,7 +187,9 @@ export class Peer {
     const way = this.#way
     if (way === undefined) throw new TunnelError('refused', { detail: 'no link to the replica' })
     const service = way.peer?.features.includes(LINES_FEATURE) ? lineId : opening.service
-    return way.open({ ...opening, service, hops: opening.hops + 1 }, events, end, held)
+    const stream = way.open({ ...opening, service, hops: opening.hops + 1 }, events, end, held)
+    this.#host.forwarded.add(this.id)
+    return stream
   }
 
   /** Sends a query to the replica. Rejects with QueryError. */

@@ -3,6 +3,7 @@
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { ServiceDecisions } from '../common/service-decisions.ts'
 import type { Limiter } from '../limits/limiter.ts'
+import type { RequestMetrics } from '../metrics/request-metrics.ts'
 import type { CircuitBreakers } from '../telephones/breaker/circuit-breakers.ts'
 import type { LinePicker } from '../telephones/picker/line-picker.ts'
 import type { WaitingRequests } from './attempts/waiting-requests.ts'
@@ -12,6 +13,12 @@ import type { Via } from './edge/via.ts'
 import type { Mirrors } from './mirror/mirrors.ts'
 import type { ReportContext } from './report/finished-request.ts'
 import type { RefusalLog } from './report/refusal-log.ts'
+
+/** Numbers of requests by the scheme of the client. */
+export interface ActiveRequests {
+  http: number
+  https: number
+}
 
 /** The recovery of lines after this process was suspended or cut off (peers/suspension-recovery.ts). */
 export interface LineRecovery {
@@ -34,6 +41,10 @@ export interface ProxyContext extends ReportContext {
   readonly counters: ProxyCounters
   /** The decisions of the traffic policy by service. */
   readonly decisions: ServiceDecisions
+  /** Requests with a route that are in progress. */
+  readonly active: ActiveRequests
+  /** Counts requests and measures their parts; undefined: they are not measured. */
+  readonly metrics: RequestMetrics | undefined
   /** The circuit breakers of services. */
   readonly breakers: CircuitBreakers
   /** Requests that wait for a line. */

@@ -11,6 +11,7 @@ import { addressGroup } from '../common/net/address-group.ts'
 import { ServiceDecisions } from '../common/service-decisions.ts'
 import { Limiter } from '../limits/limiter.ts'
 import { RouteLimits } from '../limits/route-limits.ts'
+import type { RequestMetrics } from '../metrics/request-metrics.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { DryRequest, DryResult } from '../routes/dry-run-types.ts'
 import { OutboundNetworks } from '../routes/options/outbound-networks.ts'
@@ -26,7 +27,7 @@ import {
   type ProxyProtocolOptions,
 } from './connections/proxy-protocol-gate.ts'
 import { TrustedProxies } from './connections/trusted-proxies.ts'
-import { createProxyCounters, type ProxyCounters } from './counters.ts'
+import { countRefusal, createProxyCounters, type ProxyCounters } from './counters.ts'
 import { Deadlines } from './deadlines.ts'
 import { Admission } from './edge/admission.ts'
 import type { Via } from './edge/via.ts'
@@ -38,10 +39,11 @@ import type { ChallengeResponses } from './policy/challenge-response.ts'
 import { dryRun } from './policy/dry-run.ts'
 import type { HttpsPolicy } from './policy/https-policy.ts'
 import { RequestPolicy } from './policy/request-policy.ts'
-import type { LineRecovery, ProxyContext } from './proxy-context.ts'
+import type { ActiveRequests, LineRecovery, ProxyContext } from './proxy-context.ts'
 import { DEFAULT_PROXY_LIMITS, type ProxyLimits, UNFINISHED_SHARE } from './proxy-limits.ts'
 import { type AccessSink, accessLog } from './report/access-log.ts'
 import type { RequestObserver } from './report/finished-request.ts'
+import { countInMetrics } from './report/metrics-observer.ts'
 import { RefusalLog } from './report/refusal-log.ts'
 import { recordServiceErrors, ServiceErrors } from './report/service-errors.ts'
 import { allowedMethods } from './response/local-responses.ts'
@@ -77,6 +79,8 @@ export interface ProxyOptions {
   readonly reportsUserAgent?: boolean | undefined
   /** Further observers of finished requests. */
   readonly observers?: readonly RequestObserver[] | undefined
+  /** Counts requests and measures their parts. Default: they are not measured. */
+  readonly metrics?: RequestMetrics | undefined
   readonly clock?: Clock | undefined
   /** In a cluster: the state of the recovery of lines. */
   readonly recovery?: LineRecovery | undefined
@@ -94,6 +98,8 @@ const IDLE_INTERVALS = 5
 
 export class ProxyServer {
   readonly counters: ProxyCounters = createProxyCounters()
+  /** Requests with a route that are in progress. */
+  readonly active: ActiveRequests = { http: 0, https: 0 }
   /** The last failure of each service. */
   readonly serviceErrors = new ServiceErrors()
   readonly #limits: ProxyLimits
@@ -130,6 +136,8 @@ export class ProxyServer {
       idleDeadlines: new Deadlines(clock, limits.deadlineIntervalMs * IDLE_INTERVALS),
       counters: this.counters,
       decisions,
+      active: this.active,
+      metrics: options.metrics,
       breakers: new CircuitBreakers({
         clock,
         log: options.log,
@@ -147,7 +155,14 @@ export class ProxyServer {
       }),
       mirrors: new Mirrors({ picker: options.picker, clock, counters: this.counters, log: options.log }),
       observers,
-      refusals: new RefusalLog({ ids, observers, counters: this.counters, clock, log: options.log }),
+      refusals: new RefusalLog({
+        ids,
+        observers,
+        counters: this.counters,
+        metrics: options.metrics,
+        clock,
+        log: options.log,
+      }),
       log: options.log,
       via: options.via,
       underscoreHeaders: options.underscoreHeaders ?? 'pass',
@@ -208,10 +223,12 @@ export class ProxyServer {
     if (options.proxyProtocol === true) this.#gate = new ProxyProtocolGate(this.#http1.tcp, this.gateOptions)
   }
 
-  #observers({ access, accessSample = 1, observers = [] }: ProxyOptions, clock: Clock): RequestObserver[] {
+  #observers(options: ProxyOptions, clock: Clock): RequestObserver[] {
+    const { access, accessSample = 1, metrics, observers = [] } = options
     const errors = recordServiceErrors(this.serviceErrors, () => clock.wallTime())
     const line = access === undefined ? [] : [accessLog(access, accessSample, Math.random())]
-    return [errors, ...line, ...observers]
+    const counts = metrics === undefined ? [] : [countInMetrics(metrics)]
+    return [errors, ...line, ...counts, ...observers]
   }
 
   /** Returns how this port would serve a request, without serving it. */
@@ -226,11 +243,9 @@ export class ProxyServer {
       timeoutMs: this.#limits.headTimeoutMs,
       maxWaiting: Math.ceil(this.#limits.maxConnections * UNFINISHED_SHARE),
       clock: this.#context.clock,
-      onOverflow: () => {
-        this.counters.connectionsRefused += 1
-      },
+      onOverflow: () => countRefusal(this.counters, 'max_connections'),
       onRefused: (socket, error) => {
-        this.counters.connectionsRefused += 1
+        countRefusal(this.counters, 'proxy_header')
         const { remoteAddress } = socket
         this.#log.warn('a trusted proxy sent no PROXY header', { remoteAddress, detail: error.message })
       },

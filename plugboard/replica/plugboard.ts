@@ -3,7 +3,7 @@
 //
 // Start, each step because the next one needs it:
 //   1 database        the embedded one, if the settings name no other
-//   2 admin port      responds to probes from here on ("loading")
+//   2 admin port      responds to probes from here on ("loading"); the port of `metricsListen` beside it
 //   3 directory       routes, services, keys: from the database, whose schema must fit this version, or from the
 //                     snapshot file
 //   4 peers           in a cluster: the lines of the other replicas, so that the first request finds them
@@ -32,6 +32,8 @@ import { provideAdminKey } from './database/offline-admin-key.ts'
 import { openReplicaDatabase, type ReplicaDatabase, startDirectory } from './database/replica-database.ts'
 import { RouteRecorder } from './database/route-recorder.ts'
 import { createRequestLimits, type RequestLimits } from './limits/request-limits.ts'
+import { startMetricsPort } from './metrics/metrics-port.ts'
+import { createReplicaMetrics, type ReplicaMetrics } from './metrics/replica-metrics.ts'
 import { startAdminPort } from './ports/admin-port.ts'
 import { checkAddresses } from './ports/listen-addresses.ts'
 import { PublicPorts } from './ports/public-ports.ts'
@@ -133,13 +135,15 @@ async function startParts(replica: ReplicaContext): Promise<StartedParts> {
   const database = await openReplicaDatabase(replica)
   const limits = createRequestLimits(replica, database)
   const telephones = createTelephoneSide(replica, { database, limits, ports: () => ports })
-  const admin = await startAdminPort(replica, { database, telephones, limits, ports: () => ports })
+  const metrics = createReplicaMetrics(replica, { database, telephones, limits, ports: () => ports })
+  const admin = await startAdminPort(replica, { database, telephones, limits, metrics, ports: () => ports })
+  await startMetricsPort(replica, metrics)
   await startDirectory(replica, database)
   await startBackgroundWork(replica, database)
   await limits.quotas.start()
   replica.running.add('use of limits', () => limits.quotas.stop())
   await startTelephoneSide(replica, telephones)
-  ports = await openPublicPorts(replica, database, telephones, limits)
+  ports = await openPublicPorts(replica, database, telephones, limits, metrics)
   return { store: database.store, tokens: telephones.tokens, adminPort: admin.port }
 }
 
@@ -183,6 +187,7 @@ async function openPublicPorts(
   { store, directory }: ReplicaDatabase,
   { picker, cluster, endpoint }: TelephoneSide,
   limits: RequestLimits,
+  { requests }: ReplicaMetrics,
 ): Promise<PublicPorts> {
   const { config, incarnation, clock, log, running, lifecycle, address } = replica
   const ports = await PublicPorts.create({
@@ -191,6 +196,7 @@ async function openPublicPorts(
     picker,
     limits,
     tunnels: endpoint,
+    metrics: replica.measuresRequests ? requests : undefined,
     recovery: cluster?.network.recovery,
     certificates: store.certificates,
     via: new Via(await viaNames(config.clusterSecret)),

@@ -26,6 +26,8 @@ export interface PlugboardOptions {
   readonly signal?: AbortSignal
   /** The names of the flags in errors about a port that is taken. */
   readonly portFlags?: PortFlags
+  /** False: requests are not counted in the metrics, so that a benchmark can measure their cost. Default: true. */
+  readonly measuresRequests?: boolean
 }
 
 interface PortFlags {
@@ -33,7 +35,7 @@ interface PortFlags {
   readonly adminListen: string
 }
 
-type ListenSetting = 'listen' | 'adminListen' | 'peerListen' | 'tlsListen'
+type ListenSetting = 'listen' | 'adminListen' | 'peerListen' | 'tlsListen' | 'metricsListen'
 
 export class ReplicaContext {
   /** The settings, with limits that fit the limit of open files. */
@@ -52,9 +54,11 @@ export class ReplicaContext {
   readonly running: RunningParts
   readonly lifecycle: Lifecycle
   readonly address: PublicAddress
+  readonly measuresRequests: boolean
   readonly #portFlags: PortFlags
 
-  constructor({ config, sources, log, clock = systemClock, signal, portFlags }: PlugboardOptions) {
+  constructor(options: PlugboardOptions) {
+    const { config, sources, log, clock = systemClock, signal, portFlags, measuresRequests = true } = options
     const isSet = (setting: keyof PlugboardConfig): boolean =>
       sources !== undefined && sources[setting].kind !== 'default' && sources[setting].kind !== 'none'
     this.limits = fitLimits({ config, isSet, openFiles: openFilesLimit() })
@@ -62,6 +66,7 @@ export class ReplicaContext {
     this.log = log
     this.clock = clock
     this.startSignal = signal
+    this.measuresRequests = measuresRequests
     this.startedAt = new Date(clock.wallTime())
     this.id = asReplicaId(config.name)
     this.incarnation = newIncarnation(this.startedAt.getTime(), Math.random)
@@ -72,16 +77,22 @@ export class ReplicaContext {
   }
 
   flagOf(setting: ListenSetting): string {
-    return { ...this.#portFlags, peerListen: '--peer-listen', tlsListen: '--tls-listen' }[setting]
+    const others = {
+      peerListen: '--peer-listen',
+      tlsListen: '--tls-listen',
+      metricsListen: '--metrics-listen',
+    }
+    return { ...this.#portFlags, ...others }[setting]
   }
 
   /** Returns all addresses of this replica. `peerListen` is included only in a cluster. */
   listenTargets(): ListenTarget[] {
-    const { listen, adminListen, tlsListen, peerListen, clusterSecret } = this.config
+    const { listen, adminListen, tlsListen, peerListen, metricsListen, clusterSecret } = this.config
     return [
       { addresses: listen, flag: this.flagOf('listen') },
       { addresses: [adminListen], flag: this.flagOf('adminListen') },
       { addresses: tlsListen === undefined ? [] : [tlsListen], flag: this.flagOf('tlsListen') },
+      { addresses: metricsListen === undefined ? [] : [metricsListen], flag: this.flagOf('metricsListen') },
       { addresses: clusterSecret === undefined ? [] : [peerListen], flag: this.flagOf('peerListen') },
     ]
   }

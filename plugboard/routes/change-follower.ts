@@ -34,6 +34,8 @@ export interface FollowerOptions<State extends SnapshotSink> {
   readonly replace: (state: State, position: LogPosition) => Promise<void>
   /** Applies changes in one turn, so that a transaction is visible as a whole. Throws when the changes do not fit. */
   readonly apply: (changes: readonly Change[]) => void
+  /** Called with the newest sequence of the log, before the changes up to it are read. */
+  readonly newest: (sequence: number) => void
   readonly reachable: (reachable: boolean, error?: unknown) => void
   /** Called with false after a change without a notification, and with true when notifications arrive. */
   readonly notifications: (arrive: boolean) => void
@@ -128,6 +130,7 @@ export class ChangeFollower<State extends SnapshotSink> {
     const position = this.#options.position()
     if (position === undefined) return await this.#load(feed)
     const head = await feed.head()
+    this.#options.newest(head.sequence)
     if (head.sequence === position.sequence && head.changeId === position.changeId) return
     const behind = head.sequence - position.sequence
     if (behind <= 0) return await this.#reload(feed, 'the database is older than the served routes')

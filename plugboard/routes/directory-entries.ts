@@ -2,12 +2,14 @@
 
 import { asServiceId, type RouteId, type ServiceId, type TokenId } from '../common/ids/row-ids.ts'
 import type { JsonObject } from '../common/json.ts'
+import type { MeterOwner } from '../metrics/meter-slots.ts'
+import type { ServiceMeters } from '../metrics/service-meters.ts'
 import type { RouteOptions } from './options/route-options.ts'
 import { DEFAULT_SERVICE_POLICY, type ServicePolicy } from './options/service-policy.ts'
 import type { RouteActivity } from './route-activity.ts'
 
-/** One object per service during its whole life. Its fields change in place. */
-export interface DirectoryService {
+/** One object per service during its whole life. Its fields change in place. A reload makes new objects. */
+export interface DirectoryService extends MeterOwner<ServiceMeters> {
   readonly id: ServiceId
   readonly name: string
   /** Frozen, and replaced by a new object at each change. Read it once per request. */

@@ -146,7 +146,13 @@ export class DirectoryState implements SnapshotSink {
     if (problems.length > 0) this.#problems.policy(row.name, problems)
     const known = this.services.get(row.id)
     const before = known === undefined ? undefined : { ...known }
-    const service = known ?? { id: row.id, name: row.name, policy }
+    const service = known ?? {
+      id: row.id,
+      name: row.name,
+      policy,
+      meters: undefined,
+      unmetered: undefined,
+    }
     if (before !== undefined && this.servicesByName.get(before.name) === known) {
       this.servicesByName.delete(before.name)
     }
@@ -247,7 +253,7 @@ export function* difference(
   }
   for (const [id, service] of after.services) {
     const old = before.services.get(id)
-    if (!same(old, service)) yield listener => listener.serviceChanged?.(old, service)
+    if (!same(settingsOf(old), settingsOf(service))) yield listener => listener.serviceChanged?.(old, service)
   }
   for (const [id, route] of before.routes) {
     if (!after.routes.has(id)) yield listener => listener.routeChanged?.(route, undefined)
@@ -256,6 +262,11 @@ export function* difference(
     const old = before.routes.get(id)
     if (!isSameRoute(old, route)) yield listener => listener.routeChanged?.(old, route)
   }
+}
+
+/** Returns the fields of a service that its row sets. */
+function settingsOf(service: DirectoryService | undefined): object | undefined {
+  return service && { name: service.name, policy: service.policy }
 }
 
 function isSameRoute(one: DirectoryRoute | undefined, other: DirectoryRoute): boolean {

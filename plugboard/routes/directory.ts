@@ -9,6 +9,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
+import { CHANGE_LAG_BOUNDARIES, Histogram } from '@vera-stack/shared/metrics/histogram.ts'
 import type { RouteId, ServiceId, TokenId } from '../common/ids/row-ids.ts'
 import { StartupError } from '../common/startup-error.ts'
 import type { LogPosition } from '../database/changes/change-feed.ts'
@@ -42,6 +43,10 @@ export interface Directory {
   readonly source: DirectorySource | undefined
   /** Sequence of the last change that is in the table. */
   readonly appliedSequence: number
+  /** Sequence of the newest change in the log, as far as this replica has read it. */
+  readonly newestSequence: number
+  /** Time from the write of a change until it was in the table, seconds. It contains the difference of the clocks. */
+  readonly changeLag: Histogram
   readonly databaseReachable: boolean
   /** False: changes are found only by polling, because notifications are lost. */
   readonly notificationsArrive: boolean
@@ -61,6 +66,7 @@ export interface Directory {
   /** Returns the service with this name or alias. */
   serviceByName(name: string): DirectoryService | undefined
   services(): IterableIterator<DirectoryService>
+  readonly serviceCount: number
   verificationKey(kid: string): VerificationKey | undefined
   /** Returns all keys, for the JWKS. */
   verificationKeys(): readonly VerificationKey[]
@@ -106,6 +112,8 @@ class CachedDirectory implements Directory {
   readonly #firstLoad = Promise.withResolvers<DirectorySource>()
   /** Settles when the first attempt to reach the database has succeeded or failed. */
   readonly #firstAttempt = Promise.withResolvers<void>()
+  readonly changeLag = new Histogram(CHANGE_LAG_BOUNDARIES)
+  #newest = 0
   #state: DirectoryState | undefined
   #source: DirectorySource | undefined
   /** Undefined before the first attempt. */
@@ -131,6 +139,9 @@ class CachedDirectory implements Directory {
       emptyState: () => this.#emptyState(),
       replace: (state, position) => this.#replaceFromDatabase(state, position),
       apply: changes => this.#apply(changes),
+      newest: sequence => {
+        this.#newest = sequence
+      },
       reachable: (reachable, error) => this.#setReachable(reachable, error),
       notifications: arrive => this.#setNotifications(arrive),
       reloading: reason => options.log.warn('reloading all routes', { detail: reason }),
@@ -178,6 +189,10 @@ class CachedDirectory implements Directory {
     return this.#state?.position.sequence ?? 0
   }
 
+  get newestSequence(): number {
+    return Math.max(this.#newest, this.appliedSequence)
+  }
+
   get notificationsArrive(): boolean {
     return this.#notificationsArrive
   }
@@ -220,6 +235,10 @@ class CachedDirectory implements Directory {
 
   *services(): IterableIterator<DirectoryService> {
     if (this.#state !== undefined) yield* this.#state.services.values()
+  }
+
+  get serviceCount(): number {
+    return this.#state?.services.size ?? 0
   }
 
   verificationKey(kid: string): VerificationKey | undefined {
@@ -321,7 +340,11 @@ class CachedDirectory implements Directory {
   }
 
   #apply(changes: readonly Change[]): void {
-    for (const change of changes) this.#state?.apply(change, this.#emit)
+    const nowMs = this.#clock.wallTime()
+    for (const change of changes) {
+      this.#state?.apply(change, this.#emit)
+      this.changeLag.observe(Math.max(0, nowMs - change.at.getTime()) / 1000)
+    }
     this.#advanced()
     this.#keeper?.schedule()
   }

@@ -103,6 +103,7 @@ export class Switchboard {
       shared: this.#shared,
       usage: this.#usage,
       history: options.history ?? NO_HISTORY,
+      totals: tunnels.totals,
       replicaId: options.replicaId,
       registry,
       directory,

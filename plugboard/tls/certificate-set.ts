@@ -22,6 +22,11 @@ export class CertificateSet {
     this.fallback = defaultHost === undefined ? first : this.find(defaultHost)
   }
 
+  /** Yields each name with the end of its certificate. */
+  *expiries(): Generator<readonly [host: string, notAfter: Date]> {
+    for (const [name, { notAfter }] of this.#byName) yield [name, notAfter]
+  }
+
   /** Returns the certificate for a host. `host`: as in a handshake, in any case, with or without a trailing dot. */
   find(host: string): Certificate | undefined {
     const name = plainName(host)

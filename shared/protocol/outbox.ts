@@ -66,6 +66,8 @@ export class Outbox {
   #closed = false
   /** Bytes that were passed to the transport and are not sent yet. */
   #inFlightBytes = 0
+  /** Bytes of all messages so far. */
+  sentBytes = 0
   // The last frame of the batch, while body bytes or END can still extend it.
   #lastStream = NO_STREAM
   #lastFrameAt = 0
@@ -211,6 +213,7 @@ export class Outbox {
     this.#slab = undefined
     this.#used = 0
     this.#inFlightBytes += message.length
+    this.sentBytes += message.length
     this.#transport.send(message, () => {
       this.#inFlightBytes -= message.length
       giveSlab(slab)

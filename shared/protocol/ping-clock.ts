@@ -14,6 +14,8 @@ export interface PingClockOptions {
   readonly receivedBytes: () => number
   readonly ping: (opaque: Buffer) => void
   readonly onDead: () => void
+  /** Called with each measured round trip, ms. */
+  readonly onRoundTrip?: (sampleMs: number) => void
   /** Called at each interval with the number of bytes received so far. */
   readonly onTick?: (receivedBytes: number) => void
 }
@@ -97,6 +99,7 @@ export class PingClock {
     }
     const onConfirmed = this.#onConfirmed
     this.#onConfirmed = undefined
+    this.#options.onRoundTrip?.(sampleMs)
     onConfirmed?.()
   }
 

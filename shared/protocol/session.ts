@@ -34,7 +34,7 @@ import { decodeMessage, FrameError, type FrameSink } from './wire/decode.ts'
 import { FRAME_HEADER_BYTES, UNACCEPTED_BYTES } from './wire/frame.ts'
 import { REASONS, type Reason, reasonOfCode, TunnelError } from './wire/reason.ts'
 import { CAUSE_FEATURE, readCause } from './wire/reset-cause.ts'
-import { streamKindOfNumber } from './wire/stream-kind.ts'
+import { type StreamKind, streamKindOfNumber } from './wire/stream-kind.ts'
 import { agreeOnVersion, PROTOCOL_VERSIONS } from './wire/version.ts'
 
 export type { SessionLimits } from './limits.ts'
@@ -66,6 +66,8 @@ export interface SessionEvents {
   onStream(stream: Stream, opening: Opening): StreamEvents
   /** A control message arrived that the session does not handle itself (all except hello, drain and drained). */
   onControl(message: ControlMessage): void
+  /** A ping and its pong have measured the round trip, ms. */
+  onRoundTrip?(sampleMs: number): void
   /** The peer drains. From now on `open` throws. */
   onPeerDrain(graceMs: number): void
   /** Called exactly once, when the transport is closed. Every open stream has received `onAbort` before. */
@@ -84,10 +86,20 @@ export interface SessionOptions {
   readonly held?: HeldBytes | undefined
 }
 
+/** What a session has carried since its start. */
+export interface SessionTotals {
+  readonly receivedBytes: number
+  readonly sentBytes: number
+  /** Times at which a stream of this end had data and no credit of the peer. */
+  readonly ownStalls: number
+  /** Times at which the peer had used up the credit of a stream. */
+  readonly peerStalls: number
+}
+
 /** Unsent bytes up to this are a normal batch, and do not count as held. */
 const UNCOUNTED_UNSENT_BYTES = 65_536
 
-export class Session {
+export class Session implements SessionTotals {
   readonly #transport: Transport
   readonly #events: SessionEvents
   readonly #limits: SessionLimits
@@ -154,6 +166,7 @@ export class Session {
       receivedBytes: () => this.#transport.receivedBytes,
       ping: opaque => this.#outbox.ping(opaque),
       onDead: () => this.#fail(new TunnelError('ping_timeout')),
+      onRoundTrip: sampleMs => this.#events.onRoundTrip?.(sampleMs),
       onTick: receivedBytes => this.#countUnfinished(receivedBytes),
     })
     this.#host = this.#streamHost()
@@ -197,6 +210,27 @@ export class Session {
   /** Number of open streams, both directions. */
   get streamCount(): number {
     return this.#streams.size
+  }
+
+  get receivedBytes(): number {
+    return this.#transport.receivedBytes
+  }
+
+  get sentBytes(): number {
+    return this.#outbox.sentBytes
+  }
+
+  get ownStalls(): number {
+    return this.#host.stalls.own
+  }
+
+  get peerStalls(): number {
+    return this.#host.stalls.peer
+  }
+
+  /** Adds the number of open streams of each kind, both directions. */
+  countStreams(counts: Map<StreamKind, number>): void {
+    for (const { kind } of this.#streams.all()) counts.set(kind, (counts.get(kind) ?? 0) + 1)
   }
 
   /** Smoothed round trip, ms; undefined before the first pong. */
@@ -605,6 +639,7 @@ export class Session {
     return {
       outbox: this.#outbox,
       growth: this.#growth,
+      stalls: { own: 0, peer: 0 },
       maxWindowBytes: this.#limits.maxWindowBytes,
       get congested() {
         return session.#congested

@@ -4,9 +4,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { plugboardSettings, VARIABLE_PREFIX } from '../../plugboard/config.ts'
+import { PLUGBOARD_METRICS } from '../../plugboard/metrics/plugboard-metrics.ts'
 import { BACKEND_CAUSES } from '../../shared/backend-causes.ts'
 import { ERRORS, type ErrorCode } from '../../shared/errors.ts'
 import { ACCESS_FIELDS } from '../../shared/log/access-fields.ts'
+import type { MetricTable } from '../../shared/metrics/metric.ts'
 import { settingsMarkdown } from '../../shared/settings.ts'
 import { VARIABLE_PREFIX as TELEPHONE_PREFIX, telephoneSettings } from '../../telephone/config.ts'
 
@@ -21,6 +23,7 @@ export interface GeneratedTable {
 
 export const GENERATED_TABLES: readonly GeneratedTable[] = [
   { document: 'README.md', marker: 'errors', text: errorsMarkdown() },
+  { document: 'docs/operating/metrics.md', marker: 'metrics', text: metricsMarkdown(PLUGBOARD_METRICS) },
   { document: 'docs/telephone/failures.md', marker: 'causes', text: causesMarkdown() },
   { document: 'docs/operating/logs.md', marker: 'access-fields', text: accessFieldsMarkdown() },
   {
@@ -77,6 +80,18 @@ function accessFieldsMarkdown(): string {
     meaning,
   ])
   const header = ['Field', 'Name in `ecs`', 'Meaning']
+  return [header, header.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |\n`).join('')
+}
+
+/** Returns one row for each metric. */
+function metricsMarkdown(metrics: MetricTable): string {
+  const rows = Object.entries(metrics).map(([name, { type, labels, help }]) => [
+    `\`${name}\``,
+    type,
+    labels.map(label => `\`${label}\``).join(' '),
+    help,
+  ])
+  const header = ['Metric', 'Type', 'Labels', 'Meaning']
   return [header, header.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |\n`).join('')
 }
 

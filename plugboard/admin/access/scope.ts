@@ -1,16 +1,17 @@
 // The scopes of an admin key. A scope is `area:read`, `area:write` or `area:*`; `admin` includes all scopes. `write` does not
 // include `read`. A key without scopes has no rights.
 
-const SCOPE_AREAS = ['routes', 'services', 'tokens', 'keys', 'changes', 'status'] as const
+const SCOPE_AREAS = ['routes', 'services', 'tokens', 'keys', 'changes', 'status', 'metrics'] as const
+const READ_ONLY: ReadonlySet<string> = new Set<ScopeArea>(['changes', 'status', 'metrics'])
 export type ScopeArea = (typeof SCOPE_AREAS)[number]
 /** The permission that a handler requires. */
 export type Permission = 'admin' | `${ScopeArea}:${'read' | 'write'}`
 
-/** The scopes that a key can have. The areas `status` and `changes` cannot be written. */
+/** The scopes that a key can have. The areas of READ_ONLY cannot be written. */
 export const SCOPES = [
   'admin',
   ...SCOPE_AREAS.flatMap(area =>
-    area === 'status' || area === 'changes'
+    READ_ONLY.has(area)
       ? ([`${area}:read`] as const)
       : ([`${area}:read`, `${area}:write`, `${area}:*`] as const),
   ),

@@ -157,6 +157,8 @@ function begin(recovery?: TestRecovery): void {
     idleDeadlines: deadlines,
     counters,
     decisions,
+    active: { http: 0, https: 0 },
+    metrics: undefined,
     breakers: new CircuitBreakers({ clock, log: silentLogger, onOpen: () => undefined }),
     waiting: new WaitingRequests({
       clock,

@@ -106,6 +106,7 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
       request.receivedFields ?? request.opening.fields,
     )
     if (request.authenticatesConnection) connection.authenticated()
+    context.active[schemeOf(request)] += 1
   }
 
   get facts(): RoutedRequest {
@@ -258,6 +259,7 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
   finish(status: number, bytesIn: number, bytesOut: number, code: ErrorCode | undefined): void {
     if (this.#finished) return
     this.#finished = true
+    this.context.active[schemeOf(this.request)] -= 1
     this.#releaseLine()
     this.#lineWait?.stop()
     this.#admission?.release()
@@ -462,4 +464,9 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
     this.#tryTimer = undefined
     this.#retries?.endBudget()
   }
+}
+
+/** Returns the scheme of the client. A trusted proxy may report other values, which count as plain HTTP. */
+function schemeOf({ proto }: RoutedRequest): 'http' | 'https' {
+  return proto === 'https' ? 'https' : 'http'
 }

@@ -6,12 +6,14 @@ import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { ServiceId } from '../../common/ids/row-ids.ts'
 import type { ServicePolicy } from '../../routes/options/service-policy.ts'
 import type { Candidate, StreamHolder } from '../../telephones/pools/line-pool.ts'
+import type { RoutedRequest } from '../edge/routed-request.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 import { attemptFailureOf } from './attempt-failure.ts'
 
 export interface LineUse extends StreamHolder {
   readonly context: ProxyContext
   readonly serviceId: ServiceId
+  readonly request: RoutedRequest
   readonly policy: ServicePolicy
   /** The line of the current attempt; undefined: there is no attempt now. */
   line: Candidate | undefined
@@ -59,6 +61,12 @@ export function reportResponse(use: LineUse, { status, backendUs }: StreamRespon
   use.headMs = headMs
   use.backendUs = backendUs
   use.context.picker.responded(use.line, status, headMs, nowMs)
+  const { metrics } = use.context
+  if (metrics === undefined) return
+  const { service } = use.request.route
+  const subset = use.line.process.subset?.name
+  metrics.observe(service, 'response_head', subset, headMs)
+  if (backendUs !== undefined) metrics.observe(service, 'backend', subset, backendUs / 1000)
 }
 
 /** Reports a failure to the picker, unless the head of the response has arrived, or another part has caused the failure. */

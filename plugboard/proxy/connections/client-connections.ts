@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { shareOf } from '@vera-stack/shared/client-shares.ts'
 import type { Clock } from '@vera-stack/shared/clock.ts'
-import type { ProxyCounters } from '../counters.ts'
+import { countRefusal, type ProxyCounters } from '../counters.ts'
 import type { Deadlines } from '../deadlines.ts'
 import { AddressCounts } from './address-counts.ts'
 import { ClientConnection } from './client-connection.ts'
@@ -56,9 +56,10 @@ export class ClientConnections {
     const { trusted, counters, deadlines, clock } = this.#options
     counters.connections += 1
     const connection = new ClientConnection(socket, trusted, deadlines, clock.now(), transport)
-    const mayStay = this.hasRoom && (connection.trusted || this.#addresses.add(connection.addressGroup))
+    const { hasRoom } = this
+    const mayStay = hasRoom && (connection.trusted || this.#addresses.add(connection.addressGroup))
     if (!mayStay) {
-      counters.connectionsRefused += 1
+      countRefusal(counters, hasRoom ? 'client_limit' : 'max_connections')
       // Ignores errors of a socket that is being destroyed.
       socket.on('error', () => undefined)
       socket.destroy()

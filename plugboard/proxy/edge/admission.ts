@@ -77,6 +77,7 @@ export class Admission {
   #host = ''
   #path = ''
   #clientAddress = ''
+  #proto = ''
   #protocol: ClientProtocol = 'http/1.1'
 
   constructor(options: AdmissionOptions) {
@@ -165,7 +166,9 @@ export class Admission {
     this.#clientAddress = connection.remoteAddress
     this.#protocol = connection.http2 ? 'h2' : http10 ? 'http/1.0' : 'http/1.1'
     const wellFormed = fields.read(raw, connection, http10, method)
+    this.#proto = connection.proto
     if (connection.trusted) {
+      this.#proto = fields.claims.proto ?? connection.proto
       this.#clientAddress = this.#trusted.clientOf(connection.remoteAddress, fields.claims.forwardedFor)
     }
     this.#requestId = fields.requestId === '' ? this.#ids.next() : fields.requestId
@@ -177,6 +180,7 @@ export class Admission {
     return {
       requestId: this.#requestId,
       clientAddress: this.#clientAddress,
+      proto: this.#proto,
       host: this.#host,
       path: this.#path,
       protocol: this.#protocol,
@@ -217,7 +221,7 @@ export class Admission {
     fields.applyHostPolicy(route.service.policy.hostHeader)
     if (kind === 'upgrade') fields.fields.push('Connection', 'Upgrade', 'Upgrade', fields.upgrade)
     const [requestId, clientAddress, host] = [this.#requestId, this.#clientAddress, this.#host]
-    const proto = (connection.trusted ? fields.claims.proto : undefined) ?? connection.proto
+    const proto = this.#proto
     const edits =
       rules === null
         ? undefined

@@ -14,6 +14,8 @@ export interface RequestFacts {
   readonly requestId: string
   /** The peer of the connection, or the client that trusted proxies report. */
   readonly clientAddress: string
+  /** The scheme of the client, `http` or `https`. A trusted proxy may report it. */
+  readonly proto: string
   /** Empty when the request was refused before its host was read. */
   readonly host: string
   /** Without query, in the normalised spelling that is compared with mounts. Empty when it was refused before that. */
@@ -49,8 +51,6 @@ export interface RoutedRequest extends RequestFacts, RouteResponseRules {
   subset: SubsetChoice | undefined
   readonly opening: Opening
   readonly route: DirectoryRoute
-  /** The client's protocol, `http` or `https`. A trusted proxy may report it. */
-  readonly proto: string
   /** The path in the client's spelling, without dot segments. */
   readonly receivedPath: string
   /** The value of Via that this hop adds to the forwarded request. */

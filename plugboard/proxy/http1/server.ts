@@ -90,6 +90,7 @@ export class Http1Server {
   /** Serves HTTP/1.1 on a connection that is registered in `connections`. */
   serve(socket: Socket): void {
     this.#connections.of(socket)?.watchIdle(this.#context.idleDeadlines)
+    this.#context.counters.http1Connections += 1
     for (const listener of this.#serve) listener.call(this.tcp, socket)
   }
 
@@ -364,9 +365,10 @@ export class Http1Server {
     const { refusals } = this.#context
     const requestId = refusals.newId()
     const problem = makeProblem(code, { requestId })
-    const { remoteAddress: clientAddress, served, acceptedAtMs } = connection
+    const { remoteAddress: clientAddress, proto, served, acceptedAtMs } = connection
     const startedAtMs = served ? undefined : acceptedAtMs
-    refusals.note({ clientAddress, code, detail, startedAtMs, requestId, bytesOut: problem.body.length })
+    const bytesOut = problem.body.length
+    refusals.note({ clientAddress, proto, code, detail, startedAtMs, requestId, bytesOut })
     connection.respondAndClose(responseBytes(problem))
   }
 

@@ -150,9 +150,9 @@ export class Http2Connection implements Deadlined {
   }
 
   #refuse(code: 'bad_request' | 'request_timeout', detail: string): void {
-    const { remoteAddress: clientAddress } = this.#connection
+    const { remoteAddress: clientAddress, proto } = this.#connection
     const startedAtMs = this.#served ? undefined : this.#sinceMs
-    this.#refusals.note({ clientAddress, code, detail, startedAtMs })
+    this.#refusals.note({ clientAddress, proto, code, detail, startedAtMs })
   }
 
   #streamOpened(stream: ServerHttp2Stream): void {

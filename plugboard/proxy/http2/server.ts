@@ -143,12 +143,18 @@ export class Http2Server {
   ): void {
     const code = why === 'connect' ? 'method_not_allowed' : 'bad_request'
     const method = why === 'connect' ? 'CONNECT' : ''
-    const { requestId, accept, clientAddress } = this.#admission.identify(raw, connection, false, method)
+    const { requestId, accept, clientAddress, proto } = this.#admission.identify(
+      raw,
+      connection,
+      false,
+      method,
+    )
     const allow = this.#admission.allowedMethods
     const response = makeProblem(code, { requestId, accept, allow })
     const bytesOut = response.body.length
     this.#context.refusals.note({
       clientAddress,
+      proto,
       code,
       detail: `HTTP/2: ${why}`,
       startedAtMs,

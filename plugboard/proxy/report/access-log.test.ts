@@ -16,7 +16,7 @@ beforeEach(() => {
 const sink = (fields: AccessFields) => void lines.push(fields)
 
 function finished(values: Partial<FinishedRequest> = {}): FinishedRequest {
-  const facts = { requestId: 'r1', clientAddress: '192.0.2.1', host: 'test', path: '/' }
+  const facts = { requestId: 'r1', clientAddress: '192.0.2.1', proto: 'http', host: 'test', path: '/' }
   const request = { facts, method: 'GET', route: undefined, startedAtMs: 1000, bytesOut: 3 }
   return { ...withoutAttempt({ ...request, status: 200, code: undefined }), ...values }
 }

@@ -33,11 +33,17 @@ beforeEach(() => {
 
 function note(clientAddress: string, times = 1): void {
   for (let index = 0; index < times; index += 1)
-    refusals.note({ clientAddress, code: 'bad_request', detail: 'HPE_LF_EXPECTED' })
+    refusals.note({ proto: 'http', clientAddress, code: 'bad_request', detail: 'HPE_LF_EXPECTED' })
 }
 
 it('writes one line for each refusal, with an id of its own', () => {
-  refusals.note({ clientAddress: '192.0.2.1', code: 'request_timeout', detail: 'late', requestId: 'given' })
+  refusals.note({
+    proto: 'http',
+    clientAddress: '192.0.2.1',
+    code: 'request_timeout',
+    detail: 'late',
+    requestId: 'given',
+  })
   note('192.0.2.1')
   expect(lines).toMatchObject([
     { requestId: 'given', status: 408, code: 'request_timeout', detail: 'late', remoteAddress: '192.0.2.1' },

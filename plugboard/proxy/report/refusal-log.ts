@@ -7,12 +7,15 @@ import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { RequestIds } from '../../common/http/request-id.ts'
 import { addressGroup } from '../../common/net/address-group.ts'
+import type { RequestMetrics } from '../../metrics/request-metrics.ts'
 import { countProblem, type ProxyCounters } from '../counters.ts'
 import { type ReportContext, reportFinished, withoutAttempt } from './finished-request.ts'
 
 export interface RefusalLogOptions extends ReportContext {
   readonly ids: RequestIds
   readonly counters: ProxyCounters
+  /** Counts the refusals that have no report. */
+  readonly metrics?: RequestMetrics | undefined
   readonly log: Logger
 }
 
@@ -26,6 +29,8 @@ export interface RefusedRequest {
   /** Default: a new id. */
   readonly requestId?: string | undefined
   readonly method?: string | undefined
+  /** The scheme of the connection. */
+  readonly proto: string
   /** Bytes of the response's body. Default 0. */
   readonly bytesOut?: number | undefined
 }
@@ -62,22 +67,25 @@ export class RefusalLog {
 
   /** Counts the refusal, and writes its access line unless there are too many. */
   note(refused: RefusedRequest): void {
-    const { clientAddress, code, detail, startedAtMs, requestId, method = '', bytesOut = 0 } = refused
-    countProblem(this.#options.counters, code)
+    const { clientAddress, proto, code, detail, requestId, method = '', bytesOut = 0 } = refused
+    const { counters, metrics, clock } = this.#options
+    const { status } = ERRORS[code]
+    const nowMs = clock.now()
+    const { startedAtMs = nowMs } = refused
+    countProblem(counters, code)
     const repeated = this.#count(addressGroup(clientAddress), code)
     if (repeated.lines >= MAX_LINES_PER_CLIENT || this.#lines >= MAX_LINES) {
       repeated.unwritten += 1
+      metrics?.finished(undefined, method, proto, status, code, nowMs - startedAtMs, 0, bytesOut)
       return
     }
     repeated.lines += 1
     this.#lines += 1
-    const { status } = ERRORS[code]
-    const nowMs = this.#options.clock.now()
     const finished = withoutAttempt({
-      facts: { requestId: requestId ?? this.newId(), clientAddress, host: '', path: '' },
+      facts: { requestId: requestId ?? this.newId(), clientAddress, proto, host: '', path: '' },
       method,
       route: undefined,
-      startedAtMs: startedAtMs ?? nowMs,
+      startedAtMs,
       status,
       code,
       bytesOut,

@@ -13,6 +13,7 @@ import { ownStatus, replicaStatus, serviceLines, withoutLines } from '../cluster
 import type { ReplicaDatabase } from '../database/replica-database.ts'
 import { AdminKeyFile } from '../files/admin-key-file.ts'
 import type { RequestLimits } from '../limits/request-limits.ts'
+import type { ReplicaMetrics } from '../metrics/replica-metrics.ts'
 import type { ReplicaContext } from '../replica-context.ts'
 import type { TelephoneSide } from '../telephone-side.ts'
 import type { PublicPorts } from './public-ports.ts'
@@ -26,6 +27,7 @@ export interface AdminPortParts {
   readonly database: ReplicaDatabase
   readonly telephones: TelephoneSide
   readonly limits: RequestLimits
+  readonly metrics: ReplicaMetrics
   /** Returns the public ports, or undefined while they are not open. */
   readonly ports: () => PublicPorts | undefined
 }
@@ -33,7 +35,7 @@ export interface AdminPortParts {
 /** Rejects with StartupError. */
 export async function startAdminPort(
   replica: ReplicaContext,
-  { database: { store, directory }, telephones, limits: requestLimits, ports }: AdminPortParts,
+  { database: { store, directory }, telephones, limits: requestLimits, metrics, ports }: AdminPortParts,
 ): Promise<AddressInfo> {
   const { config, limits, log, clock, running, lifecycle } = replica
   const { tokens, switchboard, whole } = telephones
@@ -54,6 +56,7 @@ export async function startAdminPort(
     limitView: whole.limits,
     processView: whole.processes,
     limits: () => requestLimits.status(),
+    metrics: metrics.scraper,
     lastErrors: limit => ports()?.lastErrors(limit) ?? [],
     outbound: new OutboundNetworks(config.outboundNetworks),
     maxBundleBytes: config.maxBundleBytes,

@@ -105,6 +105,15 @@ export class Https {
     return new Https(files, listener, acme)
   }
 
+  /** Yields each host with the end of the certificate that its clients get. */
+  *certificateExpiries(): Generator<readonly [host: string, notAfter: Date]> {
+    yield* this.#files.set.expiries()
+    for (const [host, notAfter] of this.#acme?.certificates.expiries() ?? []) {
+      // A file has precedence.
+      if (this.#files.set.find(host) === undefined) yield [host, notAfter]
+    }
+  }
+
   get counters(): Readonly<TlsCounters> {
     return this.#listener.counters
   }

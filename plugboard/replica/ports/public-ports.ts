@@ -10,8 +10,10 @@ import type { ServiceId } from '../../common/ids/row-ids.ts'
 import type { ServiceError } from '../../common/service-error.ts'
 import type { PlugboardConfig } from '../../config.ts'
 import type { CertificateStore } from '../../database/store/store.ts'
+import type { RequestMetrics } from '../../metrics/request-metrics.ts'
+import type { ConnectionRefusal } from '../../proxy/counters.ts'
 import type { Via } from '../../proxy/edge/via.ts'
-import type { LineRecovery } from '../../proxy/proxy-context.ts'
+import type { ActiveRequests, LineRecovery } from '../../proxy/proxy-context.ts'
 import { ProxyServer } from '../../proxy/server.ts'
 import type { Directory } from '../../routes/directory.ts'
 import type { DryRequest, DryResult } from '../../routes/dry-run-types.ts'
@@ -30,6 +32,8 @@ export interface PublicPortsOptions {
   readonly picker: LinePicker
   readonly limits: Pick<RequestLimits, 'limiter' | 'routeLimits'>
   readonly tunnels: TunnelAcceptor
+  /** Undefined: requests are not measured. */
+  readonly metrics: RequestMetrics | undefined
   /** Undefined without a cluster. */
   readonly recovery: LineRecovery | undefined
   readonly certificates: CertificateStore
@@ -50,8 +54,8 @@ export class PublicPorts {
   #https: Https | undefined
 
   private constructor(options: PublicPortsOptions) {
-    const { config, directory, picker, limits, tunnels, recovery, certificates, via, instance, clock, log } =
-      options
+    const { config, directory, picker, limits, tunnels, metrics, recovery } = options
+    const { certificates, via, instance, clock, log } = options
     this.#config = config
     this.#log = log
     this.#memory = new MemoryGuard({ maxPercent: config.maxMemoryPercent, clock, log })
@@ -62,6 +66,7 @@ export class PublicPorts {
       limiter: limits.limiter,
       routeLimits: limits.routeLimits,
       tunnels,
+      metrics,
       recovery,
       trustedProxies: config.trustedProxies,
       outbound: new OutboundNetworks(config.outboundNetworks),
@@ -180,16 +185,37 @@ export class PublicPorts {
     }
   }
 
+  /** Requests with a route that are in progress. */
+  get activeRequests(): Readonly<ActiveRequests> {
+    return this.#proxy.active
+  }
+
+  /** True while new requests are refused, because memory is short. */
+  get memoryShort(): boolean {
+    return this.#memory.short
+  }
+
+  /** The number of refused connections by reason. */
+  get connectionRefusals(): Readonly<Record<ConnectionRefusal, number>> {
+    return this.#proxy.counters.refusals
+  }
+
+  /** Yields each host with the end of the certificate that its clients get. */
+  *certificateExpiries(): Generator<readonly [host: string, notAfter: Date]> {
+    yield* this.#https?.certificateExpiries() ?? []
+  }
+
   /** Returns the traffic counters since the start. */
   traffic(): TrafficBody {
-    const { counters, connectionCount, inFlightCount, waitingCount, openBreakerCount } = this.#proxy
+    const { connectionCount, inFlightCount, waitingCount, openBreakerCount } = this.#proxy
+    const { problems, refusals: _refusals, ...counters } = this.#proxy.counters
     return {
       ...counters,
       openConnections: connectionCount,
       inFlight: inFlightCount,
       waiting: waitingCount,
       openBreakers: openBreakerCount,
-      problems: { ...counters.problems },
+      problems: { ...problems },
       tls: this.#https === undefined ? null : { ...this.#https.counters },
     }
   }

@@ -2,12 +2,16 @@
 // after a suspension of this process that the telephones still respond. Decisions about a single tunnel are in
 // telephone-tunnel.ts.
 
+import type { SessionTotals } from '@vera-stack/shared/protocol/session.ts'
+import type { StreamKind } from '@vera-stack/shared/protocol/wire/stream-kind.ts'
 import type { Line } from '../../registry/line.ts'
 import type { TunnelId } from '../../registry/line-ids.ts'
 import type { Upstream } from '../../registry/upstream.ts'
 import type { TelephoneTunnel } from './telephone-tunnel.ts'
+import { TunnelTotals } from './tunnel-totals.ts'
 
 export class LocalTunnels {
+  readonly totals = new TunnelTotals()
   readonly #tunnels = new Map<TunnelId, TelephoneTunnel>()
 
   add(tunnel: TelephoneTunnel): void {
@@ -15,7 +19,7 @@ export class LocalTunnels {
   }
 
   remove(tunnel: TelephoneTunnel): void {
-    this.#tunnels.delete(tunnel.tunnelId)
+    if (this.#tunnels.delete(tunnel.tunnelId)) this.totals.add(tunnel.session)
   }
 
   get(tunnelId: TunnelId): TelephoneTunnel | undefined {
@@ -42,6 +46,18 @@ export class LocalTunnels {
     let count = 0
     for (const { session } of this) count += session.streamCount
     return count
+  }
+
+  /** Returns what all tunnels have carried, the closed ones included. */
+  get carried(): SessionTotals {
+    return this.totals.sum(Array.from(this, ({ session }) => session))
+  }
+
+  /** Returns the number of open streams of each kind. */
+  streamsByKind(): ReadonlyMap<StreamKind, number> {
+    const counts = new Map<StreamKind, number>()
+    for (const { session } of this) session.countStreams(counts)
+    return counts
   }
 
   /** Returns the session of a line whose tunnel ends on this replica. */

@@ -189,6 +189,10 @@ export class TelephoneTunnel
     else if (message.type === 'probed') this.probes.arrived(message)
   }
 
+  onRoundTrip(sampleMs: number): void {
+    this.#context.totals.roundTrips.observe(sampleMs / 1000)
+  }
+
   onPeerDrain(): void {
     this.withdraw()
     this.#owner.peerDrains()
@@ -205,6 +209,7 @@ export class TelephoneTunnel
       code: reason,
       detail: message,
     })
+    this.#context.totals.closed.add(reason)
     this.#context.history.tunnelEnded(this.tunnelId, this.acceptedServices, reason, message)
     this.#context.instances.remove(this)
     this.#context.usage.closed(this.credential)

@@ -111,6 +111,11 @@ export class AcmeCertificates {
     return this.#withinPatience(this.#obtain(name))
   }
 
+  /** Yields each host whose certificate is in memory with the end of its certificate. */
+  *expiries(): Generator<readonly [host: string, notAfter: Date]> {
+    for (const [host, { certificate }] of this.#kept) yield [host, certificate.notAfter]
+  }
+
   #good(name: string): Certificate | undefined {
     const certificate = this.#kept.get(name)?.certificate
     const good = certificate !== undefined && certificate.notAfter.getTime() > this.#options.clock.wallTime()

@@ -22,6 +22,8 @@ import { type Evictable, headCost, StreamHold } from './stream-hold.ts'
 export interface StreamHost {
   readonly outbox: Outbox
   readonly growth: GrowthBudget
+  /** Numbers of stalls: an end has data of a stream, and no credit. */
+  readonly stalls: { own: number; peer: number }
   readonly maxWindowBytes: number
   /** True when body data should wait in the streams. */
   readonly congested: boolean
@@ -97,6 +99,8 @@ export class MuxStream implements Stream, ScheduledSender, Evictable {
   /** Error of an abort that came before `attach`. */
   #abortedEarly: TunnelError | undefined
   inTurn = false
+  /** True while data waits for credit of the peer. */
+  #stalled = false
   /** Joined small pieces of the far half, while the owner has unread data. */
   #pieces: SmallPieces | undefined
   #piecesDue = false
@@ -162,7 +166,10 @@ export class MuxStream implements Stream, ScheduledSender, Evictable {
     if (this.#creditBytes > 0) host.askTurn(this)
     if (!this.#open) return true
     const waits = this.#pending.length > 0
-    if (waits) this.#count()
+    if (waits) {
+      this.#count()
+      this.#noteStall()
+    }
     if (!waits && !host.congested && !this.#inDoubt) return !this.#blocked
     this.#blocked = true
     if (!waits) host.askTurn(this)
@@ -255,6 +262,7 @@ export class MuxStream implements Stream, ScheduledSender, Evictable {
     if (!this.#window.receive(body.length)) {
       throw new FrameError(`stream ${this.id} sent more than its window`, 'flow_control_error')
     }
+    if (this.#window.isUsedUp) this.#host.stalls.peer += 1
     if (behind) this.#deliverBehind(body)
     else {
       this.#singlePieces = 0
@@ -279,6 +287,7 @@ export class MuxStream implements Stream, ScheduledSender, Evictable {
 
   creditArrived(bytes: number): void {
     this.#creditBytes += bytes
+    this.#stalled = false
     if (this.#creditBytes + this.#heldBytes > CREDIT_MAX_BYTES) {
       throw new FrameError(`stream ${this.id} was given too much credit`, 'flow_control_error')
     }
@@ -333,7 +342,10 @@ export class MuxStream implements Stream, ScheduledSender, Evictable {
       this.#pending[0] = chunk.subarray(bytes)
       this.#host.outbox.data(this.id, chunk.subarray(0, bytes), false)
     }
-    if (this.#pending.length > 0) return this.#creditBytes > 0
+    if (this.#pending.length > 0) {
+      this.#noteStall()
+      return this.#creditBytes > 0
+    }
     this.#pendingSent()
     return false
   }
@@ -369,6 +381,13 @@ export class MuxStream implements Stream, ScheduledSender, Evictable {
     this.#creditBytes += this.#heldBytes
     this.#heldBytes = 0
     if (this.#pending.length > 0 || this.#blocked) this.#host.askTurn(this)
+  }
+
+  /** Counts that data waits for credit, once until credit arrives. A stream that is not accepted yet waits for that. */
+  #noteStall(): void {
+    if (this.#stalled || !this.#accepted || this.#creditBytes > 0) return
+    this.#stalled = true
+    this.#host.stalls.own += 1
   }
 
   /** True when the credit that applies before acceptance is used up. */

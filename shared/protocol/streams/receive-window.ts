@@ -61,6 +61,11 @@ export class ReceiveWindow {
     return this.#sizeBytes - this.#creditBytes - this.#consumedBytes
   }
 
+  /** True when the peer may send no more bytes. */
+  get isUsedUp(): boolean {
+    return this.#creditBytes === 0
+  }
+
   /** Counts received bytes. Returns false when the peer sent more than its credit. */
   receive(bytes: number): boolean {
     this.#creditBytes -= bytes

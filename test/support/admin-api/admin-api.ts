@@ -4,6 +4,8 @@
 import { randomUUID } from 'node:crypto'
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
+import { metricsOf } from '@vera-stack/shared/metrics/metric.ts'
+import { Scraper } from '@vera-stack/shared/metrics/scraper.ts'
 import { createApiKey } from '../../../plugboard/admin/access/api-key-format.ts'
 import { type AdminApp, createAdminApp } from '../../../plugboard/admin/admin-app.ts'
 import type { AdminDependencies } from '../../../plugboard/admin/admin-env.ts'
@@ -57,6 +59,8 @@ export interface CallResponse {
   readonly body: any
   readonly etag: string
 }
+
+const TEST_METRICS = { up: { type: 'gauge', help: 'x', labels: [], unit: '1' } } as const
 
 export class AdminApiHarness {
   readonly app: AdminApp
@@ -165,6 +169,7 @@ export class AdminApiHarness {
     this.app = createAdminApp({
       store,
       directory: this.directory,
+      metrics: new Scraper(() => metricsOf(TEST_METRICS, { up: sink => sink.value([], 1) })),
       telephones: {
         list: () => this.telephones,
         tunnelsOfToken: id => this.telephones.filter(({ tokenId }) => tokenId === id).length,
@@ -266,8 +271,9 @@ export class AdminApiHarness {
     const remoteAddress = options.remoteAddress ?? '127.0.0.1'
     const response = await this.app.fetch(request, { incoming: { socket: { remoteAddress } } })
     const text = await response.text()
-    const body: unknown = text === '' ? undefined : JSON.parse(text)
     const contentType = response.headers.get('content-type')?.split(';')[0]
+    const parse = (json: string): unknown => JSON.parse(json)
+    const body = text === '' ? undefined : contentType === 'text/plain' ? text : parse(text)
     const { pathname } = new URL(request.url)
     this.#check.check(method, pathname, { status: response.status, contentType, body })
     return {

@@ -4,6 +4,7 @@
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { silentLogger } from '@vera-stack/shared/log.ts'
+import { Scraper } from '@vera-stack/shared/metrics/scraper.ts'
 import { createApiKey } from '../../../plugboard/admin/access/api-key-format.ts'
 import { createAdminApp } from '../../../plugboard/admin/admin-app.ts'
 import type { AdminDependencies } from '../../../plugboard/admin/admin-env.ts'
@@ -93,6 +94,7 @@ export const app = createAdminApp({
     services: () => [].values(),
   } as unknown as AdminDependencies['directory'],
   tokens: { issue: passed, revoke: passed },
+  metrics: new Scraper(() => []),
   telephones: {
     list: () => [],
     tunnelsOfToken: () => 0,

@@ -1,0 +1,52 @@
+// The metrics of one replica: the counts of requests, which the proxy reports, and the sources of all other values, which a scrape
+// reads from the parts of the replica. The table is metrics/plugboard-metrics.ts.
+
+import { type Metric, metricsOf } from '@vera-stack/shared/metrics/metric.ts'
+import { startProcessMetrics } from '@vera-stack/shared/metrics/process-metrics.ts'
+import { Scraper } from '@vera-stack/shared/metrics/scraper.ts'
+import { PLUGBOARD_METRICS } from '../../metrics/plugboard-metrics.ts'
+import { RequestMetrics } from '../../metrics/request-metrics.ts'
+import type { ReplicaContext } from '../replica-context.ts'
+import { clusterSources } from './cluster-sources.ts'
+import { connectionSources } from './connection-sources.ts'
+import type { MetricParts } from './metric-parts.ts'
+import { policySources } from './policy-sources.ts'
+import { requestSources } from './request-sources.ts'
+import { tunnelSources } from './tunnel-sources.ts'
+
+export interface ReplicaMetrics {
+  readonly requests: RequestMetrics
+  readonly scraper: Scraper
+  /** Returns all metrics for one reading. */
+  metrics(): readonly Metric[]
+}
+
+export function createReplicaMetrics(replica: ReplicaContext, parts: MetricParts): ReplicaMetrics {
+  const { config, clock, running } = replica
+  const { directory } = parts.database
+  const requests = new RequestMetrics({
+    directory,
+    maxRoutes: config.metricsRoutes,
+    maxServices: config.metricsServices,
+  })
+  directory.subscribe({
+    routeChanged: (before, after) => requests.routeChanged(before, after),
+    serviceChanged: (before, after) =>
+      requests.serviceChanged(before, after, after === undefined ? [] : directory.routesOfService(after.id)),
+  })
+  const own = startProcessMetrics(clock)
+  running.add('metrics', () => own.stop())
+  const all = metricsOf(PLUGBOARD_METRICS, {
+    ...requestSources(requests, parts),
+    ...policySources(requests, replica, parts),
+    ...connectionSources(parts),
+    ...tunnelSources(requests, replica, parts),
+    ...clusterSources(parts),
+    ...own.sources,
+  })
+  const metrics = (): readonly Metric[] => {
+    requests.promote()
+    return all
+  }
+  return { requests, scraper: new Scraper(metrics), metrics }
+}
