@@ -82,7 +82,7 @@ const INSPECT: readonly CommandEntry[] = [
   {
     name: 'status',
     summary: 'show the state of the cluster: services without a telephone, counters, database',
-    load: async () => (await import('./commands/status.ts')).defineStatus,
+    load: async () => (await import('./commands/status/status.ts')).defineStatus,
   },
   {
     name: 'doctor',
@@ -102,7 +102,7 @@ const INSPECT: readonly CommandEntry[] = [
   {
     name: 'replica',
     summary: 'list the replicas of a cluster, and count their lines',
-    load: async () => (await import('./commands/status.ts')).defineReplica,
+    load: async () => (await import('./commands/status/status.ts')).defineReplica,
   },
   {
     name: 'changes',

@@ -18,7 +18,7 @@ import { defineHistory } from './change/change-list.ts'
 import { keyValues, keyValuesText } from './key-values.ts'
 import { addLimitFlags, givenLimits, type LimitFlags, mergedLimits } from './limit/limit-flags.ts'
 import { readObjectFile } from './object-file.ts'
-import { readProcesses, showProcesses } from './service-processes.ts'
+import { readProcesses, showProcesses } from './status/service-processes.ts'
 
 const COLUMNS: readonly Column<ServiceBody>[] = [
   { title: 'name', value: row => row.name, canCut: true },

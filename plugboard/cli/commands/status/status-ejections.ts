@@ -1,9 +1,9 @@
 // The part of `plugboard status` about the traffic that replicas have stopped: processes by passive ejection, subsets by their guard,
 // services by their circuit breaker, and the services whose ejections are paused at their bound.
 
-import type { EjectionsBody } from '../../admin/api-types.ts'
-import type { CliContext } from '../api/api-command.ts'
-import { type Column, type Output, relative } from '../output/output.ts'
+import type { EjectionsBody } from '../../../admin/api-types.ts'
+import type { CliContext } from '../../api/api-command.ts'
+import { type Column, type Output, relative } from '../../output/output.ts'
 import { breakerText, subsetColumns } from './service-processes.ts'
 
 export const NO_EJECTIONS: EjectionsBody = {

@@ -6,11 +6,11 @@ import type {
   ServiceOnReplica,
   ServiceProcessBody,
   ServiceProcessesBody,
-} from '../../admin/api-types.ts'
-import { ApiError } from '../api/api-client.ts'
-import { type ApiCommand, type CliContext, segment } from '../api/api-command.ts'
-import { noteMissing } from '../api/missing-replicas.ts'
-import { type Column, type Output, relative } from '../output/output.ts'
+} from '../../../admin/api-types.ts'
+import { ApiError } from '../../api/api-client.ts'
+import { type ApiCommand, type CliContext, segment } from '../../api/api-command.ts'
+import { noteMissing } from '../../api/missing-replicas.ts'
+import { type Column, type Output, relative } from '../../output/output.ts'
 
 /** Resolves with the processes; undefined: the service is deleted, the key may not read them, or the replica is older. */
 export async function readProcesses(

@@ -13,13 +13,13 @@ import type {
   ServiceLinesBody,
   StatusBody,
   TrafficBody,
-} from '../../admin/api-types.ts'
-import { ApiError } from '../api/api-client.ts'
-import { type ApiCommand, apiAction, type CliContext, examples } from '../api/api-command.ts'
-import { noteMissing } from '../api/missing-replicas.ts'
-import { type Column, type Output, relative } from '../output/output.ts'
-import { sinceText } from '../output/since-text.ts'
-import { LINE_MEANING } from '../words.ts'
+} from '../../../admin/api-types.ts'
+import { ApiError } from '../../api/api-client.ts'
+import { type ApiCommand, apiAction, type CliContext, examples } from '../../api/api-command.ts'
+import { noteMissing } from '../../api/missing-replicas.ts'
+import { type Column, type Output, relative } from '../../output/output.ts'
+import { sinceText } from '../../output/since-text.ts'
+import { LINE_MEANING } from '../../words.ts'
 import { NO_EJECTIONS, showEjections } from './status-ejections.ts'
 
 export function defineStatus(status: Command, context: CliContext): void {
