@@ -90,6 +90,30 @@ const REQUEST_METRICS = {
 
 /** The metrics of the traffic policy of services. */
 const POLICY_METRICS = {
+  plugboard_retries_total: {
+    type: 'counter',
+    help: 'Attempts after the first one, by the reason of the failed attempt.',
+    labels: ['service', 'reason'],
+    unit: '1',
+  },
+  plugboard_retry_budget_exhausted_total: {
+    type: 'counter',
+    help: 'Failed attempts that were not repeated, because the retry budget of the service was used up.',
+    labels: ['service'],
+    unit: '1',
+  },
+  plugboard_processes: {
+    type: 'gauge',
+    help: 'Telephone processes by state, as this replica chooses among them.',
+    labels: ['service', 'state'],
+    unit: '1',
+  },
+  plugboard_breaker_open: {
+    type: 'gauge',
+    help: '1 while the circuit breaker of the service is not closed. Only services with a breaker.',
+    labels: ['service'],
+    unit: '1',
+  },
   plugboard_limit_decisions_total: {
     type: 'counter',
     help: 'Decisions of rate limits. enforced="false": the limit only counts (enforce: false).',

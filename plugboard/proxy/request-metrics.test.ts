@@ -3,6 +3,7 @@
 import { metricsOf } from '@vera-stack/shared/metrics/metric.ts'
 import { prometheusText } from '@vera-stack/shared/metrics/prometheus-text.ts'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { eventually } from '../../test/support/deadline.ts'
 import { harnessRoute, ProxyHarness } from '../../test/support/harness/proxy-harness.ts'
 import { rawExchange } from '../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../test/support/leak-check.ts'
@@ -18,7 +19,7 @@ beforeEach(async () => {
   const routes = [
     harnessRoute({ host: 'test' }),
     harnessRoute({ host: 'none', service: 'lonely' }),
-    harnessRoute({ host: 'subset', service: 'split' }),
+    harnessRoute({ host: 'holds', service: 'held', policy: { holdMs: 10_000 } }),
   ]
   metrics = new RequestMetrics({
     directory: { routeCount: 3, serviceCount: 3, routes: () => routes, services: () => [] },
@@ -49,7 +50,7 @@ function durations(): Record<string, number> {
   )
 }
 
-function sums(part: 'response_head' | 'backend'): number[][] {
+function sums(part: 'response_head' | 'backend' | 'queue_wait'): number[][] {
   const rows: number[][] = []
   metrics.part(part)({
     value: () => undefined,
@@ -89,6 +90,16 @@ it('measures the time to the head, and the part of the backend that the Telephon
   telephone.handler = call => call.respond(204)
   await get('test')
   expect([sums('backend'), sums('response_head')[0]?.[0]]).toEqual([[[1, 0.25]], 2])
+})
+
+it('measures the wait of a request for a telephone', async () => {
+  const response = get('holds')
+  await eventually('the request waits', () => harness.proxy.waitingCount === 1 || undefined)
+  expect(sums('queue_wait')).toEqual([])
+  const telephone = await harness.telephone(['held'])
+  telephone.handler = call => call.respond(200, 'late')
+  expect((await response).status).toBe(200)
+  expect(sums('queue_wait')).toEqual([[1, expect.any(Number)]])
 })
 
 it('counts the bytes of bodies', async () => {

@@ -314,6 +314,10 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
     return undefined
   }
 
+  waited(durationMs: number): void {
+    this.context.metrics?.observe(this.request.route.service, 'queue_wait', undefined, durationMs)
+  }
+
   waitFailed(
     code: ErrorCode,
     failure: RequestFailure | undefined,

@@ -22,6 +22,8 @@ export interface LineWaitOwner {
    * of the attempt that the wait has followed.
    */
   openAfterWait(failedBefore: TunnelError | undefined): ErrorCode | undefined
+  /** Measures a wait that has ended. */
+  waited(durationMs: number): void
   /** Fails the request. */
   waitFailed(
     code: ErrorCode,
@@ -87,6 +89,10 @@ export class LineWait implements WaitingRequest {
     const code = this.#owner.openAfterWait(this.#failedBefore)
     if (code !== undefined) this.#place = place
     return code
+  }
+
+  waited(durationMs: number): void {
+    this.#owner.waited(durationMs)
   }
 
   waitFailed(code: ErrorCode, failure: RequestFailure | undefined): void {

@@ -29,6 +29,8 @@ export interface WaitingRequest {
   tryStart(): ErrorCode | undefined
   /** Fails the request, because it has not started in time. `failure`: undefined: that of the last `tryStart`. */
   waitFailed(code: ErrorCode, failure: RequestFailure | undefined): void
+  /** Receives the time of a wait that has ended, before the call that follows from it. */
+  waited?(durationMs: number): void
 }
 
 /** `queue`: all processes are full. `hold`: no telephone is connected. */
@@ -224,6 +226,7 @@ export class WaitingRequests {
     const { clock, decisions } = this.#options
     const waitedMs = clock.now() - sinceMs
     const counts = decisions.of(request.serviceId)
+    request.waited?.(waitedMs)
     if (kind === 'queue') {
       counts.queueWaits += 1
       counts.queueWaitMs += waitedMs

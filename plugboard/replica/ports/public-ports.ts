@@ -7,6 +7,7 @@ import type { Log } from '@vera-stack/shared/log.ts'
 import type { TrafficBody } from '../../admin/api-types.ts'
 import type { PolicyState } from '../../admin/live/policy/policy-state.ts'
 import type { ServiceId } from '../../common/ids/row-ids.ts'
+import type { DecisionCounts } from '../../common/service-decisions.ts'
 import type { ServiceError } from '../../common/service-error.ts'
 import type { PlugboardConfig } from '../../config.ts'
 import type { CertificateStore } from '../../database/store/store.ts'
@@ -183,6 +184,11 @@ export class PublicPorts {
       waitingOf: service => waiting.waitingOf(service),
       decisionsOf: service => decisions.read(service),
     }
+  }
+
+  /** Yields the decisions of the traffic policy by service, since the start. */
+  get decisions(): Iterable<readonly [service: ServiceId, counts: Readonly<DecisionCounts>]> {
+    return this.#proxy.policyParts.decisions
   }
 
   /** Requests with a route that are in progress. */
