@@ -843,6 +843,89 @@ describe('export and import', () => {
   })
 })
 
+describe('edit', () => {
+  /** Sets an editor that runs `steps` in turn, each a script of sed for the file, and copies the text that it gets. */
+  async function editWith(...steps: readonly string[]): Promise<void> {
+    const script = join(folder, 'editor.sh')
+    await writeFile(
+      script,
+      `#!/bin/sh\nn=$(cat ${folder}/count 2>/dev/null || echo 0)\necho $((n + 1)) > ${folder}/count\n` +
+        `cp "$1" "${folder}/seen-$n"\ncase $n in\n` +
+        steps.map((step, index) => `${index}) sed -i -e '${step}' "$1";;\n`).join('') +
+        'esac\n',
+    )
+    await chmod(script, 0o755)
+    await rm(join(folder, 'count'), { force: true })
+    env.EDITOR = script
+  }
+
+  beforeEach(async () => {
+    await ok('service add shop --policy retries=1')
+    await ok('route add a.test --service shop')
+  })
+
+  test('applies the changes of one row or of all rows', async () => {
+    await editWith('s/retries: 1/retries: 3/')
+    const one = await run('edit service shop --yes')
+    expect(one).toEqual({ code: 0, out: '1 change made\n', err: '~ service shop: retries 1 → 3\n' })
+    await editWith('s/mount: a.test/mount: b.test/')
+    const all = await run('edit --yes')
+    expect([all.code, all.err]).toEqual([0, '+ route b.test → shop\n- route a.test → shop\n'])
+    await editWith('')
+    expect(await run('edit route b.test')).toEqual({ code: 0, out: '', err: 'no change\n' })
+  })
+
+  test('opens the file again with the problems as comments', async () => {
+    await editWith(
+      's/service: shop/service: none/',
+      's/service: none/service: shop/;s/retries: 1/retries: 2/',
+    )
+    const { code, out } = await run('edit --yes')
+    expect([code, out]).toEqual([0, '1 change made\n'])
+    const seen = await readFile(join(folder, 'seen-1'), 'utf8')
+    expect(seen).toContain('#! no change was made.\n')
+    const [, line] =
+      /#! bundle\.yaml:(\d+): routes\[0\]\.service: There is no service "none"/.exec(seen) ?? []
+    expect(seen.split('\n')[Number(line) - 1]).toContain('service: none')
+  })
+
+  test('keeps the text when it has problems, when the editor fails, and after a concurrent change', async () => {
+    const keptFile = async (err: string): Promise<string> => {
+      const file = /Your text is in (\S+)/.exec(err)?.[1] ?? ''
+      const text = await readFile(file, 'utf8')
+      await rm(join(file, '..'), { recursive: true })
+      return text
+    }
+    await editWith('s/retries: 1/retries: -1/')
+    const wrong = await run('edit service shop --yes')
+    expect([wrong.code, wrong.err]).toEqual([1, expect.stringContaining('still has the problems')])
+    expect(await keptFile(wrong.err)).toContain('retries: -1')
+    env.EDITOR = 'false'
+    const failed = await run('edit --yes')
+    expect([failed.code, failed.err]).toEqual([1, expect.stringContaining('"false" ended with exit code 1')])
+    await keptFile(failed.err)
+    await editWith('s/retries: 1/retries: 5/')
+    const key = join(folder, 'editor.sh')
+    const call = `curl -sf -X PATCH -H "authorization: Bearer ${api.adminKey}" -H "if-match: *" -H "content-type: application/json" -d "{\\"policy\\":{\\"retries\\":2}}" ${env.PLUGBOARD_URL}/v1/services/shop >/dev/null\n`
+    await writeFile(key, (await readFile(key, 'utf8')) + call)
+    const late = await run('edit service shop --yes')
+    expect([late.code, late.err]).toEqual([1, expect.stringContaining('has changed since')])
+    expect(await keptFile(late.err)).toContain('retries: 5')
+    expect((await store.services.get('shop')).policy).toEqual({ retries: 2 })
+  })
+
+  test('needs an editor, and refuses a new name for one row', async () => {
+    delete env.EDITOR
+    expect((await run('edit')).err).toContain('set VISUAL or EDITOR')
+    await editWith('s/mount: a.test/mount: b.test/')
+    const { code, err } = await run('edit route a.test --yes')
+    expect(code).toBe(1)
+    const file = /Your text is in (\S+)/.exec(err)?.[1] ?? ''
+    expect(await readFile(file, 'utf8')).toContain('plugboard route set a.test --mount NEW')
+    await rm(join(file, '..'), { recursive: true })
+  })
+})
+
 describe('--dry-run', () => {
   test('checks each write, and changes no row', async () => {
     await ok('service add shop')

@@ -76,6 +76,11 @@ const MANAGE: readonly CommandEntry[] = [
     summary: 'print the changes that an import of a file would make',
     load: async () => (await import('./bundle/import-export.ts')).defineDiff,
   },
+  {
+    name: 'edit',
+    summary: 'edit services and routes as YAML in your editor',
+    load: async () => (await import('./bundle/edit.ts')).defineEdit,
+  },
 ]
 
 const INSPECT: readonly CommandEntry[] = [
