@@ -67,6 +67,7 @@ export type ErrorCode =
   | 'conflict'
   | 'mount_conflict'
   | 'precondition_failed'
+  | 'idempotency_key_reused'
   | 'unsupported_media_type'
   | 'precondition_required'
   | 'upgrade_required'
@@ -169,6 +170,12 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
     'The mount lies on, above or beneath the mount of another route.',
   ),
   precondition_failed: row(412, 'client', 'never', 'The resource has changed since you read it.'),
+  idempotency_key_reused: row(
+    422,
+    'client',
+    'never',
+    'The Idempotency-Key was used for another request. Send another key.',
+  ),
   unsupported_media_type: row(
     415,
     'client',

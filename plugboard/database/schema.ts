@@ -79,6 +79,8 @@ export const routes = plugboard.table(
     uniqueIndex('routes_mount_living').on(table.host, table.mountPath).where(sql`deleted_at IS NULL`),
     index('routes_mount').on(table.host, table.mountPath, table.id),
     index('routes_service_living').on(table.serviceId).where(sql`deleted_at IS NULL`),
+    index('routes_updated_living').on(table.updatedAt, table.id).where(sql`deleted_at IS NULL`),
+    index('routes_created_living').on(table.createdAt, table.id).where(sql`deleted_at IS NULL`),
     index('routes_lifetime_living').on(table.id).where(sql`deleted_at IS NULL AND lifetime_ms IS NOT NULL`),
     index('routes_claimed_living')
       .on(table.claimedBy)
@@ -192,7 +194,10 @@ export const changes = plugboard.table(
     /** The bundle that made the change. */
     bundle: text('bundle'),
   },
-  table => [index('changes_entity').on(table.entity, table.entityId, table.sequence)],
+  table => [
+    index('changes_entity').on(table.entity, table.entityId, table.sequence),
+    index('changes_actor').on(table.actor, table.sequence),
+  ],
 )
 
 /** Heartbeats. Not a part of the change log, and without references from other tables. */
@@ -216,17 +221,53 @@ export const replicas = plugboard.table(
 )
 
 /** When each route was last used. Each replica writes it once a minute; no part of the change log. */
-export const routeActivity = plugboard.table('route_activity', {
-  routeId: uuid('route_id')
-    .$type<RouteId>()
+export const routeActivity = plugboard.table(
+  'route_activity',
+  {
+    routeId: uuid('route_id')
+      .$type<RouteId>()
+      .primaryKey()
+      .references(() => routes.id, { onDelete: 'cascade' }),
+    servedAt: instant('served_at'),
+    /** Name of the telephone that received the request; null: Plugboard responded by itself. */
+    telephone: text('telephone'),
+    /** When a telephone last had a line for the route. Written for routes with a lifetime only. */
+    lineAt: instant('line_at'),
+  },
+  table => [index('route_activity_served').on(table.servedAt, table.routeId)],
+)
+
+/** The last request of each service, over all its routes. Written together with the activity of routes. */
+export const serviceActivity = plugboard.table('service_activity', {
+  serviceId: uuid('service_id')
+    .$type<ServiceId>()
     .primaryKey()
-    .references(() => routes.id, { onDelete: 'cascade' }),
-  servedAt: instant('served_at'),
-  /** Name of the telephone that received the request; null: Plugboard responded by itself. */
-  telephone: text('telephone'),
-  /** When a telephone last had a line for the route. Written for routes with a lifetime only. */
-  lineAt: instant('line_at'),
+    .references(() => services.id, { onDelete: 'cascade' }),
+  servedAt: instant('served_at').notNull(),
 })
+
+/** The results of creations with an `Idempotency-Key`, for 24 h. Not a part of the change log. */
+export const idempotencyKeys = plugboard.table(
+  'idempotency_keys',
+  {
+    /** The admin key of the request. */
+    credential: uuid('credential').notNull(),
+    /** The value of the header field. */
+    key: name('key').notNull(),
+    /** SHA-256 of method, path and body, so that another request with the same key is found. */
+    fingerprint: text('fingerprint').notNull(),
+    /** The path of the created row. */
+    location: text('location').notNull(),
+    /** The response; null: it had a secret, which is not stored. */
+    body: text('body'),
+    createdAt: instant('created_at').notNull().defaultNow(),
+  },
+  table => [
+    primaryKey({ columns: [table.credential, table.key] }),
+    index('idempotency_keys_created').on(table.createdAt),
+    check('idempotency_keys_length', sql`length(key) BETWEEN 1 AND 255`),
+  ],
+)
 
 /** Periods during which at least one replica recorded route activity. They may overlap. */
 export const recordingPeriods = plugboard.table(

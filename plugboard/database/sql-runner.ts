@@ -6,12 +6,13 @@ import { sql } from 'drizzle-orm'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import type pg from 'pg'
 import { isSerializationFailure, translateError } from './database-error.ts'
+import { runOnce } from './store/idempotency.ts'
 import type { Mutation } from './store/store.ts'
 
 /** drizzle on one connection or on the pool. */
 export type Sql = NodePgDatabase
 
-export type Writer = Pick<Mutation, 'actor' | 'keyId' | 'dryRun'>
+export type Writer = Pick<Mutation, 'actor' | 'keyId' | 'dryRun' | 'idempotency'>
 
 /** Runs one statement on the connection of a transaction. It may take longer than other statements. */
 export type Statement = <Row extends pg.QueryResultRow>(
@@ -59,7 +60,11 @@ export function createSqlRunner(pool: pg.Pool): SqlRunner {
             await begin(client, by)
             const tx = drizzle(client)
             if (by.keyId !== undefined) await refuseInactiveKey(tx, by.keyId)
-            const result = await query(tx)
+            const { keyId, idempotency } = by
+            const result =
+              keyId === undefined || idempotency === undefined
+                ? await query(tx)
+                : await runOnce(tx, keyId, idempotency, () => query(tx))
             await client.query(by.dryRun === true ? 'ROLLBACK' : 'COMMIT')
             return result
           }),

@@ -147,7 +147,7 @@ async function isGood(plugboard: Plugboard, token: string): Promise<boolean> {
 /** Creates the service and its mounts if they never existed. A row that a person has deleted stays deleted. */
 async function ensureRoutes({ store }: Plugboard, mounts: readonly string[]): Promise<void> {
   const by = { actor: ACTOR }
-  const { items } = await store.services.list({ search: SERVICE, includeDeleted: true, limit: 500 })
+  const { items } = await store.services.list({ q: SERVICE, includeDeleted: true, limit: 500 })
   if (!items.some(service => service.name === SERVICE)) await store.services.create({ name: SERVICE }, by)
   if ((await store.services.find(SERVICE)) === undefined) return
   for (const mount of mounts) {

@@ -62,6 +62,8 @@ export interface Directory {
   routesOfService(serviceId: ServiceId): IterableIterator<DirectoryRoute>
   routes(): IterableIterator<DirectoryRoute>
   readonly routeCount: number
+  /** Returns the number of routes to a service. */
+  routeCountOf(serviceId: ServiceId): number
   service(id: ServiceId): DirectoryService | undefined
   /** Returns the service with this name or alias. */
   serviceByName(name: string): DirectoryService | undefined
@@ -207,6 +209,10 @@ class CachedDirectory implements Directory {
 
   get routeCount(): number {
     return this.#state?.routes.size ?? 0
+  }
+
+  routeCountOf(serviceId: ServiceId): number {
+    return this.#state?.routesByService.get(serviceId)?.size ?? 0
   }
 
   match(host: string, path: string): DirectoryRoute | undefined {

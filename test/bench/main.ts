@@ -22,6 +22,7 @@ import { measureBalance } from './scenarios/balance.ts'
 import { measureBulk } from './scenarios/bulk.ts'
 import { measureFront } from './scenarios/front.ts'
 import { measureLimits } from './scenarios/limits.ts'
+import { measureLists } from './scenarios/lists.ts'
 import { measureSmallRequests } from './scenarios/small.ts'
 import { measureEventStreams } from './scenarios/sse.ts'
 import { measureWebSockets } from './scenarios/websocket.ts'
@@ -43,6 +44,7 @@ const PATHS: Record<PathScenarioName, (context: ScenarioContext) => Promise<Meas
 const OWN: Record<OwnScenarioName, (context: OwnScenarioContext) => Promise<Measurement[]>> = {
   balance: measureBalance,
   limits: measureLimits,
+  lists: measureLists,
 }
 
 const TARGETS: Record<TargetName, StartTarget> = {

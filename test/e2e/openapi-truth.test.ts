@@ -269,7 +269,7 @@ async function compareParameter(
   const change = operation.method === 'PATCH' || operation.method === 'DELETE'
   const { status, problem, culprits } = await api.call(operation, {
     path: place === 'query' ? withParameter(base, `${name}=${encoded}`) : base,
-    body: operation.method === 'PATCH' ? {} : undefined,
+    body: operation.method === 'PATCH' ? {} : place === 'header' ? ROWS[operation.path] : undefined,
     headers: { ...(change ? OTHER_VERSION : {}), ...(place === 'header' ? { [name]: text } : {}) },
   })
   if (problem !== undefined) return problem

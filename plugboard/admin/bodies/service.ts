@@ -11,6 +11,14 @@ export const serviceSchema = z
     id,
     name: z.string().openapi({ example: 'shop' }),
     policy: jsonObject.openapi({ description: 'The stored policy. Absent keys have their defaults.' }),
+    routes: z.int().openapi({
+      description:
+        'The number of its routes, in the view of this replica. The ETag does not depend on this field and the next one.',
+    }),
+    lastRequestAt: timestamp.nullable().openapi({
+      description:
+        'The last request of its routes, late by up to two minutes. null: no request was recorded.',
+    }),
     version: z.int().openapi({ description: 'The number in the ETag. Each change increases it.' }),
     createdAt: timestamp,
     updatedAt: timestamp,
@@ -32,10 +40,20 @@ export const serviceChangeSchema = z
   })
   .openapi('ServiceChange')
 
-export const serviceBody = (row: Service): ServiceBody => ({
+/** The facts about a service that are not in its row. */
+interface ServiceFigures {
+  readonly routes: number
+  readonly lastRequestAt: Date | null
+}
+const NEW_SERVICE: ServiceFigures = { routes: 0, lastRequestAt: null }
+
+/** `figures`: default: those of a new service. */
+export const serviceBody = (row: Service, figures: ServiceFigures = NEW_SERVICE): ServiceBody => ({
   id: row.id,
   name: row.name,
   policy: row.policy,
+  routes: figures.routes,
+  lastRequestAt: figures.lastRequestAt?.toISOString() ?? null,
   version: row.version,
   createdAt: row.createdAt.toISOString(),
   updatedAt: row.updatedAt.toISOString(),

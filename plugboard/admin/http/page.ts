@@ -3,7 +3,8 @@
 
 import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import type { Page } from '../../database/store/store.ts'
+import type { Page, Sort } from '../../database/store/store.ts'
+import { storedText } from '../../database/store/values/stored-text.ts'
 import type { AdminEnv } from '../admin-env.ts'
 import { cursorText } from './formats.ts'
 import { json, LINK_HEADER } from './openapi.ts'
@@ -27,19 +28,51 @@ export const flagQuery = (description: string) =>
     .optional()
     .openapi({ type: 'boolean', description })
 
+/** Returns the parameter `sort`. `names`: the orders; `standard`: the order without the parameter. */
+export const sortQuery = <Name extends string>(names: readonly Name[], standard: Sort<Name>) =>
+  z
+    .enum(names.flatMap(name => [name, `-${name}` as const]))
+    .optional()
+    .openapi({
+      default: standard,
+      description:
+        'The order of the list. `-` before the name: the opposite direction. Another order needs a new cursor.',
+    })
+
+/** The parameter `q` of credentials. */
+export const credentialSearch = storedText(1, 255)
+  .optional()
+  .openapi({ description: 'Only rows whose name contains this text.' })
+
+const pageFields = <Item extends z.ZodType>(item: Item) => ({
+  items: z.array(item),
+  next: cursorText
+    .nullable()
+    .openapi({ description: 'Cursor of the next page. null: this is the last page.' }),
+})
 const pageOf = <Item extends z.ZodType>(item: Item, name: string) =>
+  z.strictObject(pageFields(item)).openapi(`${name}Page`)
+const countedPageOf = <Item extends z.ZodType>(item: Item, name: string) =>
   z
     .strictObject({
-      items: z.array(item),
-      next: cursorText
-        .nullable()
-        .openapi({ description: 'Cursor of the next page. null: this is the last page.' }),
+      ...pageFields(item),
+      total: z.int().openapi({ description: 'The number of all rows that fit the filters, on all pages.' }),
     })
     .openapi(`${name}Page`)
 
 /** Returns the response with a page of `item`, and its Link header. */
 export const pageResponse = <Item extends z.ZodType>(item: Item, name: string, description: string) => ({
   ...json(pageOf(item, name), description),
+  headers: LINK_HEADER,
+})
+
+/** Returns the response with a page of `item` and the number of all items, and its Link header. */
+export const countedPageResponse = <Item extends z.ZodType>(
+  item: Item,
+  name: string,
+  description: string,
+) => ({
+  ...json(countedPageOf(item, name), description),
   headers: LINK_HEADER,
 })
 

@@ -4,6 +4,7 @@
 import { z } from '@hono/zod-openapi'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import { dryRunParameter, writeQuery } from '../http/dry-run.ts'
+import { IDEMPOTENCY_FAILS, idempotencyHeader, REPLAYED_HEADER } from '../http/idempotency.ts'
 import {
   body,
   CREATED_HEADERS,
@@ -14,7 +15,7 @@ import {
   NOT_MODIFIED,
   operation,
 } from '../http/openapi.ts'
-import { pageQuery, pageResponse } from '../http/page.ts'
+import { countedPageResponse, pageQuery } from '../http/page.ts'
 
 export interface ResourceNames {
   readonly path: `/v1/${string}`
@@ -60,7 +61,7 @@ export function resourceOperations<Body extends z.ZodType>(
   return {
     create: (create: Texts & { operationId?: string; result?: string; input: z.ZodType; body: z.ZodType }) =>
       operation(
-        { permission: write, fails: [...(create.fails ?? []), ...BODY_FAILS] },
+        { permission: write, fails: [...(create.fails ?? []), ...IDEMPOTENCY_FAILS, ...BODY_FAILS] },
         {
           method: 'post',
           path,
@@ -68,10 +69,13 @@ export function resourceOperations<Body extends z.ZodType>(
           tags,
           summary: create.summary ?? `Add ${title}`,
           ...described(create),
-          request: { query: writeQuery, body: body(create.input) },
+          request: { query: writeQuery, headers: idempotencyHeader, body: body(create.input) },
           responses: {
             200: json(schema, `With \`dryRun\`: the ${one} as it would be.`),
-            201: { ...json(create.body, create.result ?? `The new ${one}.`), headers: CREATED_HEADERS },
+            201: {
+              ...json(create.body, create.result ?? `The new ${one}.`),
+              headers: { ...CREATED_HEADERS, ...REPLAYED_HEADER },
+            },
           },
         },
       ),
@@ -86,7 +90,7 @@ export function resourceOperations<Body extends z.ZodType>(
           tags,
           summary: `List ${titles}, ${order}`,
           request: { query: z.strictObject({ ...pageQuery, ...filters }) },
-          responses: { 200: pageResponse(schema, names.component, `A page of ${many}.`) },
+          responses: { 200: countedPageResponse(schema, names.component, `A page of ${many}.`) },
         },
       ),
 

@@ -59,7 +59,7 @@ beforeEach(() => {
       list: ({ limit = 100, includeDeleted = false }) => {
         const items = [...rows.values()].filter(row => includeDeleted || row.deletedAt === null)
         const nextCursor = items.length > limit ? 'next' : undefined
-        return Promise.resolve({ items: items.slice(0, limit), nextCursor })
+        return Promise.resolve({ items: items.slice(0, limit), nextCursor, total: items.length })
       },
     },
     show: all => all.map(show),

@@ -9,6 +9,7 @@ import type { AdminKey, Mutation, Page, PageRequest } from '../../database/store
 import type { AdminEnv } from '../admin-env.ts'
 import { isDryRun, writerOf } from '../http/dry-run.ts'
 import { etagOf, ifMatchVersion, notModified } from '../http/etag.ts'
+import { idempotencyOf, replayed } from '../http/idempotency.ts'
 import { flagQuery, pageBody } from '../http/page.ts'
 import { type ResourceNames, resourceOperations } from './resource-operations.ts'
 
@@ -17,6 +18,22 @@ interface StoredRow {
   readonly id: string
   readonly version: number
   readonly deletedAt?: Date | null
+}
+
+/** A page, and the number of all rows that fit. */
+export interface CountedPage<Row> extends Page<Row> {
+  readonly total: number
+}
+
+/** Returns a list that counts all rows with the filters of its query. */
+export function counted<Query, Row>(rows: {
+  list(query: Query): Promise<Page<Row>>
+  count(filters: Query): Promise<number>
+}): (query: Query) => Promise<CountedPage<Row>> {
+  return async query => {
+    const [page, total] = await Promise.all([rows.list(query), rows.count(query)])
+    return { ...page, total }
+  }
 }
 
 /** The author of a request. */
@@ -60,7 +77,7 @@ export interface Resource<
     get(id: string): Promise<Row>
     list(
       query: PageRequest & z.output<z.ZodObject<Filters>> & { readonly includeDeleted?: boolean | undefined },
-    ): Promise<Page<Row>>
+    ): Promise<CountedPage<Row>>
   }
   /** Returns the bodies of rows, in their order. */
   readonly show: (rows: readonly Row[]) => z.output<Body>[] | Promise<z.output<Body>[]>
@@ -72,6 +89,8 @@ export interface Resource<
     readonly result?: string
     readonly input: New
     readonly body: Created
+    /** Returns the response for a repetition with the same Idempotency-Key. Absent: the response has a secret. */
+    readonly replay?: (row: Row) => z.output<Created>
     run(
       input: z.output<New>,
       caller: Caller,
@@ -132,10 +151,18 @@ export function addResource<
       const checked = await create.run(validOf<z.output<New>>(c, 'json'), callerOf(c))
       return c.json(await show(checked.row), 200)
     }
-    const { row, body } = await create.run(validOf<z.output<New>>(c, 'json'), callerOf(c))
-    c.header('Location', `${names.path}/${row.id}`)
-    c.header('ETag', etagOf(row))
-    return c.json(body, 201)
+    const idempotency = await idempotencyOf<Row>(c, row => ({
+      location: `${names.path}/${row.id}`,
+      body: create.replay?.(row),
+    }))
+    const { key, by } = callerOf(c)
+    return await replayed(c, etagOf, async () => {
+      const caller = { key, by: { ...by, idempotency } }
+      const { row, body } = await create.run(validOf<z.output<New>>(c, 'json'), caller)
+      c.header('Location', `${names.path}/${row.id}`)
+      c.header('ETag', etagOf(row))
+      return c.json(body, 201)
+    })
   })
 
   const listQuery = {
@@ -143,12 +170,9 @@ export function addResource<
     ...(keepsDeleted && { includeDeleted: flagQuery(`true: include deleted ${names.many}.`) }),
   }
   add(app, operations.list(resource.list.order, listQuery), async c => {
-    const { items, nextCursor } = await store.list(validOf(c, 'query'))
+    const { items, nextCursor, total } = await store.list(validOf(c, 'query'))
     const bodies = await resource.show(items)
-    return c.json(
-      pageBody(c, { items: bodies, nextCursor }, body => body),
-      200,
-    )
+    return c.json({ ...pageBody(c, { items: bodies, nextCursor }, body => body), total }, 200)
   })
 
   const readQuery = keepsDeleted

@@ -2,7 +2,7 @@
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { announcedNames } from '../../database/store/service-aliases.ts'
-import type { AdminKey, Service } from '../../database/store/store.ts'
+import { type AdminKey, SERVICE_SORTS, type Service } from '../../database/store/store.ts'
 import { storedText } from '../../database/store/values/stored-text.ts'
 import { resolveServicePolicy } from '../../routes/options/service-policy.ts'
 import { type ServiceProblem, serviceProblems } from '../../routes/options/service-problems.ts'
@@ -10,8 +10,9 @@ import { refuseBeyondLimits } from '../access/key-limits.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
 import { newServiceSchema, serviceBody, serviceChangeSchema, serviceSchema } from '../bodies/service.ts'
 import { changeMerged, mergePatch } from '../http/merge-patch.ts'
+import { sortQuery } from '../http/page.ts'
 import { validationError } from '../http/problem.ts'
-import { addResource, type Caller, type Target } from './resource.ts'
+import { addResource, type Caller, counted, type Target } from './resource.ts'
 
 /** Returns the problems that depend on several keys of the policy. `policy`: the complete policy, as it is stored. */
 export function policyProblems(policy: unknown): ServiceProblem[] {
@@ -39,7 +40,10 @@ function refuseAliasesBeyondLimits(
   })
 }
 
-export function addServiceOperations(app: OpenAPIHono<AdminEnv>, { store }: AdminDependencies): void {
+export function addServiceOperations(
+  app: OpenAPIHono<AdminEnv>,
+  { store, directory }: AdminDependencies,
+): void {
   const refuseBeyond = async ({ key }: Caller, { read }: Target<Service>): Promise<void> => {
     if (key.limits !== null) refuseBeyondLimits(key, { services: [(await read()).name] })
   }
@@ -57,20 +61,38 @@ export function addServiceOperations(app: OpenAPIHono<AdminEnv>, { store }: Admi
       example: 'shop',
     }),
     body: serviceSchema,
-    store: store.services,
-    show: rows => rows.map(serviceBody),
+    store: {
+      get: store.services.get,
+      list: counted({
+        list: ({ search, q = search, ...query }) => store.services.list({ ...query, q }),
+        count: ({ search, q = search, ...query }) => store.services.count({ ...query, q }),
+      }),
+    },
+    show: async rows => {
+      const lastRequests = await store.services.lastRequests(rows.map(({ id }) => id))
+      return rows.map(row =>
+        serviceBody(row, {
+          lastRequestAt: lastRequests.get(row.id) ?? null,
+          routes: directory.routeCountOf(row.id),
+        }),
+      )
+    },
     list: {
       order: 'by name',
       filters: {
-        search: storedText(1, 63, 'shop')
+        q: storedText(1, 63, 'shop')
           .optional()
           .openapi({ description: 'Only services whose name contains this text.' }),
+        search: storedText(1, 63, 'shop')
+          .optional()
+          .openapi({ description: 'The same as `q`, which is newer.' }),
+        sort: sortQuery(SERVICE_SORTS, 'name'),
       },
     },
     create: {
       input: newServiceSchema,
       body: serviceSchema,
-      fails: ['conflict'],
+      replay: row => serviceBody(row),
       run: async (input, { key, by }) => {
         refuseBeyondLimits(key, { services: [input.name], pointer: () => '/name' })
         refuseAliasesBeyondLimits(key, input.policy)

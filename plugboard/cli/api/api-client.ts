@@ -1,5 +1,6 @@
 // The client of the admin API for the command line: single requests, pages, the event stream, and errors as texts.
 
+import { randomUUID } from 'node:crypto'
 import { MAX_DETAIL } from '@vera-stack/shared/errors.ts'
 import { cutText } from '@vera-stack/shared/text/cut-text.ts'
 import { CliError } from '../cli-error.ts'
@@ -18,6 +19,8 @@ export interface ApiRequest {
   readonly ifMatch?: string
   /** Default 30 s. */
   readonly timeoutMs?: number
+  /** True for a creation: after a lost connection, the client sends it again with the same Idempotency-Key. */
+  readonly once?: boolean
 }
 
 interface Problem {
@@ -155,9 +158,9 @@ export class ApiClient {
       headers['content-encoding'] = 'gzip'
     }
     if (request.ifMatch !== undefined) headers['if-match'] = request.ifMatch
-    let response: Response
-    try {
-      response = await fetch(url, {
+    if (request.once === true) headers['idempotency-key'] = `"${randomUUID()}"`
+    const send = () =>
+      fetch(url, {
         method,
         headers,
         body: request.compressed ?? (request.body === undefined ? null : JSON.stringify(request.body)),
@@ -166,6 +169,9 @@ export class ApiClient {
         redirect: 'error',
         signal: signal ?? AbortSignal.timeout(request.timeoutMs ?? TIMEOUT_MS),
       })
+    let response: Response
+    try {
+      response = await (request.once === true ? send().catch(error => againAfterLoss(error, send)) : send())
     } catch (error) {
       throw this.#unreachable(error)
     }
@@ -198,6 +204,16 @@ export class ApiClient {
     const message = `the admin API at ${this.#url} cannot be reached (${reason}). Start Plugboard there, or give another address with --url`
     return new CliError(message, { cause: error })
   }
+}
+
+/** Codes of a connection that broke after it was open, so the server may have received the request. */
+const LOST: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
+
+/** Sends a request again whose connection was lost. Rejects with `error` for other failures. */
+async function againAfterLoss(error: unknown, send: () => Promise<Response>): Promise<Response> {
+  const cause = error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : undefined
+  if (!LOST.has(cause?.code)) throw error
+  return await send()
 }
 
 /** Returns the detail with the names of fields on the command line instead of the names in the API. */

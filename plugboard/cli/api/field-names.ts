@@ -9,6 +9,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   services: 'service',
   mounts: 'mount',
   scopes: 'scope',
+  q: 'search',
   claimedOnly: 'claimed',
   includeDeleted: 'deleted',
   'limits.tunnels': 'maxTunnels',

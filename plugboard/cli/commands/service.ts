@@ -26,6 +26,8 @@ const COLUMNS: readonly Column<ServiceBody>[] = [
 ]
 const DETAILS: readonly Column<ServiceBody>[] = [
   ...COLUMNS,
+  { title: 'routes', value: row => row.routes },
+  { title: 'last request', value: row => row.lastRequestAt },
   { title: 'version', value: row => row.version },
   { title: 'id', value: row => row.id },
   { title: 'created', value: row => row.createdAt },
@@ -100,7 +102,10 @@ export function defineService(service: Command, context: CliContext): void {
     context,
     async ({ api, output, options }: ApiCommand<PolicyOptions>, name: string) => {
       const policy = await policyPatch(options, () => Promise.resolve({}), context)
-      const { body } = await api.request<ServiceBody>('POST', '/v1/services', { body: { name, policy } })
+      const { body } = await api.request<ServiceBody>('POST', '/v1/services', {
+        body: { name, policy },
+        once: true,
+      })
       await output.done(body, `service ${body.name} added`)
     },
     WITH_DRY_RUN,
@@ -109,14 +114,19 @@ export function defineService(service: Command, context: CliContext): void {
   const list = service
     .command('list')
     .description('list services')
-    .option('--search <text>', 'only names that contain this text')
+    .option('-q, --search <text>', 'only names that contain this text')
+    .option(
+      '--sort <order>',
+      'name, createdAt or updatedAt; with - before it, the opposite direction: -updatedAt',
+    )
     .option('--deleted', 'include deleted services')
   examples(list, 'service list', 'service list --search shop')
   apiAction(
     list,
     context,
-    async ({ api, output, options }: ApiCommand<{ search?: string; deleted?: boolean }>) => {
-      const query = { search: options.search, includeDeleted: options.deleted }
+    async ({ api, output, options }: ApiCommand<{ search?: string; sort?: string; deleted?: boolean }>) => {
+      const { search, sort, deleted } = options
+      const query = { q: search, sort, includeDeleted: deleted }
       const rows = await api.list<ServiceBody>('/v1/services', query)
       await output.rows(rows, COLUMNS, `No services. Add one: ${ownCommand('plugboard')} service add <name>`)
     },

@@ -106,7 +106,7 @@ export function defineToken(token: Command, context: CliContext): void {
         output.note('note: a telephone with this token can serve no service: give --service or --mount')
       }
       const body = { name, services, mounts, limits: { tunnels, claims, announcementsPerMinute }, ttl }
-      const { body: row } = await api.request<IssuedTokenBody>('POST', '/v1/tokens', { body })
+      const { body: row } = await api.request<IssuedTokenBody>('POST', '/v1/tokens', { body, once: true })
       const until = relative(row.expiresAt, context.now())
       const note = `token ${row.id} for ${row.name}, expires ${until}. It is shown only once:`
       if (options.command === undefined || options.dryRun === true)

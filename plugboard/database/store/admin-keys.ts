@@ -2,12 +2,13 @@
 // found, and its hash, which only `findByPrefix` and `activeHashes` read.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
-import { and, arrayContains, desc, eq, getTableColumns, gt, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
+import { and, arrayContains, eq, getTableColumns, gt, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import { adminKeys, changes } from '../schema.ts'
 import { lockWriters, type Sql, type SqlRunner } from '../sql-runner.ts'
-import type { AdminKey, AdminKeyStore, NewAdminKey } from './store.ts'
+import type { AdminKey, AdminKeyStore, CredentialFilters, NewAdminKey } from './store.ts'
 import { isId, untouched } from './values/input.ts'
-import { beyond, createdKey, decodeCursor, limitOf, pageOf } from './values/page.ts'
+import { createdKey, limitOf, pageOf } from './values/page.ts'
+import { listOrder, type SortOrder } from './values/sort.ts'
 
 const { hash: _hash, ...publicColumns } = getTableColumns(adminKeys)
 
@@ -60,20 +61,17 @@ export function createAdminKeyStore(runner: SqlRunner): AdminKeyStore {
     list: (request = {}) =>
       runner.read(async db => {
         const limit = limitOf(request)
-        const conditions: (SQL | undefined)[] = []
-        if (request.active === true) conditions.push(active)
-        if (request.cursor !== undefined) {
-          const key = decodeCursor(createdKey, request.cursor)
-          conditions.push(beyond([adminKeys.createdAt, adminKeys.id], '<', key))
-        }
+        const { cursor } = request
+        const order = listOrder(ORDERS, '-createdAt', request.sort)
         const rows = await db
           .select(publicColumns)
           .from(adminKeys)
-          .where(and(...conditions))
-          .orderBy(desc(adminKeys.createdAt), desc(adminKeys.id))
+          .where(and(...conditionsOf(request), cursor === undefined ? undefined : order.after(cursor)))
+          .orderBy(...order.orderBy)
           .limit(limit + 1)
-        return pageOf(rows.map(keyOf), limit, key => [key.createdAt.toISOString(), key.id])
+        return pageOf(rows.map(keyOf), limit, order.cursorKey)
       }),
+    count: filters => runner.read(db => db.$count(adminKeys, and(...conditionsOf(filters)))),
     revoke: (id, by, { force = false } = {}) =>
       runner.write(by, async tx => {
         await lockWriters(tx)
@@ -103,10 +101,27 @@ export function createAdminKeyStore(runner: SqlRunner): AdminKeyStore {
   }
 }
 
+const ORDERS = {
+  createdAt: {
+    columns: [adminKeys.createdAt, adminKeys.id],
+    key: createdKey,
+    keyOf: ({ createdAt, id }: AdminKey) => [createdAt.toISOString(), id],
+  },
+} as const satisfies Record<'createdAt', SortOrder<AdminKey>>
+
 const active = and(
   isNull(adminKeys.revokedAt),
   or(isNull(adminKeys.expiresAt), gt(adminKeys.expiresAt, sql`clock_timestamp()`)),
 )
+
+function conditionsOf(filters: CredentialFilters): (SQL | undefined)[] {
+  const { q } = filters
+  return [
+    filters.active === true ? active : undefined,
+    q === undefined ? undefined : sql`position(${q} IN ${adminKeys.name}) > 0`,
+  ]
+}
+
 const holdsAdmin = arrayContains(adminKeys.scopes, ['admin'])
 
 /** Rows of revoked keys stay. Rows that were deleted by hand have left their entries in the log of changes. */

@@ -1,15 +1,16 @@
 // Queries of services. A service is found by its name until it is deleted, and by its id also afterwards.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
-import { and, asc, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
 import type { PgUpdateSetSource } from 'drizzle-orm/pg-core'
 import { asServiceId } from '../../common/ids/row-ids.ts'
-import { services } from '../schema.ts'
+import { serviceActivity, services } from '../schema.ts'
 import type { Sql, SqlRunner } from '../sql-runner.ts'
 import { announcedNames, policyWithOldName, refuseSharedNames } from './service-aliases.ts'
-import type { Mutation, Service, ServiceStore } from './store.ts'
+import type { Mutation, SERVICE_SORTS, Service, ServiceFilters, ServiceStore } from './store.ts'
 import { isId, untouched, validServiceName } from './values/input.ts'
-import { beyond, decodeCursor, limitOf, nameKey, pageOf } from './values/page.ts'
+import { createdKey, limitOf, nameKey, pageOf } from './values/page.ts'
+import { listOrder, type SortOrder } from './values/sort.ts'
 
 export function createServiceStore(runner: SqlRunner): ServiceStore {
   return {
@@ -30,20 +31,26 @@ export function createServiceStore(runner: SqlRunner): ServiceStore {
     list: (request = {}) =>
       runner.read(async db => {
         const limit = limitOf(request)
-        const conditions: (SQL | undefined)[] = []
-        if (request.includeDeleted !== true) conditions.push(isNull(services.deletedAt))
-        if (request.search !== undefined)
-          conditions.push(sql`position(${request.search} IN ${services.name}) > 0`)
-        if (request.cursor !== undefined) {
-          conditions.push(beyond([services.name, services.id], '>', decodeCursor(nameKey, request.cursor)))
-        }
+        const { cursor } = request
+        const order = listOrder(ORDERS, 'name', request.sort)
         const rows = await db
           .select()
           .from(services)
-          .where(and(...conditions))
-          .orderBy(asc(services.name), asc(services.id))
+          .where(and(...conditionsOf(request), cursor === undefined ? undefined : order.after(cursor)))
+          .orderBy(...order.orderBy)
           .limit(limit + 1)
-        return pageOf(rows, limit, service => [service.name, service.id])
+        return pageOf(rows, limit, order.cursorKey)
+      }),
+    count: filters => runner.read(db => db.$count(services, and(...conditionsOf(filters)))),
+    lastRequests: ids =>
+      runner.read(async db => {
+        if (ids.length === 0) return new Map()
+        const { serviceId, servedAt } = serviceActivity
+        const rows = await db
+          .select({ serviceId, servedAt })
+          .from(serviceActivity)
+          .where(inArray(serviceId, [...ids]))
+        return new Map(rows.map(row => [row.serviceId, row.servedAt]))
       }),
     update: (nameOrId, patch, by) =>
       runner.write(by, async tx => {
@@ -88,6 +95,31 @@ export function createServiceStore(runner: SqlRunner): ServiceStore {
         return restored
       }),
   }
+}
+
+const ORDERS = {
+  name: {
+    columns: [services.name, services.id],
+    key: nameKey,
+    keyOf: ({ name, id }: Service) => [name, id],
+  },
+  createdAt: {
+    columns: [services.createdAt, services.id],
+    key: createdKey,
+    keyOf: ({ createdAt, id }: Service) => [createdAt.toISOString(), id],
+  },
+  updatedAt: {
+    columns: [services.updatedAt, services.id],
+    key: createdKey,
+    keyOf: ({ updatedAt, id }: Service) => [updatedAt.toISOString(), id],
+  },
+} as const satisfies Record<(typeof SERVICE_SORTS)[number], SortOrder<Service>>
+
+function conditionsOf({ q, includeDeleted }: ServiceFilters): (SQL | undefined)[] {
+  return [
+    includeDeleted === true ? undefined : isNull(services.deletedAt),
+    q === undefined ? undefined : sql`position(${q} IN ${services.name}) > 0`,
+  ]
 }
 
 async function changeService(

@@ -97,7 +97,7 @@ describe('services', () => {
     const seen: string[] = []
     let cursor: string | undefined
     do {
-      const page = await store.services.list({ search: 'page-', limit: 10, cursor })
+      const page = await store.services.list({ q: 'page-', limit: 10, cursor })
       seen.push(...page.items.map(service => service.name))
       cursor = page.nextCursor
       // Inserts a row that sorts before all rows read so far, and deletes the last row that was read.

@@ -18,6 +18,17 @@ export interface Mutation {
   readonly ifVersion?: number | undefined
   /** True to check the change in a transaction that is rolled back. The result is as if the change had been made. */
   readonly dryRun?: boolean | undefined
+  /** For a creation by an admin key: a repetition has no effect, and rejects with RepeatedRequest (idempotency.ts). */
+  readonly idempotency?: IdempotentCreation | undefined
+}
+
+export interface IdempotentCreation {
+  /** The key of the client, unique for its credential. */
+  readonly key: string
+  /** The same for each repetition of the request, and another one for each other request. */
+  readonly fingerprint: string
+  /** Returns the path of the created row, and the response to it. `body` null: it has a secret, which must not be stored. */
+  readonly result: (row: never) => { readonly location: string; readonly body: string | null }
 }
 
 export interface PageRequest {
@@ -26,6 +37,9 @@ export interface PageRequest {
   /** `nextCursor` of the page before; opaque. A malformed cursor is `invalid_request`, field `cursor`. */
   readonly cursor?: string | undefined
 }
+
+/** The name of an order of rows; with `-`, the opposite direction. */
+export type Sort<Name extends string> = Name | `-${Name}`
 
 /** Rows in a fixed order; rows inserted meanwhile never make a later page repeat or skip an older row. */
 export interface Page<Row> {
@@ -48,6 +62,14 @@ export interface Service {
   readonly ephemeral: boolean
 }
 
+export interface ServiceFilters {
+  /** The name contains this text. */
+  readonly q?: string | undefined
+  readonly includeDeleted?: boolean | undefined
+}
+export const SERVICE_SORTS = ['name', 'createdAt', 'updatedAt'] as const
+export type ServiceSort = Sort<(typeof SERVICE_SORTS)[number]>
+
 export interface ServiceStore {
   create(
     input: { readonly name: string; readonly policy?: JsonObject | undefined },
@@ -56,13 +78,13 @@ export interface ServiceStore {
   /** A living service by name, or any by id. */
   find(nameOrId: string): Promise<Service | undefined>
   get(nameOrId: string): Promise<Service>
-  /** Ordered by name. `search`: the name contains this. */
   list(
-    request?: PageRequest & {
-      readonly search?: string | undefined
-      readonly includeDeleted?: boolean | undefined
-    },
+    request?: PageRequest & ServiceFilters & { readonly sort?: ServiceSort | undefined },
   ): Promise<Page<Service>>
+  /** The number of all rows that fit. */
+  count(filters: ServiceFilters): Promise<number>
+  /** The last requests of these services; one without a request is absent. */
+  lastRequests(ids: readonly ServiceId[]): Promise<ReadonlyMap<ServiceId, Date>>
   /**
    * `policy` replaces the whole policy. `keepsOldName`: false leaves the aliases as they are when the name changes; by
    * default the old name becomes one. `conflict` when another service has the name or an alias.
@@ -131,6 +153,18 @@ export interface Pruned {
   readonly recordedMs: number
 }
 
+export interface RouteFilters {
+  /** The mount or the name of the service contains this text. */
+  readonly q?: string | undefined
+  /** The name or the id of the service. */
+  readonly service?: string | undefined
+  readonly host?: string | undefined
+  readonly includeDeleted?: boolean | undefined
+}
+export const ROUTE_SORTS = ['mount', 'createdAt', 'updatedAt', 'lastRequestAt'] as const
+/** `lastRequestAt`: routes without a request come first. */
+export type RouteSort = Sort<(typeof ROUTE_SORTS)[number]>
+
 export interface RouteStore {
   /** `service`: name or id of a service that is not deleted; null: the options define the response. */
   create(
@@ -143,14 +177,16 @@ export interface RouteStore {
   ): Promise<Route>
   /** A living route by its exact mount, or any by id. */
   get(idOrMount: string): Promise<Route>
-  /** Ordered by host, then mount path. */
   list(
-    request?: PageRequest & {
-      readonly service?: string | undefined
-      readonly host?: string | undefined
-      readonly includeDeleted?: boolean | undefined
-    },
+    request?: PageRequest &
+      RouteFilters & {
+        readonly sort?: RouteSort | undefined
+        /** Only these routes. */
+        readonly ids?: readonly RouteId[] | undefined
+      },
   ): Promise<Page<Route>>
+  /** The number of all rows that fit. */
+  count(filters: RouteFilters): Promise<number>
   update(
     idOrMount: string,
     patch: {
@@ -255,6 +291,15 @@ export interface Token extends Scope, StoredLimits {
   readonly lastSeenAt: Date | null
 }
 
+export interface CredentialFilters {
+  /** The name contains this text. */
+  readonly q?: string | undefined
+  /** True: only those neither revoked nor expired. */
+  readonly active?: boolean | undefined
+}
+export const CREDENTIAL_SORTS = ['createdAt'] as const
+export type CredentialSort = Sort<(typeof CREDENTIAL_SORTS)[number]>
+
 /** The tokens that we have issued. An id is the `jti` of one of them, never that of an outside issuer's token. */
 export interface TokenStore {
   create(
@@ -270,8 +315,12 @@ export interface TokenStore {
   claimCounts(ids: readonly TokenId[]): Promise<ReadonlyMap<TokenId, number>>
   find(id: TokenId): Promise<Token | undefined>
   get(id: TokenId): Promise<Token>
-  /** Newest first. `active`: only those neither revoked nor expired. */
-  list(request?: PageRequest & { readonly active?: boolean | undefined }): Promise<Page<Token>>
+  /** Newest first. */
+  list(
+    request?: PageRequest & CredentialFilters & { readonly sort?: CredentialSort | undefined },
+  ): Promise<Page<Token>>
+  /** The number of all rows that fit. */
+  count(filters: CredentialFilters): Promise<number>
   /** Moves `expiresAt` to now + ttlSeconds: `token_revoked` or `token_expired` when it is too late. Not a change. */
   renew(id: TokenId): Promise<Token>
   /** Idempotent. The directories of all replicas receive the revocation through the change log. */
@@ -351,8 +400,12 @@ export interface AdminKeyStore {
   findByPrefix(prefix: string): Promise<(AdminKey & { readonly hash: string }) | undefined>
   /** Hashes of all keys that are neither revoked nor expired, by prefix. */
   activeHashes(): Promise<ReadonlyMap<string, string>>
-  /** Newest first. `active`: only those neither revoked nor expired. */
-  list(request?: PageRequest & { readonly active?: boolean | undefined }): Promise<Page<AdminKey>>
+  /** Newest first. */
+  list(
+    request?: PageRequest & CredentialFilters & { readonly sort?: CredentialSort | undefined },
+  ): Promise<Page<AdminKey>>
+  /** The number of all rows that fit. */
+  count(filters: CredentialFilters): Promise<number>
   /** Idempotent. Without `force`, the last active key with the scope `admin` is `conflict`. */
   revoke(id: string, by: Mutation, options?: { readonly force?: boolean | undefined }): Promise<AdminKey>
   /** Stores that the key was used now. Not a change. */

@@ -2,13 +2,14 @@
 // the id.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
-import { and, count, desc, eq, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
+import { and, count, eq, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import { asTokenId, type TokenId } from '../../common/ids/row-ids.ts'
 import { routes, tokens } from '../schema.ts'
 import type { Sql, SqlRunner } from '../sql-runner.ts'
-import type { Token, TokenStore } from './store.ts'
+import type { CredentialFilters, Token, TokenStore } from './store.ts'
 import { isId, untouched } from './values/input.ts'
-import { beyond, createdKey, decodeCursor, limitOf, pageOf } from './values/page.ts'
+import { createdKey, limitOf, pageOf } from './values/page.ts'
+import { listOrder, type SortOrder } from './values/sort.ts'
 
 const expiry = (ttlSeconds: unknown) => sql`clock_timestamp() + make_interval(secs => ${ttlSeconds})`
 
@@ -53,21 +54,17 @@ export function createTokenStore(runner: SqlRunner): TokenStore {
     list: (request = {}) =>
       runner.read(async db => {
         const limit = limitOf(request)
-        const conditions: (SQL | undefined)[] = []
-        if (request.active === true)
-          conditions.push(isNull(tokens.revokedAt), sql`${tokens.expiresAt} > now()`)
-        if (request.cursor !== undefined) {
-          const key = decodeCursor(createdKey, request.cursor)
-          conditions.push(beyond([tokens.createdAt, tokens.id], '<', key))
-        }
+        const { cursor } = request
+        const order = listOrder(ORDERS, '-createdAt', request.sort)
         const rows = await db
           .select()
           .from(tokens)
-          .where(and(...conditions))
-          .orderBy(desc(tokens.createdAt), desc(tokens.id))
+          .where(and(...conditionsOf(request), cursor === undefined ? undefined : order.after(cursor)))
+          .orderBy(...order.orderBy)
           .limit(limit + 1)
-        return pageOf(rows, limit, token => [token.createdAt.toISOString(), token.id])
+        return pageOf(rows, limit, order.cursorKey)
       }),
+    count: filters => runner.read(db => db.$count(tokens, and(...conditionsOf(filters)))),
     renew: id =>
       runner.write({ actor: `token:${id}` }, async tx => {
         if (isId(id)) {
@@ -104,6 +101,21 @@ export function createTokenStore(runner: SqlRunner): TokenStore {
           .where(and(eq(tokens.id, id), stale))
       }),
   }
+}
+
+const ORDERS = {
+  createdAt: {
+    columns: [tokens.createdAt, tokens.id],
+    key: createdKey,
+    keyOf: ({ createdAt, id }: Token) => [createdAt.toISOString(), id],
+  },
+} as const satisfies Record<'createdAt', SortOrder<Token>>
+
+function conditionsOf({ q, active }: CredentialFilters): (SQL | undefined)[] {
+  return [
+    active === true ? and(isNull(tokens.revokedAt), sql`${tokens.expiresAt} > now()`) : undefined,
+    q === undefined ? undefined : sql`position(${q} IN ${tokens.name}) > 0`,
+  ]
 }
 
 async function findToken(db: Sql, id: TokenId): Promise<Token | undefined> {

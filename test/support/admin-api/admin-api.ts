@@ -142,6 +142,9 @@ export class AdminApiHarness {
     databaseReachable: true,
     notificationsArrive: true,
     routeCount: 0,
+    routes: () => this.routesOfServices.values(),
+    routeCountOf: (id: string) => this.routesOfServices.filter(({ service }) => service.id === id).length,
+    serviceByName: (name: string) => this.services.find(service => service.name === name),
     services: () => this.services.values(),
     routesOfService: (id: string) =>
       this.routesOfServices.filter(({ service }) => service.id === id).values(),

@@ -92,6 +92,7 @@ export const app = createAdminApp({
     waitForSequence: () => Promise.resolve(),
     subscribe: () => () => undefined,
     services: () => [].values(),
+    routeCountOf: () => 0,
   } as unknown as AdminDependencies['directory'],
   tokens: { issue: passed, revoke: passed },
   metrics: new Scraper(() => []),

@@ -2,7 +2,7 @@
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { VeraError } from '@vera-stack/shared/errors.ts'
-import type { Scope as KeyLimits } from '../../../database/store/store.ts'
+import { CREDENTIAL_SORTS, type Scope as KeyLimits } from '../../../database/store/store.ts'
 import { storedText } from '../../../database/store/values/stored-text.ts'
 import { scopeProblem } from '../../../telephones/tokens/tokens.ts'
 import { createApiKey } from '../../access/api-key-format.ts'
@@ -10,9 +10,9 @@ import { includesLimits } from '../../access/key-limits.ts'
 import { includes } from '../../access/scope.ts'
 import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
 import { createdKeySchema, keyBody, keySchema, newKeySchema } from '../../bodies/credentials/key.ts'
-import { flagQuery } from '../../http/page.ts'
+import { credentialSearch, flagQuery, sortQuery } from '../../http/page.ts'
 import { RequestError } from '../../http/problem.ts'
-import { addResource } from '../resource.ts'
+import { addResource, counted } from '../resource.ts'
 
 export function addKeyOperations(app: OpenAPIHono<AdminEnv>, { store, clock }: AdminDependencies): void {
   addResource(app, {
@@ -27,11 +27,15 @@ export function addKeyOperations(app: OpenAPIHono<AdminEnv>, { store, clock }: A
     },
     id: storedText(1, 255),
     body: keySchema,
-    store: store.adminKeys,
+    store: { get: store.adminKeys.get, list: counted(store.adminKeys) },
     show: rows => rows.map(row => keyBody(row, clock)),
     list: {
       order: 'newest first',
-      filters: { active: flagQuery('true: only keys that are neither revoked nor expired.') },
+      filters: {
+        q: credentialSearch,
+        active: flagQuery('true: only keys that are neither revoked nor expired.'),
+        sort: sortQuery(CREDENTIAL_SORTS, '-createdAt'),
+      },
     },
     create: {
       summary: 'Create an API key',

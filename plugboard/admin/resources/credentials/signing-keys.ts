@@ -2,12 +2,20 @@
 // keys, which are available as a JWKS (RFC 7517). The JWKS is served from memory, so it works without the database.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { SigningKey } from '../../../database/store/store.ts'
 import { storedText } from '../../../database/store/values/stored-text.ts'
 import { refuseLimitedKey } from '../../access/key-limits.ts'
 import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
 import { signingKeyBody, signingKeySchema } from '../../bodies/credentials/signing-key.ts'
 import { isDryRun, writeQuery, writerOf } from '../../http/dry-run.ts'
 import { jsonObject } from '../../http/formats.ts'
+import {
+  IDEMPOTENCY_FAILS,
+  idempotencyHeader,
+  idempotencyOf,
+  REPLAYED_HEADER,
+  replayed,
+} from '../../http/idempotency.ts'
 import { json, operation, problems } from '../../http/openapi.ts'
 
 const tags = ['signing keys']
@@ -29,7 +37,7 @@ const listOperation = operation(
   },
 )
 const rotateOperation = operation(
-  { permission: 'keys:write' },
+  { permission: 'keys:write', fails: IDEMPOTENCY_FAILS },
   {
     method: 'post',
     path: '/v1/signing-keys/rotate',
@@ -37,10 +45,10 @@ const rotateOperation = operation(
     tags,
     summary: 'Create a new signing key',
     description: 'Earlier keys no longer sign tokens. Tokens that they have signed stay valid.',
-    request: { query: writeQuery },
+    request: { query: writeQuery, headers: idempotencyHeader },
     responses: {
       200: json(signingKeySchema, 'With `dryRun`: a key as it would be. It is not stored.'),
-      201: json(signingKeySchema, 'The new key.'),
+      201: { ...json(signingKeySchema, 'The new key.'), headers: REPLAYED_HEADER },
     },
   },
 )
@@ -70,8 +78,20 @@ export function addSigningKeyOperations(app: OpenAPIHono<AdminEnv>, deps: AdminD
   })
   app.openapi(rotateOperation, async c => {
     refuseLimitedKey(c.get('key'), 'The key that signs tokens')
-    const row = await store.signingKeys.rotate(await generateSigningKey(), writerOf(c))
-    return isDryRun(c) ? c.json(signingKeyBody(row), 200) : c.json(signingKeyBody(row), 201)
+    if (isDryRun(c)) {
+      const row = await store.signingKeys.rotate(await generateSigningKey(), writerOf(c))
+      return c.json(signingKeyBody(row), 200)
+    }
+    const idempotency = await idempotencyOf<SigningKey>(c, row => ({
+      location: `/v1/signing-keys/${row.kid}`,
+      body: signingKeyBody(row),
+    }))
+    const rotate = async () => {
+      const by = { ...writerOf(c), idempotency }
+      const row = await store.signingKeys.rotate(await generateSigningKey(), by)
+      return c.json(signingKeyBody(row), 201)
+    }
+    return (await replayed(c, () => undefined, rotate)) as Awaited<ReturnType<typeof rotate>>
   })
   app.openapi(removeOperation, async c => {
     await store.signingKeys.remove(c.req.valid('param').kid, writerOf(c))

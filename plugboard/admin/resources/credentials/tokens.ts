@@ -2,7 +2,7 @@
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { asTokenId } from '../../../common/ids/row-ids.ts'
-import type { Token } from '../../../database/store/store.ts'
+import { CREDENTIAL_SORTS, type Token } from '../../../database/store/store.ts'
 import { storedText } from '../../../database/store/values/stored-text.ts'
 import { atField, refuseBeyondLimits } from '../../access/key-limits.ts'
 import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
@@ -13,8 +13,8 @@ import {
   tokenBody,
   tokenSchema,
 } from '../../bodies/credentials/token.ts'
-import { flagQuery } from '../../http/page.ts'
-import { addResource } from '../resource.ts'
+import { credentialSearch, flagQuery, sortQuery } from '../../http/page.ts'
+import { addResource, counted } from '../resource.ts'
 
 export function addTokenOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDependencies): void {
   const { store, tokens } = deps
@@ -33,11 +33,15 @@ export function addTokenOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepend
     },
     id: storedText(1, 255),
     body: tokenSchema,
-    store: store.tokens,
+    store: { get: id => store.tokens.get(asTokenId(id)), list: counted(store.tokens) },
     show,
     list: {
       order: 'newest first',
-      filters: { active: flagQuery('true: only tokens that are neither revoked nor expired.') },
+      filters: {
+        q: credentialSearch,
+        active: flagQuery('true: only tokens that are neither revoked nor expired.'),
+        sort: sortQuery(CREDENTIAL_SORTS, '-createdAt'),
+      },
     },
     create: {
       operationId: 'issueToken',

@@ -1,7 +1,7 @@
 // Routes over HTTP: each leads from a host and a path to a service, or has a response of Plugboard itself.
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
-import type { AdminKey, Route } from '../../../database/store/store.ts'
+import { type AdminKey, ROUTE_SORTS, type Route } from '../../../database/store/store.ts'
 import { storedText } from '../../../database/store/values/stored-text.ts'
 import type { OutboundNetworks } from '../../../routes/options/outbound-networks.ts'
 import { resolveRouteOptions, withRequirements } from '../../../routes/options/route-options.ts'
@@ -22,9 +22,11 @@ import {
 import { isDryRun, writeQuery } from '../../http/dry-run.ts'
 import { changeMerged, mergePatch } from '../../http/merge-patch.ts'
 import { body, json, operation } from '../../http/openapi.ts'
+import { sortQuery } from '../../http/page.ts'
 import { validationError } from '../../http/problem.ts'
 import { addResource } from '../resource.ts'
 import { idOrMount } from './route-id.ts'
+import { listRoutes } from './route-list.ts'
 
 /** Returns the problems of a new route that depend on several fields of it, or on the networks that URLs may lead to. */
 export function newRouteProblems(route: WholeRoute, outbound: OutboundNetworks): RouteProblem[] {
@@ -69,7 +71,10 @@ const pruneOperation = operation(
   },
 )
 
-export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store, outbound }: AdminDependencies): void {
+export function addRouteOperations(
+  app: OpenAPIHono<AdminEnv>,
+  { store, outbound, directory }: AdminDependencies,
+): void {
   /** `service`: the name or the id in the request. */
   const refuseBeyond = async (key: AdminKey, mount: string, service: string | null, inBody = true) => {
     if (key.limits === null) return
@@ -101,7 +106,7 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store, outbound
     },
     id: idOrMount,
     body: routeSchema,
-    store: store.routes,
+    store: { get: store.routes.get, list: query => listRoutes(query, { store, directory }) },
     show: rows => rows.map(routeBody),
     list: {
       order: 'by host and path',
@@ -112,12 +117,18 @@ export function addRouteOperations(app: OpenAPIHono<AdminEnv>, { store, outbound
         service: serviceRef
           .optional()
           .openapi({ description: 'Only routes to this service, by name or id.' }),
+        q: storedText(1, 255, 'shop').optional().openapi({
+          description: 'Only routes whose mount, or name of the service, contains this text.',
+        }),
+        search: storedText(1, 255, 'shop').optional().openapi({ description: 'The same as `q`.' }),
+        sort: sortQuery(ROUTE_SORTS, 'mount'),
       },
     },
     create: {
       input: newRouteSchema,
       body: routeSchema,
-      fails: ['mount_conflict', 'conflict'],
+      fails: ['mount_conflict'],
+      replay: routeBody,
       run: async ({ mount, service = null, options = {} }, { key, by }) => {
         await refuseBeyond(key, mount, service)
         refuse(newRouteProblems({ mount, service, options }, outbound))

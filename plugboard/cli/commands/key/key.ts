@@ -78,6 +78,7 @@ export function defineKey(key: Command, context: CliContext): void {
       if (scopes.length === 0) output.note('note: a key without --scope has no rights')
       const { body } = await api.request<CreatedKeyBody>('POST', '/v1/keys', {
         body: { name, scopes, limits, ttl },
+        once: true,
       })
       await output.secret(body, body.key, `API key ${body.id} for ${body.name}. It is shown only once:`)
     },
@@ -116,7 +117,7 @@ export function defineSigningKey(signingKey: Command, context: CliContext): void
     rotate,
     context,
     async ({ api, output }: ApiCommand<unknown>) => {
-      const { body } = await api.request<SigningKeyBody>('POST', '/v1/signing-keys/rotate')
+      const { body } = await api.request<SigningKeyBody>('POST', '/v1/signing-keys/rotate', { once: true })
       await output.done(body, `signing key ${body.kid} signs new tokens from now on`)
     },
     WITH_DRY_RUN,

@@ -76,11 +76,17 @@ export function defineRoute(route: Command, context: CliContext): void {
     .description('list routes')
     .option('--host <pattern>', 'only routes with this host pattern')
     .option('-s, --service <name>', 'only routes to this service')
+    .option('-q, --search <text>', 'only routes whose mount, or name of the service, contains this text')
+    .option(
+      '--sort <order>',
+      'mount, createdAt, updatedAt or lastRequestAt; with - before it, the opposite direction: -updatedAt',
+    )
     .option('--deleted', 'include deleted routes')
-  examples(list, 'route list', 'route list --service shop --output json')
+  examples(list, 'route list', 'route list --service shop --output json', 'route list --sort -lastRequestAt')
   apiAction(list, context, async ({ api, output, options }: ApiCommand<ListOptions>) => {
-    const { host, service, deleted } = options
-    const rows = await api.list<RouteBody>('/v1/routes', { host, service, includeDeleted: deleted })
+    const { host, service, search, sort, deleted } = options
+    const query = { host, service, q: search, sort, includeDeleted: deleted }
+    const rows = await api.list<RouteBody>('/v1/routes', query)
     if (rows.length === 0) await requireService(api, service)
     await output.rows(
       rows.map(maskedPasswords),
@@ -154,6 +160,8 @@ export function defineRoute(route: Command, context: CliContext): void {
 interface ListOptions {
   readonly host?: string
   readonly service?: string
+  readonly search?: string
+  readonly sort?: string
   readonly deleted?: boolean
 }
 
@@ -178,7 +186,7 @@ async function addRoute(
   }
   if (createService && service !== undefined) {
     try {
-      await api.request('POST', '/v1/services', { body: { name: service } })
+      await api.request('POST', '/v1/services', { body: { name: service }, once: true })
       output.note(`service ${service} added`)
     } catch (error) {
       if (!(error instanceof ApiError && error.code === 'conflict')) throw error
@@ -186,7 +194,7 @@ async function addRoute(
   }
   const body = { mount, service, ...(Object.keys(options).length === 0 ? {} : { options }) }
   try {
-    const { body: row } = await api.request<RouteBody>('POST', '/v1/routes', { body })
+    const { body: row } = await api.request<RouteBody>('POST', '/v1/routes', { body, once: true })
     await output.done(maskedPasswords(row), `route ${row.mount} → ${useOf(row.service)} added`)
   } catch (error) {
     const noService = error instanceof ApiError && error.message.includes('no service') && !createService

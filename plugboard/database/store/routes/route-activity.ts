@@ -32,7 +32,7 @@ export function createRouteActivityStore(runner: SqlRunner): RouteActivityStore 
   }
 }
 
-/** Writes the uses in the order of their ids, so that replicas that write the same routes do not deadlock. */
+/** Writes the uses of routes and of their services in the order of their ids, so that replicas that write the same routes do not deadlock. */
 async function writeUses(db: Sql, uses: readonly RouteUse[]): Promise<void> {
   const rows = uses.map(({ routeId, servedAgeMs, telephone, lineAgeMs }) => ({
     id: routeId,
@@ -41,18 +41,27 @@ async function writeUses(db: Sql, uses: readonly RouteUse[]): Promise<void> {
     telephone: telephone === undefined ? undefined : storable(telephone),
   }))
   await db.execute(sql`
-    INSERT INTO plugboard.route_activity AS known (route_id, served_at, telephone, line_at)
-    SELECT route.id, now() - used.served_age * interval '1 millisecond', used.telephone,
-      now() - used.line_age * interval '1 millisecond'
-    FROM json_to_recordset(${JSON.stringify(rows)}::json)
-      AS used (id uuid, served_age float8, line_age float8, telephone text)
-    JOIN plugboard.routes route ON route.id = used.id
-    ORDER BY route.id
-    ON CONFLICT (route_id) DO UPDATE SET
-      served_at = greatest(known.served_at, excluded.served_at),
-      telephone = CASE WHEN known.served_at IS NULL OR excluded.served_at >= known.served_at
-        THEN coalesce(excluded.telephone, known.telephone) ELSE known.telephone END,
-      line_at = greatest(known.line_at, excluded.line_at)`)
+    WITH written AS (
+      INSERT INTO plugboard.route_activity AS known (route_id, served_at, telephone, line_at)
+      SELECT route.id, now() - used.served_age * interval '1 millisecond', used.telephone,
+        now() - used.line_age * interval '1 millisecond'
+      FROM json_to_recordset(${JSON.stringify(rows)}::json)
+        AS used (id uuid, served_age float8, line_age float8, telephone text)
+      JOIN plugboard.routes route ON route.id = used.id
+      ORDER BY route.id
+      ON CONFLICT (route_id) DO UPDATE SET
+        served_at = greatest(known.served_at, excluded.served_at),
+        telephone = CASE WHEN known.served_at IS NULL OR excluded.served_at >= known.served_at
+          THEN coalesce(excluded.telephone, known.telephone) ELSE known.telephone END,
+        line_at = greatest(known.line_at, excluded.line_at)
+      RETURNING route_id, served_at
+    )
+    INSERT INTO plugboard.service_activity AS known (service_id, served_at)
+    SELECT route.service_id, max(written.served_at)
+    FROM written JOIN plugboard.routes route ON route.id = written.route_id
+    WHERE written.served_at IS NOT NULL AND route.service_id IS NOT NULL
+    GROUP BY route.service_id ORDER BY route.service_id
+    ON CONFLICT (service_id) DO UPDATE SET served_at = greatest(known.served_at, excluded.served_at)`)
 }
 
 /** Begins the lifetime of a restored route. Otherwise the time before its restoration would count. */

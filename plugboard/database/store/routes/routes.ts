@@ -2,16 +2,16 @@
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Mount } from '@vera-stack/shared/mounts.ts'
-import { and, asc, eq, gt, inArray, isNotNull, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
+import { and, eq, gt, inArray, isNotNull, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import type { PgUpdateSetSource } from 'drizzle-orm/pg-core'
 import { asRouteId, type ServiceId } from '../../../common/ids/row-ids.ts'
-import { routes, services } from '../../schema.ts'
+import { routes } from '../../schema.ts'
 import type { Sql, SqlRunner } from '../../sql-runner.ts'
 import { serviceForRoute } from '../services.ts'
 import type { Mutation, Route, RouteStore } from '../store.ts'
 import { isId, untouched, validMount } from '../values/input.ts'
-import { beyond, decodeCursor, limitOf, mountKey, pageOf } from '../values/page.ts'
 import { noteRestored } from './route-activity.ts'
+import { countRoutes, listRoutes } from './route-lists.ts'
 import { pruneRoutes } from './route-pruning.ts'
 import { selectRoutes, withMount } from './route-rows.ts'
 
@@ -29,26 +29,8 @@ export function createRouteStore(runner: SqlRunner): RouteStore {
         if (route !== undefined) return route
         throw new VeraError('not_found', `There is no route "${idOrMount}".`)
       }),
-    list: (request = {}) =>
-      runner.read(async db => {
-        const limit = limitOf(request)
-        const conditions: (SQL | undefined)[] = []
-        if (request.includeDeleted !== true) conditions.push(isNull(routes.deletedAt))
-        if (request.host !== undefined) conditions.push(eq(routes.host, request.host))
-        if (request.service !== undefined) {
-          const column = isId(request.service) ? services.id : services.name
-          conditions.push(eq(column, request.service))
-        }
-        if (request.cursor !== undefined) {
-          const key = decodeCursor(mountKey, request.cursor)
-          conditions.push(beyond([routes.host, routes.mountPath, routes.id], '>', key))
-        }
-        const rows = await selectRoutes(db)
-          .where(and(...conditions))
-          .orderBy(asc(routes.host), asc(routes.mountPath), asc(routes.id))
-          .limit(limit + 1)
-        return pageOf(rows.map(withMount), limit, route => [route.host, route.mountPath, route.id])
-      }),
+    list: (request = {}) => runner.read(db => listRoutes(db, request)),
+    count: filters => runner.read(db => countRoutes(db, filters)),
     update: (idOrMount, patch, by) =>
       runner.write(by, async tx => {
         const mount = patch.mount === undefined ? undefined : validMount(patch.mount)
