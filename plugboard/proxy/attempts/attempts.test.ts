@@ -205,7 +205,13 @@ function begin(recovery?: TestRecovery): void {
       },
     ])
   }
-  attempts = new Attempts(context, { affinity: undefined, authenticated: () => undefined }, REQUEST, 0, owner)
+  attempts = new Attempts(
+    context,
+    { affinity: undefined, authenticated: () => undefined },
+    REQUEST,
+    clock.now(),
+    owner,
+  )
 }
 
 /** The number of open streams of each line. */
@@ -251,7 +257,13 @@ it('records each failed attempt, with its Telephone, its reason and its time', (
 it('records an attempt that was repeated because of its status, and reports no attempt of a healthy request', () => {
   const service = { ...route.service, policy: { ...route.service.policy, retryStatuses: [503 as const] } }
   const request = { ...REQUEST, route: { ...route, service } }
-  attempts = new Attempts(context, { affinity: undefined, authenticated: () => undefined }, request, 0, owner)
+  attempts = new Attempts(
+    context,
+    { affinity: undefined, authenticated: () => undefined },
+    request,
+    clock.now(),
+    owner,
+  )
   attempts.start()
   lines[0].opened[0]?.onHead({ status: 503, statusText: '', fields: [] })
   expect(attempts.failedAttempts).toMatchObject([{ telephone: 'first', code: '503', failure: undefined }])
@@ -281,12 +293,35 @@ it('measures the time of the last attempt until its head, after the last byte of
 it('has no time of an attempt that gets no head, although an earlier attempt had one', () => {
   const service = { ...route.service, policy: { ...route.service.policy, retryStatuses: [503 as const] } }
   const request = { ...REQUEST, route: { ...route, service } }
-  attempts = new Attempts(context, { affinity: undefined, authenticated: () => undefined }, request, 0, owner)
+  attempts = new Attempts(
+    context,
+    { affinity: undefined, authenticated: () => undefined },
+    request,
+    clock.now(),
+    owner,
+  )
   attempts.start()
   lines[0].opened[0]?.onHead({ status: 503, statusText: '', fields: [], backendUs: 7 })
   expect(owner.calls).toEqual(['opened', 'retry'])
   lines[1].abort('session_lost')
   expect([attempts.headMs, attempts.backendUs]).toEqual([undefined, undefined])
+})
+
+it('measures the time to the head from a decision that took time, and from a further attempt', () => {
+  const head = { status: 200, statusText: '', fields: [] }
+  attempts.isDelayed = true
+  clock.advance(100)
+  attempts.start()
+  clock.advance(20)
+  lines[0].opened[0]?.onHead(head)
+  expect(attempts.headMs).toBe(20)
+  begin()
+  attempts.start()
+  clock.advance(30)
+  lines[0].abort('session_lost')
+  clock.advance(7)
+  lines[1].opened[0]?.onHead(head)
+  expect(attempts.headMs).toBe(7)
 })
 
 it('tries the next line at once when a line refuses the stream, without a retry', () => {

@@ -72,7 +72,8 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
   code: ErrorCode | undefined
   poolSlot = 0
   line: Candidate | undefined
-  sentAtMs = 0
+  sentAtMs: number
+  isDelayed = false
   hasHead = false
   headMs: number | undefined
   backendUs: number | undefined
@@ -97,6 +98,7 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
     this.context = context
     this.request = request
     this.startedAtMs = startedAtMs
+    this.sentAtMs = startedAtMs
     this.#owner = owner
     this.#connection = connection
     this.policy = request.route.service.policy
@@ -185,6 +187,7 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
     } else if (hasNoLine(code) && recovery?.underWay === true) {
       this.#owner.hold()
       recovery.onStep(() => {
+        this.isDelayed = true
         if (!this.#finished) this.start()
       })
     } else {
@@ -307,6 +310,7 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
 
   openAfterWait(failedBefore: TunnelError | undefined): ErrorCode | undefined {
     this.failure = undefined
+    this.isDelayed = true
     const code = openLine(this, 'no_telephone')
     if (code !== undefined) return code
     if (failedBefore !== undefined) countRetry(this, attemptFailureOf(failedBefore) ?? 'other')

@@ -17,8 +17,10 @@ export interface LineUse extends StreamHolder {
   readonly policy: ServicePolicy
   /** The line of the current attempt; undefined: there is no attempt now. */
   line: Candidate | undefined
-  /** The time at which the request of the current attempt was sent. */
+  /** The time at which the request of the current attempt was sent. Before the first attempt: at which its head arrived. */
   sentAtMs: number
+  /** True when time has passed since `sentAtMs` was set. Most requests are sent at once, and the clock costs 60 ns. */
+  isDelayed: boolean
   /** True once the final head of the response has arrived. */
   hasHead: boolean
   /** Time from the last byte of the request to the head of the response to this attempt, ms. Undefined: no head. */
@@ -32,7 +34,8 @@ export function useLine(use: LineUse, line: Candidate): void {
   use.hasHead = false
   use.headMs = undefined
   use.backendUs = undefined
-  use.sentAtMs = use.context.clock.now()
+  if (use.isDelayed) use.sentAtMs = use.context.clock.now()
+  use.isDelayed = true
   countOnLine(use, line)
 }
 

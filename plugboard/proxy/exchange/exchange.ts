@@ -126,6 +126,7 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
   decided(response: ProxyResponse | undefined): void {
     if (this.#state !== 'open') return
     this.#active()
+    this.#attempts.isDelayed = true
     if (response === undefined) {
       this.start()
       return

@@ -122,6 +122,7 @@ export class Upgrade implements AttemptsOwner, InFlight, Deadlined, ResponseOwne
   /** Replaces `start` after an asynchronous decision. Forwards the request, or sends `response` if it is defined. */
   decided(response: ProxyResponse | undefined, early?: Buffer): void {
     if (this.#state !== 'asking') return
+    this.#attempts.isDelayed = true
     if (response === undefined) this.start(early)
     else this.#respondLocally(response)
   }
