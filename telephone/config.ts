@@ -166,6 +166,9 @@ export const telephoneSettings = {
       default: 'auto',
       help: 'status: lines for a terminal; json, text: a log; auto: status for http and on a terminal, otherwise json',
     }),
+    metricsListen: setting.listen({
+      help: 'Address that serves /metrics for Prometheus, without a key, such as 127.0.0.1:9401',
+    }),
     accessLog: setting.boolean({
       default: false,
       help: 'Log one line for each finished request; telephone http on a terminal shows requests unless this is no',

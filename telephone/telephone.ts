@@ -32,6 +32,7 @@ import { HandlerBackend } from './backend/forward/handler-backend.ts'
 import { HttpBackend } from './backend/forward/http-backend.ts'
 import { HealthCheck, type HealthOutage } from './backend/health/health-check.ts'
 import type { AnnouncedService, TelephoneEvent, TelephoneListener } from './events.ts'
+import type { TelephoneMeters } from './metrics/telephone-meters.ts'
 import { generatedLabel } from './options/generated-name.ts'
 import type { Service } from './options/service-options.ts'
 import type { TelephoneSettings } from './options/telephone-settings.ts'
@@ -51,6 +52,8 @@ export interface TelephoneOptions extends TelephoneSettings {
   readonly token: TokenSource
   readonly services: readonly Service[]
   readonly limits?: Partial<SessionLimits> | undefined
+  /** Counts the times and failures of backends. Absent: they are not counted. */
+  readonly meters?: TelephoneMeters | undefined
   readonly clock?: Clock | undefined
   readonly random?: (() => number) | undefined
 }
@@ -132,6 +135,7 @@ export class Telephone implements TelephoneHandle {
     this.#forwarder = new Forwarder({
       backends: new Map(options.services.map(service => [service.service, this.#backend(service)])),
       now: () => this.#clock.now(),
+      meters: options.meters,
       onExchange: options.reportExchanges
         ? exchange => this.#report({ kind: 'exchange', exchange: exchangeSummary(exchange) })
         : undefined,
@@ -158,6 +162,11 @@ export class Telephone implements TelephoneHandle {
       replica,
       rttMs,
     }))
+  }
+
+  /** The number of open streams on all tunnels. */
+  get streamCount(): number {
+    return this.#tunnels.reduce((count, tunnel) => count + tunnel.streamCount, 0)
   }
 
   /** The last result of Plugboard for each service, with the URLs at which the service can be reached. */

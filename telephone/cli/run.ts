@@ -3,7 +3,7 @@
 // because the token file may change, and a restart of the process would not help.
 
 import { systemClock } from '@vera-stack/shared/clock.ts'
-import { createLog, type Log } from '@vera-stack/shared/log.ts'
+import { createLog, type Log, silentLogger } from '@vera-stack/shared/log.ts'
 import { targetText } from '@vera-stack/shared/net/backend-target.ts'
 import { collectBodyMemory, releaseMemory } from '@vera-stack/shared/process/body-memory.ts'
 import {
@@ -13,11 +13,13 @@ import {
 } from '@vera-stack/shared/process/local-status.ts'
 import { type LoadedTelephoneConfig, telephoneOptions } from '../config.ts'
 import type { TelephoneEvent } from '../events.ts'
+import { TelephoneMeters } from '../metrics/telephone-meters.ts'
 import type { Service } from '../options/service-options.ts'
 import { Telephone, type TelephoneOptions } from '../telephone.ts'
 import { RefusalWatch, type ServiceRefusal } from '../tunnel/refusal-watch.ts'
 import { VERSION } from '../version.ts'
 import { logEvent } from './log-lines.ts'
+import { MetricsPortError, serveMetrics } from './metrics-port.ts'
 import { probeBackend } from './probe-backend.ts'
 import { RequestLines, TERMINAL_LINES_PER_SECOND } from './request-lines.ts'
 import { StatusLines } from './status-lines.ts'
@@ -42,7 +44,13 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
   // A terminal shows each request, unless a setting decides otherwise.
   const asked = config.sources.accessLog.kind !== 'default'
   const watched = personal && terminal.isTerminal && format === 'status' && !asked
-  const options = { ...telephoneOptions(config), reportExchanges: watched || config.values.accessLog }
+  const { metricsListen } = config.values
+  const meters = metricsListen === undefined ? undefined : new TelephoneMeters()
+  const options = {
+    ...telephoneOptions(config),
+    meters,
+    reportExchanges: watched || config.values.accessLog,
+  }
   collectBodyMemory()
   const telephone = new Telephone(options)
   const log = format === 'status' ? undefined : openLog(format, config, telephone)
@@ -65,7 +73,10 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
     status: () => localStatus(telephone),
     onProblem: error => reportProblem(error, terminal, log),
   })
+  let closeMetrics: (() => Promise<void>) | undefined
   try {
+    if (metricsListen !== undefined && meters !== undefined)
+      closeMetrics = await serveMetrics(telephone, meters, metricsListen, log ?? silentLogger)
     telephone.start()
     if (personal && terminal.isTerminal) void warnAboutBackends(options.services, terminal)
     const refusal = await Promise.race([
@@ -75,7 +86,13 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
     if (refusal !== undefined) reportRefusal(refusal, terminal, log)
     await telephone.close()
     return refusal === undefined ? 0 : 1
+  } catch (error) {
+    if (!(error instanceof MetricsPortError)) throw error
+    if (log !== undefined) log.error('telephone ends', { detail: error.message })
+    else terminal.out(`${marked('bad', error.message, terminal.colours)}\n`)
+    return 1
   } finally {
+    await closeMetrics?.()
     watch?.stop()
     settled.cancel()
     await local.close()

@@ -92,6 +92,13 @@ export class Tunnel {
     return this.#state.kind
   }
 
+  /** Open streams of the current session and of the replaced ones. */
+  get streamCount(): number {
+    let count = this.#session?.streamCount ?? 0
+    for (const session of this.#retired.keys()) count += session.streamCount
+    return count
+  }
+
   get rttMs(): number | undefined {
     return this.#session?.rttMs
   }

@@ -11,6 +11,7 @@ import { ACCESS_FIELDS } from '../../shared/log/access-fields.ts'
 import type { MetricTable } from '../../shared/metrics/metric.ts'
 import { settingsMarkdown } from '../../shared/settings.ts'
 import { VARIABLE_PREFIX as TELEPHONE_PREFIX, telephoneSettings } from '../../telephone/config.ts'
+import { TELEPHONE_METRICS } from '../../telephone/metrics/telephone-metrics.ts'
 
 export const ROOT = join(import.meta.dirname, '../..')
 
@@ -24,6 +25,11 @@ export interface GeneratedTable {
 export const GENERATED_TABLES: readonly GeneratedTable[] = [
   { document: 'README.md', marker: 'errors', text: errorsMarkdown() },
   { document: 'docs/operating/metrics.md', marker: 'metrics', text: metricsMarkdown(PLUGBOARD_METRICS) },
+  {
+    document: 'docs/operating/metrics.md',
+    marker: 'telephone-metrics',
+    text: metricsMarkdown(TELEPHONE_METRICS),
+  },
   { document: 'docs/telephone/failures.md', marker: 'causes', text: causesMarkdown() },
   { document: 'docs/operating/logs.md', marker: 'access-fields', text: accessFieldsMarkdown() },
   {

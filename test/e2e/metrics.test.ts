@@ -3,16 +3,22 @@
 
 import { expect, it } from 'vitest'
 import { PLUGBOARD_METRICS } from '../../plugboard/metrics/plugboard-metrics.ts'
+import { TELEPHONE_METRICS } from '../../telephone/metrics/telephone-metrics.ts'
 import { eventually } from '../support/deadline.ts'
 import { send } from '../support/http/http-client.ts'
 import { freePort } from '../support/process/free-port.ts'
 import { HOST, SERVICE, useStack } from '../support/programs/stack.ts'
+import { TelephoneProcess } from '../support/programs/telephone-process.ts'
 
 const metricsPort = await freePort()
-const stack = useStack({ plugboardArgs: ['--metrics-listen', `127.0.0.1:${metricsPort}`] })
+const telephonePort = await freePort()
+const stack = useStack({
+  plugboardArgs: ['--metrics-listen', `127.0.0.1:${metricsPort}`],
+  telephoneArgs: ['--metrics-listen', `127.0.0.1:${telephonePort}`],
+})
 
-const scrape = async (): Promise<string> => {
-  const { status, body } = await send({ port: metricsPort, path: '/metrics' })
+const scrape = async (port = metricsPort): Promise<string> => {
+  const { status, body } = await send({ port, path: '/metrics' })
   expect(status).toBe(200)
   return body.toString()
 }
@@ -70,4 +76,32 @@ it('shows tunnels, lines, changes and the database', async () => {
   expect(value(text, 'plugboard_tunnel_rtt_seconds_count')).toBeGreaterThan(0)
   expect(value(text, 'plugboard_tunnel_bytes_total{direction="received"}')).toBeGreaterThan(0)
   expect(value(text, 'process_open_fds')).toBeGreaterThan(0)
+})
+
+it('serves the metrics of the Telephone: tunnels, and times and failures of its backend', async () => {
+  const before = await scrape(telephonePort)
+  const names = [...before.matchAll(/^# TYPE (\w+) /gm)].map(([, name]) => name)
+  expect(names).toEqual(Object.keys(TELEPHONE_METRICS))
+  expect(value(before, 'telephone_tunnels{state="ready"}')).toBeGreaterThan(0)
+  const series = `telephone_backend_seconds_count{service="${SERVICE}"}`
+  await send({ port: stack.port, host: HOST, path: '/hello' })
+  const after = await scrape(telephonePort)
+  expect((value(after, series) ?? 0) - (value(before, series) ?? 0)).toBe(1)
+})
+
+it('ends a Telephone whose address for metrics is taken, with the remedy', async () => {
+  const { processes, plugboard, backend, token } = stack
+  const args = ['--metrics-listen', `127.0.0.1:${metricsPort}`]
+  const { child } = TelephoneProcess.launch({
+    processes,
+    plugboard,
+    target: backend.port,
+    token,
+    service: SERVICE,
+    args,
+  })
+  child.expectedToExit = true
+  child.expectedExitCodes = [1]
+  expect(await child.exited).toMatchObject({ code: 1 })
+  expect(child.output).toContain('--metrics-listen')
 })

@@ -7,17 +7,24 @@ import type { BackendFailure } from '../backend-failure.ts'
 export interface Backend {
   /** Name of the backend in messages: `http://localhost:3000`. */
   readonly description: string
-  /** Accepts a stream of kind `http` or `upgrade`. Calls `report` once, at the end of the stream. */
+  /** Accepts a stream of kind `http` or `upgrade`. Calls `report.ended` once, at the end of the stream. */
   open(stream: Stream, opening: Opening, report: Report | undefined): StreamEvents
   /** Closes idle connections. Open exchanges continue. */
   close(): void
+}
+
+/** Receives the results of one stream. */
+export interface Report {
+  /** Called with the final head of the response. `backendUs`: time of the backend until it, microseconds. */
+  responded(backendUs: number): void
+  ended: EndReport
 }
 
 /**
  * Receives a finished exchange. `status` is 0 without a response head. `code` is the reason of an early end. `failure` is
  * set when the backend caused the early end.
  */
-export type Report = (status: number, code: string | undefined, failure?: BackendFailure) => void
+type EndReport = (status: number, code: string | undefined, failure?: BackendFailure) => void
 
 function fault(event: string): never {
   throw new Error(`${event} on a stream that the other end has opened`)

@@ -5,8 +5,9 @@ import { equalsIgnoringCase } from '@vera-stack/shared/http/headers.ts'
 import { EchoStream } from '@vera-stack/shared/protocol/streams/echo-stream.ts'
 import type { Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { ExchangeSummary } from '../../events.ts'
+import type { TelephoneMeters } from '../../metrics/telephone-meters.ts'
 import type { BackendFailure } from '../backend-failure.ts'
-import { type Backend, REFUSED } from './backend.ts'
+import { type Backend, REFUSED, type Report } from './backend.ts'
 
 /** One finished exchange. */
 export interface ForwardedExchange {
@@ -23,7 +24,9 @@ export interface ForwardedExchange {
 
 export interface ForwarderOptions {
   readonly backends: ReadonlyMap<string, Backend>
-  /** Called at the end of each exchange. Absent: exchanges are not measured. */
+  /** Counts the times and failures of backends. Absent: they are not counted. */
+  readonly meters?: Pick<TelephoneMeters, 'responded' | 'failed'> | undefined
+  /** Called at the end of each exchange. Absent: exchanges are not reported. */
   readonly onExchange?: ((exchange: ForwardedExchange) => void) | undefined
   readonly now: () => number
 }
@@ -57,12 +60,25 @@ export class Forwarder {
     for (const backend of this.#options.backends.values()) backend.close()
   }
 
-  #report(stream: Stream, opening: Opening) {
-    const { onExchange, now } = this.#options
-    if (onExchange === undefined) return undefined
-    const startedAt = now()
-    return (status: number, code: string | undefined, failure?: BackendFailure): void =>
-      onExchange({ opening, streamId: stream.id, status, code, failure, durationMs: now() - startedAt })
+  #report(stream: Stream, opening: Opening): Report | undefined {
+    const { onExchange, meters, now } = this.#options
+    if (onExchange === undefined && meters === undefined) return undefined
+    const { service } = opening
+    const startedAt = onExchange === undefined ? 0 : now()
+    return {
+      responded: backendUs => meters?.responded(service, backendUs),
+      ended: (status, code, failure) => {
+        if (failure !== undefined) meters?.failed(service, failure.cause)
+        onExchange?.({
+          opening,
+          streamId: stream.id,
+          status,
+          code,
+          failure,
+          durationMs: now() - startedAt,
+        })
+      },
+    }
   }
 }
 

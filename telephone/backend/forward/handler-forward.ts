@@ -229,6 +229,7 @@ export class HandlerForward implements StreamEvents {
     this.#state = 'answering'
     this.#status = status
     const backendUs = backendUsOf(this.#clock.now() - this.#receivedAtMs)
+    this.#report?.responded(backendUs)
     this.#stream.respond({ status, statusText, fields, backendUs })
   }
 
@@ -236,7 +237,7 @@ export class HandlerForward implements StreamEvents {
     this.#state = 'over'
     const report = this.#report
     this.#report = undefined
-    report?.(this.#status, code, failure)
+    report?.ended(this.#status, code, failure)
   }
 }
 

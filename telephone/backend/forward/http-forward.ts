@@ -160,6 +160,7 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
   /** Returns the head with the time of the backend. */
   #timed({ status, statusText, fields }: StreamResponseHead): StreamResponseHead {
     const backendUs = backendUsOf(this.#clock.now() - this.#receivedAtMs)
+    this.#report?.responded(backendUs)
     return { status, statusText, fields, backendUs }
   }
 
@@ -232,6 +233,6 @@ export class HttpForward implements StreamEvents, ExchangeEvents {
     this.#early = []
     const report = this.#report
     this.#report = undefined
-    report?.(this.#status, code, failure)
+    report?.ended(this.#status, code, failure)
   }
 }
