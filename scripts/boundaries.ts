@@ -19,7 +19,7 @@ interface Room {
 }
 
 const DIRECTION =
-  'Direction: main, cli, {dev, replica}, {proxy, admin}, {access, telephones}, {jwks, limits}, {routes, registry}, {database, metrics}, common, shared.'
+  'Direction: main, cli, {dev, replica}, {proxy, admin}, {access, telephones}, {jwks, limits, observe}, {routes, registry}, {database, metrics}, common, shared.'
 const NODE = ['node:*', 'node:*/**']
 
 function plugboardRoom(
@@ -76,8 +76,9 @@ export const ROOMS: readonly Room[] = [
   plugboardRoom('metrics', ['common'], []),
   plugboardRoom('routes', ['metrics', 'database', 'common'], ['zod']),
   plugboardRoom('limits', ['routes', 'common'], []),
+  plugboardRoom('observe', ['common'], ['zod']),
   plugboardRoom('jwks', ['routes', 'common'], ['jose'], 0),
-  plugboardRoom('peers', ['limits', 'registry', 'common'], ['jose']),
+  plugboardRoom('peers', ['limits', 'observe', 'registry', 'common'], ['jose']),
   plugboardRoom(
     'telephones',
     ['jwks', 'limits', 'routes', 'registry', 'database', 'common'],
@@ -85,10 +86,10 @@ export const ROOMS: readonly Room[] = [
   ),
   plugboardRoom('tls', ['database', 'common'], ['acme-client', 'zod']),
   plugboardRoom('access', ['jwks', 'routes', 'common'], ['jose']),
-  plugboardRoom('proxy', ['access', 'telephones', 'limits', 'routes', 'metrics', 'common'], []),
+  plugboardRoom('proxy', ['access', 'telephones', 'limits', 'observe', 'routes', 'metrics', 'common'], []),
   plugboardRoom(
     'admin',
-    ['telephones', 'limits', 'routes', 'registry', 'database', 'common'],
+    ['telephones', 'limits', 'observe', 'routes', 'registry', 'database', 'common'],
     ['hono', 'hono/**', '@hono/**', 'zod'],
     2,
   ),
@@ -101,6 +102,7 @@ export const ROOMS: readonly Room[] = [
       'access',
       'telephones',
       'limits',
+      'observe',
       'routes',
       'registry',
       'peers',

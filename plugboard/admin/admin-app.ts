@@ -11,6 +11,7 @@ import { BUNDLE_PATH } from './bundle/bundle-path.ts'
 import { addFrontPage } from './front-page-handler.ts'
 import { AllowedMethods } from './http/allowed-methods.ts'
 import { boundedBody } from './http/bounded-body.ts'
+import { EventStreams } from './http/event-streams.ts'
 import { liveBeforeResponse } from './http/live-before-response.ts'
 import { problemResponse, validationError } from './http/problem.ts'
 import { addHealth } from './live/health.ts'
@@ -18,6 +19,7 @@ import { addMetricsOperation } from './live/metrics.ts'
 import { addEjectionOperations } from './live/policy/ejections.ts'
 import { addLimitOperations } from './live/policy/limits.ts'
 import { addProcessOperations } from './live/policy/processes.ts'
+import { addRequestOperations } from './live/requests/requests.ts'
 import { addMatchOperation } from './live/route-match.ts'
 import { addOutageOperations } from './live/service-outages.ts'
 import { addStatusOperations } from './live/status.ts'
@@ -46,6 +48,7 @@ const TAGS: readonly (readonly [name: string, description: string])[] = [
     'The audit log: each change and its author, as a list and as an event stream. Changes can be undone.',
   ],
   ['status', 'Telephones, replicas and traffic at this moment.'],
+  ['requests', 'Requests that failed or were slow, with their reasons, and the live log.'],
   ['health', 'Probes of supervisors and load balancers. They need no credential.'],
 ]
 
@@ -65,6 +68,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
     },
   })
   const stopping = new AbortController()
+  const live = { streams: new EventStreams(deps.maxEventStreams), stopping: stopping.signal }
   const allowed = new AllowedMethods(app)
 
   app.onError((error, c) => problemResponse(withEffect(error, deps.phase()), c))
@@ -88,7 +92,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   addTokenOperations(app, deps)
   addKeyOperations(app, deps)
   addSigningKeyOperations(app, deps)
-  addChangeOperations(app, deps, stopping.signal)
+  addChangeOperations(app, deps, live)
   addUndoOperation(app, deps)
   addStatusOperations(app, deps)
   addOutageOperations(app, deps)
@@ -97,6 +101,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   addProcessOperations(app, deps)
   addTelephoneOperations(app, deps)
   addMetricsOperation(app, deps)
+  addRequestOperations(app, deps, live)
   app.notFound(allowed.notFound)
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {

@@ -8,6 +8,8 @@ import type { Scraper } from '@vera-stack/shared/metrics/scraper.ts'
 import type { ServiceId, TokenId } from '../common/ids/row-ids.ts'
 import type { ServiceError } from '../common/service-error.ts'
 import type { AdminKey, Mutation, NewSigningKey, Store, Token } from '../database/store/store.ts'
+import type { RequestFilter } from '../observe/requests/request-filter.ts'
+import type { ObserveViewer } from '../observe/stream/observe-viewer.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { DryRequest, DryResult } from '../routes/dry-run-types.ts'
 import type { OutboundNetworks } from '../routes/options/outbound-networks.ts'
@@ -20,6 +22,7 @@ import type { TrafficBody } from './bodies/traffic.ts'
 import type { ClusterView } from './live/cluster-view.ts'
 import type { LimitView } from './live/policy/limit-view.ts'
 import type { ProcessView } from './live/policy/process-view.ts'
+import type { RequestView } from './live/requests/request-view.ts'
 
 /** Issues and revokes the JWTs of telephones. */
 export interface TokenIssuer {
@@ -65,6 +68,18 @@ export interface ReplicaDirectory {
   withoutLines(): MissingReplicas
 }
 
+/** The live log of all replicas. */
+export interface LiveRequests {
+  /** Sends the lines that the filter selects to the viewer. */
+  watch(filter: RequestFilter, viewer: ObserveViewer): LiveWatch
+}
+
+export interface LiveWatch {
+  /** Returns the replicas that send their lines, and the others. */
+  replicas(): { readonly watched: readonly string[]; readonly missing: MissingReplicas }
+  close(): void
+}
+
 /**
  * `ready`: requests find their routes; `recovering`: the process was suspended, and its links are being renewed; `draining`:
  * the stop has begun.
@@ -96,6 +111,9 @@ export interface AdminDependencies {
   readonly cluster: ClusterView
   /** The lines of services, on all replicas. */
   readonly lines: Pick<ServiceLines, 'linesOf' | 'statesOf' | 'isServed' | 'lastLineOf'>
+  /** The failed and slow requests of all replicas. */
+  readonly requests: Pick<RequestView, 'list' | 'explain'>
+  readonly liveLog: LiveRequests
   /** Resolves with the decision of the public port about a request; with undefined while that port is not open yet. */
   readonly dryRun: (request: DryRequest) => Promise<DryResult | undefined>
   /** Undefined while the public port is not open yet. */

@@ -110,6 +110,16 @@ const INSPECT: readonly CommandEntry[] = [
     load: async () => (await import('./commands/status/status.ts')).defineReplica,
   },
   {
+    name: 'logs',
+    summary: 'show the last failed or slow requests; --follow shows all requests as they end',
+    load: async () => (await import('./commands/request/logs.ts')).defineLogs,
+  },
+  {
+    name: 'explain',
+    summary: 'explain why a request failed, from the id on its error page',
+    load: async () => (await import('./commands/request/explain.ts')).defineExplain,
+  },
+  {
     name: 'changes',
     summary: 'list the changes of services, routes and keys; --follow shows new ones as they arrive',
     load: async () => (await import('./commands/change/change.ts')).defineChanges,

@@ -11,6 +11,7 @@ import type { SessionLimits } from '@vera-stack/shared/protocol/session.ts'
 import type { HeldBytes } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
 import type { ReplicaId } from '../common/ids/replica-id.ts'
 import type { SharedBudgets } from '../limits/sharing/shared-budgets.ts'
+import type { ObserveHub } from '../observe/stream/observe-hub.ts'
 import type { Line } from '../registry/line.ts'
 import type { Registry } from '../registry/registry.ts'
 import { RegistryFollower } from '../registry/sync/registry-follower.ts'
@@ -25,7 +26,7 @@ import { type PeerIdentity, PeerTokens } from './link/peer-tokens.ts'
 import { LEASE_MS, LINES_FEATURE, LIVENESS_MS, Peer, type PeerHost } from './peer.ts'
 import { PeerLine } from './peer-line.ts'
 import { QUERY_FEATURE, QueryError, type RespondToQuery } from './peer-queries.ts'
-import { type QueryResults, queryAll } from './query-all.ts'
+import { expectedReplicas, type QueryResults, queryAll } from './query-all.ts'
 import type { OpenLocal } from './stream-relay.ts'
 import { SuspensionRecovery } from './suspension-recovery.ts'
 
@@ -40,6 +41,8 @@ export interface PeerNetworkOptions {
   readonly tunnelCounts: TunnelCounts
   /** The limits that this replica shares with the others; absent: it counts for itself. */
   readonly sharedBudgets?: SharedBudgets | undefined
+  /** The live data of this replica; absent: it has none. */
+  readonly observeHub?: ObserveHub | undefined
   readonly openLocal: OpenLocal
   /** Responds to queries of other replicas; default: supports no query. */
   readonly respondToQuery?: RespondToQuery | undefined
@@ -153,6 +156,9 @@ export class PeerNetwork {
     for (const discovery of discoveries) discovery.start(() => this.#discovered(discovery))
     this.#timer = this.#options.clock.after(LIVENESS_MS, () => this.#tick())
     this.recovery.start()
+    this.#options.observeHub?.whenWanted(() => {
+      for (const peer of this.#peers.values()) peer.openObserve()
+    })
   }
 
   /** Returns the upstream of a line of another replica, with or without an open link. */
@@ -200,6 +206,7 @@ export class PeerNetwork {
     await Promise.all(this.#discoveries.map(discovery => discovery.stop()))
     await this.#endpoint.close()
     this.#options.sharedBudgets?.stop()
+    this.#options.observeHub?.stop()
     this.#owner.close()
     this.#follower.close()
   }
@@ -220,6 +227,25 @@ export class PeerNetwork {
     )
   }
 
+  /** Returns the expected other replicas, each with the reason why it sends no live data; undefined: its stream is open. */
+  observed(): { readonly id: string; readonly problem: string | undefined }[] {
+    const reached = expectedReplicas(this.replicas()).map(({ id }) => ({
+      id,
+      problem: this.#observeProblem(id),
+    }))
+    const unreached = unreachedAddresses(this.#dialers.values())
+    return [...reached, ...unreached.map(({ address, problem }) => ({ id: address, problem }))]
+  }
+
+  #observeProblem(id: ReplicaId): string | undefined {
+    const peer = this.#peers.get(id)
+    if (peer?.linked !== true) return 'there is no link to it'
+    if (peer.observeState === 'open') return undefined
+    return peer.observeState === 'unsupported'
+      ? 'its version does not support live data'
+      : 'the stream to it is not open yet'
+  }
+
   /** Sends one query to all other replicas. Never rejects, and takes at most the time limit of one query. */
   query(name: string, params: object): Promise<QueryResults> {
     const unreached = unreachedAddresses(this.#dialers.values())
@@ -228,7 +254,7 @@ export class PeerNetwork {
 
   #peerHost(): PeerHost {
     const { self, agent, startedAt, versions, features, openLocal, report, clock, limits } = this.#options
-    const { tunnelCounts, sharedBudgets } = this.#options
+    const { tunnelCounts, sharedBudgets, observeHub } = this.#options
     return {
       self,
       identity: {
@@ -246,6 +272,7 @@ export class PeerNetwork {
       tunnelCounts,
       sharedBudgets,
       forwarded: this.forwarded,
+      observeHub,
       openLocal,
       clock,
       report,

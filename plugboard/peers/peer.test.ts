@@ -10,6 +10,7 @@ import { SessionEnd } from '../../test/support/session/session-pair.ts'
 import { asReplicaId } from '../common/ids/replica-id.ts'
 import { LimitTable } from '../limits/limit-table.ts'
 import { SharedBudgets } from '../limits/sharing/shared-budgets.ts'
+import { createObservation, REQUESTS_TOPIC } from '../observe/observation.ts'
 import { newIncarnation } from '../registry/incarnation.ts'
 import { asTunnelId, lineId } from '../registry/line-ids.ts'
 import { Registry } from '../registry/registry.ts'
@@ -24,6 +25,7 @@ const REQUEST: Opening = { kind: 'http', hops: 0, service: 'web', method: 'POST'
 function setUp(maxStreams: number) {
   const clock = new ManualClock()
   const sharedBudgets = new SharedBudgets({ table: new LimitTable(), clock })
+  const { hub } = createObservation('dialer', clock)
   const registry = new Registry()
   const self = { id: asReplicaId('dialer'), incarnation: newIncarnation(1000, () => 0) }
   const owner = new RegistryOwner({ registry, replicaId: self.id, incarnation: self.incarnation })
@@ -35,6 +37,7 @@ function setUp(maxStreams: number) {
     forwarded: new LabelledCounts(),
     tunnelCounts: new TunnelCounts(),
     sharedBudgets,
+    observeHub: hub,
     clock,
     limits: {},
     random: () => 0.5,
@@ -60,6 +63,7 @@ function setUp(maxStreams: number) {
     session.close('going_away')
     far.session.close('going_away')
     sharedBudgets.stop()
+    hub.stop()
     owner.close()
     follower.close()
   })
@@ -71,7 +75,7 @@ function setUp(maxStreams: number) {
       return streamsOf(kind)[index]
     })
   const registryStream = (index: number): Promise<RecordedStream> => streamOf('registry', index)
-  return { clock, peer, far, registryStream, streamOf, streamsOf }
+  return { hub, clock, peer, far, registryStream, streamOf, streamsOf }
 }
 
 it('opens the exchange again, even after an attempt without a free stream', async () => {
@@ -88,6 +92,22 @@ it('opens the exchange again, even after an attempt without a free stream', asyn
   clock.advance(1000)
   held.stream.reset('cancelled')
   await registryStream(1)
+})
+
+it('opens the exchange of live data only for a viewer, and shows a peer that does not have it', async () => {
+  const { clock, peer, hub, streamOf, streamsOf, registryStream } = setUp(10)
+  await registryStream(0)
+  for (let count = 0; count < 20; count += 1) await clock.advanceAsync(100)
+  expect(streamsOf('observe')).toEqual([])
+  const viewer = { item: () => undefined, dropped: () => undefined, replicasChanged: () => undefined }
+  hub.watch(REQUESTS_TOPIC, {}, viewer)
+  peer.openObserve()
+  const stream = await streamOf('observe', 0)
+  expect(peer.observeState).toBe('closed')
+  stream.stream.reset('unknown_kind')
+  await eventually('the refusal arrives', () => (peer.observeState === 'unsupported' ? true : undefined))
+  for (let count = 0; count < 20; count += 1) await clock.advanceAsync(100)
+  expect(streamsOf('observe')).toHaveLength(1)
 })
 
 it('opens the exchange of shared limits beside the registry, and again when it breaks', async () => {

@@ -1,5 +1,5 @@
 // One other replica with all links to it: the link that we dialled and the links that it dialled. Peer opens streams to all lines
-// of that replica, accepts the streams that it forwards to our lines, and maintains two exchanges with it: registry and shared limits.
+// of that replica, accepts the streams that it forwards to our lines, and maintains the exchanges with it: registry, shared limits and live data.
 //
 //   no link ──dialled or accepted, hello──▶ linked ──last session closed──▶ no link     a newer incarnation starts over
 
@@ -16,12 +16,14 @@ import type { Transport } from '@vera-stack/shared/protocol/transport.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import type { ReplicaId } from '../common/ids/replica-id.ts'
 import type { SharedBudgets } from '../limits/sharing/shared-budgets.ts'
+import type { ObserveHub } from '../observe/stream/observe-hub.ts'
 import { type Incarnation, isNewerIncarnation } from '../registry/incarnation.ts'
 import type { LineId } from '../registry/line-ids.ts'
 import type { RegistryFollower } from '../registry/sync/registry-follower.ts'
 import type { RegistryOwner } from '../registry/sync/registry-owner.ts'
 import type { TunnelCounts } from '../registry/tunnel-counts.ts'
 import type { ChannelPeer } from './channels/message-channel.ts'
+import { ObserveChannel, type ObserveState } from './channels/observe-channel.ts'
 import { RegistryChannel } from './channels/registry-channel.ts'
 import { ShareChannel, type ShareState } from './channels/share-channel.ts'
 import type { PeerIdentity } from './link/peer-tokens.ts'
@@ -40,6 +42,7 @@ export interface PeerHost {
   readonly sharedBudgets: SharedBudgets | undefined
   /** Counts the streams that were sent to each replica. */
   readonly forwarded: LabelledCounts
+  readonly observeHub: ObserveHub | undefined
   readonly openLocal: OpenLocal
   readonly respondToQuery: RespondToQuery
   readonly clock: Clock
@@ -79,6 +82,8 @@ export class Peer {
   readonly #channel: RegistryChannel
   /** Undefined: this replica shares no limits. */
   readonly #share: ShareChannel | undefined
+  /** Undefined: this replica has no live data. */
+  readonly #observe: ObserveChannel | undefined
   #draining = false
 
   constructor(id: ReplicaId, host: PeerHost) {
@@ -86,10 +91,11 @@ export class Peer {
     this.#host = host
     this.#log = host.log.child({ peerId: id })
     this.#tunnelCounts = new TunnelCountSync(host.tunnelCounts, id)
-    const { owner, follower, sharedBudgets } = host
+    const { owner, follower, sharedBudgets, observeHub } = host
     const [peer, log] = [this.#channelPeer(), this.#log]
     this.#channel = new RegistryChannel({ peer, owner, follower, log, onAgree: () => host.changed() })
     if (sharedBudgets !== undefined) this.#share = new ShareChannel({ peer, budgets: sharedBudgets, log })
+    if (observeHub !== undefined) this.#observe = new ObserveChannel({ peer, hub: observeHub, log })
     this.#queries = new QueryResponder(host.respondToQuery, (query, error) =>
       this.#log.error('a query of another replica failed', { detail: query, err: error }),
     )
@@ -141,6 +147,11 @@ export class Peer {
   /** Time since the last message of the exchange of shared limits, ms; undefined: there was none on the present stream. */
   get shareAgeMs(): number | undefined {
     return this.#share?.ageMs
+  }
+
+  /** The state of the exchange of live data; undefined: this replica has none. */
+  get observeState(): ObserveState | undefined {
+    return this.#observe?.state
   }
 
   /** True when we have all its lines. */
@@ -250,6 +261,11 @@ export class Peer {
     follower.renewLease(this.id, this.#incarnation, clock.now() + LEASE_MS - LIVENESS_MS)
   }
 
+  /** Opens the exchange of live data, because a viewer of this replica needs it. */
+  openObserve(): void {
+    this.#observe?.open()
+  }
+
   /** Probes all links. Until a link's peer responds, the link counts as unreachable. */
   probe(onConfirmed: () => void): void {
     for (const { session } of this.#links) session.probe(onConfirmed)
@@ -301,6 +317,7 @@ export class Peer {
   #stopChannels(): void {
     this.#channel.stop()
     this.#share?.stop()
+    this.#observe?.stop()
   }
 
   #opened(link: Link, incarnation: Incarnation): void {
@@ -321,6 +338,7 @@ export class Peer {
     this.#tunnelCounts.flush(link.session)
     this.#channel.open()
     this.#share?.open()
+    this.#observe?.open()
     this.#host.changed()
   }
 
@@ -368,6 +386,10 @@ export class Peer {
         return this.#channel.accept(stream)
       case 'share':
         if (this.#share !== undefined) return this.#share.accept(stream)
+        stream.reset('unknown_kind')
+        return REFUSED_STREAM
+      case 'observe':
+        if (this.#observe !== undefined) return this.#observe.accept(stream)
         stream.reset('unknown_kind')
         return REFUSED_STREAM
       case 'query':

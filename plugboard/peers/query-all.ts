@@ -16,6 +16,13 @@ export interface QueryResults {
   readonly missing: readonly MissingReplica[]
 }
 
+/** Returns the replicas that should respond: each one that is linked, or that is known from another source. */
+export function expectedReplicas(replicas: readonly KnownReplica[]): readonly KnownReplica[] {
+  return replicas.filter(
+    ({ linked, leaseMs, record, problem }) => linked || leaseMs > 0 || record !== undefined || problem !== '',
+  )
+}
+
 /**
  * Collects the responses of all expected replicas. `ask` queries one replica and rejects with QueryError. `unreached` are the
  * addresses at which no replica was found yet. Never rejects, and takes no longer than one query.
@@ -30,11 +37,8 @@ export async function queryAll(
     id: address,
     reason: problem,
   }))
-  const expected = replicas.filter(
-    ({ linked, leaseMs, record, problem }) => linked || leaseMs > 0 || record !== undefined || problem !== '',
-  )
   await Promise.all(
-    expected.map(async ({ id, problem }) => {
+    expectedReplicas(replicas).map(async ({ id, problem }) => {
       try {
         responses.push({ replicaId: id, value: await ask(id) })
       } catch (error) {

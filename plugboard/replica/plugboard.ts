@@ -24,7 +24,11 @@ import type { Phase } from '../admin/admin-env.ts'
 import { StartupError } from '../common/startup-error.ts'
 import { ChangePruner } from '../database/changes/change-pruner.ts'
 import type { Store } from '../database/store/store.ts'
+import type { LinesSnapshot } from '../observe/requests/failed-request.ts'
+import { LinesSnapshots } from '../observe/requests/lines-snapshots.ts'
 import { Via } from '../proxy/edge/via.ts'
+import type { RequestObserver } from '../proxy/report/finished-request.ts'
+import { watchRequests } from '../proxy/report/request-watch.ts'
 import type { TokenIssuer } from '../telephones/tokens/tokens.ts'
 import type { Cluster } from './cluster/cluster.ts'
 import { viaNames } from './cluster/via-names.ts'
@@ -185,7 +189,7 @@ async function startTelephoneSide(
 async function openPublicPorts(
   replica: ReplicaContext,
   { store, directory }: ReplicaDatabase,
-  { picker, cluster, endpoint }: TelephoneSide,
+  { picker, cluster, endpoint, whole }: TelephoneSide,
   limits: RequestLimits,
   { requests }: ReplicaMetrics,
 ): Promise<PublicPorts> {
@@ -201,6 +205,7 @@ async function openPublicPorts(
     certificates: store.certificates,
     via: new Via(await viaNames(config.clusterSecret)),
     instance: incarnation,
+    observers: [watchOf(replica, whole)],
     clock,
     log,
   })
@@ -211,6 +216,16 @@ async function openPublicPorts(
   cluster?.open()
   running.add('leaving', () => leave(replica, ports, cluster))
   return ports
+}
+
+/** Returns the observer that keeps failed requests and serves the live log. */
+function watchOf(
+  { id, observation, clock }: ReplicaContext,
+  { lines }: TelephoneSide['whole'],
+): RequestObserver {
+  const snapshots = new LinesSnapshots(name => lines.statesOf({ name }), clock)
+  const linesOf = (service: string): LinesSnapshot => snapshots.of(service)
+  return watchRequests({ replicaId: id, observation, linesOf, wallTime: () => clock.wallTime() })
 }
 
 /** Asks clients and telephones to leave. All requests are still served. */

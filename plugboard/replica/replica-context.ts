@@ -6,6 +6,7 @@ import type { Log } from '@vera-stack/shared/log.ts'
 import { openFilesLimit } from '@vera-stack/shared/process/open-files.ts'
 import { asReplicaId, type ReplicaId } from '../common/ids/replica-id.ts'
 import type { LoadedPlugboardConfig, PlugboardConfig } from '../config.ts'
+import { createObservation, type Observation } from '../observe/observation.ts'
 import { newIncarnation } from '../registry/incarnation.ts'
 import { Registry } from '../registry/registry.ts'
 import { TunnelCounts } from '../registry/tunnel-counts.ts'
@@ -51,6 +52,7 @@ export class ReplicaContext {
   readonly incarnation: string
   readonly registry = new Registry()
   readonly tunnelCounts = new TunnelCounts()
+  readonly observation: Observation
   readonly running: RunningParts
   readonly lifecycle: Lifecycle
   readonly address: PublicAddress
@@ -70,6 +72,7 @@ export class ReplicaContext {
     this.startedAt = new Date(clock.wallTime())
     this.id = asReplicaId(config.name)
     this.incarnation = newIncarnation(this.startedAt.getTime(), Math.random)
+    this.observation = createObservation(this.id, clock)
     this.running = new RunningParts(log)
     this.lifecycle = new Lifecycle(clock, this.config.drainTimeoutMs)
     this.address = new PublicAddress(config.publicUrl)

@@ -87,6 +87,7 @@ export function createTelephoneSide(
     limits,
     lastErrorOf: serviceId => ports()?.lastErrorOf(serviceId),
     policyState: () => ports()?.policyState,
+    failures: replica.observation.failures,
   })
   const endpoint = new TunnelEndpoint({
     authenticator: new Authenticator({ directory, outside: outsideIssuer(replica), clock, log }),
@@ -193,6 +194,7 @@ function createCluster(
       registry,
       tunnelCounts,
       sharedBudgets,
+      observeHub: replica.observation.hub,
       rows: store.replicas,
       tunnels: switchboard.tunnels,
       mover: switchboard.mover,

@@ -99,7 +99,8 @@ export function authenticate(deps: Pick<AdminDependencies, 'store' | 'clock'>): 
 }
 
 const worksWithoutDatabase = (c: Context<AdminEnv>): boolean =>
-  c.req.method === 'GET' && /^\/v1\/(status|telephones|replicas|outages|match)$/.test(c.req.path)
+  c.req.method === 'GET' &&
+  /^\/v1\/(status|telephones|replicas|outages|match|requests(\/[^/]+)?)$/.test(c.req.path)
 
 function credentialOf(c: Context<AdminEnv>): string {
   if (repeatsField(c.env?.incoming?.rawHeaders ?? [], 'authorization')) {

@@ -1,8 +1,17 @@
 // The scopes of an admin key. A scope is `area:read`, `area:write` or `area:*`; `admin` includes all scopes. `write` does not
 // include `read`. A key without scopes has no rights.
 
-const SCOPE_AREAS = ['routes', 'services', 'tokens', 'keys', 'changes', 'status', 'metrics'] as const
-const READ_ONLY: ReadonlySet<string> = new Set<ScopeArea>(['changes', 'status', 'metrics'])
+const SCOPE_AREAS = [
+  'routes',
+  'services',
+  'tokens',
+  'keys',
+  'changes',
+  'status',
+  'metrics',
+  'traffic',
+] as const
+const READ_ONLY: ReadonlySet<string> = new Set<ScopeArea>(['changes', 'status', 'metrics', 'traffic'])
 export type ScopeArea = (typeof SCOPE_AREAS)[number]
 /** The permission that a handler requires. */
 export type Permission = 'admin' | `${ScopeArea}:${'read' | 'write'}`

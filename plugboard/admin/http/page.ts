@@ -76,12 +76,16 @@ export const countedPageResponse = <Item extends z.ZodType>(
   headers: LINK_HEADER,
 })
 
+/** Sets the Link header. `cursor`: that of the next page; null or undefined: there is none. */
+export function linkToNext(c: Context<AdminEnv>, cursor: string | null | undefined): void {
+  if (cursor === undefined || cursor === null) return
+  const url = new URL(c.req.url)
+  url.searchParams.set('cursor', cursor)
+  c.header('Link', `<${url.pathname}${url.search}>; rel="next"`)
+}
+
 /** Returns the body of a page, and sets the Link header. */
 export function pageBody<Row, Item>(c: Context<AdminEnv>, page: Page<Row>, show: (row: Row) => Item) {
-  if (page.nextCursor !== undefined) {
-    const url = new URL(c.req.url)
-    url.searchParams.set('cursor', page.nextCursor)
-    c.header('Link', `<${url.pathname}${url.search}>; rel="next"`)
-  }
+  linkToNext(c, page.nextCursor)
   return { items: page.items.map(show), next: page.nextCursor ?? null }
 }

@@ -118,6 +118,15 @@ export class ApiClient {
 
   /** Yields the data of each server-sent event, until the server or `signal` ends the stream. */
   async *events(path: string, query: ApiRequest['query'], signal: AbortSignal): AsyncGenerator<string> {
+    for await (const { data } of this.namedEvents(path, query, signal)) yield data
+  }
+
+  /** Yields each server-sent event that has data, like `events`. */
+  async *namedEvents(
+    path: string,
+    query: ApiRequest['query'],
+    signal: AbortSignal,
+  ): AsyncGenerator<{ readonly event: string; readonly data: string }> {
     const response = await this.#send('GET', path, { query: query ?? {} }, signal)
     let text = ''
     try {
@@ -128,8 +137,14 @@ export class ApiClient {
         const blocks = text.split('\n\n')
         text = blocks.pop() ?? ''
         for (const block of blocks) {
-          const data = block.split('\n').filter(line => line.startsWith('data:'))
-          if (data.length > 0) yield data.map(line => line.slice(5).trimStart()).join('\n')
+          const lines = block.split('\n')
+          const data = lines.filter(line => line.startsWith('data:'))
+          const event =
+            lines
+              .find(line => line.startsWith('event:'))
+              ?.slice(6)
+              .trim() ?? 'message'
+          if (data.length > 0) yield { event, data: data.map(line => line.slice(5).trimStart()).join('\n') }
         }
       }
     } catch (error) {

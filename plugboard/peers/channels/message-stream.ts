@@ -13,7 +13,7 @@ export interface MessageExchange {
 }
 
 /** The kinds of streams that carry messages. */
-export type MessageKind = 'registry' | 'share'
+export type MessageKind = 'registry' | 'share' | 'observe'
 
 export function messageOpening(kind: MessageKind): Opening {
   return { kind, hops: 0, service: '', method: '', target: '', fields: [] }

@@ -107,7 +107,10 @@ function idOf({ requestId }: ProblemOptions): { requestId?: string } {
   return requestId === '' ? {} : { requestId }
 }
 
-function page(status: number, title: string, detail: string, code: string, requestId: string): string {
+function page(status: number, title: string, detail: string, code: ErrorCode, requestId: string): string {
+  // For faults behind the client: it passes the command on to an operator.
+  const hint =
+    ERRORS[code].source === 'client' ? '' : `<br>For the operator: plugboard explain ${escapeHtml(requestId)}`
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -120,7 +123,7 @@ small { color: #666; overflow-wrap: anywhere }
 </style>
 <h1>${status} ${escapeHtml(title)}</h1>
 <p>${escapeHtml(detail)}</p>
-<small>${code} · ${escapeHtml(requestId)}</small>
+<small>${code} · ${escapeHtml(requestId)}${hint}</small>
 </html>
 `
 }

@@ -8,6 +8,7 @@ import type { ReplicaReport } from '@vera-stack/shared/protocol/control/control.
 import type { PlugboardConfig } from '../../config.ts'
 import type { Store } from '../../database/store/store.ts'
 import type { SharedBudgets } from '../../limits/sharing/shared-budgets.ts'
+import type { ObserveHub } from '../../observe/stream/observe-hub.ts'
 import { type Discovery, peerAddress, staticDiscovery } from '../../peers/discovery/discovery.ts'
 import { DnsDiscovery } from '../../peers/discovery/dns-discovery.ts'
 import { PostgresDiscovery } from '../../peers/discovery/postgres-discovery.ts'
@@ -30,6 +31,7 @@ export interface ClusterOptions {
   readonly registry: Registry
   readonly tunnelCounts: TunnelCounts
   readonly sharedBudgets?: SharedBudgets | undefined
+  readonly observeHub?: ObserveHub | undefined
   readonly rows: Store['replicas']
   readonly tunnels: Pick<LocalTunnels, 'tunnelCount' | 'streamCount' | 'probe' | 'confirmedAlive'>
   readonly mover: Pick<TunnelMover, 'setReplicas' | 'leave' | 'move'>
@@ -59,7 +61,7 @@ export class Cluster {
   constructor(options: ClusterOptions, secrets: readonly string[]) {
     this.#options = options
     const { self, startedAt, registry, tunnelCounts, tunnels, openLocal, clock, log } = options
-    const { heldOf, respondToQuery, sharedBudgets } = options
+    const { heldOf, respondToQuery, sharedBudgets, observeHub } = options
     this.network = new PeerNetwork({
       tunnels,
       self,
@@ -67,6 +69,7 @@ export class Cluster {
       registry,
       tunnelCounts,
       sharedBudgets,
+      observeHub,
       openLocal,
       respondToQuery,
       heldOf,

@@ -8,7 +8,9 @@ import { ClusterView, type ClusterViewOptions } from '../../admin/live/cluster-v
 import { LimitView, type LimitViewOptions } from '../../admin/live/policy/limit-view.ts'
 import { ProcessView, type ProcessViewOptions } from '../../admin/live/policy/process-view.ts'
 import { openBreakers, stoppedSubsets } from '../../admin/live/policy/stopped.ts'
+import { RequestView } from '../../admin/live/requests/request-view.ts'
 import type { ReplicaId } from '../../common/ids/replica-id.ts'
+import type { FailureRing } from '../../observe/requests/failure-ring.ts'
 import type { KnownReplica } from '../../peers/known-replicas.ts'
 import type { Registry } from '../../registry/registry.ts'
 import type { ServiceHistory } from '../../telephones/lines/service-history.ts'
@@ -33,6 +35,7 @@ export interface WholeClusterOptions {
   readonly limits: RequestLimits
   readonly lastErrorOf: ClusterViewOptions['lastErrorOf']
   readonly policyState: ProcessViewOptions['policyState']
+  readonly failures: FailureRing
 }
 
 export interface WholeCluster {
@@ -42,6 +45,7 @@ export interface WholeCluster {
   readonly processes: ProcessView
   /** Returns the response to a query of another replica; undefined for an unknown name. */
   readonly respond: (name: string, params: unknown) => object | undefined
+  readonly requests: RequestView
 }
 
 export function createWholeCluster(options: WholeClusterOptions): WholeCluster {
@@ -86,9 +90,13 @@ export function createWholeCluster(options: WholeClusterOptions): WholeCluster {
     clock,
     ask,
   })
+  const requests = new RequestView({ replicaId, failures: options.failures, ask })
   const respond = (name: string, params: unknown) =>
-    view.respond(name, params) ?? limits.respond(name, params) ?? processes.respond(name, params)
-  return { view, lines, limits, processes, respond }
+    view.respond(name, params) ??
+    limits.respond(name, params) ??
+    processes.respond(name, params) ??
+    requests.respond(name, params)
+  return { view, lines, limits, processes, requests, respond }
 }
 
 /** Returns the exchange of limits with each replica that has a link to this one. */

@@ -9,6 +9,7 @@ import { startAdminServer } from '../../admin/admin-server.ts'
 import { OutboundNetworks } from '../../routes/options/outbound-networks.ts'
 import { generateSigningKey } from '../../telephones/tokens/tokens.ts'
 import { VERSION } from '../../version.ts'
+import { createLiveRequests } from '../cluster/live-requests.ts'
 import { ownStatus, replicaStatus, serviceLines, withoutLines } from '../cluster/replica-status.ts'
 import type { ReplicaDatabase } from '../database/replica-database.ts'
 import { AdminKeyFile } from '../files/admin-key-file.ts'
@@ -50,6 +51,12 @@ export async function startAdminPort(
     },
     replicas: replicaDirectory(replica, directory, telephones),
     cluster: whole.view,
+    requests: whole.requests,
+    liveLog: createLiveRequests({
+      replicaId: replica.id,
+      hub: replica.observation.hub,
+      network: telephones.cluster?.network,
+    }),
     lines: whole.lines,
     dryRun: request => ports()?.dryRun(request) ?? Promise.resolve(undefined),
     traffic: () => ports()?.traffic(),

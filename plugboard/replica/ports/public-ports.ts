@@ -15,6 +15,7 @@ import type { RequestMetrics } from '../../metrics/request-metrics.ts'
 import type { ConnectionRefusal } from '../../proxy/counters.ts'
 import type { Via } from '../../proxy/edge/via.ts'
 import type { ActiveRequests, LineRecovery } from '../../proxy/proxy-context.ts'
+import type { RequestObserver } from '../../proxy/report/finished-request.ts'
 import { ProxyServer } from '../../proxy/server.ts'
 import type { Directory } from '../../routes/directory.ts'
 import type { DryRequest, DryResult } from '../../routes/dry-run-types.ts'
@@ -41,6 +42,8 @@ export interface PublicPortsOptions {
   readonly via: Via
   /** Identifies this start of the replica. */
   readonly instance: string
+  /** Observers of finished requests. */
+  readonly observers: readonly RequestObserver[]
   readonly clock: Clock
   readonly log: Log
 }
@@ -93,6 +96,7 @@ export class PublicPorts {
       allowTrace: config.allowTrace,
       log,
       access: config.accessLog ? fields => log.access(fields) : undefined,
+      observers: options.observers,
       accessSample: config.accessLogSample,
       reportsUserAgent: config.accessLogUserAgent,
       clock,

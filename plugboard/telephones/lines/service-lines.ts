@@ -28,7 +28,7 @@ export class ServiceLines {
 
   *statesOf({
     name,
-  }: DirectoryService): IterableIterator<{ readonly line: Line; readonly state: LineState }> {
+  }: Pick<DirectoryService, 'name'>): IterableIterator<{ readonly line: Line; readonly state: LineState }> {
     for (const candidate of this.#options.picker.candidatesOf(name)) {
       yield { line: candidate.line, state: stateOf(candidate) }
     }

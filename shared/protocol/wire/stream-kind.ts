@@ -12,6 +12,8 @@ export const STREAM_KINDS = {
   registry: 6,
   /** Between replicas: the totals that each has admitted for the keys of limits, each message preceded by its length (u32). */
   share: 7,
+  /** Between replicas: live data, such as the lines of the live log, each message preceded by its length (u32). */
+  observe: 8,
   /** Between replicas: a query and its response, each one JSON text. Service and method are empty; target is the query. */
   query: 9,
 } as const

@@ -49,8 +49,12 @@ describe('requirements', () => {
   it('are numbered without a gap, and each has a test with its id', () => {
     const ids = [...text.matchAll(/^- \*\*(P\d+)\*\*/gm)].map(([, id]) => id!)
     expect(ids).toEqual(ids.map((_, index) => `P${index + 1}`))
-    // The messages of share streams are tested beside their code.
-    const folders = [import.meta.dirname, join(import.meta.dirname, '../../../plugboard/limits/sharing')]
+    // The messages of share and observe streams are tested beside their code.
+    const rooms = ['limits/sharing', 'observe/stream']
+    const folders = [
+      import.meta.dirname,
+      ...rooms.map(room => join(import.meta.dirname, '../../../plugboard', room)),
+    ]
     const tests = folders
       .flatMap(folder => readdirSync(folder).map(name => join(folder, name)))
       .filter(file => file.endsWith('.test.ts'))

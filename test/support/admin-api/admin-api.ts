@@ -23,12 +23,15 @@ import { ClusterView } from '../../../plugboard/admin/live/cluster-view.ts'
 import { LimitView } from '../../../plugboard/admin/live/policy/limit-view.ts'
 import type { PolicyState } from '../../../plugboard/admin/live/policy/policy-state.ts'
 import { ProcessView } from '../../../plugboard/admin/live/policy/process-view.ts'
+import { RequestView } from '../../../plugboard/admin/live/requests/request-view.ts'
 import { asTokenId, type ServiceId } from '../../../plugboard/common/ids/row-ids.ts'
 import type { ServiceError } from '../../../plugboard/common/service-error.ts'
 import type { Store } from '../../../plugboard/database/store/store.ts'
 import { Limiter } from '../../../plugboard/limits/limiter.ts'
 import { RouteLimits } from '../../../plugboard/limits/route-limits.ts'
+import { createObservation } from '../../../plugboard/observe/observation.ts'
 import type { Line } from '../../../plugboard/registry/line.ts'
+import { createLiveRequests } from '../../../plugboard/replica/cluster/live-requests.ts'
 import type {
   DirectoryListener,
   DirectoryRoute,
@@ -100,6 +103,8 @@ export class AdminApiHarness {
     refusalOf: ({ id }) => this.serviceRefusals.get(id),
     ask: (name, params) => this.#ask(name, params),
   })
+  /** The failed requests and the live log of this replica. */
+  readonly observation = createObservation('r1', systemClock)
   readonly routeLimits = new RouteLimits()
   readonly limiter = new Limiter()
   /** The exchange of limits of this replica. */
@@ -185,6 +190,12 @@ export class AdminApiHarness {
         rebalance: () => ({ enabled: false, asked: 0 }),
       },
       cluster: this.cluster,
+      requests: new RequestView({
+        replicaId: 'r1',
+        failures: this.observation.failures,
+        ask: (name, params) => this.#ask(name, params),
+      }),
+      liveLog: createLiveRequests({ replicaId: 'r1', hub: this.observation.hub, network: undefined }),
       lines: {
         linesOf: ({ name }) => this.#statesOf(name).map(({ line }) => line),
         statesOf: ({ name }) => this.#statesOf(name).values(),

@@ -111,6 +111,8 @@ export const app = createAdminApp({
     telephones: passed,
     facts: () => Promise.resolve({ replicas: [], missing: [] }),
   } as unknown as AdminDependencies['cluster'],
+  requests: { list: passed, explain: passed },
+  liveLog: { watch: () => ({ replicas: () => ({ watched: [], missing: [] }), close: () => undefined }) },
   lines: {
     linesOf: () => [],
     statesOf: () => [].values(),

@@ -2,14 +2,14 @@
 // stream of new changes as server-sent events.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
-import { ClientShares, DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { requirePermission } from '../../access/authenticate.ts'
 import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
 import { changeBody, changeSchema } from '../../bodies/changes/change.ts'
+import type { EventStreams } from '../../http/event-streams.ts'
 import { operation, problems } from '../../http/openapi.ts'
 import { pageBody, pageQuery, pageResponse } from '../../http/page.ts'
-import { validationError } from '../../http/problem.ts'
+import { parsedQuery } from '../../http/stream-query.ts'
 import { changeFilterQuery, filtersOf, sequenceText } from './change-query.ts'
 import { streamChanges } from './change-stream.ts'
 
@@ -40,10 +40,9 @@ const streamQuery = z.strictObject({ after: sequenceText.optional(), ...changeFi
 export function addChangeOperations(
   app: OpenAPIHono<AdminEnv>,
   deps: AdminDependencies,
-  stopping: AbortSignal,
+  { streams, stopping }: { readonly streams: EventStreams; readonly stopping: AbortSignal },
 ): void {
-  const { store, maxEventStreams = 100 } = deps
-  const open = new ClientShares(DEFAULT_CLIENT_SHARE_PERCENT)
+  const { store } = deps
 
   app.openapi(listOperation, async c => {
     const { after, before, limit, cursor, ...query } = c.req.valid('query')
@@ -88,7 +87,7 @@ export function addChangeOperations(
     },
   })
   app.get('/v1/changes/stream', requirePermission('changes:read'), async c => {
-    const { after: given, ...query } = parsedQuery(c.req.queries())
+    const { after: given, ...query } = parsedQuery(streamQuery, c.req.queries())
     const text = c.req.header('last-event-id')
     const after =
       given ?? (text === undefined ? await store.changes.latest() : sequenceText.safeParse(text).data)
@@ -97,26 +96,7 @@ export function addChangeOperations(
         field: 'after',
       })
     const filters = await filtersOf(query, store)
-    if (open.held >= maxEventStreams)
-      throw new VeraError('overloaded', `All ${maxEventStreams} event streams are open. Try again later.`)
-    const key = c.get('key').id
-    if (!open.allows(key, maxEventStreams)) {
-      const detail = 'Too many event streams of this API key are open. Close one of them.'
-      throw new VeraError('concurrency_limited', detail)
-    }
-    open.add(key)
-    return streamChanges(c, deps, { after, filters, stopping, onEnd: () => open.remove(key) })
+    const onEnd = streams.open(c.get('key').id)
+    return streamChanges(c, deps, { after, filters, stopping, onEnd })
   })
-}
-
-/** Returns the query of the stream. The stream is no operation of the application, so nothing has checked its query yet. */
-function parsedQuery(queries: Readonly<Record<string, readonly string[]>>): z.output<typeof streamQuery> {
-  // A parameter that is sent twice stays a list, which no schema accepts.
-  const single = Object.entries(queries).map(([name, values]) => [
-    name,
-    values.length > 1 ? values : values[0],
-  ])
-  const parsed = streamQuery.safeParse(Object.fromEntries(single))
-  if (!parsed.success) throw validationError('query', parsed.error.issues)
-  return parsed.data
 }

@@ -1,0 +1,87 @@
+// One event stream of the live log. Lines, counts of dropped lines, and the replicas that are watched are separate events. The stream ends
+// when its key expires or is revoked.
+
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import type { Context } from 'hono'
+import { streamSSE } from 'hono/streaming'
+import { Wakeup } from '../../../common/wakeup.ts'
+import type { RequestFilter } from '../../../observe/requests/request-filter.ts'
+import { isExpired } from '../../access/credential-state.ts'
+import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
+import { RequestViewer } from './request-viewer.ts'
+
+/** Time between comments. The comments prevent proxies from closing an idle stream. */
+const KEEP_ALIVE_MS = 15_000
+/** Time for which the state of the replicas is not computed again, ms. */
+const REPLICAS_MS = 500
+
+export function streamRequests(
+  c: Context<AdminEnv>,
+  { liveLog, clock, directory, store }: Pick<AdminDependencies, 'liveLog' | 'clock' | 'directory' | 'store'>,
+  options: { readonly filter: RequestFilter; readonly stopping: AbortSignal; readonly onEnd: () => void },
+): Response {
+  const key = c.get('key')
+  const log = c.get('log')
+  const wakeup = new Wakeup(clock)
+  const stop = (): void => wakeup.wake()
+  options.stopping.addEventListener('abort', stop, { once: true })
+  const viewer = new RequestViewer(stop)
+  const watch = liveLog.watch(options.filter, viewer)
+  // A change of any row may be the revocation of the key.
+  let keyMayHaveChanged = false
+  const unsubscribe = directory.subscribe({
+    applied: () => {
+      keyMayHaveChanged = true
+      wakeup.wake()
+    },
+  })
+  const isRevoked = async (): Promise<boolean> => {
+    if (!keyMayHaveChanged) return false
+    keyMayHaveChanged = false
+    try {
+      return (await store.adminKeys.get(key.id)).revokedAt !== null
+    } catch (error) {
+      if (error instanceof VeraError && error.code === 'database_unavailable') return false
+      throw error
+    }
+  }
+
+  return streamSSE(
+    c,
+    async stream => {
+      stream.onAbort(stop)
+      let replicas = ''
+      let replicasAtMs = Number.NEGATIVE_INFINITY
+      let isBehind = false
+      try {
+        await stream.write(': requests follow\n\n')
+        while (!stream.aborted && !options.stopping.aborted && !isExpired(key, clock)) {
+          if (await isRevoked()) return
+          isBehind ||= viewer.takeReplicasChanged()
+          if (isBehind && clock.now() - replicasAtMs >= REPLICAS_MS) {
+            isBehind = false
+            replicasAtMs = clock.now()
+            const text = JSON.stringify(watch.replicas())
+            if (text !== replicas) await stream.writeSSE({ event: 'replicas', data: text })
+            replicas = text
+          }
+          for (const data of viewer.takeLines()) await stream.writeSSE({ event: 'request', data })
+          for (const dropped of viewer.takeDropped()) {
+            await stream.writeSSE({ event: 'dropped', data: JSON.stringify(dropped) })
+          }
+          const woken = await wakeup.wait(isBehind ? REPLICAS_MS : KEEP_ALIVE_MS)
+          if (!woken && !isBehind && !stream.aborted) await stream.write(': still here\n\n')
+        }
+      } finally {
+        watch.close()
+        unsubscribe()
+        options.stopping.removeEventListener('abort', stop)
+        options.onEnd()
+      }
+    },
+    error => {
+      log.warn('event stream failed', { err: error })
+      return Promise.resolve()
+    },
+  )
+}
