@@ -99,6 +99,7 @@ export interface AdminDependencies {
     | 'routesOfService'
     | 'routes'
     | 'routeCountOf'
+    | 'routesOfHost'
     | 'serviceByName'
     | 'subscribe'
     | 'verificationKeys'

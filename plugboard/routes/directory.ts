@@ -61,6 +61,8 @@ export interface Directory {
   route(id: RouteId): DirectoryRoute | undefined
   routesOfService(serviceId: ServiceId): IterableIterator<DirectoryRoute>
   routes(): IterableIterator<DirectoryRoute>
+  /** Returns the routes of exactly this host pattern. */
+  routesOfHost(pattern: string): Iterable<DirectoryRoute>
   readonly routeCount: number
   /** Returns the number of routes to a service. */
   routeCountOf(serviceId: ServiceId): number
@@ -209,6 +211,10 @@ class CachedDirectory implements Directory {
 
   get routeCount(): number {
     return this.#state?.routes.size ?? 0
+  }
+
+  routesOfHost(pattern: string): Iterable<DirectoryRoute> {
+    return this.#state?.table.valuesOf(pattern) ?? []
   }
 
   routeCountOf(serviceId: ServiceId): number {

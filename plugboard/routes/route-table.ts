@@ -35,6 +35,11 @@ export class RouteTable<Value> {
     return this.#mountsOf(host)?.byPath.get(mountPath)
   }
 
+  /** Returns the values of all mounts of exactly this host pattern. */
+  valuesOf(host: string): Iterable<Value> {
+    return this.#mountsOf(host)?.byPath.values() ?? []
+  }
+
   delete(host: string, mountPath: string): boolean {
     const mounts = this.#mountsOf(host)
     if (mounts === undefined || !mounts.byPath.delete(mountPath)) return false

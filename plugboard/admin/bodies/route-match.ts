@@ -30,6 +30,27 @@ const matchLineSchema = z.strictObject({
 
 export type MatchLineBody = z.infer<typeof matchLineSchema>
 
+const nearMissSchema = z.strictObject({
+  kind: z.enum(['path', 'spelling', 'host']),
+  route: z.strictObject({ id, mount: z.string() }).nullable(),
+  detail: z.string().openapi({ example: '*.example.com has no mount for /x. It has /api.' }),
+})
+
+const matchRuleSchema = z.strictObject({
+  rule: z
+    .string()
+    .openapi({ description: 'The name of the option or the key of the policy.', example: 'access.allow' }),
+  of: z.enum(['route', 'service']),
+  effect: z.enum(['passes', 'rejects', 'counts', 'demands', 'responds', 'applies']).openapi({
+    description:
+      '`passes`: the rule lets this request through; `rejects`: it rejects the request; `counts`: a limit counts it; ' +
+      '`demands`: the request needs a credential; `responds`: Plugboard itself responds; `applies`: the rule changes the ' +
+      'request or its response.',
+  }),
+  detail: z.string(),
+})
+export type MatchRuleBody = z.infer<typeof matchRuleSchema>
+
 export const matchSchema = z
   .strictObject({
     host: z
@@ -51,6 +72,15 @@ export const matchSchema = z
       .nullable()
       .openapi({ description: 'null: the request is forwarded.' }),
     route: z.strictObject({ id, mount: z.string() }).nullable(),
+    nearMisses: z.array(nearMissSchema).openapi({
+      description:
+        'At most 10 routes and host patterns that almost match, with the reason. With a route: only patterns that are more ' +
+        'specific than its own.',
+    }),
+    rules: z.array(matchRuleSchema).openapi({
+      description:
+        'The rules of the route and its service that concern this request, in the order in which they are checked.',
+    }),
     service: z.strictObject({ id, name: z.string() }).nullable(),
     lines: z.strictObject({
       total: z.int(),

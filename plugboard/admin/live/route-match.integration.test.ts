@@ -137,3 +137,44 @@ test('responds with overloaded while the public port is not open yet', async () 
   const { status, body } = await api.call('GET', '/v1/match?host=app.test')
   expect([status, body.code]).toEqual([503, 'overloaded'])
 })
+
+test('lists the rules that concern the request in their order, and near misses', async () => {
+  const options = {
+    ...harnessRoute({ host: 'near.test', mountPath: '/api', service: 'shop' }).options,
+    stripMount: true,
+    rateLimits: [
+      { name: 'posts', limit: 5, windowSeconds: 60, match: { methods: ['POST'] } },
+      { name: 'all', limit: 100 },
+    ],
+    rules: { access: { allow: ['10.0.0.0/8'] }, respond: { status: 503, except: ['10.1.0.0/16'] } },
+  }
+  const shown = { ...harnessRoute({ host: 'near.test', mountPath: '/api', service: 'shop' }), options }
+  const service = { ...shown.service, id: asServiceId('0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5f') }
+  const route = { ...shown, service, id: asRouteId('0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5e') }
+  api.routesOfServices.push(route)
+  const result = { host: 'near.test', path: '/api', response: undefined }
+  api.dryRun = () => Promise.resolve({ ...result, route })
+  const rulesFor = async (query: string) => {
+    const { body } = await api.call('GET', `/v1/match?host=near.test&path=/api${query}`)
+    return (body.rules as { rule: string; effect: string }[]).map(({ rule, effect }) => `${rule} ${effect}`)
+  }
+  expect(await rulesFor('&address=192.0.2.1')).toEqual([
+    'access.allow rejects',
+    'rateLimits counts',
+    'respond responds',
+    'stripMount applies',
+  ])
+  expect(await rulesFor('&address=10.1.2.3&method=POST')).toEqual([
+    'access.allow passes',
+    'rateLimits counts',
+    'rateLimits counts',
+    'respond passes',
+    'stripMount applies',
+  ])
+  api.dryRun = () => Promise.resolve({ ...result, path: '/apis', route: undefined })
+  const { body } = await api.call('GET', '/v1/match?host=near.test&path=/apis')
+  expect(body.rules).toEqual([])
+  expect(body.nearMisses).toEqual([
+    { kind: 'path', route: null, detail: 'near.test has no mount for /apis. It has /api.' },
+  ])
+})

@@ -5,11 +5,13 @@ import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { formatMount } from '@vera-stack/shared/mounts.ts'
 import type { DirectoryRoute, DirectoryService } from '../../routes/directory.ts'
+import { nearMisses } from '../../routes/near-misses.ts'
 import { allows } from '../access/scope.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
 import { MAX_MATCH_LINES, type MatchBody, matchSchema } from '../bodies/route-match.ts'
 import { json, operation } from '../http/openapi.ts'
 import { newestError } from './cluster-view.ts'
+import { rulesOf } from './match-rules.ts'
 import { outageOf } from './service-outages.ts'
 
 const MAX_FIELDS = 50
@@ -109,6 +111,13 @@ export function addMatchOperation(app: OpenAPIHono<AdminEnv>, deps: AdminDepende
         outcome: response === undefined ? ('forwarded' as const) : ('responded' as const),
         response: response === undefined ? null : { ...response, ...nulls(response) },
         route: route === undefined ? null : { id: route.id, mount: mountOf(route) },
+        nearMisses: nearMisses(deps.directory, result, route).map(miss => ({
+          kind: miss.kind,
+          route: miss.route === undefined ? null : { id: miss.route.id, mount: mountOf(miss.route) },
+          detail: miss.detail,
+        })),
+        rules:
+          route === undefined ? [] : rulesOf(route, { ...request, path: result.path }, deps.clock.wallTime()),
         service: service === undefined ? null : { id: service.id, name: service.name },
         ...(service === undefined || !mayReadStatus ? NO_FACTS : await factsOf(service, deps)),
       },

@@ -148,6 +148,7 @@ export class AdminApiHarness {
     notificationsArrive: true,
     routeCount: 0,
     routes: () => this.routesOfServices.values(),
+    routesOfHost: (pattern: string) => this.routesOfServices.filter(({ host }) => host === pattern),
     routeCountOf: (id: string) => this.routesOfServices.filter(({ service }) => service.id === id).length,
     serviceByName: (name: string) => this.services.find(service => service.name === name),
     services: () => this.services.values(),

@@ -93,6 +93,7 @@ export const app = createAdminApp({
     subscribe: () => () => undefined,
     services: () => [].values(),
     routeCountOf: () => 0,
+    routesOfHost: () => [],
   } as unknown as AdminDependencies['directory'],
   tokens: { issue: passed, revoke: passed },
   metrics: new Scraper(() => []),

@@ -24,6 +24,18 @@ const LINE_COLUMNS: readonly Column<MatchLineBody>[] = [
   { title: 'version', value: row => row.version },
 ]
 
+const RULE_COLUMNS: readonly Column<MatchBody['rules'][number]>[] = [
+  { title: 'rule', value: row => row.rule },
+  { title: 'of', value: row => row.of },
+  { title: 'effect', value: row => row.effect },
+  { title: 'detail', value: row => row.detail },
+]
+const NEAR_MISS_COLUMNS: readonly Column<MatchBody['nearMisses'][number]>[] = [
+  { title: 'kind', value: row => row.kind },
+  { title: 'reason', value: row => row.detail },
+  { title: 'mount', value: row => row.route?.mount },
+]
+
 /**
  * A line without a health check is `up` as long as its tunnel is open, also when its backend is down. A replica of an older
  * version sends no `healthCheck`.
@@ -69,6 +81,10 @@ async function testRoute(
   const row = await api.get<MatchBody>('/v1/match', { ...query, method: method.toUpperCase() })
   noteMissing(output, row.missingReplicas)
   await output.row(row, columnsOf(row, `${method.toUpperCase()} ${url.href}`, context))
+  // A replica of an older version sends neither rules nor near misses.
+  const { rules = [], nearMisses = [] } = row as Partial<MatchBody>
+  if (rules.length > 0) await output.section('rules, in their order', rules, RULE_COLUMNS)
+  if (nearMisses.length > 0) await output.section('near misses', nearMisses, NEAR_MISS_COLUMNS)
   if (row.lines.items.length > 0) await output.section('lines', row.lines.items, LINE_COLUMNS)
   const problem = problemOf(row)
   if (problem !== undefined) throw new CliError(problem)
