@@ -14,6 +14,8 @@ const service = useEjectionService(stack)
 /** The time of an ejection cannot end it. */
 const NEVER = { ejectMs: 3_600_000, maxEjectMs: 3_600_000 }
 const CHECKED = { healthCheck: '/healthz', healthIntervalMs: 200 }
+/** `peak_ewma` avoids a failing process by its cost, so it may receive too few requests to be ejected. */
+const balancing = 'round_robin'
 /** Trials before a process serves. */
 const TRIALS = 3
 
@@ -48,7 +50,7 @@ const nextRequestMs = (backend: FailingBackend): Promise<number> =>
 describe('T3', () => {
   it('the health check of an ejected process runs at once, and its failure is announced', async () => {
     const checked = { ...CHECKED, healthIntervalMs: 3_600_000 }
-    await service().serve([200, 200, 200], { outlier: NEVER }, checked)
+    await service().serve([200, 200, 200], { balancing, outlier: NEVER }, checked)
     const [backend] = service().backends
     backend!.status = 503
     backend!.health = 503
@@ -57,7 +59,7 @@ describe('T3', () => {
   })
 
   it('an ejected process with a health check serves when its check passes', async () => {
-    await service().serve([200, 200, 200], { balancing: 'round_robin', outlier: NEVER }, CHECKED)
+    await service().serve([200, 200, 200], { balancing, outlier: NEVER }, CHECKED)
     const backend = service().backends[0]!
     const waitsMs: number[] = []
     await inRounds(async () => {
@@ -85,7 +87,7 @@ describe('T3', () => {
 
   it('without a health check a process receives one request at a time, and serves after three successes', async () => {
     const outlier = { ejectMs: 300, maxEjectMs: 300 }
-    await service().serve([200, 200, 200], { balancing: 'round_robin', outlier })
+    await service().serve([200, 200, 200], { balancing, outlier })
     const backend = service().backends[0]!
     let rounds = 0
     let requests = 0
@@ -121,7 +123,7 @@ describe('T3', () => {
 
 it('plugboard status and plugboard telephone list show an ejected process and its failures', async () => {
   const { name } = service()
-  await service().serve([503, 200], { outlier: NEVER })
+  await service().serve([503, 200], { balancing, outlier: NEVER })
   await untilEjected()
   expect((await stack.plugboard.cli('status')).output).toMatch(
     new RegExp(`${name} +${name}-0 +\\S+ +ejected .*consecutive_failures +503 503 503 503 503`),
