@@ -71,6 +71,7 @@ async function shareOfOne(isOver: (sent: number) => boolean): Promise<{ share: n
 async function setPolicy(balancing: string, more: object): Promise<void> {
   const policy = { balancing, hashOn: null, ...more }
   await stack.plugboard.call('PATCH', `/v1/services/${SERVICE}`, { policy })
+  await stack.plugboard.untilApplied()
 }
 
 const HASH = { hashOn: { header: 'X-Key' } }

@@ -57,6 +57,7 @@ async function setCanary(percent: number, more: object = {}): Promise<void> {
   await writeFile(join(stack.folder, 'policy.json'), JSON.stringify(policy))
   const result = await stack.plugboard.cli('service', 'set', SERVICE, '--policy-file', 'policy.json')
   expect(result).toMatchObject({ code: 0 })
+  await stack.plugboard.untilApplied()
 }
 
 async function versionFor(headers: Record<string, string>): Promise<string> {

@@ -22,6 +22,11 @@ beforeAll(async () => {
 })
 afterAll(() => Promise.all(servers.map(server => server.close())))
 
+async function setPolicy(policy: object): Promise<void> {
+  await stack.plugboard.call('PATCH', `/v1/services/${SERVICE}`, { policy })
+  await stack.plugboard.untilApplied()
+}
+
 const PATH = '/socket.io/?EIO=4&transport='
 
 /** Opens a session as a browser does. Returns the names of the servers of two messages, or the failure. */
@@ -77,10 +82,10 @@ async function upgrade(sid: string, cookie: string): Promise<string> {
 
 it('serves the default transports of Socket.IO over two backends', async () => {
   // Round robin sends each request to the other backend, so that no session works by accident.
-  await stack.plugboard.call('PATCH', `/v1/services/${SERVICE}`, { policy: { balancing: 'round_robin' } })
+  await setPolicy({ balancing: 'round_robin' })
   const broken = await Promise.all(Array.from({ length: SESSIONS }, session))
   expect(broken.filter(result => result.includes('Session ID unknown')).length).toBeGreaterThan(0)
-  await stack.plugboard.call('PATCH', `/v1/services/${SERVICE}`, { policy: { sticky: { cookie: {} } } })
+  await setPolicy({ sticky: { cookie: {} } })
   const results = await Promise.all(Array.from({ length: SESSIONS }, session))
   const whole = (name: string) => `42["from","${name}"] 42["from","${name}"]`
   expect(new Set(results)).toEqual(new Set([whole('one'), whole('two')]))

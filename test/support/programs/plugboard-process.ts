@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execPath } from 'node:process'
+import type { StatusBody } from '../../../plugboard/admin/api-types.ts'
 import { eventually } from '../deadline.ts'
 import { type HttpResponse, send } from '../http/http-client.ts'
 import { canConnect } from '../http/raw-connection.ts'
@@ -126,6 +127,17 @@ export class PlugboardProcess {
     const response = await this.api(method, path, body, { 'if-match': '*' })
     if (response.status >= 300) throw new Error(`${method} ${path}: ${response.status} ${response.text}`)
     return (response.text === '' ? undefined : JSON.parse(response.text)) as T
+  }
+
+  /**
+   * Resolves when this replica has applied all changes. The admin API waits for that too, but on a busy machine it responds after
+   * one second in any case.
+   */
+  async untilApplied(): Promise<void> {
+    await eventually('the changes are applied', async () => {
+      const { appliedSequence, latestSequence } = await this.call<StatusBody>('GET', '/v1/status')
+      return (latestSequence !== null && appliedSequence >= latestSequence) || undefined
+    })
   }
 
   /** Runs `plugboard <args>` beside the running server. */
