@@ -20,6 +20,7 @@ import {
 } from './options.ts'
 import { measureBalance } from './scenarios/balance.ts'
 import { measureBulk } from './scenarios/bulk.ts'
+import { measureBundle } from './scenarios/bundle.ts'
 import { measureFront } from './scenarios/front.ts'
 import { measureLimits } from './scenarios/limits.ts'
 import { measureLists } from './scenarios/lists.ts'
@@ -43,6 +44,7 @@ const PATHS: Record<PathScenarioName, (context: ScenarioContext) => Promise<Meas
 
 const OWN: Record<OwnScenarioName, (context: OwnScenarioContext) => Promise<Measurement[]>> = {
   balance: measureBalance,
+  bundle: measureBundle,
   limits: measureLimits,
   lists: measureLists,
 }

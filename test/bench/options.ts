@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 export const PATH_SCENARIOS = ['small', 'front', 'bulk', 'sse', 'websocket'] as const
 export type PathScenarioName = (typeof PATH_SCENARIOS)[number]
 /** The scenarios that start their own processes, and have no targets. */
-export const OWN_SCENARIOS = ['balance', 'limits', 'lists'] as const
+export const OWN_SCENARIOS = ['balance', 'bundle', 'limits', 'lists'] as const
 export type OwnScenarioName = (typeof OWN_SCENARIOS)[number]
 export type ScenarioName = PathScenarioName | OwnScenarioName
 const SCENARIOS = [...PATH_SCENARIOS, ...OWN_SCENARIOS] as const
@@ -25,6 +25,8 @@ export interface BenchOptions {
   /** Client connections of the small requests. */
   readonly connections: number
   readonly bulkBytes: number
+  /** Routes of the bundle. */
+  readonly routes: number
   /** True to run the TypeScript sources instead of the bundles that users run. */
   readonly source: boolean
   /** Root folder of another checkout with bundles, which is measured in the same rounds. */
@@ -41,6 +43,7 @@ export const HELP = `Usage: npm run bench -- [scenario...] [options]
   --rounds n        rounds of each measurement, interleaved; the median counts (default 5)
   --seconds n       length of a round (default 2; five times as long in balance)
   --connections n   client connections of the small requests (default 32)
+  --routes n        routes of the bundle (default 100000)
   --bulk-mib n      size of a bulk transfer (default 1024)
   --source          run the sources, not the bundles (they need 100 MB more each)
   --against folder  another checkout of this project with bundles: measure it in the same rounds, and this build
@@ -59,6 +62,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
       rounds: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '2' },
       connections: { type: 'string', default: '32' },
+      routes: { type: 'string', default: '100000' },
       'bulk-mib': { type: 'string', default: '1024' },
       source: { type: 'boolean', default: false },
       against: { type: 'string' },
@@ -76,6 +80,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
     rounds: inRange('--rounds', values.rounds, 1, 1000),
     seconds: inRange('--seconds', values.seconds, 0.1, 600),
     connections: inRange('--connections', values.connections, 1, 1000),
+    routes: inRange('--routes', values.routes, 1, 400_000),
     bulkBytes: inRange('--bulk-mib', values['bulk-mib'], 1, 65_536) * 1_048_576,
     source: values.source,
     against: values.against,

@@ -1,5 +1,6 @@
 // The difference between a bundle and the rows of the database: as the rows to write, and as the items of the response.
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { formatMount, type Mount } from '@vera-stack/shared/mounts.ts'
 import type { JsonObject } from '../../common/json.ts'
 import { maskedPasswords } from '../../common/passwords/masked-passwords.ts'
@@ -44,19 +45,22 @@ export function isEmpty({ services, routes }: BundleDifference): boolean {
   )
 }
 
+/** Rows that one turn of the event loop handles. */
+const ROWS_PER_TURN = 1000
+
 /** Resolves with the rows to write. Takes some tenths of a second for each password of the bundle. */
 export async function writeOf({ services, routes }: BundleDifference): Promise<BundleWrite> {
-  const hashed = async (options: JsonObject, { hasPasswords }: InputRoute): Promise<JsonObject> =>
-    hasPasswords ? await withoutPasswords(options as RouteOptionsInput) : options
   const created: BundleWrite['routes']['created'][number][] = []
   for (const { id, input, serviceId } of routes.created) {
-    const options = input.hasPasswords ? await hashed(input.options, input) : input.options
+    const options = input.hasPasswords ? await withHashes(input.options) : input.options
     created.push({ id, host: input.host, mountPath: input.path, serviceId, options })
+    if (created.length % ROWS_PER_TURN === 0) await nextTurn()
   }
   const changed: BundleWrite['routes']['changed'][number][] = []
   for (const { input, row, serviceId, options } of routes.changed) {
-    const stored = input.hasPasswords ? await hashed(options, input) : options
+    const stored = input.hasPasswords ? await withHashes(options) : options
     changed.push({ id: row.id, version: row.version, serviceId, options: stored })
+    if (changed.length % ROWS_PER_TURN === 0) await nextTurn()
   }
   return {
     services: {
@@ -71,6 +75,9 @@ export async function writeOf({ services, routes }: BundleDifference): Promise<B
     routes: { created, changed, deleted: routes.deleted.map(({ id, version }) => ({ id, version })) },
   }
 }
+
+const withHashes = (options: JsonObject): Promise<JsonObject> =>
+  withoutPasswords(options as RouteOptionsInput)
 
 /** Yields the differences in the form of the response, services first. Passwords and hashes are masked. */
 export function* itemsOf({ services, routes, nameOf }: BundleDifference): Generator<BundleItem> {

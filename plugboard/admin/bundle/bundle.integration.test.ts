@@ -407,3 +407,102 @@ it('refuses a revoked key at the write', async () => {
   )
   await expect(written).rejects.toMatchObject({ code: 'unauthorized' })
 })
+
+describe('concurrent writers', () => {
+  const bundle = (retries: number) => ({
+    services: Array.from({ length: 20 }, (_, index) => ({ name: `service-${index}`, policy: { retries } })),
+    routes: Array.from({ length: 20 }, (_, index) => ({
+      mount: `host-${index}.test`,
+      service: `service-${index}`,
+    })),
+  })
+
+  it('two bundles at once: both are applied whole, one after the other', async () => {
+    for (const [one, other] of [
+      [1, 2],
+      [3, 4],
+    ] as const) {
+      const responses = await Promise.all([put(bundle(one)), put(bundle(other))])
+      expect(responses.map(({ status }) => status)).toEqual([200, 200])
+      const last = Math.max(...responses.map(({ body }) => body.sequence))
+      const winner = responses.findIndex(({ body }) => body.sequence === last)
+      const found = (await rowsOf('services')).map(({ policy }) => (policy as { retries: number }).retries)
+      expect(found).toEqual(Array.from({ length: 20 }, () => [one, other][winner]))
+    }
+  })
+
+  it('a bundle and single writes: each single write is before or after the bundle, and is not lost', async () => {
+    await put(bundle(1))
+    const before = (await api.call('GET', '/v1/changes?limit=1')).body.items[0].sequence
+    const [written, ...single] = await Promise.all([
+      put(bundle(2)),
+      ...Array.from({ length: 10 }, (_, index) =>
+        api.call('PATCH', `/v1/services/service-${index}`, {
+          body: { policy: { maxStreams: 7 } },
+          headers: { 'if-match': '*' },
+        }),
+      ),
+    ])
+    expect([written.status, ...single.map(({ status }) => status)]).toEqual(
+      Array.from({ length: 11 }, () => 200),
+    )
+    const changes = (await store.changes.after(before)).filter(({ entity }) => entity === 'service')
+    // The log has each write. Its entries follow each other: each one begins with the row that the one before has left.
+    const rows = new Map<string, unknown>()
+    for (const { entityId, before: old, after } of changes) {
+      const policy = rows.get(entityId)
+      if (policy !== undefined) expect(old?.policy).toEqual(policy)
+      rows.set(entityId, after?.policy)
+    }
+    expect(changes.filter(({ bundle: id }) => id === written.body.bundle)).toHaveLength(
+      written.body.services.changed,
+    )
+    expect(changes.filter(({ bundle: id }) => id === null)).toHaveLength(10)
+  })
+})
+
+describe('a hostile bundle', () => {
+  it('is refused before it is decompressed as a whole', async () => {
+    const bomb = gzipSync(Buffer.alloc(80 * 1024 * 1024, ' '))
+    expect(bomb.length).toBeLessThan(100_000)
+    const send = (body: Uint8Array, coding: string) =>
+      api.app.fetch(
+        new Request(api.request('PUT', '/v1/bundle').url, {
+          method: 'PUT',
+          headers: {
+            authorization: `Bearer ${api.adminKey}`,
+            'content-type': 'application/json',
+            'content-encoding': coding,
+          },
+          body: Buffer.from(body),
+        }),
+        { incoming: { socket: { remoteAddress: '127.0.0.1' } } },
+      )
+    expect((await send(bomb, 'gzip')).status).toBe(413)
+    expect((await send(bomb.subarray(0, 1000), 'gzip')).status).toBe(400)
+    expect((await send(Buffer.from('no gzip'), 'gzip')).status).toBe(400)
+    expect((await send(bomb, 'br')).status).toBe(415)
+  })
+
+  it.each([
+    ['__proto__', '{"version":1,"routes":[{"mount":"a.test","service":"s","__proto__":{"options":{}}}]}'],
+    [
+      '__proto__ in options',
+      '{"version":1,"routes":[{"mount":"a.test","service":"s","options":{"__proto__":{}}}]}',
+    ],
+    ['NaN', '{"version":1,"services":[{"name":"s","policy":{"retries":NaN}}]}'],
+    ['a huge number', '{"version":1,"services":[{"name":"s","policy":{"retries":1e999}}]}'],
+    ['equal keys', '{"version":1,"services":[{"name":"s","name":"t"}]}'],
+    ['deep nesting', `{"version":1,"services":[{"name":"s","policy":{"aliases":${'['.repeat(10_000)}`],
+  ])('has %s', async (_, text) => {
+    const refused = await put(text)
+    expect([refused.status, refused.body.code]).toEqual([400, 'invalid_request'])
+  })
+
+  it('has a thousand problems, of which the response lists fifty', async () => {
+    const routes = Array.from({ length: 1000 }, () => ({ mount: '', wrong: 1 }))
+    const refused = await put({ routes })
+    expect(refused.status).toBe(400)
+    expect(pointersOf(refused)).toHaveLength(50)
+  })
+})
