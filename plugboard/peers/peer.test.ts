@@ -11,12 +11,14 @@ import { asReplicaId } from '../common/ids/replica-id.ts'
 import { LimitTable } from '../limits/limit-table.ts'
 import { SharedBudgets } from '../limits/sharing/shared-budgets.ts'
 import { createObservation, REQUESTS_TOPIC } from '../observe/observation.ts'
+import { encodeObserveMessage } from '../observe/stream/observe-message.ts'
 import { newIncarnation } from '../registry/incarnation.ts'
 import { asTunnelId, lineId } from '../registry/line-ids.ts'
 import { Registry } from '../registry/registry.ts'
 import { RegistryFollower } from '../registry/sync/registry-follower.ts'
 import { RegistryOwner } from '../registry/sync/registry-owner.ts'
 import { TunnelCounts } from '../registry/tunnel-counts.ts'
+import { messageOpening } from './channels/message-stream.ts'
 import { Peer } from './peer.ts'
 
 const REQUEST: Opening = { kind: 'http', hops: 0, service: 'web', method: 'POST', target: '/', fields: [] }
@@ -25,7 +27,7 @@ const REQUEST: Opening = { kind: 'http', hops: 0, service: 'web', method: 'POST'
 function setUp(maxStreams: number) {
   const clock = new ManualClock()
   const sharedBudgets = new SharedBudgets({ table: new LimitTable(), clock })
-  const { hub } = createObservation('dialer', clock)
+  const { hub, liveLog } = createObservation('dialer', clock)
   const registry = new Registry()
   const self = { id: asReplicaId('dialer'), incarnation: newIncarnation(1000, () => 0) }
   const owner = new RegistryOwner({ registry, replicaId: self.id, incarnation: self.incarnation })
@@ -75,7 +77,7 @@ function setUp(maxStreams: number) {
       return streamsOf(kind)[index]
     })
   const registryStream = (index: number): Promise<RecordedStream> => streamOf('registry', index)
-  return { hub, clock, peer, far, registryStream, streamOf, streamsOf }
+  return { hub, liveLog, clock, peer, far, registryStream, streamOf, streamsOf }
 }
 
 it('opens the exchange again, even after an attempt without a free stream', async () => {
@@ -108,6 +110,26 @@ it('opens the exchange of live data only for a viewer, and shows a peer that doe
   await eventually('the refusal arrives', () => (peer.observeState === 'unsupported' ? true : undefined))
   for (let count = 0; count < 20; count += 1) await clock.advanceAsync(100)
   expect(streamsOf('observe')).toHaveLength(1)
+})
+
+it('sends the live data that wait before it closes its links', async () => {
+  const { peer, far, hub, liveLog, registryStream } = setUp(10)
+  await registryStream(0)
+  const viewer = new RecordedStream()
+  viewer.stream = far.session.open(messageOpening('observe'), viewer, false)
+  const watch = encodeObserveMessage({ type: 'watch', id: 1, topic: REQUESTS_TOPIC, params: {} })
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(watch.length)
+  viewer.stream.write(Buffer.concat([length, watch]))
+  await eventually('the feed is open', () => (liveLog.watched ? true : undefined))
+  const line = { method: 'GET', host: '', path: '/last', status: 200, durationMs: 1, bytesIn: 0, bytesOut: 0 }
+  liveLog.publish({ ...line, requestId: 'r', remoteAddress: '' }, 0, 0)
+  const drained = peer.drain(10_000)
+  await eventually('the peer ends its half', () => (viewer.ended ? true : undefined))
+  expect(viewer.body.toString('latin1')).toContain('"path":"/last"')
+  viewer.stream.reset('cancelled')
+  await drained
+  hub.stop()
 })
 
 it('opens the exchange of shared limits beside the registry, and again when it breaks', async () => {

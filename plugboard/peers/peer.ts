@@ -280,7 +280,10 @@ export class Peer {
   /** Drains all links: forwarded streams have `graceMs` to finish. Stops the exchanges, which would never end by themselves. */
   async drain(graceMs: number): Promise<void> {
     this.#draining = true
-    this.#stopChannels()
+    this.#channel.stop()
+    this.#share?.stop()
+    // The last requests of this replica still wait for their viewers. The peer ends the stream when it has them.
+    this.#observe?.finish()
     await Promise.all([...this.#links].map(({ session }) => session.drain(graceMs)))
   }
 

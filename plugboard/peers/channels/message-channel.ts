@@ -95,6 +95,13 @@ export class MessageChannel<Exchange extends MessageExchange> {
     return accepted
   }
 
+  /** Sends the waiting messages before it closes. The peer must not be wanted any more. Ends with the session at the latest. */
+  finish(): void {
+    this.#reopen?.cancel()
+    this.#reopen = undefined
+    this.#stream?.finish()
+  }
+
   stop(): void {
     this.#unsupported = false
     this.#close()

@@ -63,6 +63,12 @@ export class MessageStream implements StreamEvents {
     }
   }
 
+  /** Sends the waiting messages, as far as the stream has room, and ends our half. The far end then closes the stream. */
+  finish(): void {
+    this.pump()
+    this.#stream?.end()
+  }
+
   close(): void {
     this.#over = true
     this.#stream?.reset('cancelled')

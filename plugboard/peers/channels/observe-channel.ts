@@ -51,6 +51,11 @@ export class ObserveChannel {
     return this.#channel.accept(stream)
   }
 
+  /** Sends the items that wait, because this replica stops. */
+  finish(): void {
+    this.#channel.finish()
+  }
+
   stop(): void {
     this.#channel.stop()
   }
