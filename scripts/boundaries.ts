@@ -99,6 +99,7 @@ export const ROOMS: readonly Room[] = [
       ...ROOT_FILES,
       'proxy',
       'admin',
+      'doctor',
       'access',
       'telephones',
       'limits',
@@ -113,6 +114,8 @@ export const ROOMS: readonly Room[] = [
     ],
     [],
   ),
+  // Of admin only types, like cli.
+  plugboardRoom('doctor', ['admin/api-types.ts', 'routes', 'database', 'common'], []),
   plugboardRoom('dev', [...ROOT_FILES, 'replica', 'common'], ['hono', 'hono/**', '@hono/**']),
   plugboardRoom(
     'cli',
@@ -123,6 +126,7 @@ export const ROOMS: readonly Room[] = [
       // Only types: plugboard/admin/api-types.test.ts checks that the file has no code.
       'admin/api-types.ts',
       'dev',
+      'doctor',
       'replica',
       'database',
       'common',

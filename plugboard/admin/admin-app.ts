@@ -14,6 +14,7 @@ import { boundedBody } from './http/bounded-body.ts'
 import { EventStreams } from './http/event-streams.ts'
 import { liveBeforeResponse } from './http/live-before-response.ts'
 import { problemResponse, validationError } from './http/problem.ts'
+import { addDoctorOperation } from './live/doctor.ts'
 import { addHealth } from './live/health.ts'
 import { addMetricsOperation } from './live/metrics.ts'
 import { addEjectionOperations } from './live/policy/ejections.ts'
@@ -95,6 +96,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   addChangeOperations(app, deps, live)
   addUndoOperation(app, deps)
   addStatusOperations(app, deps)
+  addDoctorOperation(app, deps)
   addOutageOperations(app, deps)
   addEjectionOperations(app, deps)
   addLimitOperations(app, deps)

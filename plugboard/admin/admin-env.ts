@@ -16,6 +16,7 @@ import type { OutboundNetworks } from '../routes/options/outbound-networks.ts'
 import type { ServiceLines } from '../telephones/lines/service-lines.ts'
 import type { ListedTelephone } from '../telephones/listed-telephone.ts'
 import type { TokenRefusals } from '../telephones/tokens/token-refusals.ts'
+import type { DoctorBody } from './bodies/check.ts'
 import type { LimitsBody } from './bodies/policy/limit-counters.ts'
 import type { MissingReplicas, ReplicaBody, ServiceLinesBody } from './bodies/replica.ts'
 import type { TrafficBody } from './bodies/traffic.ts'
@@ -126,6 +127,8 @@ export interface AdminDependencies {
   readonly metrics: Pick<Scraper, 'scrape'>
   /** The counters of the limits of requests on this replica. */
   readonly limits: () => LimitsBody
+  /** Runs all checks of this replica. Never rejects. */
+  readonly doctor: () => Promise<DoctorBody>
   /** The last failed request of each service on this replica, by the id of the service, the newest first. */
   readonly lastErrors: (limit: number) => readonly (readonly [serviceId: ServiceId, error: ServiceError])[]
   /** The networks that URLs in routes may lead to. */

@@ -91,8 +91,8 @@ const INSPECT: readonly CommandEntry[] = [
   },
   {
     name: 'doctor',
-    summary: 'check whether the Plugboard in this container is ready (--container)',
-    load: async () => (await import('./commands/doctor.ts')).defineDoctor,
+    summary: 'check Plugboard, its database and its machine, and print what to do',
+    load: async () => (await import('./commands/doctor/doctor.ts')).defineDoctor,
   },
   {
     name: 'limit',

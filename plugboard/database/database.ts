@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { type ChangeFeed, openChangeFeed } from './changes/change-feed.ts'
 import { checkDatabaseUrl } from './database-url.ts'
+import { readServerFacts, type ServerFacts } from './server-facts.ts'
 import { createSqlRunner, translated } from './sql-runner.ts'
 import { createStore } from './store/postgres-store.ts'
 import type { Store } from './store/store.ts'
@@ -27,6 +28,8 @@ export interface Database {
   readonly store: Store
   /** Opens a separate connection that follows the change log. Makes one attempt; rejects with `database_unavailable`. */
   openChangeFeed(): Promise<ChangeFeed>
+  /** Reads facts about the server. Rejects with `database_unavailable`. `wallTime`: the clock of this machine. */
+  serverFacts(wallTime: () => number): Promise<ServerFacts>
   /** Waits for running statements, but not for a server that no longer responds. */
   close(): Promise<void>
 }
@@ -57,6 +60,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   const runner = createSqlRunner(pool)
   return {
     store: createStore(runner),
+    serverFacts: wallTime => readServerFacts(runner, wallTime),
     openChangeFeed: () =>
       translated(
         openChangeFeed(

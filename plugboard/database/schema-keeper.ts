@@ -47,6 +47,12 @@ export class SchemaKeeper {
     }
   }
 
+  /** Reads the state of the schema, and writes nothing. Rejects like `check`. */
+  status(): Promise<MigrationStatus> {
+    const { url, version } = this.#options
+    return migrationStatus({ url, version })
+  }
+
   /** Waits for a check that is in progress. */
   async stop(): Promise<void> {
     await this.#checking?.catch(() => undefined) // the caller of the check gets the error

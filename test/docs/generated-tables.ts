@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { plugboardSettings, VARIABLE_PREFIX } from '../../plugboard/config.ts'
+import { DOCTOR_CHECKS } from '../../plugboard/doctor/doctor-checks.ts'
 import { PLUGBOARD_METRICS } from '../../plugboard/metrics/plugboard-metrics.ts'
 import { BACKEND_CAUSES } from '../../shared/backend-causes.ts'
 import { ERRORS, type ErrorCode } from '../../shared/errors.ts'
@@ -31,6 +32,7 @@ export const GENERATED_TABLES: readonly GeneratedTable[] = [
     text: metricsMarkdown(TELEPHONE_METRICS),
   },
   { document: 'docs/telephone/failures.md', marker: 'causes', text: causesMarkdown() },
+  { document: 'docs/operating/doctor.md', marker: 'checks', text: checksMarkdown() },
   { document: 'docs/operating/logs.md', marker: 'access-fields', text: accessFieldsMarkdown() },
   {
     document: 'docs/telephone/settings.md',
@@ -76,6 +78,16 @@ function causesMarkdown(): string {
     remedy,
   ])
   const header = ['Cause', 'When', 'What to do']
+  return [header, header.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |\n`).join('')
+}
+
+function checksMarkdown(): string {
+  const rows = Object.entries(DOCTOR_CHECKS).map(([id, { checks, runs }]) => [
+    `\`${id}\``,
+    checks,
+    runs === 'both' ? 'yes' : 'no',
+  ])
+  const header = ['Check', 'Is ok when', 'Also while Plugboard is stopped']
   return [header, header.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |\n`).join('')
 }
 

@@ -36,7 +36,7 @@ const outagesOperation = operation(
 type Parts = Pick<AdminDependencies, 'directory' | 'lines' | 'cluster'>
 
 export function addOutageOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDependencies): void {
-  app.openapi(outagesOperation, async c => c.json(await outages(deps), 200))
+  app.openapi(outagesOperation, async c => c.json(await listOutages(deps), 200))
 }
 
 /** Yields the services in the table of this replica that have routes but no usable line. */
@@ -47,7 +47,8 @@ export function* unservedServices({ directory, lines }: Omit<Parts, 'cluster'>):
   }
 }
 
-async function outages(parts: Parts): Promise<OutagesBody> {
+/** Resolves with the services that have routes but no usable line, the latest outage first. */
+export async function listOutages(parts: Parts): Promise<OutagesBody> {
   const { cluster, lines } = parts
   const atMs = (service: DirectoryService): number => lines.lastLineOf(service)?.atMs ?? 0
   const all = [...unservedServices(parts)].sort(

@@ -117,3 +117,12 @@ test('the document describes every operation and every path of the API', async (
   )
   for (const code of codes) expect(ERRORS).toHaveProperty(code)
 })
+
+test('the checks of the doctor need the scope status:read', async () => {
+  api.checks.push({ id: 'database.clock', state: 'warning', detail: '2 s ahead', remedy: 'ntp' })
+  const { status, body } = await api.call('GET', '/v1/doctor', { key: (await api.key(['status:read'])).key })
+  expect(status).toBe(200)
+  expect(body.items).toEqual(api.checks)
+  const other = await api.key(['routes:read'])
+  expect((await api.call('GET', '/v1/doctor', { key: other.key })).status).toBe(403)
+})

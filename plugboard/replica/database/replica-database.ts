@@ -8,6 +8,7 @@ import { openDatabase } from '../../database/database.ts'
 import { databasePlace } from '../../database/database-url.ts'
 import { EmbeddedPostgres } from '../../database/embedded/embedded-postgres.ts'
 import { SchemaKeeper } from '../../database/schema-keeper.ts'
+import type { ServerFacts } from '../../database/server-facts.ts'
 import type { Store } from '../../database/store/store.ts'
 import { createDirectory, type Directory } from '../../routes/directory.ts'
 import { VERSION } from '../../version.ts'
@@ -19,6 +20,9 @@ export interface ReplicaDatabase {
   /** Empty until `startDirectory` has resolved. */
   readonly directory: Directory
   readonly keeper: SchemaKeeper
+  /** The database in texts, without user and password. */
+  readonly place: string
+  readonly serverFacts: () => Promise<ServerFacts>
 }
 
 /** Opens the database, and starts the embedded one if the settings name no other. */
@@ -31,6 +35,7 @@ export async function openReplicaDatabase(replica: ReplicaContext): Promise<Repl
   const database = openDatabase({ url, maxConnections, applicationName: `plugboard ${name}` })
   running.add('database', () => database.close())
   const keeper = new SchemaKeeper({ url, migrate: config.migrate, version: VERSION, log })
+  const place = config.databaseUrl === undefined ? 'embedded in Plugboard' : databasePlace(url)
   const directory = createDirectory({
     database: {
       // The directory reads only from a schema that fits this version.
@@ -39,12 +44,13 @@ export async function openReplicaDatabase(replica: ReplicaContext): Promise<Repl
         return await database.openChangeFeed()
       },
     },
-    databasePlace: config.databaseUrl === undefined ? 'embedded in Plugboard' : databasePlace(url),
+    databasePlace: place,
     snapshotFile: join(config.data, 'snapshot.json'),
     log,
     clock,
   })
-  return { store: database.store, directory, keeper }
+  const serverFacts = () => database.serverFacts(() => clock.wallTime())
+  return { store: database.store, directory, keeper, place, serverFacts }
 }
 
 /** Loads routes, services and keys, from the database or from the snapshot file. */

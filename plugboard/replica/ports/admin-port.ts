@@ -12,6 +12,7 @@ import { VERSION } from '../../version.ts'
 import { createLiveRequests } from '../cluster/live-requests.ts'
 import { ownStatus, replicaStatus, serviceLines, withoutLines } from '../cluster/replica-status.ts'
 import type { ReplicaDatabase } from '../database/replica-database.ts'
+import { runReplicaDoctor } from '../doctor/replica-doctor.ts'
 import { AdminKeyFile } from '../files/admin-key-file.ts'
 import type { RequestLimits } from '../limits/request-limits.ts'
 import type { ReplicaMetrics } from '../metrics/replica-metrics.ts'
@@ -34,12 +35,12 @@ export interface AdminPortParts {
 }
 
 /** Rejects with StartupError. */
-export async function startAdminPort(
-  replica: ReplicaContext,
-  { database: { store, directory }, telephones, limits: requestLimits, metrics, ports }: AdminPortParts,
-): Promise<AddressInfo> {
+export async function startAdminPort(replica: ReplicaContext, parts: AdminPortParts): Promise<AddressInfo> {
+  const { database, telephones, limits: requestLimits, metrics, ports } = parts
+  const { store, directory } = database
   const { config, limits, log, clock, running, lifecycle } = replica
   const { tokens, switchboard, whole } = telephones
+  const replicas = replicaDirectory(replica, directory, telephones)
   const app = createAdminApp({
     store,
     directory,
@@ -49,7 +50,7 @@ export async function startAdminPort(
       tunnelsOfToken: id => switchboard.tunnelsOfToken(id),
       tokenRefusals: () => switchboard.tokenRefusals,
     },
-    replicas: replicaDirectory(replica, directory, telephones),
+    replicas,
     cluster: whole.view,
     requests: whole.requests,
     liveLog: createLiveRequests({
@@ -65,6 +66,7 @@ export async function startAdminPort(
     limits: () => requestLimits.status(),
     metrics: metrics.scraper,
     lastErrors: limit => ports()?.lastErrors(limit) ?? [],
+    doctor: () => runReplicaDoctor({ ...parts, replica, replicas: () => replicas.list() }),
     outbound: new OutboundNetworks(config.outboundNetworks),
     maxBundleBytes: config.maxBundleBytes,
     plugboardUrl: () => replica.address.url,

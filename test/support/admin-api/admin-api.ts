@@ -10,6 +10,7 @@ import { createApiKey } from '../../../plugboard/admin/access/api-key-format.ts'
 import { type AdminApp, createAdminApp } from '../../../plugboard/admin/admin-app.ts'
 import type { AdminDependencies } from '../../../plugboard/admin/admin-env.ts'
 import type {
+  CheckBody,
   LimitsBody,
   MissingReplicas,
   ReplicaBody,
@@ -71,6 +72,7 @@ export class AdminApiHarness {
   readonly telephones: ListedTelephone[] = []
   tokenRefusals: TokenRefusals = { tunnels: 0, claims: 0, announcements: 0 }
   traffic: TrafficBody | undefined
+  readonly checks: CheckBody[] = []
   limits: LimitsBody = { keys: 0, maxKeys: 200_000, evictions: 0, rejected: 0, unwritten: 0 }
   readonly replicas: ReplicaBody[] = []
   readonly lines: ServiceLinesBody[] = []
@@ -209,6 +211,14 @@ export class AdminApiHarness {
       processView: this.processView,
       limits: () => this.limits,
       lastErrors: limit => [...this.lastErrors].slice(0, limit),
+      doctor: () =>
+        Promise.resolve({
+          replicaId: 'r1',
+          version: '0.0.0',
+          node: process.versions.node,
+          checkedAt: new Date(0).toISOString(),
+          items: this.checks,
+        }),
       tokens: {
         issue: async (input, by) => {
           const { tunnels, claims, announcementsPerMinute } = input.limits ?? {}

@@ -127,6 +127,14 @@ export const app = createAdminApp({
   processView: { of: passed },
   limits: () => ({ keys: 0, maxKeys: 0, evictions: 0, rejected: 0, unwritten: 0 }),
   lastErrors: () => [],
+  doctor: () =>
+    Promise.resolve({
+      replicaId: 'r1',
+      version: '0.0.0',
+      node: '',
+      checkedAt: new Date().toISOString(),
+      items: [],
+    }),
   outbound: new OutboundNetworks([]),
   maxBundleBytes: 64 * 1024 * 1024,
   plugboardUrl: () => 'https://proxy.test',

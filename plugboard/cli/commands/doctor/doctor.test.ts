@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { type LocalStatusServer, serveLocalStatus } from '@vera-stack/shared/process/local-status.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { runCommandLine } from '../command-line.ts'
+import { runCommandLine } from '../../command-line.ts'
 
 let scope: string
 let server: LocalStatusServer | undefined
@@ -52,7 +52,7 @@ describe.runIf(process.platform === 'linux')('plugboard doctor --container', () 
     serve('ready')
     const { code, out } = await doctor('--container')
     expect(code).toBe(0)
-    expect(out).toMatch(new RegExp(`process +ok +Plugboard, process ${process.pid}: ready`))
+    expect(out).toMatch(new RegExp(`process.running +ok +Plugboard, process ${process.pid}: ready`))
   })
 
   it.each(['loading', 'recovering', 'draining'])('exits with 1 while the process is %s', async state => {
@@ -60,7 +60,12 @@ describe.runIf(process.platform === 'linux')('plugboard doctor --container', () 
     const { code, out, err } = await doctor('--container', '--json')
     expect(code).toBe(1)
     expect(JSON.parse(out)).toEqual([
-      { id: 'process', state: 'failed', says: expect.stringContaining(state), do: expect.any(String) },
+      {
+        id: 'process.running',
+        state: 'failed',
+        detail: expect.stringContaining(state),
+        remedy: expect.any(String),
+      },
     ])
     expect(err).toBe('plugboard: 1 of 1 checks failed.\n')
   })
@@ -70,10 +75,4 @@ describe.runIf(process.platform === 'linux')('plugboard doctor --container', () 
     expect(code).toBe(1)
     expect(out).toContain('No Plugboard runs in this container.')
   })
-})
-
-it('plugboard doctor without --container exits with 2 and names the flag', async () => {
-  const { code, err } = await doctor()
-  expect(code).toBe(2)
-  expect(err).toContain('add --container')
 })
