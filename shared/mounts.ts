@@ -29,6 +29,8 @@ export type ParsedMount<Value> =
 export const RESERVED_PATH = '/_plugboard'
 /** The path to which Telephones open their tunnels. */
 export const TUNNEL_PATH = `${RESERVED_PATH}/tunnel`
+/** The path at which the public port names the Plugboard that responds, for `plugboard doctor`. */
+export const INSTANCE_PATH = `${RESERVED_PATH}/instance`
 
 const MAX_MOUNT_PATH_LENGTH = 1024
 const MAX_HOST_LENGTH = 253

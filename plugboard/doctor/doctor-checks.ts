@@ -29,6 +29,15 @@ export const DOCTOR_CHECKS = {
     checks: 'The event loop is delayed by 100 ms or less, measured for 1 s.',
     runs: 'server',
   },
+  'certificates.expiry': { checks: 'Each certificate is valid for more than 14 days.', runs: 'server' },
+  'certificates.hosts': {
+    checks: 'Each host of a route has a certificate, or may order one.',
+    runs: 'server',
+  },
+  'publicUrl.instance': {
+    checks: 'A request to `publicUrl` reaches this Plugboard, and no other server.',
+    runs: 'server',
+  },
   'replicas.links': { checks: 'All replicas have links to this one and agree with it.', runs: 'server' },
   'replicas.changes': { checks: 'Each replica has applied the newest changes.', runs: 'server' },
   'services.telephones': {
@@ -49,6 +58,7 @@ export const DOCTOR_CHECKS = {
     checks: 'An admin key exists in addition to the one in the data folder of this machine.',
     runs: 'server',
   },
+  'trustedProxies.fields': { checks: 'Each trusted proxy sends X-Forwarded-* or Forwarded.', runs: 'server' },
 } as const satisfies Readonly<Record<string, DoctorCheck>>
 
 export type CheckId = keyof typeof DOCTOR_CHECKS

@@ -26,7 +26,7 @@ import {
   ProxyProtocolGate,
   type ProxyProtocolOptions,
 } from './connections/proxy-protocol-gate.ts'
-import { TrustedProxies } from './connections/trusted-proxies.ts'
+import { type ProxyUse, TrustedProxies } from './connections/trusted-proxies.ts'
 import { countRefusal, createProxyCounters, type ProxyCounters } from './counters.ts'
 import { Deadlines } from './deadlines.ts'
 import { Admission } from './edge/admission.ts'
@@ -280,6 +280,11 @@ export class ProxyServer {
   clientOf(transport: Socket): string | undefined {
     const address = clientAddressOf(transport)
     return this.#trusted.trusts(address) ? undefined : addressGroup(address)
+  }
+
+  /** The use of each entry of `trustedProxies` since the start. */
+  get proxyUses(): readonly ProxyUse[] {
+    return this.#trusted.uses
   }
 
   /** True when one more connection is within the limit. */

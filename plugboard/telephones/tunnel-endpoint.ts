@@ -56,6 +56,8 @@ export class TunnelEndpoint implements TunnelAcceptor {
   readonly #pending: ClientShares
 
   constructor(options: TunnelEndpointOptions) {
+    // `telephone check` compares the clocks.
+    this.#webSockets.on('headers', fields => fields.push(`Date: ${new Date().toUTCString()}`))
     this.#options = options
     this.#pending = new ClientShares(options.clientSharePercent ?? DEFAULT_CLIENT_SHARE_PERCENT)
   }

@@ -27,6 +27,13 @@ export class CertificateSet {
     for (const [name, { notAfter }] of this.#byName) yield [name, notAfter]
   }
 
+  /** The certificates that a handshake may get, each once. */
+  get inUse(): readonly Certificate[] {
+    const used = new Set(this.#byName.values())
+    if (this.fallback !== undefined) used.add(this.fallback)
+    return [...used]
+  }
+
   /** Returns the certificate for a host. `host`: as in a handshake, in any case, with or without a trailing dot. */
   find(host: string): Certificate | undefined {
     const name = plainName(host)

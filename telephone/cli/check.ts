@@ -20,6 +20,7 @@ import { dial } from '../tunnel/dial.ts'
 import { displayUrl, tunnelUrl } from '../tunnel/plugboard-url.ts'
 import { TokenError, TokenStore } from '../tunnel/token-store.ts'
 import { VERSION } from '../version.ts'
+import { checkClock } from './check-clock.ts'
 import { probeBackend } from './probe-backend.ts'
 import type { Terminal } from './terminal.ts'
 import { type Mark, marked, roughly } from './words.ts'
@@ -129,8 +130,9 @@ function checkPlugboard(url: URL, token: string, options: TelephoneOptions, prin
           print('bad', `${name}: ${error.message}`)
           resolve()
         },
-        onOpen(transport) {
+        onOpen(transport, plugboardTimeMs) {
           let greeted = false
+          const receivedAtMs = Date.now()
           const session: Session = new Session({
             transport,
             role: 'dialer',
@@ -140,6 +142,7 @@ function checkPlugboard(url: URL, token: string, options: TelephoneOptions, prin
                 greeted = true
                 const ms = Math.round(performance.now() - startedAt)
                 print('good', `${name}: replica ${peer.name}, ${peer.agent}, connected in ${ms} ms`)
+                checkClock(plugboardTimeMs, receivedAtMs, print)
                 echo(session, timeoutMs, print)
               },
               onStream(stream) {

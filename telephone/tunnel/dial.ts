@@ -29,9 +29,10 @@ export interface DialOptions {
 export interface DialEvents {
   /**
    * The connection is open. Its receiver must be set before this returns: the Plugboard's first message may have
-   * arrived with the handshake.
+   * arrived with the handshake. `plugboardTimeMs`: the clock of Plugboard in whole seconds, ms since 1970; undefined for an older
+   * Plugboard.
    */
-  onOpen(transport: Transport): void
+  onOpen(transport: Transport, plugboardTimeMs: number | undefined): void
   onFailure(error: DialError): void
 }
 
@@ -63,8 +64,11 @@ export function dial(options: DialOptions, events: DialEvents): () => void {
     events.onFailure(error)
   }
   let socket: Socket | undefined
+  let plugboardTimeMs: number | undefined
   webSocket.on('upgrade', response => {
     socket = response.socket
+    const timeMs = Date.parse(response.headers.date ?? '')
+    plugboardTimeMs = Number.isNaN(timeMs) ? undefined : timeMs
   })
   webSocket.on('unexpected-response', (_request, response) => {
     // Close the connection here: a proxy before the Plugboard may keep it open, and it would keep this process alive.
@@ -86,7 +90,7 @@ export function dial(options: DialOptions, events: DialEvents): () => void {
     }
     settled = true
     deadline.cancel()
-    events.onOpen(webSocketTransport(webSocket, socket))
+    events.onOpen(webSocketTransport(webSocket, socket), plugboardTimeMs)
   })
   return () => {
     if (settled) return

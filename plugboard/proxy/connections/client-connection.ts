@@ -13,7 +13,7 @@ import { BackendAffinity } from '../policy/backend-affinity.ts'
 import { IdleDeadline } from './idle-deadline.ts'
 import { closeLingering } from './lingering-close.ts'
 import { clientAddressOf } from './proxy-protocol-gate.ts'
-import type { TrustedProxies } from './trusted-proxies.ts'
+import type { ProxyUse, TrustedProxies } from './trusted-proxies.ts'
 
 /** A request in flight on the connection. */
 export interface InFlight {
@@ -28,7 +28,7 @@ export interface InFlight {
 /** The facts about a connection that decide how its requests are admitted. */
 export type ClientFacts = Pick<
   ClientConnection,
-  'remoteAddress' | 'addressGroup' | 'trusted' | 'proto' | 'http2' | 'forwardedPrefix'
+  'remoteAddress' | 'addressGroup' | 'trusted' | 'proxyUse' | 'proto' | 'http2' | 'forwardedPrefix'
 >
 
 export class ClientConnection {
@@ -38,6 +38,8 @@ export class ClientConnection {
   readonly addressGroup: string
   /** True when the peer is a trusted proxy, which may report the client's address. */
   readonly trusted: boolean
+  /** Counts the requests of a trusted proxy; undefined for other peers. */
+  readonly proxyUse: ProxyUse | undefined
   readonly proto: 'http' | 'https'
   /** By the clock of the proxy. */
   readonly acceptedAtMs: number
@@ -79,6 +81,7 @@ export class ClientConnection {
     this.remoteAddress = clientAddressOf(transport)
     this.addressGroup = addressGroup(this.remoteAddress)
     this.trusted = trustedProxies.trusts(this.remoteAddress)
+    this.proxyUse = this.trusted ? trustedProxies.useOf(this.remoteAddress) : undefined
     this.proto = (socket as TLSSocket).encrypted === true ? 'https' : 'http'
     this.forwardedPrefix = forwardedPrefixOf(this.remoteAddress, this.proto)
     // Node's server calls this after the last response of a connection. With unread bytes, the socket would be reset, which

@@ -60,3 +60,15 @@ it('returns the same address for a client in every spelling of a proxy', () => {
   expect(clients).toEqual(['2001:db8::7', '2001:db8::7', '2001:db8::7'])
   expect(trusted.clientOf('10.0.0.1', '192.0.2.7, ::FFFF:a00:2')).toBe('192.0.2.7')
 })
+
+it('records for each network whether its proxies send fields', () => {
+  const trusted = new TrustedProxies(['10.0.0.0/8', '::1'])
+  trusted.useOf('10.1.2.3')?.note(false)
+  trusted.useOf('10.1.2.4')?.note(true)
+  trusted.useOf('10.1.2.3')?.note(false)
+  expect(trusted.useOf('192.0.2.1')).toBeUndefined()
+  expect(trusted.uses.map(({ network, requests, sendsFields }) => [network, requests, sendsFields])).toEqual([
+    ['10.0.0.0/8', 3, true],
+    ['::1', 0, false],
+  ])
+})

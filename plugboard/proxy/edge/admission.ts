@@ -3,6 +3,7 @@
 
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import {
+  INSTANCE_PATH,
   isOnOrBeneath,
   normalizeEscapes,
   RESERVED_PATH,
@@ -93,6 +94,11 @@ export class Admission {
     this.#fields = new RequestFields(options.via, options.underscoreHeaders, options.readsUserAgent)
   }
 
+  /** The public name of this Plugboard. */
+  get instance(): string {
+    return this.#via.names[0] ?? ''
+  }
+
   /** Returns the client's group for limits per client. `forwardedFor`: all received lines of X-Forwarded-For. */
   clientGroup(connection: ClientFacts, forwardedFor: string | undefined): string {
     if (!connection.trusted) return connection.addressGroup
@@ -143,9 +149,9 @@ export class Admission {
       if (fields.chunked || fields.contentLength > 0) return this.#refused('bad_request')
     }
     if (path.charCodeAt(1) === 0x5f && isOnOrBeneath(path, RESERVED_PATH)) {
-      return path === TUNNEL_PATH
-        ? this.#unrouted('tunnel', 'upgrade_required')
-        : this.#refused('route_not_found')
+      if (path === TUNNEL_PATH) return this.#unrouted('tunnel', 'upgrade_required')
+      const reads = req.method === 'GET' || req.method === 'HEAD'
+      return this.#unrouted(path === INSTANCE_PATH && reads ? 'instance' : 'refused', 'route_not_found')
     }
     const route = this.#directory.match(host, path)
     if (route === undefined) return this.#refused('route_not_found')
@@ -170,6 +176,7 @@ export class Admission {
     if (connection.trusted) {
       this.#proto = fields.claims.proto ?? connection.proto
       this.#clientAddress = this.#trusted.clientOf(connection.remoteAddress, fields.claims.forwardedFor)
+      connection.proxyUse?.note(fields.claims.present)
     }
     this.#requestId = fields.requestId === '' ? this.#ids.next() : fields.requestId
     return wellFormed

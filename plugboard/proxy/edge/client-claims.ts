@@ -46,6 +46,11 @@ export class ClientClaims {
     if (name === 'forwarded') this.#forwarded = undefined
   }
 
+  /** True when the proxy sent at least one of the fields. */
+  get present(): boolean {
+    return this.#family.size > 0 || this.#forwarded !== undefined
+  }
+
   /** Addresses as the proxy has written them, the client's first. Undefined when the proxy names no address. */
   get forwardedFor(): string | undefined {
     const source = this.#source

@@ -68,7 +68,7 @@ export class RequestFields {
   }
 
   /** The facts that a trusted proxy reports about the client. For other peers they are stale values of an earlier request. */
-  get claims(): Pick<ClientClaims, 'forwardedFor' | 'proto'> {
+  get claims(): Pick<ClientClaims, 'forwardedFor' | 'proto' | 'present'> {
     return this.#claims
   }
 

@@ -70,7 +70,7 @@ export interface RoutedRequest extends RequestFacts, RouteResponseRules {
  * itself. `code`: the error when the request is refused; a tunnel request is refused when it asks for no upgrade.
  */
 export interface UnroutedRequest extends RequestFacts {
-  readonly kind: 'refused' | 'tunnel' | 'options'
+  readonly kind: 'refused' | 'tunnel' | 'options' | 'instance'
   readonly code: ErrorCode
   readonly route?: undefined
 }

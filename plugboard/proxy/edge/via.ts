@@ -21,6 +21,11 @@ export class Via {
     this.#names = names
   }
 
+  /** The public names of this cluster; the first one is sent. */
+  get names(): readonly string[] {
+    return this.#names
+  }
+
   /** True when a value of Via names this cluster: the request has passed here before. */
   holds(value: string): boolean {
     return this.#names.some(name => value.includes(name))

@@ -550,6 +550,17 @@ describe('responses of the proxy itself', () => {
     },
   )
 
+  it('/_plugboard/instance names this Plugboard on every host, for GET and HEAD', async () => {
+    const path = '/_plugboard/instance'
+    const { port } = proxy.harness
+    const response = await rawExchange(port, `GET ${path} HTTP/1.1\r\nHost: elsewhere\r\n\r\n`)
+    expect(response.status).toBe(200)
+    expect(JSON.parse(response.body.toString())).toEqual({ instance: expect.any(String) })
+    const post = `POST ${path} HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n`
+    expect((await rawExchange(port, post)).status).toBe(404)
+    expect(proxy.telephone.calls).toHaveLength(0)
+  })
+
   it('/_plugboardx is not reserved', async () => {
     proxy.telephone.handler = call => call.respond(200)
     expect((await rawExchange(proxy.harness.port, `GET /_plugboardx HTTP/1.1\r\n${H}\r\n`)).status).toBe(200)

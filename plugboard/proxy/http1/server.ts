@@ -26,13 +26,13 @@ import { Upgrade } from '../exchange/upgrade.ts'
 import { UnreadResponse } from '../http2/unread-response.ts'
 import { type ChallengeResponses, challengeResponse, challengeToken } from '../policy/challenge-response.ts'
 import { type PolicyDecision, problemOf, type RequestPolicy } from '../policy/request-policy.ts'
+import { unroutedResponse } from '../policy/unrouted-response.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 import type { ProxyLimits } from '../proxy-limits.ts'
 import { type AnsweredRequest, noteLocalResponse } from '../report/local-response.ts'
 import {
   closingConnection,
   makeProblem,
-  optionsResponse,
   type ProxyResponse,
   responseBytes,
 } from '../response/local-responses.ts'
@@ -180,7 +180,7 @@ export class Http1Server {
     this.#context.counters.requests += 1
     const admitted = this.#admission.admit(req, connection, 'http')
     if (admitted.kind !== 'routed') {
-      const response = this.#unrouted(admitted)
+      const response = unroutedResponse(admitted, this.#admission)
       noteLocalResponse(this.#context, startedAtMs, req.method, admitted, response)
       this.#respond(connection, res, admitted, response)
       return admitted
@@ -214,13 +214,6 @@ export class Http1Server {
   #decide(request: RoutedRequest, connection: ClientConnection): PolicyDecision {
     const busy = connection.inFlightCount >= this.#limits.maxPipelined
     return busy ? problemOf(request, 'overloaded') : this.#policy.decide(request)
-  }
-
-  /** Returns the response to a request that has no route. */
-  #unrouted(request: UnroutedRequest): ProxyResponse {
-    return request.kind === 'options'
-      ? optionsResponse(request.requestId, this.#admission.allowedMethods)
-      : this.#problem(request, request.code)
   }
 
   #problem({ requestId, accept }: AdmittedRequest, code: ErrorCode): ProxyResponse {

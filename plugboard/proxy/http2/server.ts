@@ -9,15 +9,11 @@ import { type AdmittedRequest, hasBody, type RoutedRequest } from '../edge/route
 import { Exchange } from '../exchange/exchange.ts'
 import { Upgrade } from '../exchange/upgrade.ts'
 import { type PolicyDecision, problemOf, type RequestPolicy } from '../policy/request-policy.ts'
+import { unroutedResponse } from '../policy/unrouted-response.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 import type { ProxyLimits } from '../proxy-limits.ts'
 import { type AnsweredRequest, noteLocalResponse } from '../report/local-response.ts'
-import {
-  bodylessResponse,
-  makeProblem,
-  optionsResponse,
-  type ProxyResponse,
-} from '../response/local-responses.ts'
+import { bodylessResponse, makeProblem, type ProxyResponse } from '../response/local-responses.ts'
 import { Http2Body } from './body.ts'
 import { Http2Connection } from './connection.ts'
 import { type Http2Head, readHttp2Head, type Unreadable } from './head.ts'
@@ -94,12 +90,7 @@ export class Http2Server {
         ? this.#refused(head, connection)
         : this.#admission.admit(head, connection, head.kind)
     if (admitted.kind !== 'routed') {
-      const { kind, code, requestId, accept } = admitted
-      const allow = this.#admission.allowedMethods
-      const response =
-        kind === 'options'
-          ? optionsResponse(requestId, allow)
-          : makeProblem(code, { requestId, accept, allow })
+      const response = unroutedResponse(admitted, this.#admission)
       this.#respondLocally(stream, head.method, startedAtMs, admitted, response)
       return
     }

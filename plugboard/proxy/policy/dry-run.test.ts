@@ -37,6 +37,7 @@ it.each([
   ['an ambiguous path', { target: '/api/%2e%2e%2f' }, undefined, undefined],
   ['TRACE', { method: 'TRACE' }, 405, 'method_not_allowed'],
   ['CONNECT', { method: 'CONNECT' }, 405, 'method_not_allowed'],
+  ['the path of the instance', { target: '/_plugboard/instance' }, 200, undefined],
   ['the path of tunnels', { target: '/_plugboard/tunnel' }, 426, 'upgrade_required'],
 ])('responds like the port itself: %s', async (_name, request, status, code) => {
   const { response } = await dry(await start({}), request)

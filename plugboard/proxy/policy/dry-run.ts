@@ -21,6 +21,7 @@ export async function dryRun(request: DryRequest, { admission, policy }: DryRunP
     remoteAddress: clientAddress,
     addressGroup: addressGroup(clientAddress),
     trusted: false,
+    proxyUse: undefined,
     proto: scheme,
     http2: false,
     forwardedPrefix: forwardedPrefixOf(clientAddress, scheme),
@@ -31,6 +32,7 @@ export async function dryRun(request: DryRequest, { admission, policy }: DryRunP
   const head = { method, url: target, httpVersionMajor: 1, httpVersionMinor: 1 }
   const admitted = admission.admit({ ...head, rawHeaders: ['Host', host, ...fields] }, connection, 'http')
   const found = { host: admitted.host, path: admitted.path }
+  if (admitted.kind === 'instance') return { ...found, route: undefined, response: INSTANCE }
   if (admitted.kind === 'options') return { ...found, route: undefined, response: NO_CONTENT }
   if (admitted.kind !== 'routed')
     return { ...found, route: undefined, response: errorResponse(admitted.code) }
@@ -38,6 +40,7 @@ export async function dryRun(request: DryRequest, { admission, policy }: DryRunP
   return { ...found, route: admitted.route, response: response && responseOf(response) }
 }
 
+const INSTANCE: DryResponse = { status: 200, code: undefined, detail: '', location: undefined }
 const NO_CONTENT: DryResponse = { status: 204, code: undefined, detail: '', location: undefined }
 
 function errorResponse(code: ErrorCode): DryResponse {

@@ -86,7 +86,7 @@ function runningFinding({ url, problem, responds }: LocalDoctorOptions): Finding
     )
   }
   return failed(
-    `No Plugboard responds at ${url}: ${problem}`,
+    `No Plugboard responds at ${url}: ${problem}.`,
     'Run "plugboard start", and read its log when it stops again. The other checks are about this machine.',
   )
 }

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { DoctorBody, ReplicaBody } from '../../admin/api-types.ts'
 import { listOutages } from '../../admin/live/service-outages.ts'
+import { checkExpiry, checkHosts } from '../../doctor/checks/certificate-checks.ts'
 import { checkRunningSettings } from '../../doctor/checks/configuration-checks.ts'
 import { checkAdminKeys, checkTokens, type EndingToken } from '../../doctor/checks/credential-checks.ts'
 import {
@@ -17,6 +18,7 @@ import {
   unreachableFinding,
 } from '../../doctor/checks/database-checks.ts'
 import { checkDisk, checkEventLoop } from '../../doctor/checks/machine-checks.ts'
+import { checkPublicUrl } from '../../doctor/checks/public-url-check.ts'
 import { checkChanges, checkLinks } from '../../doctor/checks/replica-checks.ts'
 import {
   checkEjections,
@@ -24,6 +26,7 @@ import {
   checkRoutes,
   checkTelephones,
 } from '../../doctor/checks/service-checks.ts'
+import { checkTrustedProxies } from '../../doctor/checks/trusted-proxies-check.ts'
 import { type Finding, failed, ok, unknown } from '../../doctor/finding.ts'
 import { type RunnableChecks, runChecks } from '../../doctor/run-checks.ts'
 import { VERSION } from '../../version.ts'
@@ -33,7 +36,7 @@ import { addressText } from '../ports/listen-error.ts'
 import type { PublicPorts } from '../ports/public-ports.ts'
 import type { ReplicaContext } from '../replica-context.ts'
 import type { TelephoneSide } from '../telephone-side.ts'
-import { downProcesses, routeFaults } from './service-facts.ts'
+import { downProcesses, hostsWithoutCertificate, routeFaults } from './service-facts.ts'
 
 /** Tokens that are read. */
 const MAX_TOKENS = 10_000
@@ -66,6 +69,7 @@ function checksOf(parts: ReplicaDoctorParts): RunnableChecks {
   const { lines, view: cluster } = telephones.whole
   return {
     ...databaseChecks(parts),
+    ...publicChecks(parts),
     'process.running': () => runningFinding(parts),
     'configuration.settings': () => checkRunningSettings(limits.lowered),
     'database.migrations': async () => checkMigrations(await keeper.status()),
@@ -113,6 +117,29 @@ function databaseChecks({ replica, database }: ReplicaDoctorParts): RunnableChec
   }
 }
 
+/** The checks of the public ports. */
+function publicChecks({ replica: { config, clock }, database, ports }: ReplicaDoctorParts): RunnableChecks {
+  const whenOpen =
+    (check: (opened: PublicPorts) => Finding | Promise<Finding>) => (): Finding | Promise<Finding> => {
+      const opened = ports()
+      return opened === undefined ? NOT_OPEN : check(opened)
+    }
+  return {
+    'certificates.expiry': whenOpen(({ https }) => checkExpiry(https?.certificates(), clock.wallTime())),
+    'certificates.hosts': whenOpen(async ({ https }) =>
+      checkHosts(https && (await hostsWithoutCertificate(database.directory, host => https.covers(host)))),
+    ),
+    'publicUrl.instance': whenOpen(({ instanceNames }) =>
+      checkPublicUrl({ publicUrl: config.publicUrl, names: instanceNames }),
+    ),
+    'trustedProxies.fields': whenOpen(({ proxyUses }) =>
+      checkTrustedProxies(proxyUses, config.proxyProtocol),
+    ),
+  }
+}
+
+const NOT_OPEN = unknown('The public port is not open yet.')
+
 function runningFinding({ replica: { lifecycle, id } }: ReplicaDoctorParts): Finding {
   switch (lifecycle.phase) {
     case 'ready':
@@ -131,8 +158,7 @@ function runningFinding({ replica: { lifecycle, id } }: ReplicaDoctorParts): Fin
 }
 
 function portsFinding({ replica, ports }: ReplicaDoctorParts): Finding {
-  if (ports() === undefined || replica.address.opened.length === 0)
-    return unknown('The public port is not open yet.')
+  if (ports() === undefined || replica.address.opened.length === 0) return NOT_OPEN
   const texts = replica
     .listenTargets()
     .flatMap(({ addresses, flag }) => addresses.map(address => `${addressText(address)} (${flag})`))

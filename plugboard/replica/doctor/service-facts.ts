@@ -1,6 +1,7 @@
 // The facts about services and routes for `plugboard doctor`, from the table of this replica.
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { HostsWithoutCertificate } from '../../doctor/checks/certificate-checks.ts'
 import type { DownProcess, RouteFaults } from '../../doctor/checks/service-checks.ts'
 import { outageText } from '../../registry/line-outage.ts'
 import type { Directory, DirectoryRoute } from '../../routes/directory.ts'
@@ -42,6 +43,26 @@ export async function routeFaults(directory: Pick<Directory, 'routes' | 'routeCo
     if (checked % ROUTES_PER_TURN === 0) await nextTurn()
   }
   return { withoutService, unusable, checked, total: directory.routeCount }
+}
+
+/** Returns the hosts and wildcards of routes for which `covers` is false. The host `*` has no certificate of its own. */
+export async function hostsWithoutCertificate(
+  directory: Pick<Directory, 'routes'>,
+  covers: (host: string) => boolean,
+): Promise<HostsWithoutCertificate> {
+  const hosts = new Set<string>()
+  const seen = new Set<string>()
+  let read = 0
+  for (const { host } of directory.routes()) {
+    read += 1
+    if (host !== '*' && !seen.has(host)) {
+      seen.add(host)
+      if (!covers(host)) hosts.add(host)
+    }
+    if (read >= MAX_ROUTES || hosts.size >= MAX_FAULTS) break
+    if (read % ROUTES_PER_TURN === 0) await nextTurn()
+  }
+  return { hosts: [...hosts], checked: seen.size }
 }
 
 const isUnusable = ({ options }: DirectoryRoute): boolean =>

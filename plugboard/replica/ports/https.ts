@@ -12,6 +12,7 @@ import { ProxyProtocolGate } from '../../proxy/connections/proxy-protocol-gate.t
 import { type HttpsPolicy, hstsValue } from '../../proxy/policy/https-policy.ts'
 import { UNFINISHED_SHARE } from '../../proxy/proxy-limits.ts'
 import type { ProxyServer } from '../../proxy/server.ts'
+import type { Certificate } from '../../tls/certificate.ts'
 import { CertificateFiles } from '../../tls/certificate-files.ts'
 import { parsePair } from '../../tls/certificate-pairs.ts'
 import { TlsListener } from '../../tls/tls-listener.ts'
@@ -116,6 +117,16 @@ export class Https {
 
   get counters(): Readonly<TlsCounters> {
     return this.#listener.counters
+  }
+
+  /** The certificates in use: those of files, then those of the authority that this replica has loaded. */
+  certificates(): readonly Certificate[] {
+    return [...this.#files.set.inUse, ...(this.#acme?.certificates.inUse() ?? [])]
+  }
+
+  /** True when the host, or the wildcard, has a certificate, or may order one at its first use. */
+  covers(host: string): boolean {
+    return this.#files.set.find(host) !== undefined || this.#acme?.certificates.covers(host) === true
   }
 
   /** Rejects with Node's error. */

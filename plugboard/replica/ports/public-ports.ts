@@ -12,6 +12,7 @@ import type { ServiceError } from '../../common/service-error.ts'
 import type { PlugboardConfig } from '../../config.ts'
 import type { CertificateStore } from '../../database/store/store.ts'
 import type { RequestMetrics } from '../../metrics/request-metrics.ts'
+import type { ProxyUse } from '../../proxy/connections/trusted-proxies.ts'
 import type { ConnectionRefusal } from '../../proxy/counters.ts'
 import type { Via } from '../../proxy/edge/via.ts'
 import type { ActiveRequests, LineRecovery } from '../../proxy/proxy-context.ts'
@@ -54,6 +55,7 @@ export class PublicPorts {
   readonly #memory: MemoryGuard
   readonly #acme: Acme | undefined
   readonly #proxy: ProxyServer
+  readonly #via: Via
   readonly #unsubscribe: () => void
   #https: Https | undefined
 
@@ -61,6 +63,7 @@ export class PublicPorts {
     const { config, directory, picker, limits, tunnels, metrics, recovery } = options
     const { certificates, via, instance, clock, log } = options
     this.#config = config
+    this.#via = via
     this.#log = log
     this.#memory = new MemoryGuard({ maxPercent: config.maxMemoryPercent, clock, log })
     this.#acme = Acme.create({ config, directory, store: certificates, instance, clock, log })
@@ -213,6 +216,21 @@ export class PublicPorts {
   /** Yields each host with the end of the certificate that its clients get. */
   *certificateExpiries(): Generator<readonly [host: string, notAfter: Date]> {
     yield* this.#https?.certificateExpiries() ?? []
+  }
+
+  /** The parts of HTTPS; undefined without HTTPS. */
+  get https(): Pick<Https, 'certificates' | 'covers'> | undefined {
+    return this.#https
+  }
+
+  /** The public names of this Plugboard in Via. */
+  get instanceNames(): readonly string[] {
+    return this.#via.names
+  }
+
+  /** The use of each entry of `trustedProxies` since the start. */
+  get proxyUses(): readonly ProxyUse[] {
+    return this.#proxy.proxyUses
   }
 
   /** Returns the traffic counters since the start. */

@@ -97,6 +97,17 @@ export class AcmeCertificates {
     return first === undefined ? undefined : this.#good(first)
   }
 
+  /** The certificates in memory, at most 10,000. */
+  *inUse(): IterableIterator<Certificate> {
+    for (const { certificate } of this.#kept.values()) yield certificate
+  }
+
+  /** True when the host has a certificate in memory, or may order one. */
+  covers(host: string): boolean {
+    const name = plainName(host)
+    return this.#good(name) !== undefined || this.#options.mayIssue(name)
+  }
+
   /**
    * Returns the certificate for a host. Undefined: the host may not have a certificate, or no certificate is available now.
    * Never rejects.

@@ -74,19 +74,22 @@ async function reportOf({ api, options, context }: ApiCommand<DoctorOptions>): P
       cwd: context.cwd,
       url,
       problem: error.message,
-      responds: await isLive(url),
+      ...(await livenessOf(url)),
     })
   }
 }
 
-/** True when a Plugboard responds. This needs no key. */
-async function isLive(url: string): Promise<boolean> {
+/** Finds out whether a Plugboard responds, without a key. `problem`: the reason when no server responds. */
+async function livenessOf(url: string): Promise<{ readonly responds: boolean; readonly problem?: string }> {
   try {
     const signal = AbortSignal.timeout(LIVE_TIMEOUT_MS)
     const response = await fetch(new URL('/livez', url), { redirect: 'error', signal })
     const { status } = (await response.json()) as { status?: unknown }
-    return status === 'live'
-  } catch {
-    return false // no server, or another one
+    if (status === 'live') return { responds: true }
+    return { responds: false, problem: 'another server responds there' }
+  } catch (error) {
+    const { cause } = error as { cause?: unknown }
+    const code = (cause as NodeJS.ErrnoException | undefined)?.code
+    return { responds: false, problem: code ?? (error as Error).message }
   }
 }
