@@ -5,6 +5,7 @@ import { hostname } from 'node:os'
 import { MAX_TOKEN_LIMIT, TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
 import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 import { ACCESS_LOG_FORMATS, LOG_LEVEL_ALIASES, LOG_LEVELS } from '@vera-stack/shared/log.ts'
+import { otlpEndpointProblem } from '@vera-stack/shared/metrics/otlp-endpoint.ts'
 import {
   group,
   type LoadedSettings,
@@ -225,6 +226,11 @@ export const plugboardSettings = {
       min: 1,
       max: 10_000,
       help: 'Services with metrics of their own, the busiest first; all others are _other',
+    }),
+    otlpEndpoint: setting.url({
+      protocols: ['http', 'https'],
+      check: otlpEndpointProblem,
+      help: 'URL of a receiver of OTLP over HTTP, without /v1/metrics, such as http://127.0.0.1:4318; metrics are sent there each minute',
     }),
   }),
 

@@ -284,3 +284,21 @@ it('puts each setting with a flag, except for the file, into a group of the help
     new Set(['Target and name', 'Plugboard', 'Tunnels', 'Backend', 'TLS of the backend', 'Health', 'Output']),
   )
 })
+
+it('refuses a credential in otlpEndpoint, and does not show it', () => {
+  const load = (otlpEndpoint: string) =>
+    loadTelephoneConfig({
+      env: {},
+      flags: { token: 't', target: '3000', service: 'a', plugboard: 'http://p', otlpEndpoint },
+    })
+  expect(load('http://127.0.0.1:4318/otlp').values.otlpEndpoint).toBe('http://127.0.0.1:4318/otlp')
+  let message = ''
+  try {
+    load('http://user:hunter2@collector')
+  } catch (error) {
+    message = String(error)
+  }
+  expect(message).toContain('--otlp-endpoint')
+  expect(message).not.toContain('hunter2')
+  expect(() => load('http://collector/v1/metrics')).toThrow(/remove this part/)
+})

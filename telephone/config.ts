@@ -3,6 +3,7 @@
 
 import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 import { LOG_LEVEL_ALIASES, LOG_LEVELS } from '@vera-stack/shared/log.ts'
+import { otlpEndpointProblem } from '@vera-stack/shared/metrics/otlp-endpoint.ts'
 import { secretFileProblem } from '@vera-stack/shared/process/secret-file.ts'
 import {
   group,
@@ -168,6 +169,11 @@ export const telephoneSettings = {
     }),
     metricsListen: setting.listen({
       help: 'Address that serves /metrics for Prometheus, without a key, such as 127.0.0.1:9401',
+    }),
+    otlpEndpoint: setting.url({
+      protocols: ['http', 'https'],
+      check: otlpEndpointProblem,
+      help: 'URL of a receiver of OTLP over HTTP, without /v1/metrics, such as http://127.0.0.1:4318; metrics are sent there each minute',
     }),
     accessLog: setting.boolean({
       default: false,

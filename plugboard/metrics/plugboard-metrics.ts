@@ -276,6 +276,12 @@ const OWN_METRICS = {
     labels: ['version', 'node'],
     unit: '1',
   },
+  plugboard_otlp_failures_total: {
+    type: 'counter',
+    help: 'Failed exports of metrics to otlpEndpoint, by reason.',
+    labels: ['reason'],
+    unit: '1',
+  },
   plugboard_series_overflow_total: {
     type: 'counter',
     help: 'Observations above the limit of 5,000 histogram series. They are in the series of the service _other.',

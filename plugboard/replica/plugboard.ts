@@ -3,7 +3,8 @@
 //
 // Start, each step because the next one needs it:
 //   1 database        the embedded one, if the settings name no other
-//   2 admin port      responds to probes from here on ("loading"); the port of `metricsListen` beside it
+//   2 admin port      responds to probes from here on ("loading"); the port of `metricsListen` and the export of
+//                     metrics beside it
 //   3 directory       routes, services, keys: from the database, whose schema must fit this version, or from the
 //                     snapshot file
 //   4 peers           in a cluster: the lines of the other replicas, so that the first request finds them
@@ -36,6 +37,7 @@ import { provideAdminKey } from './database/offline-admin-key.ts'
 import { openReplicaDatabase, type ReplicaDatabase, startDirectory } from './database/replica-database.ts'
 import { RouteRecorder } from './database/route-recorder.ts'
 import { createRequestLimits, type RequestLimits } from './limits/request-limits.ts'
+import { startMetricsExport } from './metrics/metrics-export.ts'
 import { startMetricsPort } from './metrics/metrics-port.ts'
 import { createReplicaMetrics, type ReplicaMetrics } from './metrics/replica-metrics.ts'
 import { startAdminPort } from './ports/admin-port.ts'
@@ -142,6 +144,7 @@ async function startParts(replica: ReplicaContext): Promise<StartedParts> {
   const metrics = createReplicaMetrics(replica, { database, telephones, limits, ports: () => ports })
   const admin = await startAdminPort(replica, { database, telephones, limits, metrics, ports: () => ports })
   await startMetricsPort(replica, metrics)
+  startMetricsExport(replica, metrics)
   await startDirectory(replica, database)
   await startBackgroundWork(replica, database)
   await limits.quotas.start()

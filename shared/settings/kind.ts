@@ -204,8 +204,14 @@ export const booleanKind: Kind<boolean> = {
   format: String,
 }
 
-/** Returns the kind of a URL. `protocols` are the allowed schemes without the colon. The value is the text itself. */
-export function urlKind(protocols: readonly string[]): Kind<string> {
+/**
+ * Returns the kind of a URL. `protocols` are the allowed schemes without the colon. `check` returns the problem of a URL, or
+ * undefined. The value is the text itself.
+ */
+export function urlKind(
+  protocols: readonly string[],
+  check: (url: URL) => string | undefined = () => undefined,
+): Kind<string> {
   return {
     name: 'URL',
     placeholder: 'url',
@@ -216,9 +222,9 @@ export function urlKind(protocols: readonly string[]): Kind<string> {
       const url = text === undefined ? null : URL.parse(withHost(text))
       if (text === undefined || url === null) return bad(`not a URL; expected ${wanted}`)
       const protocol = url.protocol.slice(0, -1)
-      return protocols.includes(protocol)
-        ? good(text)
-        : bad(`${protocol}: cannot be used; expected ${wanted}`)
+      if (!protocols.includes(protocol)) return bad(`${protocol}: cannot be used; expected ${wanted}`)
+      const problem = check(url)
+      return problem === undefined ? good(text) : bad(problem)
     },
     format: value => withoutPassword(value),
   }

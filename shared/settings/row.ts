@@ -149,8 +149,12 @@ export const setting = {
     ),
   fraction: <const O extends Options>(options: O) => row<number, O>(fractionKind, options),
   boolean: <const O extends Options>(options: O) => row<boolean, O>(booleanKind, options),
-  url: <const O extends Options & { readonly protocols: readonly string[] }>(options: O) =>
-    row<string, O>(urlKind(options.protocols), options),
+  /** `check` returns the problem of a URL, or undefined. */
+  url: <
+    const O extends Options & { readonly protocols: readonly string[]; check?(url: URL): string | undefined },
+  >(
+    options: O,
+  ) => row<string, O>(urlKind(options.protocols, options.check), options),
   path: <const O extends Options>(options: O) => row<string, O>(pathKind, options),
   /** `aliases`: further names of choices, which the help does not list. */
   choice: <

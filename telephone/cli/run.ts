@@ -19,8 +19,8 @@ import { Telephone, type TelephoneOptions } from '../telephone.ts'
 import { RefusalWatch, type ServiceRefusal } from '../tunnel/refusal-watch.ts'
 import { VERSION } from '../version.ts'
 import { logEvent } from './log-lines.ts'
-import { MetricsPortError, serveMetrics } from './metrics-port.ts'
 import { probeBackend } from './probe-backend.ts'
+import { MetricsPortError, publishMetrics } from './publish-metrics.ts'
 import { RequestLines, TERMINAL_LINES_PER_SECOND } from './request-lines.ts'
 import { StatusLines } from './status-lines.ts'
 import type { Terminal } from './terminal.ts'
@@ -44,8 +44,8 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
   // A terminal shows each request, unless a setting decides otherwise.
   const asked = config.sources.accessLog.kind !== 'default'
   const watched = personal && terminal.isTerminal && format === 'status' && !asked
-  const { metricsListen } = config.values
-  const meters = metricsListen === undefined ? undefined : new TelephoneMeters()
+  const { metricsListen, otlpEndpoint } = config.values
+  const meters = metricsListen === undefined && otlpEndpoint === undefined ? undefined : new TelephoneMeters()
   const options = {
     ...telephoneOptions(config),
     meters,
@@ -75,8 +75,8 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
   })
   let closeMetrics: (() => Promise<void>) | undefined
   try {
-    if (metricsListen !== undefined && meters !== undefined)
-      closeMetrics = await serveMetrics(telephone, meters, metricsListen, log ?? silentLogger)
+    if (meters !== undefined)
+      closeMetrics = await publishMetrics(telephone, meters, config.values, log ?? silentLogger)
     telephone.start()
     if (personal && terminal.isTerminal) void warnAboutBackends(options.services, terminal)
     const refusal = await Promise.race([

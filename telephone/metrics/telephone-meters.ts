@@ -13,6 +13,8 @@ export class TelephoneMeters {
   readonly #services = new Map<string, ServiceMeters>()
   /** Lost tunnels by reason. */
   readonly lost = new LabelledCounts()
+  /** Failed exports of metrics by reason. */
+  readonly otlpFailures = new LabelledCounts()
 
   /** Measures the time of a backend until the head of its response. */
   responded(service: string, backendUs: number): void {

@@ -39,6 +39,12 @@ export const TELEPHONE_METRICS = {
     labels: ['service', 'cause'],
     unit: '1',
   },
+  telephone_otlp_failures_total: {
+    type: 'counter',
+    help: 'Failed exports of metrics to otlpEndpoint, by reason.',
+    labels: ['reason'],
+    unit: '1',
+  },
   telephone_build_info: {
     type: 'gauge',
     help: 'Always 1. The labels have the versions.',
@@ -70,6 +76,7 @@ export function telephoneMetrics(
     telephone_streams: sink => sink.value([], telephone.streamCount),
     telephone_backend_seconds: meters.backendTimes,
     telephone_backend_failures_total: meters.failures,
+    telephone_otlp_failures_total: meters.otlpFailures.collect,
     telephone_build_info: sink => sink.value([VERSION, process.version], 1),
     ...own.sources,
   })

@@ -1,6 +1,7 @@
 // The metrics of one replica: the counts of requests, which the proxy reports, and the sources of all other values, which a scrape
 // reads from the parts of the replica. The table is metrics/plugboard-metrics.ts.
 
+import { LabelledCounts } from '@vera-stack/shared/metrics/labelled-counts.ts'
 import { type Metric, metricsOf } from '@vera-stack/shared/metrics/metric.ts'
 import { startProcessMetrics } from '@vera-stack/shared/metrics/process-metrics.ts'
 import { Scraper } from '@vera-stack/shared/metrics/scraper.ts'
@@ -17,6 +18,8 @@ import { tunnelSources } from './tunnel-sources.ts'
 export interface ReplicaMetrics {
   readonly requests: RequestMetrics
   readonly scraper: Scraper
+  /** Failed exports of metrics by reason. */
+  readonly otlpFailures: LabelledCounts
   /** Returns all metrics for one reading. */
   metrics(): readonly Metric[]
 }
@@ -36,17 +39,19 @@ export function createReplicaMetrics(replica: ReplicaContext, parts: MetricParts
   })
   const own = startProcessMetrics(clock)
   running.add('metrics', () => own.stop())
+  const otlpFailures = new LabelledCounts()
   const all = metricsOf(PLUGBOARD_METRICS, {
     ...requestSources(requests, parts),
     ...policySources(requests, replica, parts),
     ...connectionSources(parts),
     ...tunnelSources(requests, replica, parts),
     ...clusterSources(parts),
+    plugboard_otlp_failures_total: otlpFailures.collect,
     ...own.sources,
   })
   const metrics = (): readonly Metric[] => {
     requests.promote()
     return all
   }
-  return { requests, scraper: new Scraper(metrics), metrics }
+  return { requests, scraper: new Scraper(metrics), otlpFailures, metrics }
 }

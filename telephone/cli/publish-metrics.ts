@@ -1,29 +1,33 @@
-// The port of `metricsListen`: serves the metrics of this Telephone without a key.
+// The metrics of this Telephone for other systems: the port of `metricsListen`, without a key, and the export to `otlpEndpoint`.
 
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import { startMetricsServer } from '@vera-stack/shared/metrics/metrics-server.ts'
+import { OtlpExporter } from '@vera-stack/shared/metrics/otlp-exporter.ts'
 import { startProcessMetrics } from '@vera-stack/shared/metrics/process-metrics.ts'
 import { Scraper } from '@vera-stack/shared/metrics/scraper.ts'
 import type { ListenAddress } from '@vera-stack/shared/settings.ts'
+import type { TelephoneConfig } from '../config.ts'
 import type { TelephoneMeters } from '../metrics/telephone-meters.ts'
 import { telephoneMetrics } from '../metrics/telephone-metrics.ts'
 import type { Telephone } from '../telephone.ts'
+import { VERSION } from '../version.ts'
 
 /** Thrown when the port cannot be opened. The message names the address and the remedy. */
 export class MetricsPortError extends Error {
   override name = 'MetricsPortError'
 }
 
-/** Opens the port. Resolves with a function that closes it. Rejects with MetricsPortError. */
-export async function serveMetrics(
+/** Opens the port and starts the export. Resolves with a function that ends both. Rejects with MetricsPortError. */
+export async function publishMetrics(
   telephone: Telephone,
   meters: TelephoneMeters,
-  listen: ListenAddress,
+  { metricsListen: listen, otlpEndpoint: endpoint }: Pick<TelephoneConfig, 'metricsListen' | 'otlpEndpoint'>,
   log: Logger,
 ): Promise<() => Promise<void>> {
   const own = startProcessMetrics(systemClock)
-  const metrics = telephoneMetrics(telephone, meters, own)
+  const all = telephoneMetrics(telephone, meters, own)
+  const metrics = () => all
   const unsubscribe = telephone.subscribe(event => {
     if (event.kind === 'tunnel_lost') meters.lost.add(event.reason)
   })
@@ -32,13 +36,25 @@ export async function serveMetrics(
     unsubscribe()
   }
   try {
-    const server = await startMetricsServer({ scraper: new Scraper(() => metrics), listen, log })
+    const server = listen === undefined ? undefined : await openPort(new Scraper(metrics), listen, log)
+    const resource = { name: 'telephone', version: VERSION, instanceId: telephone.name }
+    const options = { resource, metrics, failures: meters.otlpFailures, clock: systemClock, log }
+    const exporter = endpoint === undefined ? undefined : new OtlpExporter({ endpoint, ...options })
     return async () => {
+      await exporter?.stop()
       stopOwn()
-      await server.stop()
+      await server?.stop()
     }
   } catch (error) {
     stopOwn()
+    throw error
+  }
+}
+
+async function openPort(scraper: Scraper, listen: ListenAddress, log: Logger) {
+  try {
+    return await startMetricsServer({ scraper, listen, log })
+  } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new MetricsPortError(
       `The address of the metrics could not be opened (${reason}): choose another with --metrics-listen.`,
