@@ -297,7 +297,9 @@ async function compareParameter(
   })
   if (problem !== undefined) return problem
   if (allowed === (status !== 400)) return undefined
-  const described = culprits.some(culprit => (culprit.parameter ?? culprit.header) === name)
+  const described = culprits.some(
+    culprit => (culprit.parameter ?? culprit.header) === name || culprit.detail.includes(name),
+  )
   if (allowed && described && schema.description !== undefined) return undefined
   return `document ${allowed}, server ${status}`
 }

@@ -13,6 +13,7 @@ import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
 import { bundleResultSchema, bundleSchema } from '../bodies/bundle.ts'
 import { ALWAYS_FAILS, body, json, problems } from '../http/openapi.ts'
 import { flagQuery } from '../http/page.ts'
+import { parsedQuery } from '../http/parsed-query.ts'
 import { RequestError, validationError } from '../http/problem.ts'
 import { BundleComparison } from './bundle-comparison.ts'
 import { type BundleDifference, isEmpty, writeOf } from './bundle-difference.ts'
@@ -31,7 +32,7 @@ const querySchema = z.strictObject({
   ),
   prune: flagQuery(
     'true: delete services and routes that are absent from the bundle. Routes that telephones have claimed stay, and rows ' +
-      'beyond the limits of the key. Default: rows that are absent stay.',
+      'beyond the limits of the key. The bundle then needs both lists. Default: rows that are absent stay.',
   ),
 })
 
@@ -79,7 +80,7 @@ export function addBundleOperation(app: OpenAPIHono<AdminEnv>, deps: AdminDepend
   })
 
   app.put(BUNDLE_PATH, async c => {
-    const { dryRun = false, prune = false } = checked('query', querySchema, c.req.query())
+    const { dryRun = false, prune = false } = parsedQuery(querySchema, c.req.queries())
     const since = sinceOf(c)
     refuseWithoutScopes(c, dryRun)
     if (open >= MAX_AT_ONCE) {
@@ -136,16 +137,10 @@ export function addBundleOperation(app: OpenAPIHono<AdminEnv>, deps: AdminDepend
   })
 }
 
-function checked<Schema extends z.ZodType>(target: string, schema: Schema, value: unknown): z.output<Schema> {
-  const parsed = schema.safeParse(value)
-  if (parsed.success) return parsed.data
-  throw validationError(target, parsed.error.issues)
-}
-
 function sinceOf(c: Context<AdminEnv>): number | undefined {
-  const { 'if-match': header } = checked('header', headersSchema, {
-    'if-match': c.req.header('if-match')?.trim(),
-  })
+  const parsed = headersSchema.safeParse({ 'if-match': c.req.header('if-match')?.trim() })
+  if (!parsed.success) throw validationError('header', parsed.error.issues)
+  const { 'if-match': header } = parsed.data
   return header === undefined || header === '*' ? undefined : Number(header.slice(1, -1))
 }
 

@@ -49,6 +49,7 @@ export interface DocumentedResponse {
     readonly pointer?: string
     readonly parameter?: string
     readonly header?: string
+    readonly detail: string
   }[]
   /** How the response differs from the document. */
   readonly problem: string | undefined

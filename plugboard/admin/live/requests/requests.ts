@@ -8,7 +8,7 @@ import { explanationSchema, requestFilterQuery, requestPageSchema } from '../../
 import type { EventStreams } from '../../http/event-streams.ts'
 import { json, LINK_HEADER, operation, problems } from '../../http/openapi.ts'
 import { linkToNext, pageQuery } from '../../http/page.ts'
-import { parsedQuery } from '../../http/stream-query.ts'
+import { parsedQuery } from '../../http/parsed-query.ts'
 import { streamRequests } from './request-stream.ts'
 import { MIN_PREFIX } from './request-view.ts'
 

@@ -9,7 +9,7 @@ import { changeBody, changeSchema } from '../../bodies/changes/change.ts'
 import type { EventStreams } from '../../http/event-streams.ts'
 import { operation, problems } from '../../http/openapi.ts'
 import { pageBody, pageQuery, pageResponse } from '../../http/page.ts'
-import { parsedQuery } from '../../http/stream-query.ts'
+import { parsedQuery } from '../../http/parsed-query.ts'
 import { changeFilterQuery, filtersOf, sequenceText } from './change-query.ts'
 import { streamChanges } from './change-stream.ts'
 

@@ -1,4 +1,4 @@
-// The query of an event stream. A stream is no operation of the application, so nothing else checks its query.
+// The query of a request whose handler checks it: event streams, and operations with a body that arrives as a stream.
 
 import type { z } from '@hono/zod-openapi'
 import { validationError } from './problem.ts'
