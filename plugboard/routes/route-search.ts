@@ -55,14 +55,12 @@ export async function searchRoutes(
     if (!route.mount.includes(text) && (named.size === 0 || !named.has(its.id))) continue
     total += 1
     if (all.length < MAX_IDS) all.push(route.id)
-    if (after === undefined || page.isBefore(after, placeOf(route))) page.offer(route)
+    if (after === undefined || page.isAfter(route, after)) page.offer(route)
   }
   return { total, page: page.ids(), all: total > MAX_IDS ? undefined : all }
 }
 
-const placeOf = ({ host, mountPath, id }: DirectoryRoute): MountPlace => [host, mountPath, id]
-
-/** Keeps the first routes of an order. Most routes are compared once, with the last kept one. */
+/** Keeps the first routes of an order. Most routes are compared once, with the last kept one, and make no object. */
 class FirstPlaces {
   readonly #limit: number
   readonly #sign: 1 | -1
@@ -73,19 +71,17 @@ class FirstPlaces {
     this.#sign = sign
   }
 
-  isBefore(one: MountPlace, other: MountPlace): boolean {
-    return compare(one, other) * this.#sign < 0
+  isAfter(route: DirectoryRoute, [host, mountPath, id]: MountPlace): boolean {
+    return compare(route, host, mountPath, id) * this.#sign > 0
   }
 
   offer(route: DirectoryRoute): void {
-    const place = placeOf(route)
     const last = this.#kept.at(-1)
-    if (this.#kept.length === this.#limit && last !== undefined && !this.isBefore(place, placeOf(last)))
-      return
+    if (this.#kept.length === this.#limit && last !== undefined && !this.#isBefore(route, last)) return
     let [low, high] = [0, this.#kept.length]
     while (low < high) {
       const middle = (low + high) >> 1
-      if (this.isBefore(placeOf(this.#kept[middle]!), place)) low = middle + 1
+      if (this.#isBefore(this.#kept[middle] as DirectoryRoute, route)) low = middle + 1
       else high = middle
     }
     this.#kept.splice(low, 0, route)
@@ -95,13 +91,16 @@ class FirstPlaces {
   ids(): RouteId[] {
     return this.#kept.map(({ id }) => id)
   }
+
+  #isBefore(one: DirectoryRoute, { host, mountPath, id }: DirectoryRoute): boolean {
+    return compare(one, host, mountPath, id) * this.#sign < 0
+  }
 }
 
 /** Compares as the database does (COLLATE "C"): hosts and paths have ASCII characters only. */
-function compare(one: MountPlace, other: MountPlace): number {
-  for (const [index, text] of one.entries()) {
-    const same = other[index] as string
-    if (text !== same) return text < same ? -1 : 1
-  }
+function compare(one: DirectoryRoute, host: string, mountPath: string, id: string): number {
+  if (one.host !== host) return one.host < host ? -1 : 1
+  if (one.mountPath !== mountPath) return one.mountPath < mountPath ? -1 : 1
+  if (one.id !== id) return one.id < id ? -1 : 1
   return 0
 }
