@@ -2,7 +2,7 @@
 //
 //   read and check ─▶ compare with a copy of the rows ─▶ write the differences ─▶ respond with them
 //                          ▲                                  │ a concurrent change was first
-//                          └──────────── at most twice ───────┘
+//                          └──────────── at most nine times ──┘
 
 import { randomUUID } from 'node:crypto'
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
@@ -24,7 +24,7 @@ import { readBundle } from './read-bundle.ts'
 /** Bundles that one replica handles at once, because each may take some hundred MiB of memory. */
 const MAX_AT_ONCE = 2
 const RETRY_AFTER_S = 5
-const MAX_ATTEMPTS = 3
+const MAX_ATTEMPTS = 10
 
 const querySchema = z.strictObject({
   dryRun: flagQuery(
@@ -75,11 +75,21 @@ export function addBundleOperation(app: OpenAPIHono<AdminEnv>, deps: AdminDepend
         'payload_too_large',
         'unsupported_media_type',
       ),
-      200: json(bundleResultSchema, 'The differences that were written or, with `dryRun`, would be.'),
+      200: json(bundleResultSchema, 'The differences that were written or, with dryRun=true, would be.'),
     },
   })
 
   app.put(BUNDLE_PATH, async c => {
+    try {
+      return await handle(c)
+    } catch (error) {
+      // The client may still send the rest of the body, so it cannot use this connection for another request.
+      c.header('Connection', 'close')
+      throw error
+    }
+  })
+
+  async function handle(c: Context<AdminEnv>): Promise<Response> {
     const { dryRun = false, prune = false } = parsedQuery(querySchema, c.req.queries())
     const since = sinceOf(c)
     refuseWithoutScopes(c, dryRun)
@@ -127,14 +137,10 @@ export function addBundleOperation(app: OpenAPIHono<AdminEnv>, deps: AdminDepend
         streaming = true
         return c.body(stream, 200)
       }
-    } catch (error) {
-      // The client may still send the rest of the body, so it cannot use this connection for another request.
-      c.header('Connection', 'close')
-      throw error
     } finally {
       if (!streaming) close()
     }
-  })
+  }
 }
 
 function sinceOf(c: Context<AdminEnv>): number | undefined {

@@ -459,6 +459,42 @@ describe('concurrent writers', () => {
     )
     expect(changes.filter(({ bundle: id }) => id === null)).toHaveLength(10)
   })
+
+  it('refuses a third bundle while two are handled', async () => {
+    const slow = () => {
+      const [reading, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+      const text = new TextEncoder()
+      const body = new ReadableStream<Uint8Array>(
+        {
+          pull: async controller => {
+            reading.resolve()
+            await ended.promise
+            controller.enqueue(text.encode('{"version":1}'))
+            controller.close()
+          },
+        },
+        // The stream asks for bytes only when the server reads.
+        { highWaterMark: 0 },
+      )
+      const request = new Request(api.request('PUT', '/v1/bundle').url, {
+        method: 'PUT',
+        headers: { authorization: `Bearer ${api.adminKey}`, 'content-type': 'application/json' },
+        body,
+        duplex: 'half',
+      })
+      const response = api.app.fetch(request, { incoming: { socket: { remoteAddress: '127.0.0.1' } } })
+      return { response, reading: reading.promise, end: ended.resolve }
+    }
+    const open = [slow(), slow()]
+    await Promise.all(open.map(({ reading }) => reading))
+    const third = await put({})
+    expect(third).toMatchObject({ status: 429, body: { code: 'rate_limited' } })
+    expect(third.headers.get('retry-after')).toBe('5')
+    for (const { end } of open) end()
+    for (const { response } of open) expect((await response).status).toBe(200)
+    for (const { response } of open) await (await response).text()
+    expect((await put({})).status).toBe(200)
+  })
 })
 
 describe('a hostile bundle', () => {

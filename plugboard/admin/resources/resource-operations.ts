@@ -71,7 +71,7 @@ export function resourceOperations<Body extends z.ZodType>(
           ...described(create),
           request: { query: writeQuery, headers: idempotencyHeader, body: body(create.input) },
           responses: {
-            200: json(schema, `With \`dryRun\`: the ${one} as it would be.`),
+            200: json(schema, `With dryRun=true: the ${one} as it would be.`),
             201: {
               ...json(create.body, create.result ?? `The new ${one}.`),
               headers: { ...CREATED_HEADERS, ...REPLAYED_HEADER },

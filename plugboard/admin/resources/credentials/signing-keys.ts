@@ -47,7 +47,7 @@ const rotateOperation = operation(
     description: 'Earlier keys no longer sign tokens. Tokens that they have signed stay valid.',
     request: { query: writeQuery, headers: idempotencyHeader },
     responses: {
-      200: json(signingKeySchema, 'With `dryRun`: a key as it would be. It is not stored.'),
+      200: json(signingKeySchema, 'With dryRun=true: a key as it would be. It is not stored.'),
       201: { ...json(signingKeySchema, 'The new key.'), headers: REPLAYED_HEADER },
     },
   },
