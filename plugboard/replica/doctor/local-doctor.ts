@@ -109,7 +109,11 @@ function settingsFinding({ warnings }: LoadedPlugboardConfig): Finding {
   )
 }
 
-const oneLine = (text: string): string => text.split(/\s*\n\s*/).join('; ')
+const oneLine = (text: string): string =>
+  text
+    .split('\n')
+    .map(line => line.trim())
+    .join('; ')
 
 const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'])
 const isLoopback = (url: string): boolean => LOOPBACK.has(new URL(url).hostname)
