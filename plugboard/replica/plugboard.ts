@@ -208,7 +208,7 @@ async function openPublicPorts(
     certificates: store.certificates,
     via: new Via(await viaNames(config.clusterSecret)),
     instance: incarnation,
-    observers: [watchOf(replica, whole)],
+    observers: replica.measuresRequests ? [watchOf(replica, whole)] : [],
     clock,
     log,
   })

@@ -27,7 +27,7 @@ export interface PlugboardOptions {
   readonly signal?: AbortSignal
   /** The names of the flags in errors about a port that is taken. */
   readonly portFlags?: PortFlags
-  /** False: requests are not counted in the metrics, so that a benchmark can measure their cost. Default: true. */
+  /** False: requests are neither counted nor kept, so that a benchmark can measure the cost of both. Default: true. */
   readonly measuresRequests?: boolean
 }
 

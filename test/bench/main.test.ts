@@ -85,6 +85,19 @@ it('measures the limiter, and each balancing policy beside the others', async ()
   for (const { values } of balanced) expect(values.errors).toBe(0)
 }, 120_000)
 
+it('measures the cost of telemetry beside a replica without it', async () => {
+  const args = ['--rounds', '1', '--seconds', '0.2', '--connections', '4', 'telemetry']
+  const { bench, exit, report } = await runBench(args)
+  expect(exit, bench.output).toEqual({ code: 0, signal: null })
+  const { measurements } = await report()
+  expect(measurements.map(({ target }) => target)).toEqual(['off', 'off again', 'on'])
+  for (const { values } of measurements) {
+    for (const value of Object.values(values)) expect(Number.isFinite(value)).toBe(true)
+    expect([values.errors, values.requestsPerSecond! > 0]).toEqual([0, true])
+  }
+  expect(measurements[0]!.values.addedUs).toBe(0)
+}, 120_000)
+
 it('names an unknown argument', async () => {
   const { bench, exit } = await runBench(['nothing'])
   expect(exit.code).toBe(1)

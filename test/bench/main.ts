@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { APP_CERTIFICATE } from '../support/credentials/certificates.ts'
 import { Processes } from '../support/process/processes.ts'
+import { startBackend } from './backends/start-backend.ts'
 import type { Measurement, OwnScenarioContext, ScenarioContext } from './figures/measurement.ts'
 import { type BenchReport, describeMachine, renderTable } from './figures/report.ts'
-import { nginxProgram, startNginx } from './nginx.ts'
 import {
   type BenchOptions,
   HELP,
@@ -26,6 +26,7 @@ import { measureLimits } from './scenarios/limits.ts'
 import { measureLists } from './scenarios/lists.ts'
 import { measureSmallRequests } from './scenarios/small.ts'
 import { measureEventStreams } from './scenarios/sse.ts'
+import { measureTelemetry } from './scenarios/telemetry.ts'
 import { measureWebSockets } from './scenarios/websocket.ts'
 import { loadGenerator } from './small-load.ts'
 import { type Front, type StartTarget, type Target, TargetMissing } from './target.ts'
@@ -47,6 +48,7 @@ const OWN: Record<OwnScenarioName, (context: OwnScenarioContext) => Promise<Meas
   bundle: measureBundle,
   limits: measureLimits,
   lists: measureLists,
+  telemetry: measureTelemetry,
 }
 
 const TARGETS: Record<TargetName, StartTarget> = {
@@ -59,24 +61,6 @@ const TARGETS: Record<TargetName, StartTarget> = {
 }
 
 const say = (text: string) => process.stderr.write(`${text}\n`)
-
-/**
- * Starts the backend of a scenario, and resolves with its port: nginx for small requests when it is installed, else our own.
- */
-async function startBackend(
-  scenario: PathScenarioName,
-  processes: Processes,
-  folder: string,
-): Promise<number> {
-  if ((scenario === 'small' || scenario === 'front') && nginxProgram()) {
-    const body = `${'vera-stack '.repeat(9)}\\n`
-    const locations = `location / { default_type text/plain; return 200 "${body}"; }`
-    return (await startNginx(processes, folder, 'nginx-backend', { locations })).port
-  }
-  const backend = processes.node('backend', [join(import.meta.dirname, 'backends/bulk-backend.ts')])
-  const [, port] = await backend.waitForLine(/^listening on (\d+)$/)
-  return Number(port)
-}
 
 /** Creates the certificate and starts the gRPC backend for the scenario `front`. */
 async function startFront(processes: Processes, folder: string): Promise<Front> {

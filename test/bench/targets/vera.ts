@@ -19,6 +19,17 @@ const GRPC_HOST = 'grpc.localhost'
 /** The build of this checkout. */
 export const startVera: StartTarget = context => startFrom(undefined, context.source, context)
 
+/** Plugboard as another program, with further flags. */
+interface PlugboardVariant {
+  readonly program: string
+  readonly args: readonly string[]
+}
+
+/** The build of this checkout with another Plugboard. */
+export function startVeraWith(variant: PlugboardVariant, context: TargetContext): Promise<Target> {
+  return startFrom(undefined, context.source, context, variant)
+}
+
 /** The build that `--against` names. */
 export const startOtherVera: StartTarget = context => {
   if (context.against === undefined) throw new TargetMissing('--against names no checkout')
@@ -29,6 +40,7 @@ async function startFrom(
   root: string | undefined,
   source: boolean,
   { processes, backendPort, folder, front }: TargetContext,
+  variant?: PlugboardVariant,
 ): Promise<Target> {
   const program = (name: 'plugboard' | 'telephone') => programOf(name, source, root)
   const tlsPort = front && (await freePort())
@@ -38,8 +50,8 @@ async function startFrom(
   const plugboard = await PlugboardProcess.start({
     processes,
     folder,
-    args: ['--no-access-log', ...tls],
-    ...program('plugboard'),
+    args: [...(variant?.args ?? ['--no-access-log']), ...tls],
+    ...(variant === undefined ? program('plugboard') : { program: variant.program }),
   })
   await plugboard.addService(SERVICE)
   await plugboard.addRoute(HOST, SERVICE)
