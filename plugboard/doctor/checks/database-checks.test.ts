@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
 import type { ServerFacts } from '../../database/server-facts.ts'
 import {
   checkConnections,
@@ -6,6 +7,7 @@ import {
   checkMigrations,
   checkReachable,
   checkReplicaRows,
+  checkResponse,
   checkVersion,
 } from './database-checks.ts'
 
@@ -40,6 +42,20 @@ describe('the checks of the database', () => {
       state: 'failed',
       detail: expect.stringContaining('accepts no writes'),
     })
+  })
+
+  it('fail for a database that does not respond in time, and for one that refuses', async () => {
+    const clock = new ManualClock()
+    const silent = checkResponse(() => Promise.withResolvers<never>().promise, 'db', clock)
+    clock.advance(5_000)
+    expect((await silent).detail).toBe('The database db sent no response within 5 s.')
+    const error = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
+    expect(await checkResponse(() => Promise.reject(error), 'db', clock)).toMatchObject({
+      state: 'failed',
+      detail: 'The database db cannot be reached: connect ECONNREFUSED.',
+    })
+    expect((await checkResponse(() => Promise.resolve(facts), 'db', clock)).state).toBe('ok')
+    expect(clock.pendingTimers).toBe(0)
   })
 
   it('warn about a slow response', () => {

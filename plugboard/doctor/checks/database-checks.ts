@@ -1,5 +1,6 @@
 // The checks of the database. They read facts that one query has fetched, so the checks of one run describe one moment.
 
+import type { Clock } from '@vera-stack/shared/clock.ts'
 import { describeOutage } from '../../database/database-outage.ts'
 import type { MigrationStatus } from '../../database/migrate.ts'
 import type { ServerFacts } from '../../database/server-facts.ts'
@@ -9,6 +10,8 @@ import { counted, type Finding, failed, listed, ok, spanText, unknown, warning }
 const OLDEST_VERSION = 140_000
 const MAX_CLOCK_DIFFERENCE_MS = 1000
 const SLOW_MS = 1000
+/** Shorter than the time limit of a check. */
+const RESPONSE_TIMEOUT_MS = 5_000
 const MIN_FREE_SHARE = 0.1
 /** The age from which a heartbeat counts as missing, ms. A replica sends one each second. */
 const DEAD_MS = 10_000
@@ -95,6 +98,30 @@ export function checkReplicaRows({ replicas }: ServerFacts): Finding {
     `The database has rows of replicas that ended without a stop: ${listed(dead.map(({ id }) => id))}. The oldest heartbeat was ${spanText(age)} ago.`,
     'Start these replicas again, or read their logs for the reason. A row disappears one hour after its last heartbeat.',
   )
+}
+
+/** Fails when the database cannot be used, or does not respond in time. */
+export async function checkResponse(
+  read: () => Promise<ServerFacts>,
+  place: string,
+  clock: Clock,
+): Promise<Finding> {
+  const late = Promise.withResolvers<Finding>()
+  const timer = clock.after(RESPONSE_TIMEOUT_MS, () =>
+    late.resolve(
+      failed(
+        `The database ${place} sent no response within ${RESPONSE_TIMEOUT_MS / 1000} s.`,
+        'Check the load and the disk of the database server, and the network to it. A running Plugboard serves the routes in its memory meanwhile.',
+      ),
+    ),
+  )
+  try {
+    return await Promise.race([read().then(facts => checkReachable(facts, place)), late.promise])
+  } catch (error) {
+    return unreachableFinding(error, place)
+  } finally {
+    timer.cancel()
+  }
 }
 
 /** The finding about a database that cannot be used. The text of the outage has the place, the reason and the remedy. */

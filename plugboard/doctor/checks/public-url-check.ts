@@ -68,7 +68,7 @@ function findingOf(
   }
   if (headers.has('plugboard-error')) {
     return warning(
-      `A Plugboard responds at publicUrl ${shown} with ${status}, and does not name its instance. It is older than 0.2.0, or stops.`,
+      `A Plugboard responds at publicUrl ${shown} with ${status}, and does not name its instance. It is older than 0.2.0, or this is its admin port.`,
       `Update all replicas. ${REMEDY}`,
     )
   }

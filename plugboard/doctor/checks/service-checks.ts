@@ -86,6 +86,7 @@ export function checkRoutes({ withoutService, unusable, checked, total }: RouteF
       'Update this replica, or correct the options: "plugboard route show MOUNT".',
     )
   }
+  if (total === 0) return ok('There are no routes.')
   const part =
     checked < total
       ? `The first ${checked} of ${total} routes lead`

@@ -16,8 +16,8 @@ import {
   checkConnections,
   checkDatabaseClock,
   checkMigrations,
-  checkReachable,
   checkReplicaRows,
+  checkResponse,
   checkVersion,
   unreachableFinding,
 } from '../../doctor/checks/database-checks.ts'
@@ -174,13 +174,7 @@ function databaseChecks(opening: Promise<OpenedDatabase>, config: PlugboardConfi
     }
   const read = ({ database }: { readonly database: Database }) => (facts ??= database.serverFacts(Date.now))
   return {
-    'database.reachable': whenOpen(async opened => {
-      try {
-        return checkReachable(await read(opened), opened.place)
-      } catch (error) {
-        return unreachableFinding(error, opened.place)
-      }
-    }),
+    'database.reachable': whenOpen(opened => checkResponse(() => read(opened), opened.place, systemClock)),
     'database.version': whenOpen(async opened => checkVersion(await read(opened))),
     'database.clock': whenOpen(async opened => checkDatabaseClock(await read(opened))),
     'database.connections': whenOpen(async opened =>

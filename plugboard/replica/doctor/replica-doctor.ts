@@ -12,10 +12,9 @@ import {
   checkConnections,
   checkDatabaseClock,
   checkMigrations,
-  checkReachable,
   checkReplicaRows,
+  checkResponse,
   checkVersion,
-  unreachableFinding,
 } from '../../doctor/checks/database-checks.ts'
 import { checkDisk, checkEventLoop } from '../../doctor/checks/machine-checks.ts'
 import { checkPublicUrl } from '../../doctor/checks/public-url-check.ts'
@@ -65,7 +64,7 @@ export async function runReplicaDoctor(parts: ReplicaDoctorParts): Promise<Docto
 function checksOf(parts: ReplicaDoctorParts): RunnableChecks {
   const { replica, replicas, database, telephones } = parts
   const { config, limits, clock } = replica
-  const { store, directory, keeper, place } = database
+  const { store, directory, keeper } = database
   const { lines, view: cluster } = telephones.whole
   return {
     ...databaseChecks(parts),
@@ -95,24 +94,19 @@ function checksOf(parts: ReplicaDoctorParts): RunnableChecks {
       const file = resolve(new AdminKeyFile(config.data).path)
       return checkAdminKeys(await store.adminKeys.countActiveAdmins(), existsSync(file) ? file : undefined)
     },
-    'database.reachable': async () => {
-      try {
-        return checkReachable(await database.serverFacts(), place)
-      } catch (error) {
-        return unreachableFinding(error, place)
-      }
-    },
   }
 }
 
 /** All of them read the facts of one query. */
 function databaseChecks({ replica, database }: ReplicaDoctorParts): RunnableChecks {
+  const { config, clock } = replica
   let facts: ReturnType<typeof database.serverFacts> | undefined
   const read = () => (facts ??= database.serverFacts())
   return {
+    'database.reachable': () => checkResponse(read, database.place, clock),
     'database.version': async () => checkVersion(await read()),
     'database.clock': async () => checkDatabaseClock(await read()),
-    'database.connections': async () => checkConnections(await read(), replica.config.databaseConnections),
+    'database.connections': async () => checkConnections(await read(), config.databaseConnections),
     'database.replicas': async () => checkReplicaRows(await read()),
   }
 }
