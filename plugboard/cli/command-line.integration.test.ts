@@ -900,6 +900,11 @@ describe('edit', () => {
     const wrong = await run('edit service shop --yes')
     expect([wrong.code, wrong.err]).toEqual([1, expect.stringContaining('still has the problems')])
     expect(await keptFile(wrong.err)).toContain('retries: -1')
+    // An editor that empties the file each time.
+    env.EDITOR = ': >'
+    const emptied = await run('edit service shop --yes')
+    expect([emptied.code, emptied.err]).toEqual([1, expect.stringContaining('still has the problems')])
+    await keptFile(emptied.err)
     env.EDITOR = 'false'
     const failed = await run('edit --yes')
     expect([failed.code, failed.err]).toEqual([1, expect.stringContaining('"false" ended with exit code 1')])

@@ -38,7 +38,8 @@ export function refuseBeyondLimits(
     if (!coversMount(own, mount)) beyond('mounts', place, `The mount ${mount}`)
   }
   if (culprits.length > 0) {
-    const text = culprits.map(({ detail }) => detail).join(' ')
+    // A name of the row occurs twice when it has it before and after the write.
+    const text = [...new Set(culprits.map(({ detail }) => detail))].join(' ')
     throw new RequestError('forbidden', `${text} ${describeLimits(limits)}`, culprits)
   }
 }

@@ -107,8 +107,8 @@ describe('rejects with the pointer of the part', () => {
     ],
     ['two equal lists', '{"routes":[],"routes":[]}', '/routes', 'is twice in the bundle'],
     ['a text after the end', '{"routes":[]} {}', '', 'has text after its end'],
-    ['a list as the bundle', '[]', '', 'is not valid JSON'],
-    ['an empty text', '', '', 'is not valid JSON'],
+    ['a list as the bundle', '[]', '', 'is not a JSON object'],
+    ['an empty text', '', '', 'is not a JSON object'],
     ['the beginning of a bundle', '{"routes":[{}', '/routes/0', 'is not valid JSON'],
     ['an object that ends as a list', '{"routes":[{"a":1]]}', '/routes/0', 'is not valid JSON'],
   ])('%s', (_, text, pointer, detail) => {

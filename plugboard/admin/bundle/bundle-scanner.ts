@@ -252,6 +252,7 @@ export class BundleScanner {
   }
 
   #malformed(): RequestError {
+    if (this.#state === 'start') return this.#wrong('is not a JSON object')
     return this.#wrong(this.#state === 'end' ? 'has text after its end' : 'is not valid JSON')
   }
 

@@ -141,7 +141,9 @@ export function validationError(target: string, issues: readonly Issue[]): Reque
     .flatMap(withinUnion)
     .flatMap(issue =>
       issue.code === 'unrecognized_keys'
-        ? (issue.keys ?? []).map(key => culprit(target, [...issue.path, key], unknownField(issue.path, key)))
+        ? (issue.keys ?? []).map(key =>
+            culprit(target, [...issue.path, key], unknownName(target, issue.path, key)),
+          )
         : [culprit(target, issue.path, wording(issue.message))],
     )
   const names = culprits.map(({ pointer, parameter, header, detail }) => {
@@ -151,7 +153,8 @@ export function validationError(target: string, issues: readonly Issue[]): Reque
   return new RequestError('invalid_request', names.join('; '), culprits)
 }
 
-function unknownField(path: readonly PropertyKey[], key: string): string {
+function unknownName(target: string, path: readonly PropertyKey[], key: string): string {
+  if (target === 'query') return 'unknown parameter'
   return (path.at(-1) === 'options' ? renamedOptionProblem(key) : undefined) ?? 'unknown field'
 }
 
@@ -168,8 +171,12 @@ function withinUnion(issue: Issue): readonly Issue[] {
 /** Rewrites a message of the schema library in the style of this API. */
 function wording(message: string): string {
   if (message.endsWith('received undefined')) return 'is required'
+  const [, bound, size] = LENGTH.exec(message) ?? []
+  if (size !== undefined) return `must have at ${bound === 'big' ? 'most' : 'least'} ${size} characters`
   return message.replace(/^Invalid (input|option): /, '')
 }
+
+const LENGTH = /^Too (big|small): expected string to have [<>]=(\d+) characters$/
 
 /** Cuts the texts, because the path may contain keys that the client has chosen. */
 function culprit(target: string, path: readonly PropertyKey[], text: string): Culprit {

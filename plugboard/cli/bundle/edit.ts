@@ -10,10 +10,10 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline/promises'
 import type { Command } from 'commander'
 import type { BundleResultBody, RouteBody, ServiceBody } from '../../admin/api-types.ts'
 import { type ApiCommand, apiAction, type CliContext, examples, segment } from '../api/api-command.ts'
+import { askLine } from '../ask-line.ts'
 import { CliError, usageError } from '../cli-error.ts'
 import type { Bundle } from './bundle.ts'
 import { countOf, countText, itemText } from './bundle-text.ts'
@@ -63,6 +63,8 @@ async function edit(call: ApiCommand<EditOptions>, editor: string, edited: Edite
   const keep = (reason: string, cause?: unknown): CliError =>
     new CliError(`${reason}. No change was made. Your text is in ${file}`, { cause })
   let shown = `${headOf(edited)}${original}`
+  /** The last text with problems. */
+  let wrong: string | undefined
   for (;;) {
     // Only the user may read the file, because options may contain hashes of passwords.
     await writeFile(file, shown, { mode: 0o600 })
@@ -74,9 +76,9 @@ async function edit(call: ApiCommand<EditOptions>, editor: string, edited: Edite
       await rm(folder, { recursive: true })
       return output.note('no change')
     }
-    // A user who closes the editor again without a change does not want to correct the text.
-    if (text === shown && hasProblems(text)) throw keep('the text still has the problems at its top')
     const body = withoutProblems(text)
+    // The user does not want to correct the text, or the editor is a program that cannot.
+    if (body === wrong) throw keep('the text still has the problems of before')
     let bundle: Bundle
     let result: BundleResultBody
     const options = { prune: edited.kind === 'all', since: sequence }
@@ -87,6 +89,7 @@ async function edit(call: ApiCommand<EditOptions>, editor: string, edited: Edite
     } catch (error) {
       if (isFinal(error)) throw keep((error as Error).message, error)
       shown = withProblems(body, (error as Error).message)
+      wrong = body
       continue
     }
     if (countOf(result) === 0) {
@@ -97,12 +100,13 @@ async function edit(call: ApiCommand<EditOptions>, editor: string, edited: Edite
     const answer =
       call.options.yes === true
         ? 'y'
-        : await ask(context, `Apply ${countText(countOf(result))}? (y)es, (n)o, (e)dit `)
-    if (answer === 'e') {
+        : await askLine(context, `Apply ${countText(countOf(result))}? (y)es, (n)o, (e)dit `)
+    const choice = answer?.trim().toLowerCase().slice(0, 1)
+    if (choice === 'e') {
       shown = body
       continue
     }
-    if (answer !== 'y') throw keep('the changes were not applied')
+    if (choice !== 'y') throw keep('the changes were not applied')
     try {
       const applied = await sendText(
         api,
@@ -169,17 +173,6 @@ async function runEditor(editor: string, file: string): Promise<void> {
   await promise
 }
 
-async function ask({ terminal, interrupted }: CliContext, question: string): Promise<string> {
-  terminal.err(question)
-  const reader = createInterface({ input: process.stdin })
-  try {
-    const answer = await reader.question('', { signal: interrupted() })
-    return answer.trim().toLowerCase().slice(0, 1)
-  } finally {
-    reader.close()
-  }
-}
-
 const MARK = '#! '
 const NAME = 'bundle.yaml'
 const PLACE = /bundle\.yaml:(\d{1,9})/
@@ -193,8 +186,6 @@ function headOf(edited: Edited): string {
 }
 
 const withoutHead = (text: string): string => withoutProblems(text).replace(/^# [^\n]*\n/, '')
-
-const hasProblems = (text: string): boolean => text.startsWith(MARK)
 
 const withoutProblems = (text: string): string =>
   text

@@ -172,7 +172,8 @@ describe('the stream', () => {
     const headers = { 'last-event-id': String(latest - 1) }
     const [event] = await events(await open('/v1/changes/stream', { headers }), 1)
     expect(event?.data.sequence).toBe(latest)
-    expect((await open('/v1/changes/stream', { headers: { 'last-event-id': 'x' } })).status).toBe(400)
+    const wrong = await open('/v1/changes/stream', { headers: { 'last-event-id': 'x' } })
+    expect([wrong.status, await wrong.json()]).toMatchObject([400, { errors: [{ header: 'last-event-id' }] }])
   })
 
   test('has the filters of the list, and continues with them after a lost connection', async () => {

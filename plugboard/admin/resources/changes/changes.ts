@@ -2,7 +2,6 @@
 // stream of new changes as server-sent events.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
-import { VeraError } from '@vera-stack/shared/errors.ts'
 import { requirePermission } from '../../access/authenticate.ts'
 import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
 import { changeBody, changeSchema } from '../../bodies/changes/change.ts'
@@ -10,6 +9,7 @@ import type { EventStreams } from '../../http/event-streams.ts'
 import { operation, problems } from '../../http/openapi.ts'
 import { pageBody, pageQuery, pageResponse } from '../../http/page.ts'
 import { parsedQuery } from '../../http/parsed-query.ts'
+import { RequestError } from '../../http/problem.ts'
 import { changeFilterQuery, filtersOf, sequenceText } from './change-query.ts'
 import { streamChanges } from './change-stream.ts'
 
@@ -79,6 +79,7 @@ export function addChangeOperations(
         'invalid_request',
         'unauthorized',
         'forbidden',
+        'not_found',
         'rate_limited',
         'database_unavailable',
         'overloaded',
@@ -91,10 +92,11 @@ export function addChangeOperations(
     const text = c.req.header('last-event-id')
     const after =
       given ?? (text === undefined ? await store.changes.latest() : sequenceText.safeParse(text).data)
-    if (after === undefined)
-      throw new VeraError('invalid_request', 'This is not a sequence. Use the `sequence` of a change.', {
-        field: 'after',
-      })
+    if (after === undefined) {
+      const detail = 'is not a sequence: use the `sequence` of a change'
+      const header = 'last-event-id'
+      throw new RequestError('invalid_request', `${header}: ${detail}`, [{ header, detail }])
+    }
     const filters = await filtersOf(query, store)
     const onEnd = streams.open(c.get('key').id)
     return streamChanges(c, deps, { after, filters, stopping, onEnd })

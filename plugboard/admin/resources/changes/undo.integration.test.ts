@@ -262,7 +262,9 @@ describe('rights', () => {
     await change('/v1/routes/app.test', { mount: 'mine.test' })
     const sequence = await latest()
     const key = await limitedKey(['routes:*'], { services: ['shop'], mounts: ['mine.test'] })
-    expect((await undo(sequence, '', key)).body.detail).toContain('The mount app.test is beyond the limits')
+    expect(
+      (await undo(sequence, '', key)).body.detail.match(/The mount app.test is beyond the limits/g),
+    ).toHaveLength(1)
     const wide = await limitedKey(['routes:*'], { services: ['*'], mounts: ['mine.test', 'app.test'] })
     expect((await undo(sequence, '', wide)).status).toBe(200)
     await change('/v1/services/shop', { policy: { retries: 2 } })

@@ -37,7 +37,10 @@ test('follows new changes that fit the filters', async () => {
 test('undoes a change, a range, and shows the differences of a row that has changed since', async () => {
   await ok('route add app.test --service shop --create-service --strip-mount')
   await ok('route set app.test --no-strip-mount')
-  expect(await ok(`change undo ${await latest()}`)).toMatch(
+  const end = await latest()
+  expect(await ok(`change undo ${end} --dry-run`)).toMatch(/^dry run: .*stripMount false → true\n$/)
+  expect(await latest()).toBe(end)
+  expect(await ok(`change undo ${end}`)).toMatch(
     /^\d+ {2}route app\.test updated: options\.stripMount false → true\n$/,
   )
   await ok('route set app.test --option allowHttp=true')

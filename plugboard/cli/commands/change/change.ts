@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander'
 import type { UndoneBody } from '../../../admin/api-types.ts'
-import { type ApiCommand, apiAction, type CliContext, examples } from '../../api/api-command.ts'
+import { type ApiCommand, apiAction, type CliContext, examples, WITH_DRY_RUN } from '../../api/api-command.ts'
 import { defineChangeList, wholeNumber } from './change-list.ts'
 import { changeText } from './change-text.ts'
 
@@ -31,6 +31,7 @@ export function defineChange(change: Command, context: CliContext): void {
       const lines = body.changes.map(each => `${each.sequence}  ${changeText(each)}`)
       await output.done(body, lines.join('\n'))
     },
+    WITH_DRY_RUN,
   )
 }
 

@@ -24,10 +24,14 @@ export function decodeCursor<Key extends z.ZodType>(schema: Key, cursor: string)
   try {
     return schema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')))
   } catch (error) {
-    throw new VeraError('invalid_request', 'This cursor is not one of ours.', {
-      field: 'cursor',
-      cause: error,
-    })
+    throw new VeraError(
+      'invalid_request',
+      'The cursor does not belong to this list and this order. Send `next` of the page before, or no cursor.',
+      {
+        field: 'cursor',
+        cause: error,
+      },
+    )
   }
 }
 
