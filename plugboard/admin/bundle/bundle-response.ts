@@ -1,5 +1,6 @@
 // The body of the response to a bundle, as a stream: with 100,000 differences, one text would block the event loop.
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { BundleResultBody } from '../bodies/bundle.ts'
 import { type BundleDifference, itemsOf } from './bundle-difference.ts'
@@ -18,30 +19,36 @@ export function bundleStream(
   const chunks = textsOf(head, difference)
   const encoder = new TextEncoder()
   let controller: ReadableStreamDefaultController<Uint8Array>
-  const expire = () => {
-    controller.error(new Error(`the client took no part of the response for ${IDLE_MS} ms`))
+  let isOpen = true
+  const end = (): void => {
+    isOpen = false
+    idle.cancel()
     closed()
+  }
+  const expire = (): void => {
+    end()
+    controller.error(new Error(`the client took no part of the response for ${IDLE_MS} ms`))
   }
   let idle = clock.after(IDLE_MS, expire)
   return new ReadableStream<Uint8Array>({
     start: given => {
       controller = given
     },
-    pull: () => {
+    pull: async () => {
+      // A fast client asks for all chunks within one turn of the event loop.
+      await nextTurn()
+      if (!isOpen) return
       idle.cancel()
       const { value, done } = chunks.next()
-      if (done !== true) {
-        controller.enqueue(encoder.encode(value))
-        idle = clock.after(IDLE_MS, expire)
+      if (done === true) {
+        end()
+        controller.close()
         return
       }
-      controller.close()
-      closed()
+      controller.enqueue(encoder.encode(value))
+      idle = clock.after(IDLE_MS, expire)
     },
-    cancel: () => {
-      idle.cancel()
-      closed()
-    },
+    cancel: end,
   })
 }
 
