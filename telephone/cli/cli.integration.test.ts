@@ -250,6 +250,7 @@ describe('telephone check', () => {
       '✓ token: issued to "me", valid for 1 day',
       '✓ 127.0.0.1: 127.0.0.1',
       '✓ http://127.0.0.1:N: replica replica-a, plugboard/test, connected in N',
+      '✓ clock: within 2 s of the clock of Plugboard',
       '✓ data: N bytes through the tunnel and back in N',
       '✓ web: backend http://localhost:N',
     ])

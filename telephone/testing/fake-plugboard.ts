@@ -67,6 +67,7 @@ export class FakePlugboard {
       this.#sockets.add(socket)
       socket.on('close', () => this.#sockets.delete(socket))
     })
+    this.#webSockets.on('headers', headers => void headers.push(`Date: ${new Date().toUTCString()}`))
     this.#server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
       this.dials += 1
       this.#wake()
