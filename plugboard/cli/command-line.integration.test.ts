@@ -905,6 +905,11 @@ describe('edit', () => {
     const emptied = await run('edit service shop --yes')
     expect([emptied.code, emptied.err]).toEqual([1, expect.stringContaining('still has the problems')])
     await keptFile(emptied.err)
+    // An editor that writes another wrong text each time.
+    env.EDITOR = 'echo x >>'
+    const longer = await run('edit service shop --yes')
+    expect([longer.code, longer.err]).toEqual([1, expect.stringContaining('still has the problems')])
+    await keptFile(longer.err)
     env.EDITOR = 'false'
     const failed = await run('edit --yes')
     expect([failed.code, failed.err]).toEqual([1, expect.stringContaining('"false" ended with exit code 1')])

@@ -65,6 +65,7 @@ async function edit(call: ApiCommand<EditOptions>, editor: string, edited: Edite
   let shown = `${headOf(edited)}${original}`
   /** The last text with problems. */
   let wrong: string | undefined
+  let openings = 0
   for (;;) {
     // Only the user may read the file, because options may contain hashes of passwords.
     await writeFile(file, shown, { mode: 0o600 })
@@ -78,7 +79,8 @@ async function edit(call: ApiCommand<EditOptions>, editor: string, edited: Edite
     }
     const body = withoutProblems(text)
     // The user does not want to correct the text, or the editor is a program that cannot.
-    if (body === wrong) throw keep('the text still has the problems of before')
+    openings += 1
+    if (body === wrong || openings > MAX_OPENINGS) throw keep('the text still has the problems of before')
     let bundle: Bundle
     let result: BundleResultBody
     const options = { prune: edited.kind === 'all', since: sequence }
@@ -173,6 +175,8 @@ async function runEditor(editor: string, file: string): Promise<void> {
   await promise
 }
 
+/** The editor may be a program that writes another wrong text each time. */
+const MAX_OPENINGS = 20
 const MARK = '#! '
 const NAME = 'bundle.yaml'
 const PLACE = /bundle\.yaml:(\d{1,9})/

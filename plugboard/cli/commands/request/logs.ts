@@ -31,7 +31,7 @@ export function defineLogs(logs: Command, context: CliContext): void {
   logs
     .option('-f, --follow', 'show all requests as they end; without it, the last failed or slow ones')
     .option('--service <name>', 'only requests to this service')
-    .option('--route <mount>', 'only requests of this route: its mount or its id')
+    .option('--route <mount|id>', 'only requests of this route: its mount or its id')
     .option('--status <list>', 'only these statuses, such as 5xx, 404 or 500-503')
     .option('--telephone <name>', 'only requests whose last attempt went to this Telephone')
     .option('--replica <name>', 'only requests that this replica received')
