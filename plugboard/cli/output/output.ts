@@ -57,9 +57,11 @@ export class Output {
     this.#hasTable = true
   }
 
-  /** Writes a further table of the same response for people. Programs already have the whole response. */
+  /**
+   * Writes a further table of the same response for people; nothing when it has no rows. Programs already have the whole response.
+   */
   async section<Row>(title: string, rows: readonly Row[], columns: readonly Column<Row>[]): Promise<void> {
-    if (this.#format !== 'table') return
+    if (this.#format !== 'table' || rows.length === 0) return
     this.#separate()
     this.#terminal.out(`${title}\n`)
     await this.rows(rows, columns, '')

@@ -25,7 +25,7 @@ const STEPS: Readonly<Record<ErrorCode, string>> = {
   route_not_found: 'Compare the host and the path with `plugboard route list`, and read `plugboard changes`.',
   address_denied:
     'Check `access.allow` and `access.deny` of the route. `trustedProxies` decides which address counts.',
-  no_telephone: LIST_TELEPHONES,
+  no_telephone: `${LIST_TELEPHONES} If there is none, start one: \`telephone http PORT --service NAME\`.`,
   service_unhealthy: 'Make the backend pass its health check: `detail` has the last result.',
   circuit_open: 'Find the failures before it: `plugboard logs --status 5xx`. The breaker closes by itself.',
   telephone_lost: `${LIST_TELEPHONES} A proxy or firewall may end idle connections.`,

@@ -15,11 +15,6 @@ export function defineExplain(explain: Command, context: CliContext): void {
     await output.row(explanation, summary(context))
     await output.section('Failed attempts:', explanation.attempts, ATTEMPTS)
     await output.section('Lines of the service at that moment:', explanation.lines?.items ?? [], LINES)
-    await output.section(
-      'Next:',
-      explanation.next.map(step => ({ step })),
-      [{ title: 'what to do', value: ({ step }) => step }],
-    )
     noteMissing(output, explanation.missingReplicas)
   })
 }
@@ -35,6 +30,7 @@ const summary = (context: CliContext): readonly Column<ExplanationBody>[] => [
     value: ({ meaning }) => meaning ?? 'The request succeeded. It was slow, or was sent again.',
   },
   { title: 'detail', value: ({ request }) => request.detail },
+  { title: 'what to do', value: ({ next }) => next.join(' ') },
   { title: 'route', value: ({ request }) => request.mount ?? 'none' },
   { title: 'service', value: ({ request }) => request.service },
   { title: 'telephone', value: ({ request }) => request.telephoneId },

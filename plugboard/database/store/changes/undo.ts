@@ -64,7 +64,11 @@ async function changesToUndo(tx: Sql, { sequence, through }: UndoRequest, head: 
     .orderBy(desc(changes.sequence))
   if (found.length === last - sequence + 1) return found
   const absent = found.at(-1)?.sequence === sequence ? last : sequence
-  const detail = `There is no change ${absent}. The log has changes up to ${head}, and the oldest ones are deleted (changesKept).`
+  const reason =
+    absent > head
+      ? `The newest change is ${head}.`
+      : 'The log keeps the newest changes only (changesKept), and this one is older.'
+  const detail = `There is no change ${absent}. ${reason}`
   throw new VeraError('not_found', detail)
 }
 
