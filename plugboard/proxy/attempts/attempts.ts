@@ -223,6 +223,7 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
   /** Call when the client has sent the last byte of the request body. A slow upload is not a slow response. */
   bodyEnded(): void {
     this.sentAtMs = this.context.clock.now()
+    this.#tryTimer?.bodyEnded()
   }
 
   /** Fails the request, because the backend is too slow. `detail`: for the access line and the Telephone's log. */

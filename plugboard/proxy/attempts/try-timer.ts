@@ -1,15 +1,14 @@
 // The time limit of one attempt (`tryTimeoutMs`). Attempts creates it only for a service with this limit, and cancels it with the
-// head of the response. The time of an upload does not count, because a slow client is not a slow backend.
+// head of the response. The time of an upload does not count, because a slow client is not a slow backend: the timer starts when
+// the request body has ended.
 
 import type { Timer } from '@vera-stack/shared/clock.ts'
 import type { ProxyContext } from '../proxy-context.ts'
 
 export interface TryTimerOwner {
-  readonly context: ProxyContext
+  readonly context: Pick<ProxyContext, 'clock'>
   /** True while a part of the request body has not arrived. */
   readonly isUploading: boolean
-  /** The time at which the request of the current attempt was sent. */
-  readonly sentAtMs: number
   tryElapsed(timeoutMs: number): void
 }
 
@@ -21,7 +20,12 @@ export class TryTimer {
   constructor(owner: TryTimerOwner, timeoutMs: number) {
     this.#owner = owner
     this.#timeoutMs = timeoutMs
-    this.#wait(timeoutMs)
+    if (!owner.isUploading) this.#start()
+  }
+
+  /** Call when the client has sent the last byte of the request body. */
+  bodyEnded(): void {
+    if (this.#timer === undefined) this.#start()
   }
 
   cancel(): void {
@@ -29,15 +33,10 @@ export class TryTimer {
     this.#timer = undefined
   }
 
-  #wait(delayMs: number): void {
-    this.#timer = this.#owner.context.clock.after(delayMs, () => this.#check())
-  }
-
-  #check(): void {
-    const { context, isUploading, sentAtMs } = this.#owner
-    this.#timer = undefined
-    const leftMs = this.#timeoutMs - (isUploading ? 0 : context.clock.now() - sentAtMs)
-    if (leftMs > 0) this.#wait(leftMs)
-    else this.#owner.tryElapsed(this.#timeoutMs)
+  #start(): void {
+    this.#timer = this.#owner.context.clock.after(this.#timeoutMs, () => {
+      this.#timer = undefined
+      this.#owner.tryElapsed(this.#timeoutMs)
+    })
   }
 }
