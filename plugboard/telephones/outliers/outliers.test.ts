@@ -10,6 +10,7 @@ import type { Upstream } from '../../registry/upstream.ts'
 import type { OutlierPolicy } from '../../routes/options/outlier-policy.ts'
 import { DEFAULT_SERVICE_POLICY } from '../../routes/options/service-policy.ts'
 import { type AttemptFailure, LinePicker } from '../picker/line-picker.ts'
+import type { NoLine } from '../picker/no-line.ts'
 import type { PickPolicy } from '../picker/pick-request.ts'
 import type { Candidate } from '../pools/line-pool.ts'
 import { listEjections, listServiceEjections } from './ejection-list.ts'
@@ -341,6 +342,42 @@ describe('when no serving process takes a request', () => {
     expect(nameOf(first)).toBe('b')
     expect(nameOf(open([first.line]))).toBe('a')
   })
+})
+
+describe('when all serving processes are full', () => {
+  const pickOne = (client = ''): Candidate | NoLine =>
+    picker.pick({ service: 'web', policy, tried: undefined, preferred: undefined, client, key: undefined })
+
+  beforeEach(() => {
+    for (const name of ['a', 'b']) connect(name)
+    send(20, { a: 503 })
+    expect(stateOf('a')).toBe('ejected')
+    policy = { ...policy, maxStreamsPerTelephone: 1 }
+  })
+
+  it('a request fails or waits, and does not reach an ejected process', () => {
+    const first = open()
+    expect([nameOf(first), pickOne()]).toEqual(['b', 'overloaded'])
+    close(first, 200)
+    const tunnel = tunnels.get('b') as Tunnel
+    tunnel.canOpen = false
+    expect(pickOne()).toBe('overloaded')
+  })
+
+  it('a client that holds its share of the serving process does not reach an ejected process', () => {
+    Object.assign(tunnels.get('b') as Tunnel, { hasRoomFor: (client: string) => client !== 'greedy' })
+    expect(pickOne('greedy')).toBe('concurrency_limited')
+    expect(pickOne('other')).toMatchObject({ line: { telephone: 'b' } })
+  })
+
+  it.each<Partial<Line>>([{ health: 'down' }, { weight: 0 }])(
+    'an ejected process receives the request when the full one is unavailable: %j',
+    change => {
+      open()
+      connect('b', change)
+      expect(pickOne()).toMatchObject({ line: { telephone: 'a' } })
+    },
+  )
 })
 
 describe('the health check of the telephone', () => {

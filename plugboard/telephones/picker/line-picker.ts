@@ -30,7 +30,14 @@ import { groupProcesses, groupsFor } from '../subsets/pool-subsets.ts'
 import type { SubsetChoice } from '../subsets/subset-choice.ts'
 import { SubsetGuards } from '../subsets/subset-guards.ts'
 import { type Labels, nearProcesses } from './near-processes.ts'
-import { explainNoLine, isUnhealthy, type NoLine, type NoLineCause } from './no-line.ts'
+import {
+  explainNoLine,
+  isUnhealthy,
+  type NoLine,
+  type NoLineCause,
+  servingLines,
+  whyFull,
+} from './no-line.ts'
 import type { PickPolicy, PickRequest } from './pick-request.ts'
 import { downLines, preferredLine, processesOf, retryLines } from './retry-choice.ts'
 
@@ -98,7 +105,7 @@ export class LinePicker {
    * 1. a line of another process, because the second tunnel of a failed process probably fails too;
    * 2. a line over another link, because a silent link is silent for all its lines;
    * 3. a local line, because it needs no link.
-   * A line of an ejected process comes last, when no other process takes the request.
+   * A line of an ejected process comes last. The first attempt uses one only while no serving process is available.
    */
   pick(request: PickRequest): Candidate | NoLine {
     const { policy, tried, preferred, client, session } = request
@@ -193,17 +200,9 @@ export class LinePicker {
 
   /** Returns a line of a pool in which no line takes the stream, if the policy allows that, or the reason. */
   #pickFailed(pool: LinePool, request: PickRequest): Candidate | NoLine {
-    const { candidates } = pool
-    if (!candidates.some(isAvailable)) {
-      if (!isUnhealthy(pool)) return 'no_telephone'
-      return this.#tryDown(pool, request) ?? 'service_unhealthy'
-    }
-    const { maxStreamsPerTelephone } = request.policy
-    const hasRoom = candidates.some(
-      each =>
-        isAvailable(each) && each.upstream.canOpen && isBelowLimit(each.process, maxStreamsPerTelephone),
-    )
-    return hasRoom ? 'concurrency_limited' : 'overloaded'
+    if (pool.candidates.some(isAvailable)) return whyFull(pool, request.policy)
+    if (!isUnhealthy(pool)) return 'no_telephone'
+    return this.#tryDown(pool, request) ?? 'service_unhealthy'
   }
 
   /** Returns a line whose health check fails, when the checks of all processes fail and `whenAllDown` is `try`. */
@@ -302,9 +301,13 @@ function isUsable(process: PooledProcess, { policy, client }: PickRequest): bool
   return isBelowLimit(process, policy.maxStreamsPerTelephone) && takesStream(process, client)
 }
 
-/** Returns the processes that would take a stream if no process were ejected. */
-function withoutEjection({ processes }: LinePool, { policy, client }: PickRequest): readonly PooledProcess[] {
-  return processes.filter(
+/**
+ * Returns the processes that would take a stream if no process were ejected. Empty while a serving process is only full: then
+ * the request waits or is rejected, because an ejected process would probably fail it.
+ */
+function withoutEjection(pool: LinePool, { policy, client }: PickRequest): readonly PooledProcess[] {
+  if (servingLines(pool).length > 0) return []
+  return pool.processes.filter(
     process => isBelowLimit(process, policy.maxStreamsPerTelephone) && hasLineFor(process, client),
   )
 }

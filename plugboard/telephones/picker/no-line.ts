@@ -1,9 +1,9 @@
-// Explains why a service has no line that takes a request, for the access log and the admin API. It runs only when a
-// request fails.
+// Finds and explains why a service has no line that takes a request, for the picker, the access log and the admin API. It runs
+// only when a request fails or waits.
 
 import type { Line } from '../../registry/line.ts'
 import { outageText } from '../../registry/line-outage.ts'
-import type { LinePool } from '../pools/line-pool.ts'
+import { type Candidate, isAvailable, isBelowLimit, type LinePool } from '../pools/line-pool.ts'
 import type { PickPolicy } from './pick-request.ts'
 
 /**
@@ -21,6 +21,21 @@ export interface NoLineCause {
 export function isUnhealthy({ candidates }: LinePool): boolean {
   const weighted = candidates.filter(({ line }) => line.weight > 0)
   return weighted.length > 0 && weighted.every(({ line }) => line.health === 'down')
+}
+
+/** Returns the available lines of the processes that are not ejected. They may be full. */
+export function servingLines({ candidates }: LinePool): readonly Candidate[] {
+  return candidates.filter(each => isAvailable(each) && each.process.watch.state.kind === 'serving')
+}
+
+/** Returns the reason for a pool with available lines of which no line takes the stream. */
+export function whyFull(pool: LinePool, { maxStreamsPerTelephone }: PickPolicy): NoLine {
+  const serving = servingLines(pool)
+  const lines = serving.length > 0 ? serving : pool.candidates.filter(isAvailable)
+  const hasRoom = lines.some(
+    ({ upstream, process }) => upstream.canOpen && isBelowLimit(process, maxStreamsPerTelephone),
+  )
+  return hasRoom ? 'concurrency_limited' : 'overloaded'
 }
 
 /** `policy`: the policy of the request; undefined: the policy does not limit streams. */
