@@ -93,9 +93,12 @@ const telephonesParams = z.object({
   limit: z.int().min(1).max(500),
 })
 /** `more`: the replica has further tunnels after the last item. */
-const telephonesResponse = z.object({ items: z.array(remoteTelephoneSchema).max(500), more: z.boolean() })
+export const telephonesResponse = z.object({
+  items: z.array(remoteTelephoneSchema).max(500),
+  more: z.boolean(),
+})
 const servicesParams = z.object({ ids: z.array(serviceIdSchema).max(MAX_SERVICES) })
-const servicesResponse = z.object({
+export const servicesResponse = z.object({
   startedAt: z.iso.datetime(),
   services: z.array(factsSchema).max(MAX_SERVICES),
 })

@@ -16,6 +16,16 @@ export const MAX_EJECTIONS = 500
 const timestamp = z.iso.datetime().meta({ example: '2026-11-20T12:00:00.000Z' })
 const count = (description: string) => z.int().meta({ description })
 
+const failureSchema = z.strictObject({
+  at: timestamp,
+  failure: z.string().meta({
+    example: '503',
+    description:
+      'The status of the response, or the reason of its absence: `refused` (the backend refuses connections), `connect`, ' +
+      '`reset` or `timeout`.',
+  }),
+})
+
 /** One ejection, in the row of a service of a telephone. */
 export const processEjectionSchema = z.strictObject({
   replicaId: z
@@ -39,21 +49,17 @@ export const processEjectionSchema = z.strictObject({
     'Ejections in a row. Each one takes twice as long as the one before, up to `outlier.maxEjectMs`.',
   ),
   failures: z
-    .array(
-      z.strictObject({
-        at: timestamp,
-        failure: z.string().meta({
-          example: '503',
-          description:
-            'The status of the response, or the reason of its absence: `refused` (the backend refuses connections), `connect`, ' +
-            '`reset` or `timeout`.',
-        }),
-      }),
-    )
+    .array(failureSchema)
     .max(KEPT_FAILURES)
     .meta({ description: `The last ${KEPT_FAILURES} failures, the oldest first.` }),
 })
 export type ProcessEjection = z.infer<typeof processEjectionSchema>
+
+/** The fields in the response of another replica. Further keys of a newer version are removed. */
+export const remoteEjectionFields = {
+  ...processEjectionSchema.shape,
+  failures: z.array(failureSchema.strip()).max(KEPT_FAILURES),
+} as const
 
 /** One ejection in the list of all. */
 export const listedEjectionSchema = z.strictObject({

@@ -5,10 +5,11 @@ import { z } from '@hono/zod-openapi'
 import {
   listedEjectionSchema,
   MAX_EJECTIONS,
+  remoteEjectionFields,
   serviceEjectionsSchema,
 } from '../../../telephones/outliers/ejection-list.ts'
 import { missingReplicasSchema } from '../replica.ts'
-import { breakerSchema, subsetStateSchema } from './service-processes.ts'
+import { breakerSchema, remoteSubsetFields, subsetStateSchema } from './service-processes.ts'
 
 /** Stopped subsets, and open breakers, in the list of one replica. */
 export const MAX_STOPPED = 500
@@ -43,10 +44,13 @@ export type EjectionsBody = z.infer<typeof ejectionsSchema>
 
 /** The response of another replica. Further keys of a newer version are removed. */
 export const remoteEjectionsSchema = z.object({
-  items: z.array(z.object(listedEjectionSchema.shape)).max(MAX_EJECTIONS),
+  items: z.array(z.object({ ...listedEjectionSchema.shape, ...remoteEjectionFields })).max(MAX_EJECTIONS),
   services: z.array(z.object(serviceEjectionsSchema.shape)),
   // A replica of an older version does not send the following lists.
-  subsets: z.array(z.object(stoppedSubset)).max(MAX_STOPPED).default([]),
+  subsets: z
+    .array(z.object({ ...place, ...remoteSubsetFields }))
+    .max(MAX_STOPPED)
+    .default([]),
   breakers: z.array(z.object(openBreaker)).max(MAX_STOPPED).default([]),
 })
 export type ReplicaEjections = z.infer<typeof remoteEjectionsSchema>

@@ -2,9 +2,9 @@
 // API shows them, and as replicas send them to each other. live/policy/process-rows.ts creates the rows of one replica.
 
 import { z } from '@hono/zod-openapi'
-import { DECISION_COUNTERS, RETRY_REASONS } from '../../../common/service-decisions.ts'
+import { DECISION_COUNTERS, RETRY_REASONS, type RetryReason } from '../../../common/service-decisions.ts'
 import { PROCESS_STATES } from '../../../telephones/inspection/process-state.ts'
-import { processEjectionSchema } from '../../../telephones/outliers/ejection-list.ts'
+import { processEjectionSchema, remoteEjectionFields } from '../../../telephones/outliers/ejection-list.ts'
 import { id, timestamp } from '../../http/formats.ts'
 import { missingReplicasSchema } from '../replica.ts'
 import { countersOf } from '../traffic.ts'
@@ -68,10 +68,10 @@ export const breakerSchema = z
   .openapi('Breaker')
 export type BreakerBody = z.infer<typeof breakerSchema>
 
-const errorsOfBoth = {
+const errorsOfBoth = z.strictObject({
   errorPercent: percent('Errors of the subset, in percent.'),
   restErrorPercent: percent('Errors of the processes of no subset, in percent.'),
-} as const
+})
 const guardFields = {
   subset: z.string().openapi({ example: 'canary' }),
   state: z.enum(['serving', 'stopped', 'reduced']).openapi({
@@ -83,17 +83,22 @@ const guardFields = {
   stops: count('Stops by its guard, since it was changed.'),
   since: timestamp.nullable().openapi({ description: 'When the guard stopped it last. null: never.' }),
   until: timestamp.nullable().openapi({ description: 'When it continues. null: it is not stopped.' }),
-  atStop: z
-    .strictObject(errorsOfBoth)
+  atStop: errorsOfBoth
     .nullable()
     .openapi({ description: 'The errors for which it was stopped. null: it never was.' }),
-  now: z
-    .strictObject(errorsOfBoth)
+  now: errorsOfBoth
     .nullable()
     .openapi({ description: 'The errors since then. null: there is no guard, or no request to compare.' }),
 } as const
 export const subsetStateSchema = z.strictObject(guardFields).openapi('SubsetState')
 export type SubsetStateBody = z.infer<typeof subsetStateSchema>
+
+/** The fields in the response of another replica. Further keys of a newer version are removed. */
+export const remoteSubsetFields = {
+  ...guardFields,
+  atStop: errorsOfBoth.strip().nullable(),
+  now: errorsOfBoth.strip().nullable(),
+} as const
 
 const waitingSchema = z.strictObject({
   queue: count('Requests in the queue now.'),
@@ -167,18 +172,28 @@ export const serviceProcessesSchema = z
   .openapi('ServiceProcesses')
 export type ServiceProcessesBody = z.infer<typeof serviceProcessesSchema>
 
-/** The response of another replica. Further keys of a newer version are removed. */
+/** A replica of another version may have further reasons, or lack some. */
+const remoteRetries = z.object(
+  Object.fromEntries(RETRY_REASONS.map(reason => [reason, z.int().default(0)])) as Record<
+    RetryReason,
+    z.ZodDefault<z.ZodInt>
+  >,
+)
+
+/** The response of another replica. Further keys of a newer version are removed, at all depths. */
 export const remoteProcessesSchema = z.object({
   processes: z
-    .array(z.object({ ...processName, ...processFields, ejection: processEjectionSchema.strip().nullable() }))
+    .array(
+      z.object({ ...processName, ...processFields, ejection: z.object(remoteEjectionFields).nullable() }),
+    )
     .max(MAX_PROCESSES),
   service: z.object({
     ...serviceFields,
     waiting: waitingSchema.strip(),
     breaker: breakerSchema.strip().nullable(),
-    subsets: z.array(subsetStateSchema.strip()),
+    subsets: z.array(z.object(remoteSubsetFields)),
     picks: z.array(pickSchema.strip()),
-    decisions: decisionsSchema.strip(),
+    decisions: z.object({ ...decisionsSchema.shape, retries: remoteRetries }),
   }),
 })
 export type ReplicaProcesses = z.infer<typeof remoteProcessesSchema>

@@ -34,7 +34,7 @@ const listParams = z.object({
 })
 const listResponse = z.object({ items: z.array(z.unknown()).max(501) })
 const findParams = z.object({ id: z.string().min(1).max(MAX_ID) })
-const findResponse = z.object({ items: z.array(remoteFailedRequestSchema).max(MAX_FOUND) })
+export const findResponse = z.object({ items: z.array(remoteFailedRequestSchema).max(MAX_FOUND) })
 
 export interface RequestViewOptions {
   readonly replicaId: string

@@ -1,0 +1,72 @@
+// A newer replica may add a key to any object of its responses, and this replica must still read them.
+
+import { describe, expect, it } from 'vitest'
+import type { z } from 'zod'
+import { readRequestLine, requestLineSchema } from '../../observe/requests/request-line.ts'
+import { remoteEjectionsSchema } from '../bodies/policy/ejection.ts'
+import { remoteLimitsSchema } from '../bodies/policy/limit.ts'
+import { remoteProcessesSchema } from '../bodies/policy/service-processes.ts'
+import { servicesResponse, telephonesResponse } from './cluster-view.ts'
+import { findResponse } from './requests/request-view.ts'
+
+/** Returns a value that the schema accepts. `more`: keys that each of its objects also has. */
+function sampleOf(schema: z.core.$ZodType, more: Readonly<Record<string, unknown>>): unknown {
+  const { def } = (schema as z.core.$ZodTypes)._zod
+  switch (def.type) {
+    case 'object': {
+      const fields = Object.entries(def.shape).map(([name, field]) => [name, sampleOf(field, more)])
+      return { ...Object.fromEntries(fields), ...more }
+    }
+    case 'array':
+      return isNever(def.element) ? [] : [sampleOf(def.element, more)]
+    case 'record':
+      return { [String(sampleOf(def.keyType, more))]: sampleOf(def.valueType, more) }
+    case 'nullable':
+    case 'optional':
+    case 'default':
+    case 'catch':
+      return sampleOf(def.innerType, more)
+    case 'string':
+      return 'format' in def && def.format === 'datetime' ? '2026-11-20T12:00:00.000Z' : 'text'
+    case 'number':
+      return 1
+    case 'boolean':
+      return true
+    case 'enum':
+      return Object.values(def.entries)[0]
+    default:
+      throw new Error(`add the kind of schema "${def.type}" to this test`)
+  }
+}
+
+const isNever = (schema: z.core.$ZodType): boolean => schema._zod.def.type === 'never'
+
+describe.each<[string, z.ZodType]>([
+  ['processes', remoteProcessesSchema],
+  ['ejections', remoteEjectionsSchema],
+  ['limits', remoteLimitsSchema],
+  ['telephones', telephonesResponse],
+  ['services', servicesResponse],
+  ['failed requests', findResponse],
+])('the response about %s', (_, schema) => {
+  it('is read without the keys that a newer replica has added, at all depths', () => {
+    const newer = sampleOf(schema, { newKey: { a: 1 } })
+    expect(schema.safeParse(newer).error?.issues ?? []).toEqual([])
+    expect(schema.parse(newer)).toEqual(schema.parse(sampleOf(schema, {})))
+  })
+})
+
+it('a request line is read without the keys that a newer replica has added', () => {
+  const line = sampleOf(requestLineSchema, {})
+  expect(readRequestLine(sampleOf(requestLineSchema, { newKey: 1 }))).toEqual(line)
+})
+
+it('processes are read with a reason of retries that a newer replica has added, and without one that it lacks', () => {
+  const value = sampleOf(remoteProcessesSchema, {}) as z.output<typeof remoteProcessesSchema>
+  const { decisions } = value.service
+  const other = {
+    ...value,
+    service: { ...value.service, decisions: { ...decisions, retries: { newer: 5 } } },
+  }
+  expect(remoteProcessesSchema.parse(other).service.decisions.retries).toMatchObject({ refused: 0, other: 0 })
+})
