@@ -303,6 +303,7 @@ describe('routes and services', () => {
             labels: {},
             outage: null,
             ejections: [],
+            subsetStops: [],
           },
         ],
       })
@@ -490,6 +491,7 @@ describe('state', () => {
           labels: {},
           outage: null,
           ejections: [],
+          subsetStops: [],
         },
       ],
       tokenId: 't',
@@ -531,8 +533,10 @@ describe('state', () => {
             labels: {},
             outage: null,
             ejections: [],
+            subsetStops: [],
           },
           ejections: [],
+          subsetStops: [],
         },
       ],
     })
@@ -546,7 +550,19 @@ describe('state', () => {
       ...{ service: 'shop', replicaId: 'r1', consecutiveFailures: 1, errorResponses: 0, trialFailures: 0 },
       ...{ halfOpened: 0, readmitted: 0, paused: 1, pausedSince: since },
     })
-    expect(await ok('telephone list')).toContain('shop (down, ejected by r1, half-open on r2)')
+    const subsets = [{ name: 'canary', select: { version: '*' }, percent: 10 }]
+    api.services.push(harnessRoute({ host: 'shop.test', service: 'shop', policy: { subsets } }).service)
+    const stop = {
+      ...{ service: 'shop', subset: 'canary', percent: 10, currentPercent: 0, stops: 1 },
+      ...{ since, atStop: null, now: null },
+    }
+    api.ejections.subsets.push(
+      { ...stop, replicaId: 'r1', state: 'stopped', until: since },
+      { ...stop, replicaId: 'r2', state: 'reduced', until: null },
+    )
+    expect(await ok('telephone list')).toContain(
+      'shop (down, ejected by r1, half-open on r2, subset canary stopped by r1, subset canary reduced by r2)',
+    )
     const { out, err } = await run('status')
     expect(out).toContain('failing telephone processes (2)')
     expect(out).toMatch(/shop +shop-1 +r1 +ejected +\S+ ago +in 1h +consecutive_failures +503 refused/)

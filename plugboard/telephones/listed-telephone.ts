@@ -20,6 +20,18 @@ const outageSchema = z
     description: 'Why the health is `down`. null: the health is `up`, or the telephone announced no cause.',
   })
 
+const subsetStopSchema = z.strictObject({
+  subset: z.string().meta({ example: 'canary' }),
+  replicaId: z.string().meta({ description: 'The replica that decided. Each replica decides alone.' }),
+  state: z.enum(['stopped', 'reduced']).meta({
+    description:
+      '`stopped`: the subset receives no requests; `reduced`: it receives a part of its percentage.',
+  }),
+  until: timestamp
+    .nullable()
+    .meta({ description: 'When a stopped subset continues. null: it is `reduced`.' }),
+})
+
 /** A service of a tunnel that the telephone announced and Plugboard accepted. */
 export const listedServiceSchema = z.strictObject({
   service: z.string(),
@@ -32,6 +44,11 @@ export const listedServiceSchema = z.strictObject({
   ejections: z.array(processEjectionSchema).meta({
     description:
       'The ejections of the process for this service, on all replicas. Empty: no replica has ejected it in the last time.',
+  }),
+  subsetStops: z.array(subsetStopSchema).meta({
+    description:
+      'The replicas whose guard has stopped the subset of the process. Empty: the subset gets its whole percentage, or the process ' +
+      'is in no subset.',
   }),
 })
 export type ListedService = z.infer<typeof listedServiceSchema>

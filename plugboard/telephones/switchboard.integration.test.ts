@@ -164,6 +164,7 @@ describe('announcing', () => {
             labels: { zone: 'x' },
             outage: null,
             ejections: [],
+            subsetStops: [],
           },
         ],
       },

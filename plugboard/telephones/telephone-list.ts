@@ -1,5 +1,5 @@
 // Builds the list of connected telephones for the admin API, one entry for each tunnel of this replica. The fields are
-// described in listed-telephone.ts. The ejections of all replicas are added by admin/live/cluster-view.ts.
+// described in listed-telephone.ts. The stops of all replicas are added by admin/live/with-stops.ts.
 
 import type { ReplicaId } from '../common/ids/replica-id.ts'
 import { tokenText } from '../database/store/values/token-reference.ts'
@@ -39,7 +39,8 @@ function servicesOf(tunnel: TelephoneTunnel, nowMs: number): ListedService[] {
   for (const { announcement, mount } of tunnel.services) {
     const { service, health, weight, version, labels } = announcement
     const outage = health === 'down' ? outageOf(announcement.outage, nowMs) : null
-    const fields = { service, health, weight, version, outage, labels: { ...labels }, ejections: [] }
+    const stops = { ejections: [], subsetStops: [] }
+    const fields = { service, health, weight, version, outage, labels: { ...labels }, ...stops }
     const entry = services.get(service) ?? { ...fields, mounts: [] }
     if (mount !== undefined) entry.mounts.push(mount)
     services.set(service, entry)

@@ -15,12 +15,12 @@ import type { DirectoryService } from '../../routes/directory.ts'
 import { serviceIdSchema } from '../../routes/row-id-schemas.ts'
 import type { LastLine, RefusedAnnouncement } from '../../telephones/lines/service-history.ts'
 import type { ListedTelephone } from '../../telephones/listed-telephone.ts'
-import type { ListedEjection } from '../../telephones/outliers/ejection-list.ts'
 import { type FailureBody, failureBody, failureFields } from '../bodies/failure.ts'
 import { type ReplicaEjections, remoteEjectionsSchema } from '../bodies/policy/ejection.ts'
 import type { MissingReplicas } from '../bodies/replica.ts'
 import { remoteTelephoneSchema } from '../bodies/telephone.ts'
 import { type AskReplicas, askAll } from './ask-replicas.ts'
+import { withStops } from './with-stops.ts'
 
 export interface ClusterViewOptions {
   readonly replicaId: string
@@ -31,8 +31,8 @@ export interface ClusterViewOptions {
   readonly lastLineOf: (service: DirectoryService) => LastLine | undefined
   readonly refusalOf: (service: DirectoryService) => RefusedAnnouncement | undefined
   readonly ejections: () => ReplicaEjections
-  /** The name of the service that an announced name means. */
-  readonly serviceNameOf: (announced: string) => string
+  /** Finds a service by its name or by a former name that a telephone announces. */
+  readonly serviceByName: (name: string) => DirectoryService | undefined
   readonly serviceById: (id: ServiceId) => DirectoryService | undefined
   readonly ask: AskReplicas
 }
@@ -127,13 +127,16 @@ export class ClusterView {
     const { service, name, cursor } = request
     const after = cursor === undefined ? undefined : decodeCursor(cursorKey, cursor)
     const params = { service, name, after, limit }
-    const [{ values, missing }, { items: ejections }] = await Promise.all([
+    const [{ values, missing }, stops] = await Promise.all([
       askAll(this.#options.ask, TELEPHONES, params, telephonesResponse),
       this.ejections(),
     ])
     const lists = [this.#ownTelephones(params), ...values.map(({ value }) => value)]
     const page = merged(lists, limit)
-    return { page: { ...page, items: page.items.map(row => this.#withEjections(row, ejections)) }, missing }
+    return {
+      page: { ...page, items: page.items.map(row => withStops(row, stops, this.#options.serviceByName)) },
+      missing,
+    }
   }
 
   /** Resolves with the ejections on all replicas, this replica first. */
@@ -147,21 +150,6 @@ export class ClusterView {
       breakers: all.flatMap(({ breakers }) => breakers),
       missing,
     }
-  }
-
-  #withEjections(row: ListedTelephone, all: readonly ListedEjection[]): ListedTelephone {
-    const ofProcess = all.filter(
-      ({ telephone, instance }) => instance === row.instance && telephone === row.name,
-    )
-    if (ofProcess.length === 0) return row
-    const { serviceNameOf } = this.#options
-    const services = row.services.map(line => ({
-      ...line,
-      ejections: ofProcess.flatMap(({ service, telephone: _telephone, instance: _instance, ...ejection }) =>
-        service === serviceNameOf(line.service) ? [ejection] : [],
-      ),
-    }))
-    return { ...row, services }
   }
 
   /** Resolves with the facts of each replica about the services, this replica first. Ignores ids after the first `MAX_SERVICES`. */
@@ -181,14 +169,14 @@ export class ClusterView {
   }
 
   #ownTelephones({ service, name, after, limit }: z.output<typeof telephonesParams>): TelephoneList {
-    const { serviceNameOf } = this.#options
+    const { serviceByName } = this.#options
     const all = this.#options
       .telephones()
       .filter(telephone => name === undefined || telephone.name === name)
       .filter(
         ({ services }) =>
           service === undefined ||
-          services.some(line => line.service === service || serviceNameOf(line.service) === service),
+          services.some(line => line.service === service || serviceByName(line.service)?.name === service),
       )
       .filter(telephone => after === undefined || compare(keyOf(telephone), after) > 0)
       .sort(inOrder)

@@ -30,6 +30,7 @@ const telephone: ListedTelephone = {
       labels: { zone: 'eu' },
       outage: null,
       ejections: [],
+      subsetStops: [],
     },
   ],
   tokenId: 't1',

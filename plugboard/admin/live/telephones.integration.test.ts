@@ -29,6 +29,7 @@ const telephone: ListedTelephone = {
       labels: { zone: 'eu' },
       outage: null,
       ejections: [],
+      subsetStops: [],
     },
   ],
 }
@@ -133,6 +134,7 @@ test('a replica responds to others with a page of its own tunnels, and bounds it
     labels,
     outage: null,
     ejections: [],
+    subsetStops: [],
   }))
   for (let index = 0; index < 10; index += 1) {
     api.telephones.push({ ...telephone, id: `tunnel-${index}`, name: `t${index}`, services })

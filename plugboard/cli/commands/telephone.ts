@@ -44,11 +44,21 @@ export function defineTelephone(telephone: Command, context: CliContext): void {
   )
 }
 
-/** Returns the service with its state: `shop (down)`, `shop (ejected by r1)`. A replica of an older version sends no ejections. */
-function serviceText({ service, health, ejections = [] }: ListedTelephone['services'][number]): string {
+/**
+ * Returns the service with its state: `shop (down)`, `shop (ejected by r1)`, `shop (subset canary stopped by r1)`. A replica of an
+ * older version sends no ejections and no stops.
+ */
+function serviceText({
+  service,
+  health,
+  ejections = [],
+  subsetStops = [],
+}: ListedTelephone['services'][number]): string {
   const states = ejections.flatMap(({ state, replicaId }) =>
     state === 'serving' ? [] : [`${EJECTION_STATES[state]} ${replicaId}`],
   )
+  for (const { subset, state, replicaId } of subsetStops)
+    states.push(`subset ${subset} ${state} by ${replicaId}`)
   if (health === 'down') states.unshift(health)
   return states.length === 0 ? service : `${service} (${states.join(', ')})`
 }

@@ -66,7 +66,7 @@ export function createWholeCluster(options: WholeClusterOptions): WholeCluster {
       subsets: stoppedSubsets(picker.pools, clock, replicaId),
       breakers: openBreakers(options.policyState(), directory, clock, replicaId),
     }),
-    serviceNameOf: announced => directory.serviceByName(announced)?.name ?? announced,
+    serviceByName: name => directory.serviceByName(name),
     serviceById: id => directory.service(id),
     lastLineOf: service => lines.lastLineOf(service),
     refusalOf: service => lines.refusalOf(service),

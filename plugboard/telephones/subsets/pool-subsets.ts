@@ -1,11 +1,15 @@
 // Groups the processes of a pool by subset. The groups are kept until the policy, the processes, or a version or a label
 // changes.
 
+import type { Line } from '../../registry/line.ts'
 import type { LinePool, PooledProcess } from '../pools/line-pool.ts'
 import { matchesGlob } from './matches-glob.ts'
 import type { ServiceSubsets, Subset } from './service-subsets.ts'
 import type { SubsetChoice } from './subset-choice.ts'
 import { updateGuards } from './subset-guards.ts'
+
+/** The parts of a line by which subsets select it. */
+type SelectedLine = Pick<Line, 'version' | 'labels'>
 
 /** Groups the processes for the subsets, unless they are. */
 export function groupProcesses(pool: LinePool, subsets: ServiceSubsets): void {
@@ -15,7 +19,9 @@ export function groupProcesses(pool: LinePool, subsets: ServiceSubsets): void {
   pool.ofNoSubset = []
   updateGuards(pool, subsets)
   for (const process of pool.processes) {
-    process.subset = subsets.list.find(subset => selects(subset, process))
+    // The newest line states the version and the labels of the process.
+    const newest = process.lines.at(-1)?.line
+    process.subset = newest && subsetFor(subsets, newest)
     const group = process.subset === undefined ? pool.ofNoSubset : pool.ofSubsets[process.subset.index]
     group?.push(process)
   }
@@ -40,9 +46,12 @@ export function subsetRank({ subset }: PooledProcess, choice: SubsetChoice | und
   return subset === undefined ? 1 : 2
 }
 
-/** The newest line states the version and the labels of the process. */
-function selects({ version, labels }: Subset, { lines }: PooledProcess): boolean {
-  const line = lines.at(-1)?.line
-  if (line === undefined || (version !== undefined && !matchesGlob(line.version, version))) return false
+/** Returns the first subset that selects a line with this version and these labels; undefined: none does. */
+export function subsetFor({ list }: ServiceSubsets, line: SelectedLine): Subset | undefined {
+  return list.find(subset => selects(subset, line))
+}
+
+function selects({ version, labels }: Subset, line: SelectedLine): boolean {
+  if (version !== undefined && !matchesGlob(line.version, version)) return false
   return labels.every(([name, value]) => Object.hasOwn(line.labels, name) && line.labels[name] === value)
 }

@@ -99,7 +99,7 @@ export class AdminApiHarness {
     telephones: () => this.telephones,
     ejections: () => this.ejections,
     lastErrorOf: id => this.lastErrors.get(id),
-    serviceNameOf: announced => announced,
+    serviceByName: name => this.services.find(service => service.name === name),
     serviceById: id => this.services.find(service => service.id === id),
     lastLineOf: ({ id }) => this.lastLines.get(id),
     refusalOf: ({ id }) => this.serviceRefusals.get(id),

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { AdminApiHarness } from '../../../../test/support/admin-api/admin-api.ts'
 import { useAdminApi } from '../../../../test/support/admin-api/use-admin-api.ts'
+import { harnessRoute } from '../../../../test/support/harness/proxy-harness.ts'
 import type { ListedEjection, ListedServiceEjections } from '../../../telephones/outliers/ejection-list.ts'
 import type { ListedTelephone } from '../../api-types.ts'
 import type { OpenBreakerBody, StoppedSubsetBody } from '../../bodies/policy/ejection.ts'
@@ -75,6 +76,7 @@ const telephone = (instance: string): ListedTelephone => ({
     labels: {},
     outage: null,
     ejections: [],
+    subsetStops: [],
   })),
 })
 
@@ -121,6 +123,42 @@ test('a telephone has the ejections of its process by all replicas, at the servi
     ['i1', ['ejected r1', 'ejected r2'], []],
     ['i2', [], []],
     ['i3', [], []],
+  ])
+})
+
+test('a telephone has the stops of its subset by all replicas', async () => {
+  const subsets = [{ name: 'canary', select: { version: '2.*', labels: { track: 'canary' } }, percent: 10 }]
+  api.services.push(harnessRoute({ host: 'shop.test', service: 'shop', policy: { subsets } }).service)
+  api.ejections.subsets.push(subset, { ...subset, service: 'other' }, { ...subset, subset: 'beta' })
+  const reduced = { ...subset, replicaId: 'r2', state: 'reduced' as const, until: null }
+  const over = { ...subset, replicaId: 'r3', state: 'serving' as const, until: null }
+  api.remote.push({
+    replicaId: 'r2',
+    respond: name =>
+      name === 'ejections'
+        ? { items: [], services: [], subsets: [reduced, over] }
+        : { items: [], more: false },
+  })
+  const versions = [
+    ['i1', { version: '2.1', labels: { track: 'canary' } }],
+    ['i2', { version: '2.1' }],
+    ['i3', { version: '1.9', labels: { track: 'canary' } }],
+  ] as const
+  for (const [instance, more] of versions) {
+    const row = telephone(instance)
+    api.telephones.push({ ...row, services: row.services.map(each => ({ ...each, ...more })) })
+  }
+  const { items } = (await api.call('GET', '/v1/telephones')).body as { items: ListedTelephone[] }
+  expect(items.map(({ services }) => services.map(({ subsetStops }) => subsetStops))).toEqual([
+    [
+      [
+        { subset: 'canary', replicaId: 'r1', state: 'stopped', until: subset.until },
+        { subset: 'canary', replicaId: 'r2', state: 'reduced', until: null },
+      ],
+      [],
+    ],
+    [[], []],
+    [[], []],
   ])
 })
 

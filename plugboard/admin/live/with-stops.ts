@@ -1,0 +1,49 @@
+// Adds to a tunnel of a telephone what replicas have stopped: the ejections of its process, and the stops of the subset that selects
+// it. Each replica decides alone, so the view of the cluster passes the decisions of all of them.
+
+import type { DirectoryService } from '../../routes/directory.ts'
+import type { ListedService, ListedTelephone } from '../../telephones/listed-telephone.ts'
+import { subsetFor } from '../../telephones/subsets/pool-subsets.ts'
+import { subsetsOf } from '../../telephones/subsets/service-subsets.ts'
+import type { ReplicaEjections } from '../bodies/policy/ejection.ts'
+
+export type Stops = Pick<ReplicaEjections, 'items' | 'subsets'>
+
+/** `serviceByName`: finds a service by its name or by a former name that a telephone announces. */
+export function withStops(
+  row: ListedTelephone,
+  { items, subsets }: Stops,
+  serviceByName: (name: string) => DirectoryService | undefined,
+): ListedTelephone {
+  const ofProcess = items.filter(
+    ({ telephone, instance }) => instance === row.instance && telephone === row.name,
+  )
+  if (ofProcess.length === 0 && subsets.length === 0) return row
+  const services = row.services.map(line => {
+    const service = serviceByName(line.service)
+    const name = service?.name ?? line.service
+    return {
+      ...line,
+      ejections: ofProcess.flatMap(
+        ({ service: ejectedFrom, telephone: _telephone, instance: _instance, ...ejection }) =>
+          ejectedFrom === name ? [ejection] : [],
+      ),
+      subsetStops: service === undefined ? [] : stopsOf(line, service, subsets),
+    }
+  })
+  return { ...row, services }
+}
+
+function stopsOf(
+  line: ListedService,
+  { id, name, policy }: DirectoryService,
+  stopped: Stops['subsets'],
+): ListedService['subsetStops'] {
+  const subsets = subsetsOf(policy, id)
+  const selecting = subsets && subsetFor(subsets, line)?.name
+  return stopped.flatMap(({ service, subset, replicaId, state, until }) =>
+    service === name && subset === selecting && state !== 'serving'
+      ? [{ subset, replicaId, state, until }]
+      : [],
+  )
+}
