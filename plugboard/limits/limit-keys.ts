@@ -34,7 +34,10 @@ export function compiledParts(parts: readonly KeyPart[]): readonly KeyPart[] {
   )
 }
 
-/** Returns the value of a compiled part; undefined: the request has no such value. */
+/**
+ * Returns the value of a compiled part; undefined: the request has no such value. A long value is replaced by a digest, so that the
+ * cost of a rule does not depend on the size of the request.
+ */
 export function partValue(part: KeyPart, facts: KeyFacts): string | undefined {
   switch (part) {
     case 'address':
@@ -45,13 +48,67 @@ export function partValue(part: KeyPart, facts: KeyFacts): string | undefined {
       return facts.hostPattern.startsWith('*.') ? resolveTenant(facts.host, facts.hostPattern) : undefined
     case 'method':
       return facts.method
-    case 'user':
-      return facts.identity?.user
     default:
-      if ('header' in part) return headerValue(facts.fields, part.header)
-      if ('cookie' in part) return cookieValue(facts.fields, part.cookie)
-      return facts.identity?.claim(part.claim)
+      return readOnce(part, facts)
   }
+}
+
+/** A part whose value the client chooses, with any length. */
+type ClientPart = Exclude<KeyPart, string> | 'user'
+
+// The values that were read from one request. Many limits may use one cookie, and each read searches all fields. Variables of the
+// module, because this runs for each request and must not allocate.
+let current: KeyFacts | undefined
+const readParts: ClientPart[] = []
+const readValues: (string | undefined)[] = []
+
+/** Calls `task`, within which each value of this request is read once. The values are removed at the end. Not for nested calls. */
+export function readingOnce<Result>(facts: KeyFacts, task: () => Result): Result {
+  current = facts
+  try {
+    return task()
+  } finally {
+    current = undefined
+    readParts.length = 0
+    readValues.length = 0
+  }
+}
+
+function readOnce(part: ClientPart, facts: KeyFacts): string | undefined {
+  if (facts !== current) return folded(read(part, facts))
+  for (let index = 0; index < readParts.length; index += 1) {
+    if (isSamePart(readParts[index] as ClientPart, part)) return readValues[index]
+  }
+  const value = folded(read(part, facts))
+  readParts.push(part)
+  readValues.push(value)
+  return value
+}
+
+function isSamePart(left: ClientPart, right: ClientPart): boolean {
+  if (typeof left === 'string' || typeof right === 'string' || left === right) return left === right
+  if ('header' in left) return 'header' in right && left.header === right.header
+  if ('cookie' in left) return 'cookie' in right && left.cookie === right.cookie
+  return 'claim' in right && left.claim === right.claim
+}
+
+function read(part: ClientPart, facts: KeyFacts): string | undefined {
+  if (part === 'user') return facts.identity?.user
+  if ('header' in part) return headerValue(facts.fields, part.header)
+  if ('cookie' in part) return cookieValue(facts.fields, part.cookie)
+  return facts.identity?.claim(part.claim)
+}
+
+/** Longest value that is hashed as it is, in UTF-16 units. */
+const MAX_PLAIN_UNITS = 128
+
+/**
+ * Returns a text of fixed length for a long value, and the value itself otherwise. The text begins with NUL, and a value that begins
+ * with NUL is replaced too, so that no value of a client is equal to the text of another one.
+ */
+function folded(value: string | undefined): string | undefined {
+  if (value === undefined || (value.length <= MAX_PLAIN_UNITS && value.charCodeAt(0) !== 0)) return value
+  return `\0#${createHash('sha256').update(value, 'utf16le').digest('base64')}`
 }
 
 /** Returns the texts of several parts as one text, from which the parts can be read back. */

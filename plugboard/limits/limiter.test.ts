@@ -250,3 +250,16 @@ test('a full table keeps the clients that used most, so an attacker cannot reset
   }
   expect([passes(user, 1000), limiter.table.size]).toEqual([false, 100])
 })
+
+test('the value of a claim is read once for all limits of the request', () => {
+  let reads = 0
+  const claim = () => {
+    reads += 1
+    return 'ada'
+  }
+  const rules = Array.from({ length: 20 }, () => ({ key: [{ claim: '/sub' }] }))
+  const { passes } = setUp(rules)
+  const one = { identity: { user: undefined, claim } }
+  expect([passes(one), passes(one), passes(one)]).toEqual([true, true, false])
+  expect(reads).toBe(3)
+})

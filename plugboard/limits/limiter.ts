@@ -5,7 +5,7 @@ import { addressGroup } from '../common/net/address-group.ts'
 import type { CompiledLimit } from './compiled-limits.ts'
 import { debited, remaining, secondsToNext, waitMs } from './gcra.ts'
 import { keyedHash } from './keyed-hash.ts'
-import { joined, type KeyFacts, partValue } from './limit-keys.ts'
+import { joined, type KeyFacts, partValue, readingOnce } from './limit-keys.ts'
 import { type LimitKey, LimitTable } from './limit-table.ts'
 import { matchesPath } from './matches-path.ts'
 
@@ -67,6 +67,12 @@ export class Limiter {
 
   /** Checks and counts a request. `nowMs`: time of the clock. */
   check(limits: readonly CompiledLimit[], request: LimitedRequest, nowMs: number): LimitDecision {
+    return limits.length === 1
+      ? this.#check(limits, request, nowMs)
+      : readingOnce(request, () => this.#check(limits, request, nowMs))
+  }
+
+  #check(limits: readonly CompiledLimit[], request: LimitedRequest, nowMs: number): LimitDecision {
     const { table } = this
     const [keys, slots] = [this.#keys, this.#slots]
     // Of several limits that reject the request, the one with the longest wait. A shorter wait would end in another rejection.

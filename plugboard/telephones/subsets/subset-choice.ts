@@ -5,7 +5,7 @@
 //
 // A client keeps its hashes. So a larger percentage moves clients to the subset, and moves none back to the rest.
 
-import { hashOfParts, headerValue, type KeyFacts } from '../../limits/limit-keys.ts'
+import { hashOfParts, headerValue, type KeyFacts, readingOnce } from '../../limits/limit-keys.ts'
 import type { ServiceSubsets, Subset } from './service-subsets.ts'
 
 /** 2^53: hashes are below. */
@@ -28,6 +28,10 @@ export function chooseSubset(subsets: ServiceSubsets, facts: KeyFacts, random: (
       return { subsets, subset, pinned: true, fraction: 0 }
     }
   }
+  return readingOnce(facts, () => chooseByPercent(subsets, facts, random))
+}
+
+function chooseByPercent(subsets: ServiceSubsets, facts: KeyFacts, random: () => number): SubsetChoice {
   let left = 100
   for (const subset of subsets.list) {
     const { percent } = subset
