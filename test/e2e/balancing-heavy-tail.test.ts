@@ -56,8 +56,8 @@ async function fairShares(durationMs: number): Promise<number[]> {
 it('each of five equal telephones gets its share', async () => {
   const shares = await fairShares(SOAK_MS > 0 ? SOAK_MS : 2000)
   printFigures({ seed, shares })
-  // Few requests show only that each telephone has a share.
-  const [least, most] = SOAK_MS > 0 ? [0.7, 1.3] : [0.2, 3]
+  // A response of 3 s at the start keeps its telephone out of the choice for the whole short form.
+  const [least, most] = SOAK_MS > 0 ? [0.7, 1.3] : [0.01, 3]
   expect(Math.min(...shares), `SEED=${seed}`).toBeGreaterThanOrEqual(least)
   expect(Math.max(...shares), `SEED=${seed}`).toBeLessThanOrEqual(most)
 })

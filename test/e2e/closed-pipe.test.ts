@@ -2,10 +2,12 @@
 
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { json } from 'node:stream/consumers'
+import { createGunzip } from 'node:zlib'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { useProcesses } from '../support/process/use-processes.ts'
 import { cleanEnvironment } from '../support/programs/plugboard-process.ts'
@@ -14,7 +16,7 @@ const PLUGBOARD = join(import.meta.dirname, '../../plugboard/main.ts')
 const SERVICES = 400
 const processes = useProcesses()
 
-// An admin API without services, which counts the services that a client adds.
+// An admin API without services, which counts the services of a bundle.
 let api: Server
 let added: number
 let folder: string
@@ -22,11 +24,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'closed-pipe-'))
   added = 0
   api = createServer((request, response) => {
-    const isWrite = request.method === 'POST'
-    if (isWrite) added += 1
-    request.resume()
-    response.setHeader('Content-Type', 'application/json')
-    response.end(isWrite ? '{"name":"x"}' : JSON.stringify({ items: [], next: null }))
+    void respond(request, response)
   }).listen(0, '127.0.0.1')
   await once(api, 'listening')
 })
@@ -35,6 +33,31 @@ afterEach(() => {
   api.close()
   rmSync(folder, { recursive: true })
 })
+
+/** Responds to a bundle as the admin API does: with a difference that is longer than a pipe holds. */
+async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  response.setHeader('Content-Type', 'application/json')
+  if (request.method !== 'PUT') {
+    request.resume()
+    response.end(JSON.stringify({ items: [], next: null }))
+    return
+  }
+  // The command line compresses a bundle.
+  const bundle = (await json(request.pipe(createGunzip()))) as { services: { name: string }[] }
+  const counts = { created: bundle.services.length, changed: 0, deleted: 0, unchanged: 0 }
+  const items = bundle.services.map(({ name }) => ({
+    action: 'created',
+    entity: 'service',
+    name,
+    before: null,
+    after: { name, policy: {} },
+  }))
+  added += bundle.services.length
+  const nothing = { created: 0, changed: 0, deleted: 0, unchanged: 0 }
+  response.end(
+    JSON.stringify({ dryRun: false, bundle: 'b', sequence: 1, services: counts, routes: nothing, items }),
+  )
+}
 
 /** Runs `plugboard ARGS | head -1` in a shell. Returns the exit code of plugboard and all other output. */
 async function pipedToHead(args: string): Promise<{ code: string; output: string }> {
