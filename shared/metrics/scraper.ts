@@ -3,6 +3,7 @@
 
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
+import { acceptsGzip } from '../http/accepts-gzip.ts'
 import type { Metric } from './metric.ts'
 import { prometheusText } from './prometheus-text.ts'
 
@@ -51,13 +52,4 @@ export class Scraper {
     }
     return Buffer.concat(pieces)
   }
-}
-
-/** Returns true when the field lists gzip, unless with the weight 0. */
-function acceptsGzip(field = ''): boolean {
-  return field
-    .toLowerCase()
-    .split(',')
-    .map(part => part.split(';').map(text => text.trim()))
-    .some(([coding, weight = '']) => coding === 'gzip' && !/^q=0(\.0*)?$/.test(weight))
 }

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
+import { acceptsGzip } from '@vera-stack/shared/http/accepts-gzip.ts'
 import type { Context } from 'hono'
 
 const compress = promisify(gzip)
@@ -49,12 +50,4 @@ async function readContent(url: URL): Promise<Content> {
   const plain = await readFile(url)
   const hash = createHash('sha256').update(plain).digest('base64url')
   return { plain, gzipped: await compress(plain), etag: `"${hash.slice(0, 22)}"` }
-}
-
-/** True when the field lists gzip, with a quality other than 0 (RFC 9110 section 12.5.3). */
-function acceptsGzip(field = ''): boolean {
-  return field.split(',').some(each => {
-    const [coding = '', ...parameters] = each.split(';').map(part => part.trim().toLowerCase())
-    return coding === 'gzip' && !parameters.some(parameter => /^q=0(\.0{0,3})?$/.test(parameter))
-  })
 }
