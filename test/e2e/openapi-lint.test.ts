@@ -23,7 +23,7 @@ let missing: string | undefined
 beforeAll(async () => {
   folder = await temporaryFolder()
   missing = await installPackage(folder, `${VALIDATOR}@${VERSION}`)
-})
+}, 120_000)
 afterAll(() => removeFolder(folder))
 
 it('@redocly/cli finds no problem in the OpenAPI document', async context => {
