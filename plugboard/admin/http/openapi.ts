@@ -50,6 +50,26 @@ export const ALWAYS_FAILS: readonly ErrorCode[] = [
   'database_unavailable',
 ]
 
+/** Returns the responses of an event stream. `more`: error codes in addition to those of every stream. */
+export function eventStreamResponses(...more: readonly ErrorCode[]) {
+  return {
+    200: {
+      description: 'Events, until the client or the server ends the stream.',
+      content: { 'text/event-stream': { schema: z.string() } },
+    },
+    ...problems(
+      'invalid_request',
+      'unauthorized',
+      'forbidden',
+      ...more,
+      'rate_limited',
+      'database_unavailable',
+      'overloaded',
+      'concurrency_limited',
+    ),
+  }
+}
+
 interface Operation {
   /** `text`: the permission depends on the rows, and the handler checks it. */
   readonly permission: Permission | { readonly text: string }

@@ -6,7 +6,7 @@ import { requirePermission } from '../../access/authenticate.ts'
 import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
 import { explanationSchema, requestFilterQuery, requestPageSchema } from '../../bodies/requests/request.ts'
 import type { EventStreams } from '../../http/event-streams.ts'
-import { json, LINK_HEADER, operation, problems } from '../../http/openapi.ts'
+import { eventStreamResponses, json, LINK_HEADER, operation } from '../../http/openapi.ts'
 import { linkToNext, pageQuery } from '../../http/page.ts'
 import { parsedQuery } from '../../http/parsed-query.ts'
 import { streamRequests } from './request-stream.ts'
@@ -76,21 +76,7 @@ export function addRequestOperations(
       'a replica sends at most 1,000 lines in a second; with null, the reader was too slow. Needs the scope `traffic:read`.',
     security: [{ apiKey: [] }],
     request: { query: requestFilterQuery },
-    responses: {
-      200: {
-        description: 'Events, until the client or the server ends the stream.',
-        content: { 'text/event-stream': { schema: z.string() } },
-      },
-      ...problems(
-        'invalid_request',
-        'unauthorized',
-        'forbidden',
-        'rate_limited',
-        'database_unavailable',
-        'overloaded',
-        'concurrency_limited',
-      ),
-    },
+    responses: eventStreamResponses(),
   })
   app.get('/v1/requests/stream', requirePermission('traffic:read'), c => {
     const filter = parsedQuery(requestFilterQuery, c.req.queries())

@@ -6,7 +6,7 @@ import { requirePermission } from '../../access/authenticate.ts'
 import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
 import { changeBody, changeSchema } from '../../bodies/changes/change.ts'
 import type { EventStreams } from '../../http/event-streams.ts'
-import { operation, problems } from '../../http/openapi.ts'
+import { eventStreamResponses, operation } from '../../http/openapi.ts'
 import { pageBody, pageQuery, pageResponse } from '../../http/page.ts'
 import { parsedQuery } from '../../http/parsed-query.ts'
 import { RequestError } from '../../http/problem.ts'
@@ -70,22 +70,7 @@ export function addChangeOperations(
           .openapi({ description: 'The same as `after`. When both are present, `after` applies.' }),
       }),
     },
-    responses: {
-      200: {
-        description: 'Events, until the client or the server ends the stream.',
-        content: { 'text/event-stream': { schema: z.string() } },
-      },
-      ...problems(
-        'invalid_request',
-        'unauthorized',
-        'forbidden',
-        'not_found',
-        'rate_limited',
-        'database_unavailable',
-        'overloaded',
-        'concurrency_limited',
-      ),
-    },
+    responses: eventStreamResponses('not_found'),
   })
   app.get('/v1/changes/stream', requirePermission('changes:read'), async c => {
     const { after: given, ...query } = parsedQuery(streamQuery, c.req.queries())
