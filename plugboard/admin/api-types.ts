@@ -3,7 +3,7 @@
 
 export type { ListedTelephone } from '../telephones/listed-telephone.ts'
 export type { BundleItem, BundleResultBody } from './bodies/bundle.ts'
-export type { ChangeBody } from './bodies/changes/change.ts'
+export type { ChangeBody, ResetBody } from './bodies/changes/change.ts'
 export type { UndoneBody } from './bodies/changes/undone.ts'
 export type { CheckBody, DoctorBody } from './bodies/check.ts'
 export type { CreatedKeyBody, KeyBody } from './bodies/credentials/key.ts'

@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib'
-import pg from 'pg'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { AdminApiHarness, CallResponse } from '../../../test/support/admin-api/admin-api.ts'
 import { useAdminApi } from '../../../test/support/admin-api/use-admin-api.ts'
+import { administer } from '../../../test/support/postgres/postgres-setup.ts'
 import type { Store } from '../../database/store/store.ts'
 import { createApiKey } from '../access/api-key-format.ts'
 
@@ -42,11 +42,11 @@ beforeAll(() => {
 })
 // The database belongs to the file.
 beforeEach(async () => {
-  const client = new pg.Client({ connectionString: database().url })
-  await client.connect()
-  await client.query(`UPDATE plugboard.routes SET deleted_at = now() WHERE deleted_at IS NULL;
-    UPDATE plugboard.services SET deleted_at = now() WHERE deleted_at IS NULL`)
-  await client.end()
+  await administer(
+    database().url,
+    `UPDATE plugboard.routes SET deleted_at = now() WHERE deleted_at IS NULL;
+     UPDATE plugboard.services SET deleted_at = now() WHERE deleted_at IS NULL`,
+  )
 })
 
 const SHOP = {

@@ -116,13 +116,8 @@ export class ApiClient {
     return rows
   }
 
-  /** Yields the data of each server-sent event, until the server or `signal` ends the stream. */
-  async *events(path: string, query: ApiRequest['query'], signal: AbortSignal): AsyncGenerator<string> {
-    for await (const { data } of this.namedEvents(path, query, signal)) yield data
-  }
-
-  /** Yields each server-sent event that has data, like `events`. */
-  async *namedEvents(
+  /** Yields each server-sent event that has data, until the server or `signal` ends the stream. */
+  async *events(
     path: string,
     query: ApiRequest['query'],
     signal: AbortSignal,

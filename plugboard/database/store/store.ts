@@ -7,6 +7,7 @@ import type { RouteId, ServiceId, TokenId } from '../../common/ids/row-ids.ts'
 import type { JsonObject } from '../../common/json.ts'
 import type { ReplicaRecords } from '../../common/replica-record.ts'
 import type { BundleCopyRequest, BundleWrite, BundleWritten } from './bundle/bundle-rows.ts'
+import type { LogContinuation, ReadPosition } from './changes/log-gap.ts'
 import type { TokenReference } from './values/token-reference.ts'
 
 /** The author of a change and, for If-Match, the version that they have read; another version is `precondition_failed`. */
@@ -485,13 +486,18 @@ export interface Undone {
 }
 
 export interface ChangeStore {
-  /** Newest first; with `after`, oldest first. `after` and `before`: sequences that are not included. */
+  /**
+   * Newest first; with `after`, oldest first. `after` and `before`: sequences that are not included. Rejects with
+   * `precondition_failed` when the log does not have all changes after `after`; 0 means the oldest change of the log.
+   */
   list(
     request?: PageRequest &
       ChangeFilters & { readonly after?: number | undefined; readonly before?: number | undefined },
   ): Promise<Page<NamedChange>>
   /** Oldest first, `sequence` > `after`; at most 1,000. */
   after(sequence: number, limit?: number, filters?: ChangeFilters): Promise<readonly NamedChange[]>
+  /** Resolves with the newest change, and whether the log continues from the position. */
+  continuation(position: ReadPosition): Promise<LogContinuation>
   /** Sequence of the newest change; 0 without changes. */
   latest(): Promise<number>
   /**

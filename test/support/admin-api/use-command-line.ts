@@ -18,6 +18,8 @@ interface CommandRun {
 interface RunOptions {
   /** Called with the whole output so far. */
   readonly onOut?: (text: string) => void
+  /** Called with all text of stderr so far. */
+  readonly onErr?: (text: string) => void
   readonly interrupted?: AbortSignal
   readonly url?: string
 }
@@ -56,6 +58,7 @@ export function useCommandLine(): TestCommandLine {
         },
         err: text => {
           err += text
+          options.onErr?.(err)
         },
         colours: false,
       },

@@ -88,11 +88,20 @@ export function databaseUrl(url: string, database: string): string {
   return url.replace(/^(\w+:\/\/[^/?]*\/)[^?]*/, `$1${database}`)
 }
 
-export async function administer(url: string, statement: string): Promise<void> {
+/** Runs a statement on a connection of its own. Resolves with its rows. */
+export async function administer(
+  url: string,
+  statement: string,
+  values: readonly unknown[] = [],
+): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
-    await client.query(statement)
+    // Without values, the text may have several statements.
+    const { rows } = await (values.length === 0
+      ? client.query(statement)
+      : client.query(statement, [...values]))
+    return rows
   } finally {
     await client.end()
   }

@@ -75,8 +75,8 @@ async function claim(file: string): Promise<boolean> {
   }
 }
 
-function dropDatabase(server: TestServer, name: string): Promise<void> {
-  return administer(server.url, `DROP DATABASE ${name} WITH (FORCE)`)
+async function dropDatabase(server: TestServer, name: string): Promise<void> {
+  await administer(server.url, `DROP DATABASE ${name} WITH (FORCE)`)
 }
 
 function unusedFolder(): string {

@@ -31,6 +31,15 @@ export const changeSchema = z
 
 export type ChangeBody = z.infer<typeof changeSchema>
 
+/** The data of the event `reset`. */
+export interface ResetBody {
+  readonly reason: 'restored' | 'pruned'
+  /** The oldest sequence of the log; 0: the log is empty. */
+  readonly oldest: number
+  /** The newest sequence of the log. The stream continues after it. */
+  readonly newest: number
+}
+
 export const changeBody = (row: NamedChange): ChangeBody => ({
   sequence: row.sequence,
   id: row.id,

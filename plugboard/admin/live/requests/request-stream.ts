@@ -1,12 +1,12 @@
 // One event stream of the live log. Lines, counts of dropped lines, and the replicas that are watched are separate events. The stream ends
 // when its key expires or is revoked.
 
-import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import { Wakeup } from '../../../common/wakeup.ts'
 import type { RequestFilter } from '../../../observe/requests/request-filter.ts'
 import { isExpired } from '../../access/credential-state.ts'
+import { isKeyRevoked } from '../../access/is-key-revoked.ts'
 import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
 import { RequestViewer } from './request-viewer.ts'
 
@@ -38,12 +38,7 @@ export function streamRequests(
   const isRevoked = async (): Promise<boolean> => {
     if (!keyMayHaveChanged) return false
     keyMayHaveChanged = false
-    try {
-      return (await store.adminKeys.get(key.id)).revokedAt !== null
-    } catch (error) {
-      if (error instanceof VeraError && error.code === 'database_unavailable') return false
-      throw error
-    }
+    return await isKeyRevoked(store, key.id)
   }
 
   return streamSSE(

@@ -4,6 +4,7 @@ import { z } from '@hono/zod-openapi'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { parseMount } from '@vera-stack/shared/mounts.ts'
 import { asRouteId, asServiceId, type RouteId } from '../../../common/ids/row-ids.ts'
+import type { ReadPosition } from '../../../database/store/changes/log-gap.ts'
 import {
   CHANGE_ACTIONS,
   CHANGE_ENTITIES,
@@ -20,6 +21,21 @@ export const sequenceText = z
   .regex(/^\d{1,15}$/, 'is not a sequence: use the `sequence` of a change')
   .transform(Number)
   .openapi({ type: 'integer', minimum: 0, maximum: 999_999_999_999_999 })
+
+const POSITION = /^\d{1,15}(?:\.[0-9a-f-]{36})?$/
+
+/** An id of an event of the stream, or a sequence. The part after the point is the id of the change. */
+export const positionText = z
+  .string()
+  .regex(POSITION, 'is not a position: use the id of an event, or a sequence')
+  .transform((text): ReadPosition => {
+    const [sequence, changeId] = text.split('.')
+    return { sequence: Number(sequence), changeId }
+  })
+  .openapi({ type: 'string', pattern: POSITION.source, example: '120' })
+
+export const positionOf = ({ sequence, changeId }: ReadPosition): string =>
+  changeId === undefined ? String(sequence) : `${sequence}.${changeId}`
 
 /** The kinds of rows in each area of scopes. */
 const AREAS = {

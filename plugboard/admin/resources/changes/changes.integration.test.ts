@@ -6,6 +6,7 @@ import { silentLogger } from '@vera-stack/shared/log.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AdminApiHarness } from '../../../../test/support/admin-api/admin-api.ts'
 import { createTestDatabase, type TestDatabase } from '../../../../test/support/postgres/postgres.ts'
+import { administer } from '../../../../test/support/postgres/postgres-setup.ts'
 import type { Store } from '../../../database/store/store.ts'
 import { type AdminServer, startAdminServer } from '../../admin-server.ts'
 
@@ -22,13 +23,13 @@ afterEach(() => database.drop())
 const addService = (name: string) => api.call('POST', '/v1/services', { body: { name } })
 
 interface Event {
+  readonly event: string
   readonly id: string
   readonly data: { readonly entity: string; readonly action: string; readonly sequence: number }
 }
 
-/** Reads events until `count` have arrived or the stream ends. */
-async function events(response: Response, count: number): Promise<Event[]> {
-  const found: Event[] = []
+/** Reads events until `count` have arrived or the stream ends. `found`: gets each event when it arrives. */
+async function events(response: Response, count: number, found: Event[] = []): Promise<Event[]> {
   let text = ''
   for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
     text += chunk
@@ -37,11 +38,24 @@ async function events(response: Response, count: number): Promise<Event[]> {
     for (const block of blocks) {
       const data = /^data: (.*)$/m.exec(block)?.[1]
       if (data === undefined) continue
-      found.push({ id: /^id: (.*)$/m.exec(block)![1]!, data: JSON.parse(data) as Event['data'] })
+      const [event, id] = ['event', 'id'].map(name => new RegExp(`^${name}: (.*)$`, 'm').exec(block)![1]!)
+      found.push({ event: event!, id: id!, data: JSON.parse(data) as Event['data'] })
     }
     if (found.length >= count) break
   }
   return found
+}
+
+/** Does the same as a restore of a backup of this moment: removes all changes after `sequence`. */
+async function restoreTo(sequence: number): Promise<void> {
+  await store.changes.prune(1)
+  await administer(
+    database.url,
+    `BEGIN; SET LOCAL session_replication_role = replica;
+    UPDATE plugboard.changes SET sequence = ${sequence}, id = gen_random_uuid();
+    UPDATE plugboard.change_head SET sequence = ${sequence}, change_id = (SELECT id FROM plugboard.changes);
+    COMMIT`,
+  )
 }
 
 const open = (path: string, options: { key?: string; headers?: Record<string, string> } = {}) =>
@@ -161,7 +175,7 @@ describe('the stream', () => {
     api.applied(after + 3)
     const found = await reading
     expect(found.map(({ data }) => data.sequence)).toEqual([after + 1, after + 2, after + 3])
-    expect(found.map(({ id }) => Number(id))).toEqual([after + 1, after + 2, after + 3])
+    expect(found.map(({ id }) => Number.parseInt(id, 10))).toEqual([after + 1, after + 2, after + 3])
     await expect.poll(() => api.listeners.size).toBe(0)
   })
 
@@ -174,6 +188,82 @@ describe('the stream', () => {
     expect(event?.data.sequence).toBe(latest)
     const wrong = await open('/v1/changes/stream', { headers: { 'last-event-id': 'x' } })
     expect([wrong.status, await wrong.json()]).toMatchObject([400, { errors: [{ header: 'last-event-id' }] }])
+  })
+
+  test('reports that the database was restored, and continues after the newest change', async () => {
+    await addService('a')
+    await addService('b')
+    const latest = await store.changes.latest()
+    const [last] = await events(await open(`/v1/changes/stream?after=${latest - 1}`), 1)
+    expect(last).toMatchObject({ event: 'change', data: { sequence: latest } })
+    const headers = { 'last-event-id': last!.id }
+    const path = (query: string) => `/v1/changes/stream${query}`
+    const running = ['', '?area=services'].map(query => ({ query, found: [] as Event[] }))
+    const reading = running.map(async ({ query, found }) => events(await open(path(query)), 2, found))
+    await expect.poll(() => api.listeners.size).toBe(2)
+    await restoreTo(latest - 1)
+    const reset = { event: 'reset', data: { reason: 'restored', oldest: latest - 1, newest: latest - 1 } }
+    expect((await events(await open(path(''), { headers }), 1))[0]).toMatchObject(reset)
+    api.applied(latest - 1)
+    await expect.poll(() => running.map(({ found }) => found.length)).toEqual([1, 1])
+    // The log grows beyond the sequence of the client again.
+    await addService('c')
+    for (const query of ['', '?area=services']) {
+      const [event] = await events(await open(path(query), { headers }), 1)
+      expect(event).toMatchObject({ event: 'reset', data: { reason: 'restored', newest: latest } })
+    }
+    api.applied(latest)
+    for (const found of await Promise.all(reading)) {
+      expect(found[0]).toMatchObject(reset)
+      expect(found[1]).toMatchObject({ event: 'change', data: { sequence: latest } })
+    }
+  })
+
+  test('reports that changes were deleted from the log, and ends when its key was revoked by then', async () => {
+    const { key, id } = await api.key(['changes:read'])
+    await addService('a')
+    const after = (await store.changes.latest()) - 1
+    await store.adminKeys.revoke(id, { actor: 'test' })
+    await addService('b')
+    await store.changes.prune(1)
+    const latest = after + 3
+    const stream = await open(`/v1/changes/stream?after=${after}`)
+    const [event] = await events(stream, 1)
+    expect(event).toMatchObject({
+      event: 'reset',
+      data: { reason: 'pruned', oldest: latest, newest: latest },
+    })
+    expect((await open('/v1/changes/stream', { key })).status).toBe(401)
+    expect((await events(await open('/v1/changes/stream?after=0'), 1))[0]?.data.sequence).toBe(latest)
+    const list = (query: string) => api.call('GET', `/v1/changes?${query}`)
+    expect(await list(`after=${after}`)).toMatchObject({
+      status: 412,
+      body: {
+        code: 'precondition_failed',
+        detail: expect.stringContaining(`oldest change of the log is ${latest}`),
+      },
+    })
+    expect(await list(`after=${latest + 1}`)).toMatchObject({
+      status: 412,
+      body: { detail: expect.stringContaining(`The newest change is ${latest}: the database was restored`) },
+    })
+    expect((await list('after=0')).body.items).toMatchObject([{ sequence: latest }])
+    expect((await list(`after=${latest}`)).body.items).toEqual([])
+  })
+
+  test('ends after a restore when the database does not have its key', async () => {
+    const { key } = await api.key(['changes:read'])
+    const reading = events(await open('/v1/changes/stream', { key }), 100)
+    const latest = await store.changes.latest()
+    await restoreTo(latest - 1)
+    await administer(
+      database.url,
+      `BEGIN; SET LOCAL session_replication_role = replica;
+      DELETE FROM plugboard.admin_keys WHERE id = (SELECT max(id::text)::uuid FROM plugboard.admin_keys); COMMIT`,
+    )
+    api.applied(latest - 1)
+    expect((await reading).map(({ event }) => event)).toEqual(['reset'])
+    await expect.poll(() => api.listeners.size).toBe(0)
   })
 
   test('has the filters of the list, and continues with them after a lost connection', async () => {

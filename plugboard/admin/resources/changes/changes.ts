@@ -2,6 +2,8 @@
 // stream of new changes as server-sent events.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { ReadPosition } from '../../../database/store/changes/log-gap.ts'
+import type { Store } from '../../../database/store/store.ts'
 import { requirePermission } from '../../access/authenticate.ts'
 import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
 import { changeBody, changeSchema } from '../../bodies/changes/change.ts'
@@ -10,11 +12,11 @@ import { eventStreamResponses, operation } from '../../http/openapi.ts'
 import { pageBody, pageQuery, pageResponse } from '../../http/page.ts'
 import { parsedQuery } from '../../http/parsed-query.ts'
 import { RequestError } from '../../http/problem.ts'
-import { changeFilterQuery, filtersOf, sequenceText } from './change-query.ts'
+import { changeFilterQuery, filtersOf, positionText, sequenceText } from './change-query.ts'
 import { streamChanges } from './change-stream.ts'
 
 const listOperation = operation(
-  { permission: 'changes:read', fails: ['not_found'] },
+  { permission: 'changes:read', fails: ['not_found', 'precondition_failed'] },
   {
     method: 'get',
     path: '/v1/changes',
@@ -25,7 +27,10 @@ const listOperation = operation(
       query: z.strictObject({
         ...pageQuery,
         after: sequenceText.optional().openapi({
-          description: 'Only changes after this sequence. The list is then oldest first.',
+          description:
+            'Only changes after this sequence. The list is then oldest first. 0: all changes of the log. When the log does not ' +
+            'have all changes after the sequence, because old changes were deleted or the database was restored from a backup, ' +
+            'the response is 412.',
         }),
         before: sequenceText.optional().openapi({ description: 'Only changes before this sequence.' }),
         ...changeFilterQuery,
@@ -35,7 +40,7 @@ const listOperation = operation(
   },
 )
 
-const streamQuery = z.strictObject({ after: sequenceText.optional(), ...changeFilterQuery })
+const streamQuery = z.strictObject({ after: positionText.optional(), ...changeFilterQuery })
 
 export function addChangeOperations(
   app: OpenAPIHono<AdminEnv>,
@@ -58,14 +63,16 @@ export function addChangeOperations(
     tags: ['changes'],
     summary: 'Follow changes as they happen',
     description:
-      'Server-sent events `change`, each with a Change as data and its sequence as id. The stream begins after the sequence ' +
-      'in `after` or `Last-Event-ID`; without both, it begins with the next change. A client that reconnects sends the same ' +
-      'filters again. Needs the scope `changes:read`.',
+      'Server-sent events. `change` has a Change. The stream begins after the position in `after` or `Last-Event-ID`: the id of ' +
+      'an event, or a sequence. Without both, it begins with the next change. A client that reconnects sends the same filters ' +
+      'again. `reset` reports that changes are missing, because old changes were deleted (`reason` is `pruned`) or the ' +
+      'database was restored from a backup (`restored`). The client then reads all rows again. `oldest` and `newest` are ' +
+      'sequences of the log, and the stream continues after `newest`. Needs the scope `changes:read`.',
     security: [{ apiKey: [] }],
     request: {
       query: streamQuery,
       headers: z.looseObject({
-        'last-event-id': sequenceText
+        'last-event-id': positionText
           .optional()
           .openapi({ description: 'The same as `after`. When both are present, `after` applies.' }),
       }),
@@ -75,10 +82,9 @@ export function addChangeOperations(
   app.get('/v1/changes/stream', requirePermission('changes:read'), async c => {
     const { after: given, ...query } = parsedQuery(streamQuery, c.req.queries())
     const text = c.req.header('last-event-id')
-    const after =
-      given ?? (text === undefined ? await store.changes.latest() : sequenceText.safeParse(text).data)
+    const after = given ?? (text === undefined ? await newest(store) : positionText.safeParse(text).data)
     if (after === undefined) {
-      const detail = 'is not a sequence: use the `sequence` of a change'
+      const detail = 'is not a position: use the id of an event, or a sequence'
       const header = 'last-event-id'
       throw new RequestError('invalid_request', `${header}: ${detail}`, [{ header, detail }])
     }
@@ -87,3 +93,6 @@ export function addChangeOperations(
     return streamChanges(c, deps, { after, filters, stopping, onEnd })
   })
 }
+
+const newest = async ({ changes }: Pick<Store, 'changes'>): Promise<ReadPosition> =>
+  (await changes.continuation({ sequence: 0 })).newest

@@ -1,9 +1,9 @@
 // Tests undo and restore over HTTP, with a real Postgres: each kind of change, races, rights and limits.
 
-import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AdminApiHarness } from '../../../../test/support/admin-api/admin-api.ts'
 import { createTestDatabase, type TestDatabase } from '../../../../test/support/postgres/postgres.ts'
+import { administer } from '../../../../test/support/postgres/postgres-setup.ts'
 import type { Store } from '../../../database/store/store.ts'
 import { createApiKey } from '../../access/api-key-format.ts'
 
@@ -32,16 +32,6 @@ async function limitedKey(scopes: readonly string[], limits: { services: string[
   const { key, prefix, hash } = createApiKey()
   await store.adminKeys.create({ name: 'test', prefix, hash, scopes, limits }, { actor: 'test' })
   return key
-}
-
-async function withClient<Result>(use: (client: pg.Client) => Promise<Result>): Promise<Result> {
-  const client = new pg.Client({ connectionString: database.url })
-  await client.connect()
-  try {
-    return await use(client)
-  } finally {
-    await client.end()
-  }
 }
 
 describe('undo', () => {
@@ -84,10 +74,8 @@ describe('undo', () => {
     const token = { reference, services: ['*'], mounts: ['*'], maxClaims: 10 }
     const claim = { service: 'claimed', mount: 'claimed.test', lifetimeMs: 60_000, token }
     const { route, service } = await store.claimMount(claim)
-    await withClient(async client => {
-      await client.query('DELETE FROM plugboard.routes WHERE id = $1', [route.id])
-      await client.query('DELETE FROM plugboard.services WHERE id = $1', [service.id])
-    })
+    await administer(database.url, 'DELETE FROM plugboard.routes WHERE id = $1', [route.id])
+    await administer(database.url, 'DELETE FROM plugboard.services WHERE id = $1', [service.id])
     const alone = await undo((await latest()) - 1)
     expect([alone.status, alone.body.code]).toEqual([409, 'conflict'])
     const { body } = await undo((await latest()) - 1, '?through=latest')
@@ -98,8 +86,10 @@ describe('undo', () => {
     const again = await store.routes.get('claimed.test')
     expect(again).toMatchObject({ id: route.id, lifetimeMs: 60_000, claimedBy: route.claimedBy, version: 2 })
     expect(await store.services.get('claimed')).toMatchObject({ id: service.id, ephemeral: true })
-    const { rows } = await withClient(client =>
-      client.query('SELECT line_at FROM plugboard.route_activity WHERE route_id = $1', [route.id]),
+    const rows = await administer(
+      database.url,
+      'SELECT line_at FROM plugboard.route_activity WHERE route_id = $1',
+      [route.id],
     )
     expect(rows).toMatchObject([{ line_at: expect.any(Date) }])
   })

@@ -1,9 +1,9 @@
 // Tests the rules of routes over HTTP, on a real database: the accepted options, the stored options, the shown options.
 
-import pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { AdminApiHarness } from '../../../../test/support/admin-api/admin-api.ts'
 import { createTestDatabase, type TestDatabase } from '../../../../test/support/postgres/postgres.ts'
+import { administer } from '../../../../test/support/postgres/postgres-setup.ts'
 import { verifyPassword } from '../../../common/passwords/password-hash.ts'
 import { OutboundNetworks } from '../../../routes/options/outbound-networks.ts'
 
@@ -16,15 +16,7 @@ beforeEach(async () => {
 })
 afterEach(() => database.drop())
 
-async function query(text: string): Promise<pg.QueryResult> {
-  const client = new pg.Client({ connectionString: database.url })
-  await client.connect()
-  try {
-    return await client.query(text)
-  } finally {
-    await client.end()
-  }
-}
+const query = (text: string) => administer(database.url, text)
 const add = (body: object) => api.call('POST', '/v1/routes', { body })
 const change = (mount: string, body: object) =>
   api.call('PATCH', `/v1/routes/${encodeURIComponent(mount)}`, { body, headers: { 'if-match': '*' } })
@@ -114,10 +106,10 @@ test('stores only the hash of a password, and does not show the hash in changes'
   const more = [user, { name: 'bob', password: 'battery' }]
   const changed = await change('a.test', { options: { access: { basic: { users: more } } } })
   expect(changed.body.options.access.basic.users).toMatchObject([user, { name: 'bob' }])
-  const { rows } = await query('SELECT options::text AS text FROM plugboard.routes')
+  const rows = await query('SELECT options::text AS text FROM plugboard.routes')
   const log = await query('SELECT before::text || after::text AS text FROM plugboard.changes')
   const changes = await api.call('GET', '/v1/changes')
-  const stored = JSON.stringify([rows, log.rows, changes.body, created.body])
+  const stored = JSON.stringify([rows, log, changes.body, created.body])
   expect(stored).not.toMatch(/correct horse|battery/)
   expect(JSON.stringify(changes.body)).not.toContain('scrypt')
   expect(JSON.stringify(changes.body)).toContain('***')
@@ -189,7 +181,7 @@ test('keeps an option of a newer version when another option changes, and does n
   const changed = await change('a.test', { options: { stripMount: true } })
   expect(changed).toMatchObject({ status: 200, body: { options: { geo: ['NZ'], stripMount: true } } })
   expect(changed.body.options).not.toHaveProperty('requires')
-  const { rows } = await query('SELECT options FROM plugboard.routes')
+  const rows = await query('SELECT options FROM plugboard.routes')
   expect(rows).toEqual([{ options: { geo: ['NZ'], stripMount: true, requires: { geo: '0.3.0' } } }])
 })
 

@@ -1,8 +1,8 @@
-// `plugboard change list`, and `plugboard changes`: the change log with filters, as a list or as a stream of new changes. The
-// history of one row is the same list.
+// `plugboard change list`: the change log with filters, as a list or as a stream of new changes. The history of one row is the same
+// list.
 
 import type { Command } from 'commander'
-import type { ChangeBody } from '../../../admin/api-types.ts'
+import type { ChangeBody, ResetBody } from '../../../admin/api-types.ts'
 import { type ApiCommand, apiAction, type CliContext, examples } from '../../api/api-command.ts'
 import { usageError } from '../../cli-error.ts'
 import { type Column, type Output, relative } from '../../output/output.ts'
@@ -21,8 +21,7 @@ interface ListOptions {
   readonly before?: string
 }
 
-/** `name`: the words of the command, for its examples. */
-export function defineChangeList(command: Command, context: CliContext, name: string): void {
+export function defineChangeList(command: Command, context: CliContext): void {
   command
     .option('--limit <n>', 'number of entries (default 50)')
     .option('--area <area>', 'only changes of routes, services, tokens or keys')
@@ -39,10 +38,10 @@ export function defineChangeList(command: Command, context: CliContext, name: st
     .option('-f, --follow', 'show new entries as they arrive')
   examples(
     command,
-    `${name} --limit 10`,
-    `${name} --area routes --after 120`,
-    `${name} --route app.localhost/api`,
-    `${name} --follow --output json`,
+    'change list --limit 10',
+    'change list --area routes --after 120',
+    'change list --route app.localhost/api',
+    'change list --follow --output json',
   )
   apiAction(command, context, async ({ api, output, options }: ApiCommand<ListOptions>) => {
     const { area, entity, action, actor, route, service, follow = false } = options
@@ -56,11 +55,23 @@ export function defineChangeList(command: Command, context: CliContext, name: st
     }
     if (before !== undefined) throw usageError('--follow shows new entries: remove --before')
     const query = { ...filters, after }
-    for await (const data of api.events('/v1/changes/stream', query, context.interrupted())) {
+    for await (const { event, data } of api.events('/v1/changes/stream', query, context.interrupted())) {
+      if (event === 'reset') {
+        output.note(resetText(JSON.parse(data) as ResetBody))
+        continue
+      }
       const change = JSON.parse(data) as ChangeBody
       await output.event(change, `${change.at}  ${change.sequence}  ${changeText(change)}  (${change.actor})`)
     }
   })
+}
+
+function resetText({ reason, oldest, newest }: ResetBody): string {
+  const why =
+    reason === 'restored'
+      ? 'the database was restored from a backup'
+      : `the log begins with change ${oldest}, because older ones were deleted`
+  return `note: changes are missing: ${why}. New changes follow after ${newest}.`
 }
 
 /** Defines `history` of a route or a service. `one`: the kind of row, and the name of the filter. */

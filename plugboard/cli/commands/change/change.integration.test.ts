@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { useCommandLine } from '../../../../test/support/admin-api/use-command-line.ts'
+import { within } from '../../../../test/support/deadline.ts'
 
 const { api, run, ok } = useCommandLine()
 
@@ -32,6 +33,28 @@ test('follows new changes that fit the filters', async () => {
   expect([code, JSON.parse(out)]).toMatchObject([0, { entity: 'route', after: { mount: 'followed.test' } }])
   await ok('route rm followed.test')
   await ok('service rm followed')
+})
+
+test('reports missing changes while it follows, and shows the later ones', async () => {
+  await ok('service add first')
+  const after = (await latest()) + 5
+  const reported = Promise.withResolvers<void>()
+  const interrupt = new AbortController()
+  const running = run(`change list --follow --after ${after}`, {
+    interrupted: interrupt.signal,
+    onOut: text => text.includes('\n') && interrupt.abort(),
+    onErr: text => text.includes('changes are missing') && reported.resolve(),
+  })
+  await within(reported.promise, 10_000, 'the note about missing changes')
+  await ok('service add later')
+  api().applied(await latest())
+  const { code, out, err } = await running
+  expect(err).toContain(
+    'note: changes are missing: the database was restored from a backup. New changes follow',
+  )
+  expect([code, out]).toMatchObject([0, expect.stringContaining('service later created')])
+  expect((await run(`change list --after ${after}`)).err).toContain('Read all rows again.')
+  await ok('service rm first later')
 })
 
 test('undoes a change, a range, and shows the differences of a row that has changed since', async () => {

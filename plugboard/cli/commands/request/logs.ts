@@ -92,11 +92,7 @@ async function followRequests(call: ApiCommand<LogsOptions>, filters: Filters): 
   let wasConnected = false
   while (!signal.aborted) {
     try {
-      for await (const { event, data } of call.api.namedEvents(
-        '/v1/requests/stream',
-        { ...filters },
-        signal,
-      )) {
+      for await (const { event, data } of call.api.events('/v1/requests/stream', { ...filters }, signal)) {
         wasConnected = true
         await show(call, event, JSON.parse(data))
       }

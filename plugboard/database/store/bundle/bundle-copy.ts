@@ -1,8 +1,13 @@
 // Reads all services and routes of one moment, in batches, so that the event loop is not blocked.
 
-import { VeraError } from '@vera-stack/shared/errors.ts'
 import type pg from 'pg'
 import type { SqlRunner, Statement } from '../../sql-runner.ts'
+import {
+  type ContinuationRow,
+  continuationOf,
+  continuationQuery,
+  requireContinuation,
+} from '../changes/log-gap.ts'
 import type { BundleCopyRequest, CopiedRoute, CopiedService, TouchedRow } from './bundle-rows.ts'
 
 const BATCH_ROWS = 500
@@ -33,15 +38,9 @@ async function readTouched(
   { sequence, touched }: NonNullable<BundleCopyRequest['since']>,
   latest: number,
 ): Promise<void> {
-  const missing = (): VeraError =>
-    new VeraError(
-      'precondition_failed',
-      `The change log no longer has all changes after ${sequence}, or has fewer changes. Read the rows again.`,
-    )
-  if (sequence > latest) throw missing()
+  const { rows } = await run<ContinuationRow>(continuationQuery(sequence))
+  requireContinuation({ sequence }, continuationOf({ sequence }, rows[0]))
   if (sequence === latest) return
-  const { rows } = await run<{ oldest: string }>('SELECT min(sequence) AS oldest FROM plugboard.changes')
-  if (Number(rows[0]?.oldest ?? 0) > sequence + 1) throw missing()
   await readBatches<{ entity: 'service' | 'route'; name: string; host: string; mountPath: string }>(
     run,
     `SELECT c.entity, v.row ->> 'name' AS name, v.row ->> 'host' AS host, v.row ->> 'mount_path' AS "mountPath"

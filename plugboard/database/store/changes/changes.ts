@@ -3,9 +3,17 @@
 
 import { and, asc, desc, gt, lt, sql } from 'drizzle-orm'
 import { changeHead, changes } from '../../schema.ts'
-import type { SqlRunner } from '../../sql-runner.ts'
+import type { Sql, SqlRunner } from '../../sql-runner.ts'
 import type { ChangeStore } from '../store.ts'
 import { decodeCursor, limitOf, pageOf, sequenceKey } from '../values/page.ts'
+import {
+  type ContinuationRow,
+  continuationOf,
+  continuationQuery,
+  type LogContinuation,
+  type ReadPosition,
+  requireContinuation,
+} from './log-gap.ts'
 import { conditionsOf, namedAfter, selectNamed, withNames } from './named-changes.ts'
 import { undoChanges } from './undo.ts'
 
@@ -17,11 +25,14 @@ export function createChangeStore(runner: SqlRunner): ChangeStore {
         const { after, before, cursor } = request
         const isForward = after !== undefined
         const conditions = conditionsOf(request)
-        if (isForward) conditions.push(gt(changes.sequence, after))
         if (before !== undefined) conditions.push(lt(changes.sequence, before))
-        if (cursor !== undefined) {
-          const [sequence] = decodeCursor(sequenceKey, cursor)
-          conditions.push(isForward ? gt(changes.sequence, sequence) : lt(changes.sequence, sequence))
+        const [start] = cursor === undefined ? [after] : decodeCursor(sequenceKey, cursor)
+        if (start !== undefined) {
+          conditions.push(isForward ? gt(changes.sequence, start) : lt(changes.sequence, start))
+          // 0 asks for the oldest changes that the log has.
+          if (isForward && start > 0) {
+            requireContinuation({ sequence: start }, await continuation(db, { sequence: start }))
+          }
         }
         const rows = await selectNamed(db)
           .where(and(...conditions))
@@ -31,6 +42,7 @@ export function createChangeStore(runner: SqlRunner): ChangeStore {
       }),
     after: (sequence, limit = 1_000, filters = {}) =>
       runner.read(db => namedAfter(db, sequence, Math.min(limit, 1_000), filters)),
+    continuation: position => runner.read(db => continuation(db, position)),
     latest: () =>
       runner.read(async db => {
         const [head] = await db.select({ sequence: changeHead.sequence }).from(changeHead)
@@ -44,4 +56,9 @@ export function createChangeStore(runner: SqlRunner): ChangeStore {
         return deleted.rowCount ?? 0
       }),
   }
+}
+
+async function continuation(db: Sql, position: ReadPosition): Promise<LogContinuation> {
+  const { rows } = await db.execute<ContinuationRow>(sql.raw(continuationQuery(position.sequence)))
+  return continuationOf(position, rows[0])
 }
