@@ -70,6 +70,26 @@ it('responds to each write with the row as it would be, and changes no row', asy
   expect((await api.call('GET', `/v1/tokens/${tokenId}`)).body.state).toBe('active')
 })
 
+it('gives no ETag, because the version does not exist', async () => {
+  const path = `/v1/routes/${name}.test`
+  const body = { options: { stripMount: true } }
+  expect((await dry('PATCH', path, { body, headers: any })).etag).toBe('')
+  expect((await api.call('PATCH', path, { body, headers: any })).etag).toBe('"2"')
+  await api.call('DELETE', path, { headers: any })
+  expect((await dry('POST', `${path}/restore`)).etag).toBe('')
+  expect((await api.call('POST', `${path}/restore`)).etag).toBe('"4"')
+  const { id } = (await api.call('POST', '/v1/tokens', { body: { name, services: [name] } })).body
+  expect((await dry('POST', `/v1/tokens/${id}/revoke`)).etag).toBe('')
+  expect((await dry('POST', '/v1/services', { body: { name: 'other' } })).etag).toBe('')
+})
+
+it('ignores Idempotency-Key: the real write with the key follows', async () => {
+  const options = { body: { name: `${name}-keyed` }, headers: { 'idempotency-key': `"${name}"` } }
+  expect((await dry('POST', '/v1/services', options)).status).toBe(200)
+  expect((await dry('POST', '/v1/services', options)).headers.get('idempotent-replayed')).toBeNull()
+  expect((await api.call('POST', '/v1/services', options)).status).toBe(201)
+})
+
 it('shows no secret of a token and of a key', async () => {
   const token = await dry('POST', '/v1/tokens', { body: { name, services: [name] } })
   expect(token.status).toBe(200)

@@ -10,7 +10,7 @@ import { flagQuery } from './page.ts'
 export const dryRunParameter = {
   dryRun: flagQuery(
     'true: check the request as the real write does, with conflicts in the database, and change no row. The response has the ' +
-      'row as it would be, and no secret.',
+      'row as it would be, no ETag and no secret. `Idempotency-Key` is ignored.',
   ),
 } as const
 

@@ -1,10 +1,10 @@
 // Tests `Idempotency-Key` with a real Postgres: repetitions, concurrent requests, secrets, and the end of keys.
 
 import { randomUUID } from 'node:crypto'
-import pg from 'pg'
 import { expect, test } from 'vitest'
 import type { AdminApiHarness, CallOptions } from '../../../test/support/admin-api/admin-api.ts'
 import { useAdminApi } from '../../../test/support/admin-api/use-admin-api.ts'
+import { administer } from '../../../test/support/postgres/postgres-setup.ts'
 
 let api: AdminApiHarness
 const database = useAdminApi(created => {
@@ -14,15 +14,7 @@ const database = useAdminApi(created => {
 const post = (path: string, body: object, key: string, more: CallOptions = {}) =>
   api.call('POST', path, { body, headers: { 'idempotency-key': key }, ...more })
 
-async function query(text: string, values: readonly unknown[] = []): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: database().url })
-  await client.connect()
-  try {
-    return (await client.query(text, [...values])).rows as Record<string, unknown>[]
-  } finally {
-    await client.end()
-  }
-}
+const query = (text: string, values?: readonly unknown[]) => administer(database().url, text, values)
 const latest = async () => (await api.call('GET', '/v1/changes?limit=1')).body.items[0].sequence as number
 const freshName = () => `s-${randomUUID().slice(0, 8)}`
 const quoted = () => `"${randomUUID()}"`

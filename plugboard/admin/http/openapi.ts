@@ -129,6 +129,13 @@ export const NOT_MODIFIED = { 304: { description: 'The row has not changed.' } }
 export const ETAG_HEADER = {
   ETag: { description: 'The version of the row.', required: true, schema: { type: 'string' } },
 } as const
+/** The header of a write that may be a dry run: a version that does not exist has no ETag. */
+export const WRITTEN_ETAG_HEADER = {
+  ETag: {
+    description: 'The version of the row. Absent with dryRun=true.',
+    schema: { type: 'string' },
+  },
+} as const
 /** Headers of a response to a request that created a row. */
 export const CREATED_HEADERS = {
   ...ETAG_HEADER,

@@ -14,6 +14,7 @@ import {
   json,
   NOT_MODIFIED,
   operation,
+  WRITTEN_ETAG_HEADER,
 } from '../http/openapi.ts'
 import { countedPageResponse, pageQuery } from '../http/page.ts'
 
@@ -127,7 +128,9 @@ export function resourceOperations<Body extends z.ZodType>(
           summary: change.summary ?? `Change ${title}`,
           ...described(change),
           request: { params, query: writeQuery, headers: ifMatchHeader, body: body(change.input) },
-          responses: { 200: { ...json(schema, `The ${one} after the change.`), headers: ETAG_HEADER } },
+          responses: {
+            200: { ...json(schema, `The ${one} after the change.`), headers: WRITTEN_ETAG_HEADER },
+          },
         },
       ),
 
@@ -157,7 +160,7 @@ export function resourceOperations<Body extends z.ZodType>(
           summary: restore.summary ?? `Restore a deleted ${one}`,
           ...described(restore),
           request: { params, query: writeQuery },
-          responses: { 200: { ...json(schema, `The restored ${one}.`), headers: ETAG_HEADER } },
+          responses: { 200: { ...json(schema, `The restored ${one}.`), headers: WRITTEN_ETAG_HEADER } },
         },
       ),
 
@@ -172,7 +175,7 @@ export function resourceOperations<Body extends z.ZodType>(
           summary: revoke.summary ?? `Revoke ${title}`,
           ...described(revoke),
           request: { params, ...queryOf({ ...dryRunParameter, ...revoke.query }) },
-          responses: { 200: { ...json(schema, `The revoked ${one}.`), headers: ETAG_HEADER } },
+          responses: { 200: { ...json(schema, `The revoked ${one}.`), headers: WRITTEN_ETAG_HEADER } },
         },
       ),
   }

@@ -135,6 +135,11 @@ export function addResource<
     if (body === undefined) throw new Error(`${names.one} ${row.id} has no body`)
     return body
   }
+  /** Returns the response to a write. The version in a dry run does not exist, so it gets no ETag. */
+  const written = async (c: Context<AdminEnv>, row: Row): Promise<Response> => {
+    if (!isDryRun(c)) c.header('ETag', etagOf(row))
+    return c.json(await show(row), 200)
+  }
   const living = async (id: string): Promise<Row> => {
     const row = await store.get(id)
     if (row.deletedAt instanceof Date) throw new VeraError('not_found', `This ${names.one} has been deleted.`)
@@ -188,9 +193,7 @@ export function addResource<
   if (change !== undefined) {
     add(app, operations.change(change), async c => {
       const target = await targetOf(c)
-      const row = await change.run(target, validOf<z.output<Change>>(c, 'json'), callerOf(c))
-      c.header('ETag', etagOf(row))
-      return c.json(await show(row), 200)
+      return await written(c, await change.run(target, validOf<z.output<Change>>(c, 'json'), callerOf(c)))
     })
   }
 
@@ -203,17 +206,13 @@ export function addResource<
 
   if (restore !== undefined) {
     add(app, operations.restore(restore), async c => {
-      const row = await restore.run(idOf(c), callerOf(c))
-      c.header('ETag', etagOf(row))
-      return c.json(await show(row), 200)
+      return await written(c, await restore.run(idOf(c), callerOf(c)))
     })
   }
 
   if (revoke !== undefined) {
     add(app, operations.revoke(revoke), async c => {
-      const row = await revoke.run(idOf(c), validOf(c, 'query'), callerOf(c))
-      c.header('ETag', etagOf(row))
-      return c.json(await show(row), 200)
+      return await written(c, await revoke.run(idOf(c), validOf(c, 'query'), callerOf(c)))
     })
   }
 }
