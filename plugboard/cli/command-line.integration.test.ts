@@ -1079,7 +1079,7 @@ describe('mistakes at the terminal', () => {
       'key create',
       'import',
       'export',
-      'changes',
+      'change list',
       'migrate',
     ]) {
       const { code, out } = await run(`${line} --help`)

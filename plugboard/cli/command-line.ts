@@ -58,7 +58,7 @@ const MANAGE: readonly CommandEntry[] = [
   },
   {
     name: 'change',
-    summary: 'list changes, and undo them',
+    summary: 'list the changes of services, routes and keys, follow them, and undo them',
     load: async () => (await import('./commands/change/change.ts')).defineChange,
   },
   {
@@ -119,11 +119,26 @@ const INSPECT: readonly CommandEntry[] = [
     summary: 'explain why a request failed, from the id on its error page',
     load: async () => (await import('./commands/request/explain.ts')).defineExplain,
   },
+]
+
+/** Former names of commands, which still work. Help does not list them. */
+const FORMER: readonly CommandEntry[] = [
   {
     name: 'changes',
-    summary: 'list the changes of services, routes and keys; --follow shows new ones as they arrive',
-    load: async () => (await import('./commands/change/change.ts')).defineChanges,
+    summary: 'list changes; the new name is `change list`',
+    load: async () => (await import('./commands/change/change-list.ts')).defineChangeList,
   },
+]
+
+const GROUPS: readonly {
+  readonly group: string
+  readonly entries: readonly CommandEntry[]
+  readonly hidden?: boolean
+}[] = [
+  { group: 'Run:', entries: RUN },
+  { group: 'Manage:', entries: MANAGE },
+  { group: 'Inspect:', entries: INSPECT },
+  { group: 'Former names:', entries: FORMER, hidden: true },
 ]
 
 /** Runs one command line (without the program's name) and returns the exit code: 1 failure, 2 wrong usage. */
@@ -147,13 +162,9 @@ export async function runCommandLine(args: readonly string[], context: CliContex
 
   const [first, second] = args.filter(arg => !arg.startsWith('-'))
   const called = first === 'help' ? second : first
-  for (const [group, entries] of [
-    ['Run:', RUN],
-    ['Manage:', MANAGE],
-    ['Inspect:', INSPECT],
-  ] as const) {
+  for (const { group, entries, hidden = false } of GROUPS) {
     for (const { name, summary, load } of entries) {
-      const command = program.command(name).description(summary).helpGroup(group)
+      const command = program.command(name, { hidden }).description(summary).helpGroup(group)
       if (name !== called) continue
       const define = await load()
       define(command, context)

@@ -22,7 +22,8 @@ const STEPS: Readonly<Record<ErrorCode, string>> = {
   concurrency_limited: 'List a load balancer in `trustedProxies`, or raise `clientShare`.',
   headers_too_large:
     'Raise `maxHead` or `maxHeaders`, if such fields are correct. Large cookies are the usual reason.',
-  route_not_found: 'Compare the host and the path with `plugboard route list`, and read `plugboard changes`.',
+  route_not_found:
+    'Compare the host and the path with `plugboard route list`, and read `plugboard change list`.',
   address_denied:
     'Check `access.allow` and `access.deny` of the route. `trustedProxies` decides which address counts.',
   no_telephone: `${LIST_TELEPHONES} If there is none, start one: \`telephone http PORT --service NAME\`.`,
@@ -42,7 +43,7 @@ const STEPS: Readonly<Record<ErrorCode, string>> = {
   internal_error: 'Report the fault, with this line and the log of the replica at that time.',
   invalid_request: API,
   unauthorized: CREDENTIALS,
-  token_revoked: '`plugboard changes` shows who revoked the token.',
+  token_revoked: '`plugboard change list` shows who revoked the token.',
   token_expired: 'Issue a new token: `plugboard token issue`.',
   token_tunnel_limit: TOKENS,
   token_claim_limit: TOKENS,

@@ -1,4 +1,4 @@
-// `plugboard change`: lists and undoes changes. `plugboard changes` is the short form of `plugboard change list`.
+// `plugboard change`: lists and undoes changes.
 
 import type { Command } from 'commander'
 import type { UndoneBody } from '../../../admin/api-types.ts'
@@ -8,7 +8,7 @@ import { changeText } from './change-text.ts'
 
 export function defineChange(change: Command, context: CliContext): void {
   const list = change.command('list').description('list changes; --follow shows new ones as they arrive')
-  defineChangeList(list, context, 'change list')
+  defineChangeList(list, context)
 
   const undo = change
     .command('undo <sequence>')
@@ -33,8 +33,4 @@ export function defineChange(change: Command, context: CliContext): void {
     },
     WITH_DRY_RUN,
   )
-}
-
-export function defineChanges(changes: Command, context: CliContext): void {
-  defineChangeList(changes, context, 'changes')
 }
