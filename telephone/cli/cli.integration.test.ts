@@ -181,6 +181,20 @@ describe('telephone http', () => {
     expect(child.lines.filter(line => line.startsWith('✗'))).toHaveLength(1)
   })
 
+  it('shows that the OTLP receiver is unavailable', async () => {
+    const receiver = await new ScriptedBackend().listen()
+    const { port } = receiver
+    await receiver.close()
+    const flags = ['--service', 'web', '--otlp-endpoint', `http://127.0.0.1:${port}`]
+    const child = telephone(['http', '3000', ...flags], given())
+    await child.waitForLine(/^✓ connected/)
+    // The stop sends a last export.
+    await child.stop()
+    expect(child.lines.filter(line => line.startsWith('!'))).toEqual([
+      expect.stringContaining(`the OTLP receiver is unavailable: http://127.0.0.1:${port}/v1/metrics, `),
+    ])
+  })
+
   it('ends at once at the second signal', async () => {
     const backend = await new ScriptedBackend().listen()
     const child = telephone(['http', String(backend.port), '--service', 'web'], given())

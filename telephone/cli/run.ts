@@ -3,7 +3,7 @@
 // because the token file may change, and a restart of the process would not help.
 
 import { systemClock } from '@vera-stack/shared/clock.ts'
-import { createLog, type Log, silentLogger } from '@vera-stack/shared/log.ts'
+import { createLog, type Log, type Logger } from '@vera-stack/shared/log.ts'
 import { targetText } from '@vera-stack/shared/net/backend-target.ts'
 import { collectBodyMemory, releaseMemory } from '@vera-stack/shared/process/body-memory.ts'
 import {
@@ -24,6 +24,7 @@ import { MetricsPortError, publishMetrics } from './publish-metrics.ts'
 import { RequestLines, TERMINAL_LINES_PER_SECOND } from './request-lines.ts'
 import { StatusLines } from './status-lines.ts'
 import type { Terminal } from './terminal.ts'
+import { terminalLogger } from './terminal-logger.ts'
 import { untilStopped } from './until-stopped.ts'
 import { marked } from './words.ts'
 
@@ -54,6 +55,7 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
   collectBodyMemory()
   const telephone = new Telephone(options)
   const log = format === 'status' ? undefined : openLog(format, config, telephone)
+  const report: Logger = log ?? terminalLogger(terminal)
   // The watch subscribes before the lines. So it has already stored a refusal when the lines receive the event.
   const watch = personal ? new RefusalWatch(telephone, options.plugboards) : undefined
   const show = log === undefined ? statusLines(telephone, options, terminal, watched) : eventLog(log)
@@ -71,12 +73,13 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
     program: 'telephone',
     scope: process.env[SCOPE_VARIABLE],
     status: () => localStatus(telephone),
-    onProblem: error => reportProblem(error, terminal, log),
+    // The Telephone serves anyway.
+    onProblem: ({ message: detail }) =>
+      report.warn('the socket for "telephone check --container" could not be opened', { detail }),
   })
   let closeMetrics: (() => Promise<void>) | undefined
   try {
-    if (meters !== undefined)
-      closeMetrics = await publishMetrics(telephone, meters, config.values, log ?? silentLogger)
+    if (meters !== undefined) closeMetrics = await publishMetrics(telephone, meters, config.values, report)
     telephone.start()
     if (personal && terminal.isTerminal) void warnAboutBackends(options.services, terminal)
     const refusal = await Promise.race([
@@ -88,8 +91,7 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
     return refusal === undefined ? 0 : 1
   } catch (error) {
     if (!(error instanceof MetricsPortError)) throw error
-    if (log !== undefined) log.error('telephone ends', { detail: error.message })
-    else terminal.out(`${marked('bad', error.message, terminal.colours)}\n`)
+    report.error('telephone ends', { detail: error.message })
     return 1
   } finally {
     await closeMetrics?.()
@@ -132,13 +134,6 @@ function statusLines(telephone: Telephone, options: TelephoneOptions, terminal: 
 function localStatus({ state, tunnels }: Telephone): LocalStatus {
   const open = tunnels.filter(tunnel => tunnel.state === 'ready').length
   return { state, detail: `${open} of ${tunnels.length} tunnels are open` }
-}
-
-/** Reports that `check --container` cannot find this Telephone. The Telephone serves anyway. */
-function reportProblem({ message }: Error, { out, colours }: Terminal, log: Log | undefined): void {
-  const text = 'the socket for "telephone check --container" could not be opened'
-  if (log !== undefined) log.warn(text, { detail: message })
-  else out(`${marked('warn', `${text}: ${message}`, colours)}\n`)
 }
 
 function eventLog(log: Log): (event: TelephoneEvent) => void {
