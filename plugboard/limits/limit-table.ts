@@ -4,7 +4,10 @@
 //
 //   index: hash ─▶ slot        slots: the facts of a key        heap: the slots, by the time at which their quota is restored
 //
-// The facts of a slot lie side by side, so that a lookup reads two lines of the processor's cache: index and facts.
+// With many keys, a lookup takes as long as its reads from memory. The facts of a slot lie side by side, and an entry of the index has
+// bits of the key beside the slot. So a lookup reads two lines of the processor's cache: one of the index, and the facts of its key.
+//
+//   low word of the key:  bits above the mask ‖ home          entry:  the same bits above the mask ‖ slot
 
 /** A key of the table: an integer from 0 to 2^53 - 1. */
 export type LimitKey = number
@@ -24,13 +27,11 @@ const ORDER = 3
  */
 const CORRECTIONS_OF_ADDITION = 4
 const CORRECTIONS_OF_EVICTION = 500
-/** 2^32. */
-const WORD = 0x1_0000_0000
 
 export class LimitTable {
   readonly #maxKeys: number
   #capacity: number
-  /** Slots by hash: open addressing with linear probing, at most half full. */
+  /** Entries by hash: open addressing with linear probing, at most half full. So no slot has all bits of the mask, as EMPTY has. */
   #index: Int32Array
   /** FACTS numbers for each slot: KEY, FULL_AT, ADMITTED, ORDER. */
   #facts: Float64Array
@@ -64,7 +65,9 @@ export class LimitTable {
 
   /** Returns the slot of the key, or -1. A slot is valid until the next `add`. */
   find(key: LimitKey): number {
-    return this.#index[this.#placeOf(key)] as number
+    const index = this.#index
+    const entry = index[this.#placeOf(key)] as number
+    return entry === EMPTY ? -1 : entry & (index.length - 1)
   }
 
   /** Returns the slot of a new key, with all facts 0. The key must not be in the table. */
@@ -78,7 +81,7 @@ export class LimitTable {
     this.#facts[at + ADMITTED] = 0
     this.#facts[at + ORDER] = nowMs
     this.#owners[slot] = 0
-    this.#index[this.#placeOf(key)] = slot
+    this.#enter(key, slot)
     this.#heap[this.#size] = slot
     this.#size += 1
     this.#siftUp(this.#size - 1)
@@ -140,13 +143,19 @@ export class LimitTable {
     }
   }
 
+  /** Writes the entry of a key that is not in the index. */
+  #enter(key: LimitKey, slot: number): void {
+    const mask = this.#index.length - 1
+    this.#index[this.#placeOf(key)] = (lowWordOf(key) & ~mask) | slot
+  }
+
   /** Removes the key from the index. Moves the entries behind it, so that a search never ends early. */
   #forget(key: LimitKey): void {
     const index = this.#index
     const mask = index.length - 1
     let hole = this.#placeOf(key)
     for (let place = (hole + 1) & mask; index[place] !== EMPTY; place = (place + 1) & mask) {
-      const home = homeOf(this.keyOf(index[place] as number)) & mask
+      const home = lowWordOf(this.keyOf((index[place] as number) & mask)) & mask
       // True when the home of the entry is not between the hole and the entry, in the order of the search.
       if (((place - home) & mask) < ((place - hole) & mask)) continue
       index[hole] = index[place] as number
@@ -159,10 +168,12 @@ export class LimitTable {
   #placeOf(key: LimitKey): number {
     const index = this.#index
     const mask = index.length - 1
-    let place = homeOf(key) & mask
+    const low = lowWordOf(key)
+    let place = low & mask
     for (;;) {
-      const slot = index[place] as number
-      if (slot === EMPTY || this.#facts[FACTS * slot + KEY] === key) return place
+      const entry = index[place] as number
+      if (entry === EMPTY) return place
+      if (((entry ^ low) & ~mask) === 0 && this.keyOf(entry & mask) === key) return place
       place = (place + 1) & mask
     }
   }
@@ -180,7 +191,7 @@ export class LimitTable {
     this.#owners = owners
     this.#index = emptyIndex(this.#capacity)
     for (let slot = 0; slot < this.#size; slot += 1) {
-      this.#index[this.#placeOf(this.keyOf(slot))] = slot
+      this.#enter(this.keyOf(slot), slot)
     }
   }
 
@@ -220,9 +231,9 @@ export class LimitTable {
   }
 }
 
-/** The low word of a key is as random as the key. */
-function homeOf(key: LimitKey): number {
-  return (key % WORD) | 0
+/** Returns the low word of a key, which is as random as the key: the conversion to an integer of 32 bits is modulo 2^32. */
+function lowWordOf(key: LimitKey): number {
+  return key | 0
 }
 
 function emptyIndex(capacity: number): Int32Array {
