@@ -75,14 +75,18 @@ export class Limiter {
   #check(limits: readonly CompiledLimit[], request: LimitedRequest, nowMs: number): LimitDecision {
     const { table } = this
     const [keys, slots] = [this.#keys, this.#slots]
-    // Of several limits that reject the request, the one with the longest wait. A shorter wait would end in another rejection.
-    let rejecting: CompiledLimit | undefined
-    let longestMs = 0
     for (let index = 0; index < limits.length; index += 1) {
       const limit = limits[index] as CompiledLimit
       const key = applies(limit, request) ? keyOf(limit, request) : NO_KEY
       if (key === MISSING && limit.enforced) return this.#refused(limit)
       keys[index] = key
+    }
+    // Of several limits that reject the request, the one with the longest wait. A shorter wait would end in another rejection.
+    let rejecting: CompiledLimit | undefined
+    let longestMs = 0
+    // A loop of its own: without hashes between the lookups, the processor waits for the memory of several lookups at once.
+    for (let index = 0; index < limits.length; index += 1) {
+      const [limit, key] = [limits[index] as CompiledLimit, keys[index] as LimitKey]
       if (key < 0) continue
       const slot = table.find(key)
       slots[index] = slot
