@@ -49,10 +49,11 @@ function run(
   const loop = (check: boolean): number => {
     const before = process.cpuUsage()
     for (let count = 0, at = 0; count < job.requests; count += 1) {
-      request.clientAddress = addresses[at] as string
-      at = (at + STEP) % addresses.length
-      if (!check) rejected += request.clientAddress.length === 0 ? 1 : 0
-      else if (limiter.check(beforeCredential, request, 1 + count / 100).kind !== 'admitted') rejected += 1
+      const address = addresses[at] as string
+      request.clientAddress = address
+      at = (at + STEP + zeroFrom(address)) % addresses.length
+      if (check && limiter.check(beforeCredential, request, 1 + count / 100).kind !== 'admitted')
+        rejected += 1
     }
     const { user, system } = process.cpuUsage(before)
     return ((user + system) * 1000) / job.requests
@@ -60,6 +61,14 @@ function run(
   const empty = loop(false)
   const nsPerRequest = loop(true) - empty
   return { nsPerRequest, nsPerLimit: nsPerRequest / job.limits, rejected }
+}
+
+/**
+ * Returns 0, which the processor does not know before it has read the text. So both loops wait for the text of each address, as
+ * Plugboard reads an address before it checks the limits. Without this, the loop without checks would read many texts at once.
+ */
+function zeroFrom(address: string): number {
+  return address.charCodeAt(0) >> 8
 }
 
 /** Returns different addresses. */
