@@ -53,13 +53,14 @@ export const ROOMS: readonly Room[] = [
     imports: [
       'shared/clock.ts',
       'shared/client-shares.ts',
+      'shared/schema/issue-text.ts',
       'shared/text/cut-text.ts',
       'shared/text/printable.ts',
     ],
     libraries: ['zod', 'node:buffer', 'node:crypto'],
     depth: 1,
     message:
-      'shared/protocol does no I/O: zod, the clock, the shares of clients, the bound of texts and its own files alone.',
+      'shared/protocol does no I/O: zod, the clock, the shares of clients, the texts of issues, the bound of texts and its own files alone.',
   },
   {
     folder: 'telephone',

@@ -154,7 +154,7 @@ describe('problems', () => {
     expect(problems(given)).toEqual([
       'variable APP_LISTN: there is no such setting; did you mean APP_LISTEN?',
       'app.yaml:1: unknown key "drainTimout"; did you mean drainTimeout?',
-      'app.yaml:4: services[0].target: Invalid input: expected string, received undefined',
+      'app.yaml:4: services[0].target: is required',
       'app.yaml:5: services[0]: unknown key "targt"; did you mean target?',
       'app.yaml:2: 5MiB is too large: at most 1MiB',
       'variable APP_FORMAT: "xml" is not one of: json, text',

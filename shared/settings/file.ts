@@ -5,6 +5,7 @@ import { dirname, resolve } from 'node:path'
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { secretFileProblem } from '../process/secret-file.ts'
+import { plainIssues } from '../schema/issue-text.ts'
 import { nameOf, type SettingsTable } from './row.ts'
 import type { Reading, SettingCandidate, SettingProblem } from './source.ts'
 import { didYouMean } from './suggest.ts'
@@ -82,16 +83,12 @@ function schemaProblems(
     }
     return at(undefined)
   }
-  return error.issues.flatMap(issue => {
-    const where = pathText(name, issue.path)
-    if (issue.code !== 'unrecognized_keys') {
-      return [{ source: locate(issue.path), detail: `${where}: ${issue.message}` }]
-    }
-    const known = keysAt(schema, issue.path)
-    return issue.keys.map(key => ({
-      source: locate([...issue.path, key]),
-      detail: `${where}: unknown key "${key}"${didYouMean(key, known)}`,
-    }))
+  return plainIssues(error.issues).map(({ path, text, isUnknownKey }) => {
+    const source = locate(path)
+    if (!isUnknownKey) return { source, detail: `${pathText(name, path)}: ${text}` }
+    const [parent, key] = [path.slice(0, -1), String(path.at(-1))]
+    const hint = didYouMean(key, keysAt(schema, parent))
+    return { source, detail: `${pathText(name, parent)}: unknown key "${key}"${hint}` }
   })
 }
 

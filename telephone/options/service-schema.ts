@@ -2,8 +2,8 @@
 // for flags and for the library.
 
 import { readFileSync } from 'node:fs'
-import { recordOf } from '@vera-stack/shared/record-of.ts'
-import { z } from '@vera-stack/shared/schema.ts'
+import { recordOf } from '@vera-stack/shared/schema/record-of.ts'
+import { z } from '@vera-stack/shared/schema/zod.ts'
 import { parseDuration, percentKind } from '@vera-stack/shared/settings/kind.ts'
 import type { ServiceOptions } from './service-options.ts'
 

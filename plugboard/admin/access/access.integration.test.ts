@@ -275,7 +275,7 @@ describe('bad requests', () => {
   test('names all wrong fields in one error', async () => {
     const { body } = await post({ mount: 3, colour: 'red', options: { 'a/b': 1 } })
     expect(body.errors).toEqual([
-      { pointer: '/mount', detail: 'expected string, received number' },
+      { pointer: '/mount', detail: 'must be a string' },
       { pointer: '/options/a~1b', detail: 'unknown field' },
       { pointer: '/colour', detail: 'unknown field' },
     ])

@@ -247,7 +247,7 @@ export class BundleComparison implements BundleCopySink {
     const own = describeLimits(texts)
     const checkService = (name: string | null, pointer: string): void => {
       if (name === null || limits.coversService(name)) return
-      problems.add(pointer, `The service ${name} is beyond the limits of your key. ${own}`)
+      problems.add(pointer, `The service ${name} is beyond the limits of your key.`, own)
     }
     for (const change of [...services.created, ...services.changed]) {
       const { name, index, policy } = change.input
@@ -261,8 +261,8 @@ export class BundleComparison implements BundleCopySink {
     for (const change of [...routes.created, ...routes.changed]) {
       const { input, serviceId } = change
       if (!limits.coversMount(input)) {
-        const text = `The mount ${formatMount(input)} is beyond the limits of your key. ${own}`
-        problems.add(`/routes/${input.index}/mount`, text)
+        const text = `The mount ${formatMount(input)} is beyond the limits of your key.`
+        problems.add(`/routes/${input.index}/mount`, text, own)
       }
       checkService(this.#nameOf(serviceId), `/routes/${input.index}/service`)
       if ('row' in change) checkService(this.#nameOf(change.row.serviceId), `/routes/${input.index}`)
@@ -276,7 +276,7 @@ export class BundleComparison implements BundleCopySink {
     const problems = new BundleProblems('precondition_failed')
     const check = (name: string, pointer: string): void => {
       if (this.#touched.has(name))
-        problems.add(pointer, `The ${name} has changed since. Read the rows again.`)
+        problems.add(pointer, `The ${name} has changed since.`, 'Read the rows again.')
     }
     for (const { input } of [...services.created, ...services.changed]) {
       check(`service ${input.name}`, `/services/${input.index}`)

@@ -9,14 +9,17 @@ const MAX_PROBLEMS = 50
 export class BundleProblems {
   readonly #code: ErrorCode
   readonly #found: Culprit[] = []
+  readonly #remedies = new Set<string>()
 
   constructor(code: ErrorCode) {
     this.#code = code
   }
 
-  /** Throws when there are too many problems. */
-  add(pointer: string, detail: string): void {
-    this.#found.push({ pointer, detail })
+  /** Throws when there are too many problems. `remedy`: a sentence that several problems share; only the first of them gets it. */
+  add(pointer: string, detail: string, remedy?: string): void {
+    const isNew = remedy !== undefined && !this.#remedies.has(remedy)
+    if (isNew) this.#remedies.add(remedy)
+    this.#found.push({ pointer, detail: isNew ? `${detail} ${remedy}` : detail })
     if (this.#found.length >= MAX_PROBLEMS) this.throwIfAny()
   }
 

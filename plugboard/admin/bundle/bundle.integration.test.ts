@@ -350,6 +350,9 @@ describe('a key with limits', () => {
         '/routes/2/mount',
       ]),
     )
+    const { errors } = refused.body as { errors: { detail: string }[] }
+    // The first problem has the limits of the key, and the others do not repeat them.
+    expect(errors.map(({ detail }) => detail.includes('shop-*'))).toEqual([true, ...Array(5).fill(false)])
   })
 
   it('prunes only rows within its limits', async () => {

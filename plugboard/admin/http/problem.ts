@@ -4,6 +4,7 @@
 import { STATUS_CODES } from 'node:http'
 import { z } from '@hono/zod-openapi'
 import { ERRORS, type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
+import { plainIssues } from '@vera-stack/shared/schema/issue-text.ts'
 import { cutText } from '@vera-stack/shared/text/cut-text.ts'
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
@@ -126,26 +127,24 @@ function culpritOf(error: VeraError, c: Context<AdminEnv>): readonly Culprit[] {
   return [{ ...where, detail: error.message }]
 }
 
-interface Issue {
-  readonly code: string
-  readonly path: readonly PropertyKey[]
-  readonly message: string
-  readonly keys?: readonly string[]
-  /** For a value with several allowed types: the issues of each type. */
-  readonly errors?: readonly (readonly Issue[])[]
+/** Returns the issues of a schema as one error with all culprits. `target`: the part of the request, such as `json` or `query`. */
+export function validationError(target: string, issues: readonly z.core.$ZodIssue[]): RequestError {
+  return culpritsError(
+    plainIssues(issues).map(({ path, text, isUnknownKey }) =>
+      culprit(target, path, isUnknownKey ? unknownName(target, path) : text),
+    ),
+  )
 }
 
-/** Returns the issues of a schema as one error with all culprits. `target`: the part of the request, such as `json` or `query`. */
-export function validationError(target: string, issues: readonly Issue[]): RequestError {
-  const culprits = issues
-    .flatMap(withinUnion)
-    .flatMap(issue =>
-      issue.code === 'unrecognized_keys'
-        ? (issue.keys ?? []).map(key =>
-            culprit(target, [...issue.path, key], unknownName(target, issue.path, key)),
-          )
-        : [culprit(target, issue.path, wording(issue.message))],
-    )
+/** Throws one error with all problems of the body, if there are any. */
+export function refuseProblems(
+  problems: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
+): void {
+  if (problems.length === 0) return
+  throw culpritsError(problems.map(({ path, message }) => culprit('json', path, message)))
+}
+
+function culpritsError(culprits: readonly Culprit[]): RequestError {
   const names = culprits.map(({ pointer, parameter, header, detail }) => {
     const name = pointer ?? parameter ?? header
     return name === undefined || name === '' ? detail : `${name}: ${detail}`
@@ -153,30 +152,11 @@ export function validationError(target: string, issues: readonly Issue[]): Reque
   return new RequestError('invalid_request', names.join('; '), culprits)
 }
 
-function unknownName(target: string, path: readonly PropertyKey[], key: string): string {
+function unknownName(target: string, path: readonly PropertyKey[]): string {
   if (target === 'query') return 'unknown parameter'
-  return (path.at(-1) === 'options' ? renamedOptionProblem(key) : undefined) ?? 'unknown field'
+  const renamed = path.at(-2) === 'options' ? renamedOptionProblem(String(path.at(-1))) : undefined
+  return renamed ?? 'unknown field'
 }
-
-/** Returns the issues of the only type that fits the value. When several types fit, returns the issue of the union. */
-function withinUnion(issue: Issue): readonly Issue[] {
-  const meant = (issue.errors ?? []).filter(
-    branch => !branch.some(({ path, code }) => path.length === 0 && /^invalid_(type|value)$/.test(code)),
-  )
-  const [only] = meant
-  if (only === undefined || meant.length > 1) return [issue]
-  return only.map(each => ({ ...each, path: [...issue.path, ...each.path] })).flatMap(withinUnion)
-}
-
-/** Rewrites a message of the schema library in the style of this API. */
-function wording(message: string): string {
-  if (message.endsWith('received undefined')) return 'is required'
-  const [, bound, size] = LENGTH.exec(message) ?? []
-  if (size !== undefined) return `must have at ${bound === 'big' ? 'most' : 'least'} ${size} characters`
-  return message.replace(/^Invalid (input|option): /, '')
-}
-
-const LENGTH = /^Too (big|small): expected string to have [<>]=(\d+) characters$/
 
 /** Cuts the texts, because the path may contain keys that the client has chosen. */
 function culprit(target: string, path: readonly PropertyKey[], text: string): Culprit {

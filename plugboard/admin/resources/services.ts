@@ -11,22 +11,12 @@ import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
 import { newServiceSchema, serviceBody, serviceChangeSchema, serviceSchema } from '../bodies/service.ts'
 import { changeMerged, mergePatch } from '../http/merge-patch.ts'
 import { sortQuery } from '../http/page.ts'
-import { validationError } from '../http/problem.ts'
+import { refuseProblems } from '../http/problem.ts'
 import { addResource, type Caller, counted, type Target } from './resource.ts'
 
 /** Returns the problems that depend on several keys of the policy. `policy`: the complete policy, as it is stored. */
 export function policyProblems(policy: unknown): ServiceProblem[] {
   return serviceProblems(resolveServicePolicy(policy).policy)
-}
-
-function refuseProblems(policy: unknown): void {
-  const problems = policyProblems(policy)
-  if (problems.length > 0) {
-    throw validationError(
-      'json',
-      problems.map(problem => ({ ...problem, code: 'custom' })),
-    )
-  }
 }
 
 /** Throws for aliases beyond the limits of the key. An alias gets the lines of telephones that announce it, as a name does. */
@@ -96,7 +86,7 @@ export function addServiceOperations(
       run: async (input, { key, by }) => {
         refuseBeyondLimits(key, { services: [input.name], pointer: () => '/name' })
         refuseAliasesBeyondLimits(key, input.policy)
-        refuseProblems(input.policy ?? {})
+        refuseProblems(policyProblems(input.policy ?? {}))
         const row = await store.services.create(input, by)
         return { row, body: serviceBody(row) }
       },
@@ -119,7 +109,7 @@ export function addServiceOperations(
         const keepsOldName = patch.aliases === undefined
         return await changeMerged(ifVersion, read, (before, version) => {
           const policy = mergePatch(before.policy, patch)
-          refuseProblems(policy)
+          refuseProblems(policyProblems(policy))
           return store.services.update(id, { ...fields, policy, keepsOldName }, { ...by, ifVersion: version })
         })
       },

@@ -2,7 +2,7 @@
 // versions and times. So it can be imported into any Plugboard, and two bundles can be compared with diff.
 
 import { formatMount, parseMount } from '@vera-stack/shared/mounts.ts'
-import { recordOf } from '@vera-stack/shared/record-of.ts'
+import { recordOf } from '@vera-stack/shared/schema/record-of.ts'
 import { parseSettingsFile } from '@vera-stack/shared/settings/file.ts'
 import { SettingsError } from '@vera-stack/shared/settings/source.ts'
 import { setting } from '@vera-stack/shared/settings.ts'

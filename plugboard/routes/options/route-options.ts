@@ -2,6 +2,7 @@
 // leniently (see service-policy.ts). Rules about access and header fields are an exception: when such a rule cannot be read, for
 // example a rule of a newer version, the route is closed, so that it never serves without its protection.
 
+import { plainIssues } from '@vera-stack/shared/schema/issue-text.ts'
 import { z } from 'zod'
 import { isJsonObject, type JsonObject } from '../../common/json.ts'
 import { withCurrentNames } from '../../common/renamed-options.ts'
@@ -162,9 +163,9 @@ function readable<Schema extends z.ZodObject>(
   const parsed = schema.safeParse(Object.fromEntries(present))
   if (parsed.success) return parsed.data
   const bad = new Set(parsed.error.issues.map(issue => String(issue.path[0])))
-  for (const { path, message } of parsed.error.issues) {
+  for (const { path, text } of plainIssues(parsed.error.issues)) {
     if (FATES[path[0] as keyof typeof FATES]?.unreadable !== 'default')
-      unusable.push(`${path.join('.')}: ${message}`)
+      unusable.push(`${path.join('.')}: ${text}`)
   }
   return schema.parse(Object.fromEntries(present.filter(([key]) => !bad.has(key))))
 }

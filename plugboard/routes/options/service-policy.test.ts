@@ -204,7 +204,7 @@ test('resolves the settings of passive ejection with their defaults, and keeps a
   expect(resolved(false)).toEqual({ policy: { ...DEFAULT_SERVICE_POLICY, outlier: false }, problems: [] })
   expect(resolved({ ejectMs: 1 })).toEqual({
     policy: DEFAULT_SERVICE_POLICY,
-    problems: ['outlier.ejectMs: Too small: expected number to be >=100'],
+    problems: ['outlier.ejectMs: must be at least 100'],
   })
 })
 

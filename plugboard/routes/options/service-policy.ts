@@ -3,6 +3,7 @@
 // because a newer replica may have written them.
 
 import { isHostWithPort, parseServiceName, SERVICE_NAME_PATTERN } from '@vera-stack/shared/mounts.ts'
+import { plainIssues } from '@vera-stack/shared/schema/issue-text.ts'
 import { z } from 'zod'
 import { isJsonObject } from '../../common/json.ts'
 import { keyPartSchema } from '../rules/key-part.ts'
@@ -179,7 +180,7 @@ export function resolveServicePolicy(stored: unknown): {
   const rest = Object.entries(isJsonObject(stored) ? stored : {}).filter(([key]) => !bad.has(key))
   return {
     policy: Object.freeze(servicePolicySchema.parse(Object.fromEntries(rest))),
-    problems: parsed.error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`),
+    problems: plainIssues(parsed.error.issues).map(({ path, text }) => `${path.join('.')}: ${text}`),
   }
 }
 

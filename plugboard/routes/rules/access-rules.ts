@@ -1,7 +1,7 @@
 // The access rules of a route: addresses, passwords, tokens of an issuer. The input form may have passwords; the stored form has
 // only hashes. Both are validated strictly, because an invalid rule must close the route and not open it.
 
-import { recordOf } from '@vera-stack/shared/record-of.ts'
+import { recordOf } from '@vera-stack/shared/schema/record-of.ts'
 import { z } from 'zod'
 import { parseNetwork } from '../../common/net/ip-networks.ts'
 import { PASSWORD_HASH_FORM, passwordHashProblem } from '../../common/passwords/password-hash.ts'

@@ -1,6 +1,6 @@
 // Edits of the header fields of requests to the backend, or of responses to the client: first remove, then set, then add.
 
-import { recordOf } from '@vera-stack/shared/record-of.ts'
+import { recordOf } from '@vera-stack/shared/schema/record-of.ts'
 import { z } from 'zod'
 import { EDITABLE_NAMES, editableFieldName, FIELD_NAMES, fieldTemplate, namedTwice } from './field-rules.ts'
 

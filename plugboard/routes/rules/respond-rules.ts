@@ -1,7 +1,7 @@
 // The options of routes that respond without a backend: `redirect`, and `respond` for a fixed response such as a maintenance
 // page.
 
-import { recordOf } from '@vera-stack/shared/record-of.ts'
+import { recordOf } from '@vera-stack/shared/schema/record-of.ts'
 import { z } from 'zod'
 import { storedText } from '../../database/store/values/stored-text.ts'
 import { networksSchema } from './access-rules.ts'

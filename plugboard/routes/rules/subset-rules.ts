@@ -1,7 +1,7 @@
 // Subsets of a service: parts of its telephone processes, selected by version and labels, that get a share of the requests.
 // Used for canary releases, for splits between versions, and for tests of a version by a header field.
 
-import { recordOf } from '@vera-stack/shared/record-of.ts'
+import { recordOf } from '@vera-stack/shared/schema/record-of.ts'
 import { z } from 'zod'
 import { fieldValue } from './field-rules.ts'
 import { keyPartSchema, WRITTEN_PARTS } from './key-part.ts'

@@ -2,6 +2,7 @@
 // Every message is validated on arrival. Unknown keys are dropped and unknown types are ignored, so that a newer
 // peer can send more than an older peer understands (PROTOCOL.md, "Control messages").
 
+import { plainIssues } from '../../schema/issue-text.ts'
 import { cutText } from '../../text/cut-text.ts'
 import { controlSchema, KNOWN_TYPES } from './control-schema.ts'
 
@@ -205,8 +206,8 @@ export function parseControl(payload: Buffer): ControlMessage | undefined {
   if (!KNOWN_TYPES.has(type)) return undefined
   const parsed = controlSchema.safeParse(value)
   if (parsed.success) return parsed.data
-  const issue = parsed.error.issues[0]
+  const [issue] = plainIssues(parsed.error.issues)
   // The peer chooses the keys in the path, so the path is cut. `type` is one of the known types.
   const field = cutText(issue?.path.join('.') ?? '', MAX_FIELD_NAME)
-  throw new Error(`control message ${type}: ${field}: ${cutText(issue?.message ?? '')}`)
+  throw new Error(`control message ${type}: ${field}: ${cutText(issue?.text ?? '')}`)
 }

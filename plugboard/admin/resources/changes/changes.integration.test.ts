@@ -252,14 +252,14 @@ describe('the stream', () => {
   })
 
   test('ends after a restore when the database does not have its key', async () => {
-    const { key } = await api.key(['changes:read'])
+    const { key, id } = await api.key(['changes:read'])
     const reading = events(await open('/v1/changes/stream', { key }), 100)
     const latest = await store.changes.latest()
     await restoreTo(latest - 1)
     await administer(
       database.url,
       `BEGIN; SET LOCAL session_replication_role = replica;
-      DELETE FROM plugboard.admin_keys WHERE id = (SELECT max(id::text)::uuid FROM plugboard.admin_keys); COMMIT`,
+      DELETE FROM plugboard.admin_keys WHERE id = '${id}'; COMMIT`,
     )
     api.applied(latest - 1)
     expect((await reading).map(({ event }) => event)).toEqual(['reset'])

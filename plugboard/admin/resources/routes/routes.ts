@@ -23,7 +23,7 @@ import { isDryRun, writeQuery } from '../../http/dry-run.ts'
 import { changeMerged, mergePatch } from '../../http/merge-patch.ts'
 import { body, json, operation } from '../../http/openapi.ts'
 import { sortQuery } from '../../http/page.ts'
-import { validationError } from '../../http/problem.ts'
+import { refuseProblems } from '../../http/problem.ts'
 import { addResource } from '../resource.ts'
 import { idOrMount } from './route-id.ts'
 import { listRoutes } from './route-list.ts'
@@ -41,15 +41,6 @@ function innerAddressProblems(
   const url = access?.jwt?.jwksUrl
   const message = url === undefined ? undefined : outbound.problemOfHost(new URL(url).hostname)
   return message === undefined ? [] : [{ path: ['options', 'access', 'jwt', 'jwksUrl'], message }]
-}
-
-function refuse(problems: readonly RouteProblem[]): void {
-  if (problems.length > 0) {
-    throw validationError(
-      'json',
-      problems.map(problem => ({ ...problem, code: 'custom' })),
-    )
-  }
 }
 
 const pruneOperation = operation(
@@ -131,7 +122,7 @@ export function addRouteOperations(
       replay: routeBody,
       run: async ({ mount, service = null, options = {} }, { key, by }) => {
         await refuseBeyond(key, mount, service)
-        refuse(newRouteProblems({ mount, service, options }, outbound))
+        refuseProblems(newRouteProblems({ mount, service, options }, outbound))
         const stored = withRequirements(await withoutPasswords(options))
         const row = await store.routes.create({ mount, service, options: stored }, by)
         return { row, body: routeBody(row) }
@@ -141,7 +132,7 @@ export function addRouteOperations(
       input: routeChangeSchema,
       fails: ['mount_conflict', 'conflict'],
       run: async ({ id, ifVersion, read }, { options: patch = {}, ...fields }, { key, by }) => {
-        refuse(innerAddressProblems(outbound, patch.access as AccessInput | null | undefined))
+        refuseProblems(innerAddressProblems(outbound, patch.access as AccessInput | null | undefined))
         const hashed = await withoutPasswords(patch)
         return await changeMerged(ifVersion, read, async (before, version) => {
           const options = mergePatch(before.options, hashed)
@@ -155,7 +146,7 @@ export function addRouteOperations(
             tenantHeader: tenantHeader ?? undefined,
             rateLimits: rateLimits ?? undefined,
           }
-          refuse(routeProblems({ mount, service, options: known }))
+          refuseProblems(routeProblems({ mount, service, options: known }))
           return store.routes.update(
             id,
             { ...fields, options: withRequirements(options) },
