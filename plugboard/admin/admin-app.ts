@@ -12,7 +12,6 @@ import { addFrontPage } from './front-page-handler.ts'
 import { AllowedMethods } from './http/allowed-methods.ts'
 import { boundedBody } from './http/bounded-body.ts'
 import { EventStreams } from './http/event-streams.ts'
-import { liveBeforeResponse } from './http/live-before-response.ts'
 import { problemResponse, validationError } from './http/problem.ts'
 import { addDoctorOperation } from './live/doctor.ts'
 import { addHealth } from './live/health.ts'
@@ -33,6 +32,7 @@ import { addJwks, addSigningKeyOperations } from './resources/credentials/signin
 import { addTokenOperations } from './resources/credentials/tokens.ts'
 import { addRouteOperations } from './resources/routes/routes.ts'
 import { addServiceOperations } from './resources/services.ts'
+import { liveBeforeResponse } from './writes/live-before-response.ts'
 
 const MAX_BODY_BYTES = 256 * 1024
 

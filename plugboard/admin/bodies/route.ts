@@ -6,7 +6,7 @@ import { storedText } from '../../database/store/values/stored-text.ts'
 import { routeOptionsInputSchema, withoutRequirements } from '../../routes/options/route-options.ts'
 import { id, jsonObject, mountText, timestamp } from '../http/formats.ts'
 import { unusedForSchema } from '../http/lifetime.ts'
-import { mergePatchOf } from '../http/merge-patch.ts'
+import { mergePatchOf } from '../writes/merge-patch.ts'
 
 export const routeSchema = z
   .strictObject({

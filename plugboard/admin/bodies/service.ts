@@ -4,7 +4,7 @@ import { z } from '@hono/zod-openapi'
 import type { Service } from '../../database/store/store.ts'
 import { servicePolicyInputSchema } from '../../routes/options/service-policy.ts'
 import { id, jsonObject, serviceNameText, timestamp } from '../http/formats.ts'
-import { mergePatchOf } from '../http/merge-patch.ts'
+import { mergePatchOf } from '../writes/merge-patch.ts'
 
 export const serviceSchema = z
   .strictObject({

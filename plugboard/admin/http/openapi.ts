@@ -5,7 +5,7 @@ import { createRoute, type RouteConfig, z } from '@hono/zod-openapi'
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
 import { requirePermission } from '../access/authenticate.ts'
 import type { Permission } from '../access/scope.ts'
-import { IF_MATCH } from './etag.ts'
+import { IF_MATCH } from '../writes/etag.ts'
 import { problemSchema } from './problem.ts'
 
 const RETRY_AFTER = {

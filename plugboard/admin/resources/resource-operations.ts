@@ -3,8 +3,6 @@
 
 import { z } from '@hono/zod-openapi'
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
-import { dryRunParameter, writeQuery } from '../http/dry-run.ts'
-import { IDEMPOTENCY_FAILS, idempotencyHeader, REPLAYED_HEADER } from '../http/idempotency.ts'
 import {
   body,
   CREATED_HEADERS,
@@ -17,6 +15,8 @@ import {
   WRITTEN_ETAG_HEADER,
 } from '../http/openapi.ts'
 import { countedPageResponse, pageQuery } from '../http/page.ts'
+import { dryRunParameter, writeQuery } from '../writes/dry-run.ts'
+import { IDEMPOTENCY_FAILS, idempotencyHeader, REPLAYED_HEADER } from '../writes/idempotency.ts'
 
 export interface ResourceNames {
   readonly path: `/v1/${string}`

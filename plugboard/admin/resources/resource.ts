@@ -7,10 +7,10 @@ import { type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
 import type { Context } from 'hono'
 import type { AdminKey, Mutation, Page, PageRequest } from '../../database/store/store.ts'
 import type { AdminEnv } from '../admin-env.ts'
-import { isDryRun, writerOf } from '../http/dry-run.ts'
-import { etagOf, ifMatchVersion, notModified } from '../http/etag.ts'
-import { idempotencyOf, replayed } from '../http/idempotency.ts'
 import { flagQuery, pageBody } from '../http/page.ts'
+import { isDryRun, writerOf } from '../writes/dry-run.ts'
+import { etagOf, ifMatchVersion, notModified } from '../writes/etag.ts'
+import { idempotencyOf, replayed } from '../writes/idempotency.ts'
 import { type ResourceNames, resourceOperations } from './resource-operations.ts'
 
 /** A row with a version. `deletedAt`: present when deleted rows of the resource can be read. */

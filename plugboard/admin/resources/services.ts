@@ -9,9 +9,9 @@ import { type ServiceProblem, serviceProblems } from '../../routes/options/servi
 import { refuseBeyondLimits } from '../access/key-limits.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
 import { newServiceSchema, serviceBody, serviceChangeSchema, serviceSchema } from '../bodies/service.ts'
-import { changeMerged, mergePatch } from '../http/merge-patch.ts'
 import { sortQuery } from '../http/page.ts'
 import { refuseProblems } from '../http/problem.ts'
+import { changeMerged, mergePatch } from '../writes/merge-patch.ts'
 import { addResource, type Caller, counted, type Target } from './resource.ts'
 
 /** Returns the problems that depend on several keys of the policy. `policy`: the complete policy, as it is stored. */

@@ -10,8 +10,8 @@ import { allows } from '../../access/scope.ts'
 import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
 import { changeBody } from '../../bodies/changes/change.ts'
 import { undoneSchema } from '../../bodies/changes/undone.ts'
-import { dryRunParameter, writerOf } from '../../http/dry-run.ts'
 import { json, operation } from '../../http/openapi.ts'
+import { dryRunParameter, writerOf } from '../../writes/dry-run.ts'
 import { sequenceText } from './change-query.ts'
 
 const undoOperation = operation(

@@ -7,16 +7,16 @@ import { storedText } from '../../../database/store/values/stored-text.ts'
 import { refuseLimitedKey } from '../../access/key-limits.ts'
 import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
 import { signingKeyBody, signingKeySchema } from '../../bodies/credentials/signing-key.ts'
-import { isDryRun, writeQuery, writerOf } from '../../http/dry-run.ts'
 import { jsonObject } from '../../http/formats.ts'
+import { json, operation, problems } from '../../http/openapi.ts'
+import { isDryRun, writeQuery, writerOf } from '../../writes/dry-run.ts'
 import {
   IDEMPOTENCY_FAILS,
   idempotencyHeader,
   idempotencyOf,
   REPLAYED_HEADER,
   replayed,
-} from '../../http/idempotency.ts'
-import { json, operation, problems } from '../../http/openapi.ts'
+} from '../../writes/idempotency.ts'
 
 const tags = ['signing keys']
 

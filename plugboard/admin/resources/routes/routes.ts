@@ -19,11 +19,11 @@ import {
   routeSchema,
   serviceRef,
 } from '../../bodies/route.ts'
-import { isDryRun, writeQuery } from '../../http/dry-run.ts'
-import { changeMerged, mergePatch } from '../../http/merge-patch.ts'
 import { body, json, operation } from '../../http/openapi.ts'
 import { sortQuery } from '../../http/page.ts'
 import { refuseProblems } from '../../http/problem.ts'
+import { isDryRun, writeQuery } from '../../writes/dry-run.ts'
+import { changeMerged, mergePatch } from '../../writes/merge-patch.ts'
 import { addResource } from '../resource.ts'
 import { idOrMount } from './route-id.ts'
 import { listRoutes } from './route-list.ts'

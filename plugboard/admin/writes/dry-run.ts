@@ -5,7 +5,7 @@ import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Mutation } from '../../database/store/store.ts'
 import type { AdminEnv } from '../admin-env.ts'
-import { flagQuery } from './page.ts'
+import { flagQuery } from '../http/page.ts'
 
 export const dryRunParameter = {
   dryRun: flagQuery(

@@ -4,7 +4,7 @@
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Context } from 'hono'
 import type { AdminEnv } from '../admin-env.ts'
-import { RequestError } from './problem.ts'
+import { RequestError } from '../http/problem.ts'
 
 export const etagOf = (row: { readonly version: number }): string => `"${row.version}"`
 
