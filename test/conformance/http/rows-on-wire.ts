@@ -1,4 +1,4 @@
-// The rows of the table over the whole path. plugboard/proxy/edge-rows.test.ts runs the same table in one process.
+// The rows of the table over the whole path. plugboard/proxy/tests/edge-rows.test.ts runs the same table in one process.
 
 import { beforeAll, describe } from 'vitest'
 import { edge } from './edge.ts'

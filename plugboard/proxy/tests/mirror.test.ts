@@ -1,13 +1,13 @@
 // Copies of requests for a canary (`mirror`), on the public port with telephones in memory.
 
 import { beforeEach, describe, expect, it } from 'vitest'
-import { harnessRoute } from '../../test/support/harness/proxy-harness.ts'
-import { type CutTelephone, useProxy } from '../../test/support/harness/use-proxy.ts'
-import { type RawResponse, rawExchange } from '../../test/support/http/raw-connection.ts'
-import { useLeakCheck } from '../../test/support/leak-check.ts'
-import { ManualClock } from '../../test/support/manual-clock.ts'
-import type { ServicePolicy } from '../routes/options/service-policy.ts'
-import type { MirrorRules } from '../routes/rules/mirror-rules.ts'
+import { harnessRoute } from '../../../test/support/harness/proxy-harness.ts'
+import { type CutTelephone, useProxy } from '../../../test/support/harness/use-proxy.ts'
+import { type RawResponse, rawExchange } from '../../../test/support/http/raw-connection.ts'
+import { useLeakCheck } from '../../../test/support/leak-check.ts'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
+import type { ServicePolicy } from '../../routes/options/service-policy.ts'
+import type { MirrorRules } from '../../routes/rules/mirror-rules.ts'
 
 useLeakCheck()
 

@@ -1,13 +1,13 @@
 // Subsets on the public port: which telephones serve the requests of a canary release.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { harnessRoute, ProxyHarness } from '../../test/support/harness/proxy-harness.ts'
-import { type CutTelephone, useProxyClients } from '../../test/support/harness/use-proxy.ts'
-import { field, rawExchange } from '../../test/support/http/raw-connection.ts'
-import { useLeakCheck } from '../../test/support/leak-check.ts'
-import { hashPassword } from '../common/passwords/password-hash.ts'
-import { resolveRouteOptions } from '../routes/options/route-options.ts'
-import type { ServicePolicy } from '../routes/options/service-policy.ts'
+import { harnessRoute, ProxyHarness } from '../../../test/support/harness/proxy-harness.ts'
+import { type CutTelephone, useProxyClients } from '../../../test/support/harness/use-proxy.ts'
+import { field, rawExchange } from '../../../test/support/http/raw-connection.ts'
+import { useLeakCheck } from '../../../test/support/leak-check.ts'
+import { hashPassword } from '../../common/passwords/password-hash.ts'
+import { resolveRouteOptions } from '../../routes/options/route-options.ts'
+import type { ServicePolicy } from '../../routes/options/service-policy.ts'
 
 useLeakCheck()
 

@@ -1,14 +1,14 @@
 // Sticky sessions on the public port: by cookie and by header field, in both versions of HTTP and for upgrades.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { FakeCall } from '../../test/support/harness/fake-telephone.ts'
-import { harnessRoute, ProxyHarness } from '../../test/support/harness/proxy-harness.ts'
-import { type CutTelephone, useProxyClients } from '../../test/support/harness/use-proxy.ts'
-import { field, rawExchange } from '../../test/support/http/raw-connection.ts'
-import { useLeakCheck } from '../../test/support/leak-check.ts'
-import type { OutlierPolicy } from '../routes/options/outlier-policy.ts'
-import { resolveRouteOptions } from '../routes/options/route-options.ts'
-import type { ServicePolicy } from '../routes/options/service-policy.ts'
+import type { FakeCall } from '../../../test/support/harness/fake-telephone.ts'
+import { harnessRoute, ProxyHarness } from '../../../test/support/harness/proxy-harness.ts'
+import { type CutTelephone, useProxyClients } from '../../../test/support/harness/use-proxy.ts'
+import { field, rawExchange } from '../../../test/support/http/raw-connection.ts'
+import { useLeakCheck } from '../../../test/support/leak-check.ts'
+import type { OutlierPolicy } from '../../routes/options/outlier-policy.ts'
+import { resolveRouteOptions } from '../../routes/options/route-options.ts'
+import type { ServicePolicy } from '../../routes/options/service-policy.ts'
 
 useLeakCheck()
 

@@ -2,13 +2,13 @@
 // fits the version.
 
 import { beforeEach, describe, expect, it } from 'vitest'
-import { harnessRoute } from '../../test/support/harness/proxy-harness.ts'
-import { useProxy } from '../../test/support/harness/use-proxy.ts'
-import type { Http2Client } from '../../test/support/http/http2-client.ts'
-import { field, type RawResponse, rawExchange } from '../../test/support/http/raw-connection.ts'
-import { useLeakCheck } from '../../test/support/leak-check.ts'
-import { hashPassword } from '../common/passwords/password-hash.ts'
-import { resolveRouteOptions } from '../routes/options/route-options.ts'
+import { harnessRoute } from '../../../test/support/harness/proxy-harness.ts'
+import { useProxy } from '../../../test/support/harness/use-proxy.ts'
+import type { Http2Client } from '../../../test/support/http/http2-client.ts'
+import { field, type RawResponse, rawExchange } from '../../../test/support/http/raw-connection.ts'
+import { useLeakCheck } from '../../../test/support/leak-check.ts'
+import { hashPassword } from '../../common/passwords/password-hash.ts'
+import { resolveRouteOptions } from '../../routes/options/route-options.ts'
 
 useLeakCheck()
 

@@ -1,12 +1,12 @@
 // The keys of the service policy that limit and start retries: retryBudgetPercent, retryStatuses and tryTimeoutMs.
 
 import { expect, it } from 'vitest'
-import { harnessRoute } from '../../test/support/harness/proxy-harness.ts'
-import { type CutTelephone, useProxy } from '../../test/support/harness/use-proxy.ts'
-import { field, type RawResponse, rawExchange } from '../../test/support/http/raw-connection.ts'
-import { useLeakCheck } from '../../test/support/leak-check.ts'
-import { ManualClock } from '../../test/support/manual-clock.ts'
-import type { ServicePolicy } from '../routes/options/service-policy.ts'
+import { harnessRoute } from '../../../test/support/harness/proxy-harness.ts'
+import { type CutTelephone, useProxy } from '../../../test/support/harness/use-proxy.ts'
+import { field, type RawResponse, rawExchange } from '../../../test/support/http/raw-connection.ts'
+import { useLeakCheck } from '../../../test/support/leak-check.ts'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
+import type { ServicePolicy } from '../../routes/options/service-policy.ts'
 
 useLeakCheck()
 

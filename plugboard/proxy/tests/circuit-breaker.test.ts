@@ -1,12 +1,12 @@
 // Requests of a service with a circuit breaker (`breaker`).
 
 import { expect, it } from 'vitest'
-import { harnessRoute } from '../../test/support/harness/proxy-harness.ts'
-import { useProxy } from '../../test/support/harness/use-proxy.ts'
-import { field, type RawResponse, rawExchange } from '../../test/support/http/raw-connection.ts'
-import { useLeakCheck } from '../../test/support/leak-check.ts'
-import { ManualClock } from '../../test/support/manual-clock.ts'
-import type { ServicePolicy } from '../routes/options/service-policy.ts'
+import { harnessRoute } from '../../../test/support/harness/proxy-harness.ts'
+import { useProxy } from '../../../test/support/harness/use-proxy.ts'
+import { field, type RawResponse, rawExchange } from '../../../test/support/http/raw-connection.ts'
+import { useLeakCheck } from '../../../test/support/leak-check.ts'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
+import type { ServicePolicy } from '../../routes/options/service-policy.ts'
 
 useLeakCheck()
 

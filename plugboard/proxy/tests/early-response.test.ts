@@ -2,12 +2,12 @@
 // hold the connection by sending more bytes.
 
 import { beforeEach, describe, expect, it } from 'vitest'
-import { eventually } from '../../test/support/deadline.ts'
-import { harnessRoute } from '../../test/support/harness/proxy-harness.ts'
-import { useProxy } from '../../test/support/harness/use-proxy.ts'
-import { field, type RawConnection } from '../../test/support/http/raw-connection.ts'
-import { useLeakCheck } from '../../test/support/leak-check.ts'
-import { ManualClock } from '../../test/support/manual-clock.ts'
+import { eventually } from '../../../test/support/deadline.ts'
+import { harnessRoute } from '../../../test/support/harness/proxy-harness.ts'
+import { useProxy } from '../../../test/support/harness/use-proxy.ts'
+import { field, type RawConnection } from '../../../test/support/http/raw-connection.ts'
+import { useLeakCheck } from '../../../test/support/leak-check.ts'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
 
 useLeakCheck()
 

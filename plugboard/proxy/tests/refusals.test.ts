@@ -3,11 +3,11 @@
 
 import { type Log, type LogFields, silentLogger } from '@vera-stack/shared/log.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { ProxyHarness } from '../../test/support/harness/proxy-harness.ts'
-import { FRAME, fieldBlock, frame } from '../../test/support/http/http2-frames.ts'
-import { field, RawConnection, rawExchange } from '../../test/support/http/raw-connection.ts'
-import { RawHttp2 } from '../../test/support/http/raw-http2.ts'
-import { ManualClock } from '../../test/support/manual-clock.ts'
+import { ProxyHarness } from '../../../test/support/harness/proxy-harness.ts'
+import { FRAME, fieldBlock, frame } from '../../../test/support/http/http2-frames.ts'
+import { field, RawConnection, rawExchange } from '../../../test/support/http/raw-connection.ts'
+import { RawHttp2 } from '../../../test/support/http/raw-http2.ts'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
 
 const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const LOCAL = '127.0.0.1'

@@ -2,10 +2,10 @@
 // invalid values that are placed into a route directly, past the checks of requests and of the database.
 
 import { beforeEach, expect, it } from 'vitest'
-import { harnessRoute } from '../../test/support/harness/proxy-harness.ts'
-import { useProxy } from '../../test/support/harness/use-proxy.ts'
-import { field, rawExchange } from '../../test/support/http/raw-connection.ts'
-import { useLeakCheck } from '../../test/support/leak-check.ts'
+import { harnessRoute } from '../../../test/support/harness/proxy-harness.ts'
+import { useProxy } from '../../../test/support/harness/use-proxy.ts'
+import { field, rawExchange } from '../../../test/support/http/raw-connection.ts'
+import { useLeakCheck } from '../../../test/support/leak-check.ts'
 
 useLeakCheck()
 

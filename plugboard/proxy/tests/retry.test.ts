@@ -2,12 +2,12 @@
 
 import type { Reason } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { describe, expect, it } from 'vitest'
-import { harnessRoute, ProxyHarness } from '../../test/support/harness/proxy-harness.ts'
-import { type CutTelephone, useProxy } from '../../test/support/harness/use-proxy.ts'
-import { field, type RawResponse, rawExchange } from '../../test/support/http/raw-connection.ts'
-import { useLeakCheck } from '../../test/support/leak-check.ts'
-import { asReplicaId } from '../common/ids/replica-id.ts'
-import { asTunnelId } from '../registry/line-ids.ts'
+import { harnessRoute, ProxyHarness } from '../../../test/support/harness/proxy-harness.ts'
+import { type CutTelephone, useProxy } from '../../../test/support/harness/use-proxy.ts'
+import { field, type RawResponse, rawExchange } from '../../../test/support/http/raw-connection.ts'
+import { useLeakCheck } from '../../../test/support/leak-check.ts'
+import { asReplicaId } from '../../common/ids/replica-id.ts'
+import { asTunnelId } from '../../registry/line-ids.ts'
 
 useLeakCheck()
 

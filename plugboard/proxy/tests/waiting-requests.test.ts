@@ -1,14 +1,14 @@
 // Requests that wait for a line: in the queue of their service (`queue`), and while no telephone is connected (`holdMs`).
 
 import { beforeEach, describe, expect, it } from 'vitest'
-import { eventually } from '../../test/support/deadline.ts'
-import type { FakeCall } from '../../test/support/harness/fake-telephone.ts'
-import { harnessRoute } from '../../test/support/harness/proxy-harness.ts'
-import { useProxy } from '../../test/support/harness/use-proxy.ts'
-import { field, type RawConnection, type RawResponse } from '../../test/support/http/raw-connection.ts'
-import { useLeakCheck } from '../../test/support/leak-check.ts'
-import { ManualClock } from '../../test/support/manual-clock.ts'
-import type { ServicePolicy } from '../routes/options/service-policy.ts'
+import { eventually } from '../../../test/support/deadline.ts'
+import type { FakeCall } from '../../../test/support/harness/fake-telephone.ts'
+import { harnessRoute } from '../../../test/support/harness/proxy-harness.ts'
+import { useProxy } from '../../../test/support/harness/use-proxy.ts'
+import { field, type RawConnection, type RawResponse } from '../../../test/support/http/raw-connection.ts'
+import { useLeakCheck } from '../../../test/support/leak-check.ts'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
+import type { ServicePolicy } from '../../routes/options/service-policy.ts'
 
 useLeakCheck()
 

@@ -3,12 +3,12 @@
 import { metricsOf } from '@vera-stack/shared/metrics/metric.ts'
 import { prometheusText } from '@vera-stack/shared/metrics/prometheus-text.ts'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { eventually } from '../../test/support/deadline.ts'
-import { harnessRoute, ProxyHarness } from '../../test/support/harness/proxy-harness.ts'
-import { rawExchange } from '../../test/support/http/raw-connection.ts'
-import { useLeakCheck } from '../../test/support/leak-check.ts'
-import { PLUGBOARD_METRICS } from '../metrics/plugboard-metrics.ts'
-import { RequestMetrics } from '../metrics/request-metrics.ts'
+import { eventually } from '../../../test/support/deadline.ts'
+import { harnessRoute, ProxyHarness } from '../../../test/support/harness/proxy-harness.ts'
+import { rawExchange } from '../../../test/support/http/raw-connection.ts'
+import { useLeakCheck } from '../../../test/support/leak-check.ts'
+import { PLUGBOARD_METRICS } from '../../metrics/plugboard-metrics.ts'
+import { RequestMetrics } from '../../metrics/request-metrics.ts'
 
 useLeakCheck()
 

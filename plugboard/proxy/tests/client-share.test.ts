@@ -2,14 +2,14 @@
 // aborted. A trusted proxy reports the client addresses.
 
 import { beforeEach, describe, expect, it } from 'vitest'
-import { eventually } from '../../test/support/deadline.ts'
-import { harnessRoute } from '../../test/support/harness/proxy-harness.ts'
-import { useProxy } from '../../test/support/harness/use-proxy.ts'
-import { readHttp2Response } from '../../test/support/http/http2-client.ts'
-import { field, type RawConnection, type RawResponse } from '../../test/support/http/raw-connection.ts'
-import { useLeakCheck } from '../../test/support/leak-check.ts'
-import { ManualClock } from '../../test/support/manual-clock.ts'
-import { lineId } from '../registry/line-ids.ts'
+import { eventually } from '../../../test/support/deadline.ts'
+import { harnessRoute } from '../../../test/support/harness/proxy-harness.ts'
+import { useProxy } from '../../../test/support/harness/use-proxy.ts'
+import { readHttp2Response } from '../../../test/support/http/http2-client.ts'
+import { field, type RawConnection, type RawResponse } from '../../../test/support/http/raw-connection.ts'
+import { useLeakCheck } from '../../../test/support/leak-check.ts'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { lineId } from '../../registry/line-ids.ts'
 
 useLeakCheck()
 

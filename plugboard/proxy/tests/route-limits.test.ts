@@ -1,13 +1,13 @@
 // Rate limits of routes and services on the public port, in both versions of HTTP.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { FakeTelephone } from '../../test/support/harness/fake-telephone.ts'
-import { harnessRoute, ProxyHarness } from '../../test/support/harness/proxy-harness.ts'
-import { Http2Client } from '../../test/support/http/http2-client.ts'
-import { field, rawExchange } from '../../test/support/http/raw-connection.ts'
-import { useLeakCheck } from '../../test/support/leak-check.ts'
-import { hashPassword } from '../common/passwords/password-hash.ts'
-import { resolveRouteOptions } from '../routes/options/route-options.ts'
+import type { FakeTelephone } from '../../../test/support/harness/fake-telephone.ts'
+import { harnessRoute, ProxyHarness } from '../../../test/support/harness/proxy-harness.ts'
+import { Http2Client } from '../../../test/support/http/http2-client.ts'
+import { field, rawExchange } from '../../../test/support/http/raw-connection.ts'
+import { useLeakCheck } from '../../../test/support/leak-check.ts'
+import { hashPassword } from '../../common/passwords/password-hash.ts'
+import { resolveRouteOptions } from '../../routes/options/route-options.ts'
 
 useLeakCheck()
 

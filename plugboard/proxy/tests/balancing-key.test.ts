@@ -1,13 +1,13 @@
 // The balancing policy `hash` on the public port: requests with one value reach one telephone.
 
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import type { FakeTelephone } from '../../test/support/harness/fake-telephone.ts'
-import { harnessRoute, ProxyHarness } from '../../test/support/harness/proxy-harness.ts'
-import { rawExchange } from '../../test/support/http/raw-connection.ts'
-import { useLeakCheck } from '../../test/support/leak-check.ts'
-import { hashPassword } from '../common/passwords/password-hash.ts'
-import { resolveRouteOptions } from '../routes/options/route-options.ts'
-import type { KeyPart } from '../routes/rules/key-part.ts'
+import type { FakeTelephone } from '../../../test/support/harness/fake-telephone.ts'
+import { harnessRoute, ProxyHarness } from '../../../test/support/harness/proxy-harness.ts'
+import { rawExchange } from '../../../test/support/http/raw-connection.ts'
+import { useLeakCheck } from '../../../test/support/leak-check.ts'
+import { hashPassword } from '../../common/passwords/password-hash.ts'
+import { resolveRouteOptions } from '../../routes/options/route-options.ts'
+import type { KeyPart } from '../../routes/rules/key-part.ts'
 
 useLeakCheck()
 

@@ -1,10 +1,10 @@
 // Requests that arrive just after this process was suspended, before its links to other replicas are restored.
 
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { eventually } from '../../test/support/deadline.ts'
-import { ProxyHarness } from '../../test/support/harness/proxy-harness.ts'
-import { field, RawConnection, rawExchange } from '../../test/support/http/raw-connection.ts'
-import { useLeakCheck } from '../../test/support/leak-check.ts'
+import { eventually } from '../../../test/support/deadline.ts'
+import { ProxyHarness } from '../../../test/support/harness/proxy-harness.ts'
+import { field, RawConnection, rawExchange } from '../../../test/support/http/raw-connection.ts'
+import { useLeakCheck } from '../../../test/support/leak-check.ts'
 
 useLeakCheck()
 
