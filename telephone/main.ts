@@ -6,10 +6,10 @@ import { openStandardOutput } from '@vera-stack/shared/process/standard-output.t
 import { addOptions, SettingsError } from '@vera-stack/shared/settings.ts'
 import { coloursWanted } from '@vera-stack/shared/text/colours.ts'
 import { Command, CommanderError } from 'commander'
-import { check } from './cli/check.ts'
-import { checkContainer } from './cli/check-container.ts'
+import { check } from './cli/check/check.ts'
+import { checkContainer } from './cli/check/check-container.ts'
+import type { Terminal } from './cli/output/terminal.ts'
 import { run } from './cli/run.ts'
-import type { Terminal } from './cli/terminal.ts'
 import { loadTelephoneConfig, telephoneOptions, telephoneSettings, VARIABLE_PREFIX } from './config.ts'
 import { VERSION } from './version.ts'
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { ManualClock } from '../../test/support/manual-clock.ts'
-import type { ExchangeSummary } from '../events.ts'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
+import type { ExchangeSummary } from '../../events.ts'
 import { RequestLines } from './request-lines.ts'
 
 let lines: string[]

@@ -5,7 +5,7 @@ import { styleText } from 'node:util'
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import { cutText } from '@vera-stack/shared/text/cut-text.ts'
 import { printable } from '@vera-stack/shared/text/printable.ts'
-import type { ExchangeSummary } from '../events.ts'
+import type { ExchangeSummary } from '../../events.ts'
 
 export interface RequestLinesOptions {
   readonly out: (line: string) => void

@@ -1,9 +1,9 @@
 // Checks a backend once, for `telephone check` and for the start of `telephone http`.
 
 import { systemClock } from '@vera-stack/shared/clock.ts'
-import type { BackendFailure } from '../backend/backend-failure.ts'
-import { HealthCheck } from '../backend/health/health-check.ts'
-import type { Service } from '../options/service-options.ts'
+import type { BackendFailure } from '../../backend/backend-failure.ts'
+import { HealthCheck } from '../../backend/health/health-check.ts'
+import type { Service } from '../../options/service-options.ts'
 
 /**
  * Resolves with the failure of the backend, or with undefined. It runs the health check of the service, or makes a

@@ -1,8 +1,8 @@
 // Writes events as log lines for a machine: the messages are constant, and the varying parts are fields.
 
 import type { Logger } from '@vera-stack/shared/log.ts'
-import type { AnnouncedService, ExchangeSummary, TelephoneEvent } from '../events.ts'
-import { sentence } from '../sentence.ts'
+import type { AnnouncedService, ExchangeSummary, TelephoneEvent } from '../../events.ts'
+import { sentence } from '../../sentence.ts'
 
 type BackendFailures = Extract<TelephoneEvent, { kind: 'backend_failures' }>
 

@@ -7,8 +7,8 @@ import {
   type ProcessStatus,
   SCOPE_VARIABLE,
 } from '@vera-stack/shared/process/local-status.ts'
-import type { Terminal } from './terminal.ts'
-import { marked } from './words.ts'
+import type { Terminal } from '../output/terminal.ts'
+import { marked } from '../output/words.ts'
 
 /** Time for a response, ms. It is shorter than the timeout of a health check, which includes the start of this program. */
 const TIMEOUT_MS = 2000

@@ -1,6 +1,6 @@
 // Compares the clock of this machine with the clock of Plugboard, for `telephone check`. A token counts by both clocks.
 
-import { type Mark, roughly } from './words.ts'
+import { type Mark, roughly } from '../output/words.ts'
 
 /** Plugboard sends its time in whole seconds, and the response takes some time. */
 const MAX_CLOCK_DIFFERENCE_MS = 2_000

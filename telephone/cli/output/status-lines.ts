@@ -2,8 +2,8 @@
 
 import { REASONS } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { cutText } from '@vera-stack/shared/text/cut-text.ts'
-import type { AnnouncedService, TelephoneEvent } from '../events.ts'
-import { sentence } from '../sentence.ts'
+import type { AnnouncedService, TelephoneEvent } from '../../events.ts'
+import { sentence } from '../../sentence.ts'
 import type { RequestLines } from './request-lines.ts'
 import { briefly, marked, roughly } from './words.ts'
 

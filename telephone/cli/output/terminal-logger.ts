@@ -3,7 +3,7 @@
 
 import { safeText } from '@vera-stack/shared/log/safe-fields.ts'
 import type { LogFields, Logger } from '@vera-stack/shared/log.ts'
-import { sentence } from '../sentence.ts'
+import { sentence } from '../../sentence.ts'
 import type { Terminal } from './terminal.ts'
 import { type Mark, marked } from './words.ts'
 

@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import { serveLocalStatus } from '@vera-stack/shared/process/local-status.ts'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { useLeakCheck } from '../../test/support/leak-check.ts'
+import { useLeakCheck } from '../../../test/support/leak-check.ts'
 import { checkContainer } from './check-container.ts'
 
 useLeakCheck()
