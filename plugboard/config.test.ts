@@ -141,6 +141,8 @@ test('the code reads each setting', () => {
       .filter(name => name.endsWith('.ts') && !name.endsWith('.test.ts'))
       .map(name => readFileSync(join(folder, room, name), 'utf8')),
   )
+  // The settings for OpenTelemetry, which the Telephone has too.
+  sources.push(readFileSync(join(folder, '../shared/otlp/otlp-settings.ts'), 'utf8'))
   const code = sources.join('\n')
   // `config` names the file that the others come from.
   const keys = Object.keys(plugboardSettings).filter(key => key !== 'config')

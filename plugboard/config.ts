@@ -5,7 +5,7 @@ import { hostname } from 'node:os'
 import { MAX_TOKEN_LIMIT, TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
 import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 import { ACCESS_LOG_FORMATS, LOG_LEVEL_ALIASES, LOG_LEVELS } from '@vera-stack/shared/log.ts'
-import { otlpEndpointProblem } from '@vera-stack/shared/metrics/otlp-endpoint.ts'
+import { otlpProblems, otlpSettings } from '@vera-stack/shared/otlp/otlp-settings.ts'
 import {
   group,
   type LoadedSettings,
@@ -211,7 +211,7 @@ export const plugboardSettings = {
     }),
   }),
 
-  ...group('Metrics', {
+  ...group('Metrics and traces', {
     metricsListen: setting.listen({
       help: 'Address that serves /metrics only, without a key, such as 127.0.0.1:9400; the admin API serves it with a key',
     }),
@@ -227,11 +227,7 @@ export const plugboardSettings = {
       max: 10_000,
       help: 'Services with metrics of their own, the busiest first; all others are _other',
     }),
-    otlpEndpoint: setting.url({
-      protocols: ['http', 'https'],
-      check: otlpEndpointProblem,
-      help: 'URL of a receiver of OTLP over HTTP, without /v1/metrics, such as http://127.0.0.1:4318; metrics are sent there each minute',
-    }),
+    ...otlpSettings,
   }),
 
   ...group('Limits of clients', {
@@ -495,7 +491,7 @@ function checkPlugboardConfig(config: PlugboardConfig) {
       detail: 'needs trustedProxies: the proxies that may send the header',
     })
   }
-  problems.push(...tlsProblems(config), ...acmeProblems(config))
+  problems.push(...otlpProblems(config), ...tlsProblems(config), ...acmeProblems(config))
   return problems
 }
 

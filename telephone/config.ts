@@ -3,7 +3,7 @@
 
 import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 import { LOG_LEVEL_ALIASES, LOG_LEVELS } from '@vera-stack/shared/log.ts'
-import { otlpEndpointProblem } from '@vera-stack/shared/metrics/otlp-endpoint.ts'
+import { otlpProblems, otlpSettings } from '@vera-stack/shared/otlp/otlp-settings.ts'
 import { secretFileProblem } from '@vera-stack/shared/process/secret-file.ts'
 import {
   group,
@@ -170,11 +170,7 @@ export const telephoneSettings = {
     metricsListen: setting.listen({
       help: 'Address that serves /metrics for Prometheus, without a key, such as 127.0.0.1:9401',
     }),
-    otlpEndpoint: setting.url({
-      protocols: ['http', 'https'],
-      check: otlpEndpointProblem,
-      help: 'URL of a receiver of OTLP over HTTP, without /v1/metrics, such as http://127.0.0.1:4318; metrics are sent there each minute',
-    }),
+    ...otlpSettings,
     accessLog: setting.boolean({
       default: false,
       help: 'Log one line for each finished request; telephone http on a terminal shows requests unless this is no',
@@ -251,7 +247,7 @@ function checkTelephoneConfig(
   personal: boolean,
   tokenFiles: readonly string[],
 ): Problem[] {
-  const problems: Problem[] = []
+  const problems: Problem[] = [...otlpProblems(config)]
   if (config.token === undefined && config.tokenFile === undefined) {
     const tried = tokenFiles.length === 0 ? '' : `. A local Plugboard has one in ${tokenFiles.join(' or ')}`
     const detail = `is missing: set --token-file or TELEPHONE_TOKEN ("plugboard token issue" issues one)${tried}`

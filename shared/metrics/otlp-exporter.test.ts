@@ -84,9 +84,10 @@ const failureCounts = (): Record<string, number> => {
 }
 
 function start(port = (server.address() as AddressInfo).port, path = ''): OtlpExporter {
-  const endpoint = `http://127.0.0.1:${port}${path}`
+  const url = new URL(`http://127.0.0.1:${port}${path}/v1/metrics`)
+  const receiver = { url, headers: { authorization: 'Basic YTpi' } }
   const resource = { name: 'plugboard', version: '1', instanceId: 'a' }
-  exporter = new OtlpExporter({ endpoint, resource, metrics, failures, clock, log })
+  exporter = new OtlpExporter({ receiver, resource, metrics, failures, clock, log })
   return exporter
 }
 
@@ -113,10 +114,14 @@ afterEach(async () => {
 })
 
 it('sends the metrics once a minute, as JSON with gzip, below the path of the endpoint', async () => {
-  start(undefined, '/otlp/')
+  start(undefined, '/otlp')
   expect(await clock.exportOnce()).toBe(MINUTE_MS)
   expect(requests.map(({ path }) => path)).toEqual(['/otlp/v1/metrics'])
-  expect(requests[0]!.head).toMatchObject({ 'content-type': 'application/json', 'content-encoding': 'gzip' })
+  expect(requests[0]!.head).toMatchObject({
+    'content-type': 'application/json',
+    'content-encoding': 'gzip',
+    authorization: 'Basic YTpi',
+  })
   expect(requests[0]!.text).toContain('{"name":"reads.total","description":"x","sum":{')
   await clock.exportOnce()
   expect(requests.map(({ text }) => /"asDouble":(\d+)/.exec(text)?.[1])).toEqual(['1', '2'])

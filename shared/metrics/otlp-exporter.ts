@@ -1,19 +1,18 @@
 // Sends the metrics of a process to a receiver of OTLP, once a minute and once at the stop. One request is open at a time, and each
 // has a time limit. The counts are cumulative, so a failed export loses no count: the next one contains it.
 
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
 import type { Clock, Timer } from '../clock.ts'
 import type { Logger } from '../log.ts'
+import type { OtlpResult } from '../otlp/otlp-post.ts'
+import { OtlpReport } from '../otlp/otlp-report.ts'
+import { OtlpSender } from '../otlp/otlp-sender.ts'
+import type { OtlpReceiver } from '../otlp/otlp-settings.ts'
 import type { LabelledCounts } from './labelled-counts.ts'
 import type { Metric } from './metric.ts'
-import { otlpMetricsUrl } from './otlp-endpoint.ts'
-import { type OtlpResult, postOtlp } from './otlp-post.ts'
 import { type OtlpResource, otlpRequests } from './otlp-requests.ts'
 
 export interface OtlpExporterOptions {
-  /** The setting `otlpEndpoint`. */
-  readonly endpoint: string
+  readonly receiver: OtlpReceiver
   readonly resource: OtlpResource
   /** Called once for each export. */
   readonly metrics: () => Iterable<Metric>
@@ -23,33 +22,29 @@ export interface OtlpExporterOptions {
   readonly log: Logger
 }
 
-type ExportResult = OtlpResult | { readonly kind: 'failed'; readonly error: unknown }
-
 const INTERVAL_MS = 60_000
 /** The pause after a receiver has refused the requests as such. Another configuration is necessary there. */
 const REFUSED_PAUSE_MS = 600_000
-const REQUEST_TIMEOUT_MS = 10_000
 /** The longest time of `stop`. */
 const STOP_MS = 3000
-const GZIP_LEVEL = 1
-const compress = promisify(gzip)
 
 export class OtlpExporter {
   readonly #options: OtlpExporterOptions
-  readonly #url: URL
+  readonly #sender: OtlpSender
+  readonly #report: OtlpReport
   readonly #startMs: number
-  readonly #ending = new AbortController()
   #timer: Timer | undefined
   #running: Promise<void> | undefined
   #stopped: Promise<void> | undefined
-  #result: ExportResult = { kind: 'accepted' }
-  #warnedAt = Number.NEGATIVE_INFINITY
 
   /** Sends the first export after one interval. */
   constructor(options: OtlpExporterOptions) {
+    const { receiver, clock, log } = options
     this.#options = options
-    this.#url = otlpMetricsUrl(options.endpoint)
-    this.#startMs = options.clock.wallTime()
+    this.#sender = new OtlpSender({ receiver, clock })
+    const afterRefusal = `The next attempt is in ${REFUSED_PAUSE_MS / 60_000} min.`
+    this.#report = new OtlpReport({ signal: 'metrics', url: receiver.url, afterRefusal, clock, log })
+    this.#startMs = clock.wallTime()
     this.#schedule(INTERVAL_MS)
   }
 
@@ -61,11 +56,9 @@ export class OtlpExporter {
 
   async #stop(): Promise<void> {
     this.#timer?.cancel()
-    const limit = this.#options.clock.after(STOP_MS, () =>
-      this.#ending.abort(new Error(`no response within ${STOP_MS} ms at the stop`)),
-    )
+    const limit = this.#sender.endAfter(STOP_MS)
     await this.#running
-    if (this.#result.kind !== 'refused' && !this.#ending.signal.aborted) await this.#export()
+    if (this.#report.last.kind !== 'refused' && !this.#sender.ended) await this.#export()
     limit.cancel()
   }
 
@@ -75,20 +68,22 @@ export class OtlpExporter {
       this.#running = this.#export().then(() => {
         this.#running = undefined
         if (this.#stopped !== undefined) return
-        const pauseMs = this.#result.kind === 'refused' ? REFUSED_PAUSE_MS : INTERVAL_MS
+        const pauseMs = this.#report.last.kind === 'refused' ? REFUSED_PAUSE_MS : INTERVAL_MS
         this.#schedule(Math.max(0, pauseMs - (this.#options.clock.now() - startedAt)))
       })
     })
   }
 
   async #export(): Promise<void> {
-    const before = this.#result
+    const { failures, log } = this.#options
     try {
-      this.#result = await this.#send()
+      const result = await this.#send()
+      if (result.kind !== 'accepted') failures.add(result.kind)
+      this.#report.add(result)
     } catch (error) {
-      this.#result = { kind: 'failed', error }
+      failures.add('failed')
+      log.error('the metrics for OTLP could not be collected', { err: error })
     }
-    this.#report(before, this.#result)
   }
 
   /** Stops at the first request that fails. A later one would only add to the wait. */
@@ -98,62 +93,12 @@ export class OtlpExporter {
     let partial: OtlpResult | undefined
     // Compressed first, so that all requests have values of nearly the same time.
     const bodies: Buffer[] = []
-    for (const text of otlpRequests(metrics(), resource, times)) {
-      bodies.push(await compress(text, { level: GZIP_LEVEL }))
-    }
+    for (const text of otlpRequests(metrics(), resource, times)) bodies.push(await this.#sender.pack(text))
     for (const body of bodies) {
-      const result = await this.#post(body)
+      const result = await this.#sender.post(body)
       if (result.kind === 'partial') partial ??= result
       else if (result.kind !== 'accepted') return result
     }
     return partial ?? { kind: 'accepted' }
   }
-
-  async #post(body: Buffer): Promise<OtlpResult> {
-    const late = new AbortController()
-    const limit = this.#options.clock.after(REQUEST_TIMEOUT_MS, () =>
-      late.abort(new Error(`no response within ${REQUEST_TIMEOUT_MS} ms`)),
-    )
-    try {
-      return await postOtlp(this.#url, body, AbortSignal.any([late.signal, this.#ending.signal]))
-    } finally {
-      limit.cancel()
-    }
-  }
-
-  #report(before: ExportResult, result: ExportResult): void {
-    const { failures, log, clock } = this.#options
-    const url = this.#url.href
-    if (result.kind === 'accepted') {
-      if (before.kind !== 'accepted') log.info('the OTLP receiver accepts the metrics again', { url })
-      return
-    }
-    failures.add(result.kind)
-    if (result.kind === 'failed') {
-      log.error('the metrics for OTLP could not be collected', { err: result.error })
-      return
-    }
-    // A refusal is reported once. Only a person can change it.
-    if (result.kind === 'refused' && before.kind === 'refused' && before.status === result.status) return
-    if (clock.now() - this.#warnedAt < INTERVAL_MS) return
-    this.#warnedAt = clock.now()
-    log.warn(...warningOf(result, url))
-  }
-}
-
-function warningOf(
-  result: Exclude<OtlpResult, { kind: 'accepted' }>,
-  url: string,
-): Parameters<Logger['warn']> {
-  if (result.kind === 'unavailable') {
-    return ['the OTLP receiver is unavailable', { url, detail: result.detail }]
-  }
-  if (result.kind === 'partial') {
-    return [
-      'the OTLP receiver dropped a part of the metrics',
-      { url, count: result.count, detail: result.detail },
-    ]
-  }
-  const remedy = `Check otlpEndpoint: it needs a receiver of OTLP over HTTP with JSON, without /v1/metrics. The next attempt is in ${REFUSED_PAUSE_MS / 60_000} min.`
-  return ['the OTLP receiver refuses the metrics', { url, detail: `status ${result.status}`, remedy }]
 }

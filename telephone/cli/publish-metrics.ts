@@ -6,6 +6,7 @@ import { startMetricsServer } from '@vera-stack/shared/metrics/metrics-server.ts
 import { OtlpExporter } from '@vera-stack/shared/metrics/otlp-exporter.ts'
 import { startProcessMetrics } from '@vera-stack/shared/metrics/process-metrics.ts'
 import { Scraper } from '@vera-stack/shared/metrics/scraper.ts'
+import { metricsReceiver } from '@vera-stack/shared/otlp/otlp-settings.ts'
 import type { ListenAddress } from '@vera-stack/shared/settings.ts'
 import type { TelephoneConfig } from '../config.ts'
 import type { TelephoneMeters } from '../metrics/telephone-meters.ts'
@@ -22,9 +23,11 @@ export class MetricsPortError extends Error {
 export async function publishMetrics(
   telephone: Telephone,
   meters: TelephoneMeters,
-  { metricsListen: listen, otlpEndpoint: endpoint }: Pick<TelephoneConfig, 'metricsListen' | 'otlpEndpoint'>,
+  config: TelephoneConfig,
   log: Logger,
 ): Promise<() => Promise<void>> {
+  const { metricsListen: listen } = config
+  const receiver = metricsReceiver(config)
   const own = startProcessMetrics(systemClock)
   const all = telephoneMetrics(telephone, meters, own)
   const metrics = () => all
@@ -39,7 +42,7 @@ export async function publishMetrics(
     const server = listen === undefined ? undefined : await openPort(new Scraper(metrics), listen, log)
     const resource = { name: 'telephone', version: VERSION, instanceId: telephone.name }
     const options = { resource, metrics, failures: meters.otlpFailures, clock: systemClock, log }
-    const exporter = endpoint === undefined ? undefined : new OtlpExporter({ endpoint, ...options })
+    const exporter = receiver === undefined ? undefined : new OtlpExporter({ receiver, ...options })
     return async () => {
       await exporter?.stop()
       stopOwn()

@@ -5,7 +5,6 @@ import { beforeEach, expect, it } from 'vitest'
 import { asReplicaId } from '../../common/ids/replica-id.ts'
 import { accessLog } from './access-log.ts'
 import { type FinishedRequest, withoutAttempt } from './finished-request.ts'
-import { traceIdOf } from './trace-id.ts'
 
 let lines: AccessFields[]
 
@@ -66,19 +65,4 @@ it('leaves out the cause of a failure that a later attempt has made good', () =>
   accessLog(sink, 1, 0)(finished({ failure, attempts: 2 }), 1001)
   accessLog(sink, 1, 0)(finished({ failure, status: 502, code: 'backend_closed' }), 1001)
   expect(lines.map(({ cause }) => cause)).toEqual([undefined, 'connection_reset'])
-})
-
-const ID = '0af7651916cd43dd8448eb211c80319c'
-
-it.each([
-  [`00-${ID}-b7ad6b7169203331-01`, ID],
-  [`cc-${ID}-b7ad6b7169203331-01-future`, ID],
-  [`00-${ID}-b7ad6b7169203331-01-more`, undefined],
-  [`ff-${ID}-b7ad6b7169203331-01`, undefined],
-  [`00-${'0'.repeat(32)}-b7ad6b7169203331-01`, undefined],
-  [`00-${ID}-${'0'.repeat(16)}-01`, undefined],
-  [`00-${ID.toUpperCase()}-b7ad6b7169203331-01`, undefined],
-  ['x'.repeat(100_000), undefined],
-])('reads the trace id of %j', (value, expected) => {
-  expect(traceIdOf(value)).toBe(expected)
 })

@@ -2,8 +2,8 @@
 // sampling, a part of the lines is written; those of failed, retried and slow requests always are.
 
 import type { AccessFields } from '@vera-stack/shared/log.ts'
+import { isTraceParent, traceIdOf } from '@vera-stack/shared/trace/trace-parent.ts'
 import type { FinishedRequest, RequestObserver } from './finished-request.ts'
-import { traceIdOf } from './trace-id.ts'
 
 export type AccessSink = (fields: AccessFields) => void
 
@@ -50,7 +50,7 @@ export function accessFieldsOf(finished: FinishedRequest, nowMs: number): Access
     code,
     cause: failure?.cause,
     detail: failure?.detail,
-    traceId: traceParent === '' ? undefined : traceIdOf(traceParent),
+    traceId: isTraceParent(traceParent) ? traceIdOf(traceParent) : undefined,
     userAgent: userAgent === '' ? undefined : userAgent,
   }
 }

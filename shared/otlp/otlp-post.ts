@@ -1,12 +1,12 @@
-// Sends one request of OTLP over HTTP, on a connection of its own, and reads the response. An export happens once a minute, so a
-// connection that stays open would only become stale.
+// Sends one request of OTLP over HTTP and reads the response.
 
-import { request as requestHttp } from 'node:http'
+import { type Agent, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
+import type { OtlpReceiver } from './otlp-settings.ts'
 
 export type OtlpResult =
   | { readonly kind: 'accepted' }
-  /** The receiver dropped a part of the data points. */
+  /** The receiver dropped a part of the data points or spans. */
   | { readonly kind: 'partial'; readonly count: number; readonly detail: string }
   /** The same request would fail again. */
   | { readonly kind: 'refused'; readonly status: number }
@@ -18,20 +18,29 @@ const MAX_RESPONSE_BYTES = 65_536
 /** A status with which OTLP permits a repetition. Others below 500 and above 299 are permanent. */
 const RETRYABLE: ReadonlySet<number> = new Set([408, 429])
 
-/** Resolves with the result. Never rejects. `signal` ends the request. `body`: JSON with gzip. */
-export function postOtlp(url: URL, body: Buffer, signal: AbortSignal): Promise<OtlpResult> {
+/**
+ * Resolves with the result. Never rejects. `signal` ends the request. `body`: JSON with gzip. `agent`: keeps connections open
+ * for later requests. Absent: the request has a connection of its own, because one that stays open for a minute becomes stale.
+ */
+export function postOtlp(
+  { url, headers }: OtlpReceiver,
+  body: Buffer,
+  signal: AbortSignal,
+  agent?: Agent,
+): Promise<OtlpResult> {
   const { promise, resolve } = Promise.withResolvers<OtlpResult>()
   const failed = (error: Error): void => resolve({ kind: 'unavailable', detail: reasonOf(error, signal) })
   const open = url.protocol === 'https:' ? requestHttps : requestHttp
   const request = open(url, {
     method: 'POST',
-    agent: false,
+    agent: agent ?? false,
     signal,
     headers: {
+      ...headers,
       'content-type': 'application/json',
       'content-encoding': 'gzip',
       'content-length': body.length,
-      connection: 'close',
+      ...(agent === undefined && { connection: 'close' }),
     },
   })
   request.on('error', failed)
@@ -67,13 +76,17 @@ function resultOf(status: number, text: string): OtlpResult {
   if (status >= 500 || RETRYABLE.has(status)) return { kind: 'unavailable', detail: `status ${status}` }
   if (status < 200 || status > 299) return { kind: 'refused', status }
   const { partialSuccess } = parsed(text)
-  const count = Number(partialSuccess?.rejectedDataPoints ?? 0)
+  const count = Number(partialSuccess?.rejectedDataPoints ?? partialSuccess?.rejectedSpans ?? 0)
   if (!(count > 0)) return { kind: 'accepted' }
   return { kind: 'partial', count, detail: String(partialSuccess?.errorMessage ?? '') }
 }
 
 interface OtlpResponse {
-  readonly partialSuccess?: { readonly rejectedDataPoints?: unknown; readonly errorMessage?: unknown } | null
+  readonly partialSuccess?: {
+    readonly rejectedDataPoints?: unknown
+    readonly rejectedSpans?: unknown
+    readonly errorMessage?: unknown
+  } | null
 }
 
 /** Returns an empty response for text that is not an object of JSON: the status has already reported the success. */

@@ -1,9 +1,13 @@
-// The setting `otlpEndpoint`: the base URL of a receiver of OTLP over HTTP. Each signal has its own path below it.
+// The settings `otlpEndpoint` and `otlpTracesEndpoint`: base URLs of receivers of OTLP over HTTP. Each signal has its own path
+// below the base URL.
+
+/** The last part of the path to which a signal is sent. */
+export type OtlpSignal = 'metrics' | 'traces'
 
 /** Returns the problem of a base URL, or undefined. The text does not quote the URL, because it may hold a password. */
 export function otlpEndpointProblem({ username, password, search, hash, pathname }: URL): string | undefined {
   if (username !== '' || password !== '') {
-    return 'contains a user name or a password: remove it, and send to a collector that adds the credential'
+    return 'contains a user name or a password: remove it, and set otlpHeaders'
   }
   if (search !== '' || hash !== '') return 'contains a query or a fragment: remove it'
   if (/\/v1\/(metrics|traces|logs)\/*$/.test(pathname)) {
@@ -12,9 +16,9 @@ export function otlpEndpointProblem({ username, password, search, hash, pathname
   return undefined
 }
 
-/** Returns the URL to which metrics are sent. */
-export function otlpMetricsUrl(endpoint: string): URL {
+/** Returns the URL to which a signal is sent. */
+export function otlpUrl(endpoint: string, signal: OtlpSignal): URL {
   const url = new URL(endpoint)
-  url.pathname = `${url.pathname.replace(/\/$/, '')}/v1/metrics`
+  url.pathname = `${url.pathname.replace(/\/$/, '')}/v1/${signal}`
   return url
 }

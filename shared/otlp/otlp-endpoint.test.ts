@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { otlpEndpointProblem, otlpMetricsUrl } from './otlp-endpoint.ts'
+import { otlpEndpointProblem, otlpUrl } from './otlp-endpoint.ts'
 
 it('accepts a base URL, with or without a path', () => {
   for (const url of ['http://127.0.0.1:4318', 'https://otlp.example.com/otlp/', 'http://[::1]:4318/v1'])
@@ -14,7 +14,7 @@ it('refuses credentials, a query and the path of a signal, and never quotes the 
   expect(problem('http://collector/x/v1/metrics/')).toMatch(/^ends in \/v1\/metrics\//)
 })
 
-it('appends the path of metrics', () => {
-  expect(otlpMetricsUrl('http://127.0.0.1:4318').href).toBe('http://127.0.0.1:4318/v1/metrics')
-  expect(otlpMetricsUrl('https://a.example/otlp/').href).toBe('https://a.example/otlp/v1/metrics')
+it('appends the path of a signal', () => {
+  expect(otlpUrl('http://127.0.0.1:4318', 'metrics').href).toBe('http://127.0.0.1:4318/v1/metrics')
+  expect(otlpUrl('https://a.example/otlp/', 'traces').href).toBe('https://a.example/otlp/v1/traces')
 })
