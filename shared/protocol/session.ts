@@ -28,6 +28,7 @@ import { MuxStream, type StreamHost } from './streams/mux-stream.ts'
 import { GrowthBudget, ReceiveWindow } from './streams/receive-window.ts'
 import type { Opening, Stream, StreamEvents } from './streams/stream.ts'
 import { StreamTable } from './streams/stream-table.ts'
+import { TRACE_FEATURE, TRACES_FEATURE, takeTraceMark, withTraceMark } from './trace-mark.ts'
 import type { Transport } from './transport.ts'
 import { TIMING_FEATURE } from './wire/backend-time.ts'
 import { decodeMessage, FrameError, type FrameSink } from './wire/decode.ts'
@@ -50,6 +51,7 @@ const SESSION_FEATURES = [
   CLIENT_FEATURE,
   CAUSE_FEATURE,
   TIMING_FEATURE,
+  TRACE_FEATURE,
 ] as const
 
 /** The identity in our hello. The session adds the versions and the limits. */
@@ -126,6 +128,8 @@ export class Session implements SessionTotals {
   #peer: Hello | undefined
   /** Read once from the peer's hello, instead of once for each stream. */
   #peerShowsAcceptance = false
+  /** True when the peer decides which streams are traced. */
+  #peerTraces = false
   #nextId: number
   #highestPeerId = 0
   #ownStreams = 0
@@ -449,9 +453,11 @@ export class Session implements SessionTotals {
     const stated = block[3] === ''
     const client = stated ? (block[4] as string) : ''
     const fields = block.slice(stated ? 5 : 3)
+    const marked = takeTraceMark(fields)
+    const traced = marked || (this.#peerTraces ? false : undefined)
     const affinity = takeAffinityField(fields)
     const stream = this.#newStream(id, kind, client, false, end, this.#held)
-    const opening = { kind, hops, service, method, target, fields, client, affinity }
+    const opening = { kind, hops, service, method, target, fields, client, affinity, traced }
     stream.attach(this.#events.onStream(stream, opening))
     stream.headHeld(blockBytes, fields.length)
     if (body !== undefined && stream.open) stream.dataArrived(body)
@@ -514,6 +520,7 @@ export class Session implements SessionTotals {
     this.#outbox.statesCause = peer.features.includes(CAUSE_FEATURE)
     this.#outbox.statesTiming = peer.features.includes(TIMING_FEATURE)
     this.#peerShowsAcceptance = peer.features.includes(ACCEPTANCE_FEATURE)
+    this.#peerTraces = peer.features.includes(TRACES_FEATURE)
     this.#pings.start()
     this.#events.onReady(peer, version)
   }
@@ -672,9 +679,13 @@ export class Session implements SessionTotals {
   }
 
   #sendable(opening: Opening): Opening {
-    const { affinity } = opening
-    if (affinity === undefined || this.#peer?.features.includes(AFFINITY_FEATURE) !== true) return opening
-    return withAffinityField(opening, affinity)
+    const { affinity, traced } = opening
+    let sendable = opening
+    if (affinity !== undefined && this.#peer?.features.includes(AFFINITY_FEATURE) === true)
+      sendable = withAffinityField(sendable, affinity)
+    if (traced === true && this.#peer?.features.includes(TRACE_FEATURE) === true)
+      sendable = withTraceMark(sendable)
+    return sendable
   }
 
   /** Returns the client of each stream that this end has opened. */

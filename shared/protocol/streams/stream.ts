@@ -35,6 +35,11 @@ export interface Opening {
    * received the request sets it, never the client. Absent or empty: unknown.
    */
   readonly client?: string
+  /**
+   * The decision of the Plugboard that received the request: true when it is traced. Undefined: no Plugboard has decided (PROTOCOL.md,
+   * "Traces").
+   */
+  readonly traced?: boolean | undefined
 }
 
 export interface StreamResponseHead {
