@@ -63,6 +63,13 @@ export const ROOMS: readonly Room[] = [
       'shared/protocol does no I/O: zod, the clock, the shares of clients, the texts of issues, the bound of texts and its own files alone.',
   },
   {
+    folder: 'shared/trace',
+    imports: ['shared/clock.ts', 'shared/log.ts', 'shared/http', 'shared/metrics', 'shared/otlp'],
+    libraries: [...NODE, '@opentelemetry/*'],
+    depth: 0,
+    message: 'shared/trace is the owner of OpenTelemetry. It sends over shared/otlp.',
+  },
+  {
     folder: 'telephone',
     imports: [],
     libraries: [...NODE, '@vera-stack/shared/**', 'commander', 'ws'],

@@ -1,0 +1,15 @@
+// The method of a request in the names and attributes of spans (semantic conventions of OpenTelemetry 1.45 for HTTP).
+
+import { isKnownMethod, OTHER_METHOD } from '../http/known-methods.ts'
+import type { Span } from './tracing.ts'
+
+/** Returns the method as it begins the name of a span. */
+export function spanMethod(method: string): string {
+  return isKnownMethod(method) ? method : 'HTTP'
+}
+
+export function setMethod(span: Span, method: string): void {
+  const isKnown = isKnownMethod(method)
+  span.setAttribute('http.request.method', isKnown ? method : OTHER_METHOD)
+  if (!isKnown) span.setAttribute('http.request.method_original', method)
+}
