@@ -282,6 +282,12 @@ const OWN_METRICS = {
     labels: ['reason'],
     unit: '1',
   },
+  plugboard_spans_total: {
+    type: 'counter',
+    help: 'Spans of traces by result: sent, queue_full (dropped), unavailable, refused or rejected by the receiver.',
+    labels: ['result'],
+    unit: '1',
+  },
   plugboard_series_overflow_total: {
     type: 'counter',
     help: 'Observations above the limit of 5,000 histogram series. They are in the series of the service _other.',

@@ -3,22 +3,9 @@
 
 import { STATUS_CODES } from 'node:http'
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
+import { KNOWN_METHODS, OTHER_METHOD } from '@vera-stack/shared/http/known-methods.ts'
 
-/** The value for methods that are not in the list, as in the semantic conventions of OpenTelemetry. */
-export const OTHER_METHOD = '_OTHER'
-const METHODS = [
-  'GET',
-  'HEAD',
-  'POST',
-  'PUT',
-  'DELETE',
-  'CONNECT',
-  'OPTIONS',
-  'TRACE',
-  'PATCH',
-  'QUERY',
-  OTHER_METHOD,
-] as const
+const METHODS = [...KNOWN_METHODS, OTHER_METHOD] as const
 const METHOD_NUMBERS: ReadonlyMap<string, number> = new Map(METHODS.map((method, index) => [method, index]))
 const OTHER_METHOD_NUMBER = METHODS.indexOf(OTHER_METHOD)
 

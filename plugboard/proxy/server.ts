@@ -46,7 +46,9 @@ import type { RequestObserver } from './report/finished-request.ts'
 import { countInMetrics } from './report/metrics-observer.ts'
 import { RefusalLog } from './report/refusal-log.ts'
 import { recordServiceErrors, ServiceErrors } from './report/service-errors.ts'
+import { endSpans } from './report/trace-observer.ts'
 import { allowedMethods } from './response/local-responses.ts'
+import { RequestTracing, type TracedShare } from './trace/request-tracing.ts'
 
 export interface ProxyOptions {
   readonly directory: Pick<Directory, 'match'>
@@ -79,6 +81,8 @@ export interface ProxyOptions {
   readonly reportsUserAgent?: boolean | undefined
   /** Further observers of finished requests. */
   readonly observers?: readonly RequestObserver[] | undefined
+  /** Traces a part of the requests. Default: none is traced. */
+  readonly tracing?: TracedShare | undefined
   /** Counts requests and measures their parts. Default: they are not measured. */
   readonly metrics?: RequestMetrics | undefined
   readonly clock?: Clock | undefined
@@ -198,6 +202,7 @@ export class ProxyServer {
         allowTrace: options.allowTrace ?? false,
         readsUserAgent: options.reportsUserAgent ?? false,
         hsts: options.https?.hsts ?? '',
+        tracing: options.tracing && new RequestTracing({ ...options.tracing, clock }),
       }),
       policy: new RequestPolicy({
         https: options.https,
@@ -224,11 +229,12 @@ export class ProxyServer {
   }
 
   #observers(options: ProxyOptions, clock: Clock): RequestObserver[] {
-    const { access, accessSample = 1, metrics, observers = [] } = options
+    const { access, accessSample = 1, metrics, tracing, observers = [] } = options
     const errors = recordServiceErrors(this.serviceErrors, () => clock.wallTime())
     const line = access === undefined ? [] : [accessLog(access, accessSample, Math.random())]
     const counts = metrics === undefined ? [] : [countInMetrics(metrics)]
-    return [errors, ...line, ...counts, ...observers]
+    const spans = tracing === undefined ? [] : [endSpans]
+    return [errors, ...line, ...counts, ...spans, ...observers]
   }
 
   /** Returns how this port would serve a request, without serving it. */

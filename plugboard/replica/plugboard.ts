@@ -4,7 +4,7 @@
 // Start, each step because the next one needs it:
 //   1 database        the embedded one, if the settings name no other
 //   2 admin port      responds to probes from here on ("loading"); the port of `metricsListen` and the export of
-//                     metrics beside it
+//                     metrics and traces beside it
 //   3 directory       routes, services, keys: from the database, whose schema must fit this version, or from the
 //                     snapshot file
 //   4 peers           in a cluster: the lines of the other replicas, so that the first request finds them
@@ -30,6 +30,7 @@ import { LinesSnapshots } from '../observe/requests/lines-snapshots.ts'
 import { Via } from '../proxy/edge/via.ts'
 import type { RequestObserver } from '../proxy/report/finished-request.ts'
 import { watchRequests } from '../proxy/report/request-watch.ts'
+import type { TracedShare } from '../proxy/trace/request-tracing.ts'
 import type { TokenIssuer } from '../telephones/tokens/tokens.ts'
 import type { Cluster } from './cluster/cluster.ts'
 import { viaNames } from './cluster/via-names.ts'
@@ -40,6 +41,7 @@ import { createRequestLimits, type RequestLimits } from './limits/request-limits
 import { startMetricsExport } from './metrics/metrics-export.ts'
 import { startMetricsPort } from './metrics/metrics-port.ts'
 import { createReplicaMetrics, type ReplicaMetrics } from './metrics/replica-metrics.ts'
+import { startTraceExport } from './metrics/trace-export.ts'
 import { startAdminPort } from './ports/admin-port.ts'
 import { checkAddresses } from './ports/listen-addresses.ts'
 import { PublicPorts } from './ports/public-ports.ts'
@@ -145,12 +147,13 @@ async function startParts(replica: ReplicaContext): Promise<StartedParts> {
   const admin = await startAdminPort(replica, { database, telephones, limits, metrics, ports: () => ports })
   await startMetricsPort(replica, metrics)
   startMetricsExport(replica, metrics)
+  const tracing = await startTraceExport(replica, metrics)
   await startDirectory(replica, database)
   await startBackgroundWork(replica, database)
   await limits.quotas.start()
   replica.running.add('use of limits', () => limits.quotas.stop())
   await startTelephoneSide(replica, telephones)
-  ports = await openPublicPorts(replica, database, telephones, limits, metrics)
+  ports = await openPublicPorts(replica, { database, telephones, limits, metrics, tracing })
   return { store: database.store, tokens: telephones.tokens, adminPort: admin.port }
 }
 
@@ -189,13 +192,20 @@ async function startTelephoneSide(
   })
 }
 
+interface PublicParts {
+  readonly database: ReplicaDatabase
+  readonly telephones: TelephoneSide
+  readonly limits: RequestLimits
+  readonly metrics: ReplicaMetrics
+  readonly tracing: TracedShare | undefined
+}
+
 async function openPublicPorts(
   replica: ReplicaContext,
-  { store, directory }: ReplicaDatabase,
-  { picker, cluster, endpoint, whole }: TelephoneSide,
-  limits: RequestLimits,
-  { requests }: ReplicaMetrics,
+  { database, telephones, limits, metrics, tracing }: PublicParts,
 ): Promise<PublicPorts> {
+  const { store, directory } = database
+  const { picker, cluster, endpoint, whole } = telephones
   const { config, incarnation, clock, log, running, lifecycle, address } = replica
   const ports = await PublicPorts.create({
     config,
@@ -203,7 +213,8 @@ async function openPublicPorts(
     picker,
     limits,
     tunnels: endpoint,
-    metrics: replica.measuresRequests ? requests : undefined,
+    metrics: replica.measuresRequests ? metrics.requests : undefined,
+    tracing,
     recovery: cluster?.network.recovery,
     certificates: store.certificates,
     via: new Via(await viaNames(config.clusterSecret)),

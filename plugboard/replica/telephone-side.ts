@@ -1,7 +1,9 @@
 // The side of the telephones: their tunnels, the lines that the tunnels offer, the choice of a line, and in a cluster the
 // other replicas with their lines.
 
+import { tracesReceiver } from '@vera-stack/shared/otlp/otlp-settings.ts'
 import { processMemoryBytes } from '@vera-stack/shared/process/process-memory.ts'
+import { TRACES_FEATURE } from '@vera-stack/shared/protocol/trace-mark.ts'
 import { labelsOf } from '../common/labels.ts'
 import type { RespondToQuery } from '../peers/peer-queries.ts'
 import { generatedHostPattern } from '../telephones/generated-hosts.ts'
@@ -131,6 +133,7 @@ function createSwitchboard(
       instance: incarnation,
       name: config.name,
       startedAt: startedAt.getTime(),
+      features: tracesReceiver(config) === undefined ? [] : [TRACES_FEATURE],
     },
     directory,
     store,

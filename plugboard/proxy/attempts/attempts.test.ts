@@ -94,6 +94,7 @@ const REQUEST: RoutedRequest = {
   receivedPath: '/',
   protocol: 'http/1.1',
   traceParent: '',
+  traced: undefined,
   userAgent: '',
   via: '',
   looped: false,

@@ -281,6 +281,7 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
   onHead(head: StreamResponseHead): void {
     if (!this.hasHead && (head.status >= 200 || head.status === 101)) {
       reportResponse(this, head)
+      this.request.traced?.responded(head.status)
       this.#endTry()
       if (head.status >= 502 && this.#retriesStatus(head.status)) return
       this.#admission?.report(head.status >= 500)
@@ -375,6 +376,7 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
     const { telephone } = candidate.line
     this.#stream = stream
     useLine(this, candidate)
+    this.request.traced?.attemptSent(candidate, this.method)
     this.telephone = telephone
     this.peer = candidate.local ? undefined : candidate.line.replicaId
     this.attempts += 1
@@ -396,6 +398,8 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
     // No Telephone limits bodies. From a relay, this reason means that its tunnel cannot carry a head of that size.
     const headTooLarge = error.reason === 'payload_too_large' && failedOn?.local === false
     const code = headTooLarge ? 'headers_too_large' : codeOf(error)
+    const { traced } = this.request
+    traced?.endAttempt(traced.attempt, code)
     let result: RetryResult = 'refused'
     if (failedOn !== undefined) {
       this.#attemptFailed(failedOn, code, failureOfStream(code, error))
@@ -427,7 +431,10 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
   /** Starts another attempt, and ends the current one. Returns false when the current one continues. `code`: of its failure. */
   #replace(reason: Reason, code: string, detail?: string): boolean {
     const { line } = this
+    const { traced } = this.request
+    const attempt = traced?.attempt
     if (line === undefined || !this.#retriesOfRequest().replace(reason, detail)) return false
+    traced?.endAttempt(attempt, code)
     this.#attemptFailed(line, code, detail === undefined ? undefined : { cause: 'response_timeout', detail })
     this.#opened(true)
     return true

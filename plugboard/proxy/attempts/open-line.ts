@@ -43,6 +43,7 @@ export function openLine(seeker: LineSeeker, exhausted: ErrorCode): ErrorCode | 
       seeker.failure = context.picker.explain(seeker.service, picked, seeker.policy)
       return picked
     }
+    seeker.request.traced?.beginAttempt(opening.fields, opening.method)
     try {
       const stream = picked.upstream.open(openingFor(opening, picked), seeker, seeker.endsWithHead)
       affinity?.keep(seeker.serviceId, picked)

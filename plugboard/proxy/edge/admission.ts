@@ -19,6 +19,8 @@ import type { ClientFacts } from '../connections/client-connection.ts'
 import type { TrustedProxies } from '../connections/trusted-proxies.ts'
 import { allowedMethods } from '../response/local-responses.ts'
 import { hstsFor } from '../response/route-response.ts'
+import type { RequestTrace } from '../trace/request-trace.ts'
+import type { RequestTracing } from '../trace/request-tracing.ts'
 import { RequestFields } from './request-fields.ts'
 import type { RequestHead } from './request-head.ts'
 import type {
@@ -58,6 +60,8 @@ export interface AdmissionOptions {
   readonly allowTrace: boolean
   /** True when the facts of a request contain User-Agent. */
   readonly readsUserAgent: boolean
+  /** Undefined: no request is traced. */
+  readonly tracing: RequestTracing | undefined
 }
 
 export class Admission {
@@ -71,15 +75,17 @@ export class Admission {
   readonly #fields: RequestFields
   readonly #via: Via
   readonly #allowTrace: boolean
+  readonly #tracing: RequestTracing | undefined
   /** The value of `Allow`. */
   readonly allowedMethods: string
-  /** These five describe the request that `admit` is reading. */
+  /** These describe the request that `admit` is reading. */
   #requestId = ''
   #host = ''
   #path = ''
   #clientAddress = ''
   #proto = ''
   #protocol: ClientProtocol = 'http/1.1'
+  #traced: RequestTrace | undefined
 
   constructor(options: AdmissionOptions) {
     this.#directory = options.directory
@@ -90,6 +96,7 @@ export class Admission {
     this.#hsts = options.hsts
     this.#via = options.via
     this.#allowTrace = options.allowTrace
+    this.#tracing = options.tracing
     this.allowedMethods = allowedMethods(options.allowTrace)
     this.#fields = new RequestFields(options.via, options.underscoreHeaders, options.readsUserAgent)
   }
@@ -114,6 +121,7 @@ export class Admission {
     if (raw.length > this.#limits.maxHeaders * 2) return this.#refused('headers_too_large')
     if (url.length > this.#limits.maxTargetBytes) return this.#refused('uri_too_long')
     if (!wellFormed || req.httpVersionMajor !== 1 || url.includes('#')) return this.#refused('bad_request')
+    this.#traced = this.#tracing?.begin(fields, req.method ?? '', connection.trusted)
     if (fields.expectsMore) return this.#refused('expectation_failed')
     let target = url
     if (url === '*' && req.method === 'OPTIONS') {
@@ -169,6 +177,7 @@ export class Admission {
     const fields = this.#fields
     this.#host = ''
     this.#path = ''
+    this.#traced = undefined
     this.#clientAddress = connection.remoteAddress
     this.#protocol = connection.http2 ? 'h2' : http10 ? 'http/1.0' : 'http/1.1'
     const wellFormed = fields.read(raw, connection, http10, method)
@@ -192,6 +201,7 @@ export class Admission {
       path: this.#path,
       protocol: this.#protocol,
       traceParent,
+      traced: this.#traced,
       userAgent,
       accept,
       contentLength,
@@ -243,6 +253,7 @@ export class Admission {
         target: forwarded === rawPath ? target : forwarded + target.slice(rawPath.length),
         fields: fields.fields,
         client: connection.trusted ? addressGroup(clientAddress) : connection.addressGroup,
+        traced: this.#traced === undefined ? undefined : true,
       },
       route,
       requestId,
@@ -253,6 +264,7 @@ export class Admission {
       receivedPath,
       protocol: this.#protocol,
       traceParent: fields.traceParent,
+      traced: this.#traced,
       userAgent: fields.userAgent,
       accept: fields.accept,
       contentLength: fields.contentLength,

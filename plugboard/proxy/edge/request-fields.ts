@@ -13,8 +13,11 @@ import {
   plainName,
   removeFields,
 } from '@vera-stack/shared/http/headers.ts'
+import { setTraceFields, traceStateOf } from '@vera-stack/shared/trace/trace-fields.ts'
+import { TRACE_PARENT, TRACE_STATE } from '@vera-stack/shared/trace/trace-parent.ts'
 import { looksLikeRequestId } from '../../common/http/request-id.ts'
 import type { ClientFacts } from '../connections/client-connection.ts'
+import type { TraceFields } from '../trace/request-tracing.ts'
 import { ClientClaims } from './client-claims.ts'
 import { KIND, kindOf } from './field-kind.ts'
 import { writeForwarded } from './forwarded-elements.ts'
@@ -28,7 +31,7 @@ const MAX_FORWARDS = 1_000_000
 /** Connection must not remove these fields, because framing and routing depend on them. */
 const KEPT_WHEN_NOMINATED: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding'])
 
-export class RequestFields {
+export class RequestFields implements TraceFields {
   /** The fields to forward, in the received order and case. A new list for each request, which the caller keeps. */
   fields: string[] = []
   /** The value of the only Host field; empty without one. */
@@ -191,6 +194,18 @@ export class RequestFields {
     if (this.expectsContinue) fields.push('Expect', '100-continue')
     if (te !== undefined && equalsIgnoringCase(te, 'trailers')) fields.push('TE', 'trailers')
     return true
+  }
+
+  /** The lines of tracestate, joined by commas; unchecked. */
+  get traceState(): string {
+    return traceStateOf(this.fields)
+  }
+
+  /** Replaces the trace context of the client. `state`: empty: none is forwarded. */
+  setTrace(traceParent: string, state: string): void {
+    // Also removes them from the place of Host.
+    this.#remove([TRACE_PARENT, TRACE_STATE])
+    setTraceFields(this.fields, traceParent, state)
   }
 
   /** Replaces Host by the authority of the target, which takes precedence (row F8). */

@@ -6,6 +6,7 @@ import type { Opening } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { DirectoryRoute } from '../../routes/directory.ts'
 import type { SubsetChoice } from '../../telephones/subsets/subset-choice.ts'
 import type { AdmittedByLimits, RouteResponseRules } from '../response/route-response.ts'
+import type { RequestTrace } from '../trace/request-trace.ts'
 
 /** The protocol of the client's connection, as in ALPN. */
 export type ClientProtocol = 'http/1.0' | 'http/1.1' | 'h2'
@@ -23,6 +24,8 @@ export interface RequestFacts {
   readonly protocol: ClientProtocol
   /** The value of traceparent, unchecked; empty without one. */
   readonly traceParent: string
+  /** The spans of the request; undefined: it is not traced. */
+  readonly traced: RequestTrace | undefined
   /** The value of User-Agent; empty without one, and when reports do not contain it. */
   readonly userAgent: string
   /** The value of Accept; empty without one. */

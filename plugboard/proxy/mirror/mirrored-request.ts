@@ -3,6 +3,7 @@
 
 import { removeFields } from '@vera-stack/shared/http/headers.ts'
 import type { Opening } from '@vera-stack/shared/protocol/streams/stream.ts'
+import { writeTraceParent } from '@vera-stack/shared/trace/trace-fields.ts'
 import type { MirrorRules } from '../../routes/rules/mirror-rules.ts'
 import { MIRROR_FIELD } from '../../telephones/mirrors/mirror-field.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'
@@ -46,10 +47,12 @@ export function wantsMirror(
 
 /** Returns the OPEN of the copy. `service`: the name that the Telephone announced. */
 export function mirroredOpening({ request }: MirroredRequest, service: string): Opening {
-  const { kind, hops, method, target, fields } = request.opening
+  const { kind, hops, method, target, fields, traced } = request.opening
   const copied = [...fields]
   // The whole body follows at once, so the backend must not ask for it.
   if (request.expectsContinue) removeFields(copied, ['expect'])
   copied.push(MIRROR_FIELD, '1')
-  return { kind, hops, service, method, target, fields: copied, client: MIRROR_CLIENT }
+  // A copy is no attempt, so it has no span here: the SERVER span is its parent.
+  if (request.traced !== undefined) writeTraceParent(copied, request.traced.traceParent)
+  return { kind, hops, service, method, target, fields: copied, client: MIRROR_CLIENT, traced }
 }

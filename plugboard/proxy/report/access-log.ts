@@ -50,7 +50,7 @@ export function accessFieldsOf(finished: FinishedRequest, nowMs: number): Access
     code,
     cause: failure?.cause,
     detail: failure?.detail,
-    traceId: isTraceParent(traceParent) ? traceIdOf(traceParent) : undefined,
+    traceId: facts.traced?.traceId ?? (isTraceParent(traceParent) ? traceIdOf(traceParent) : undefined),
     userAgent: userAgent === '' ? undefined : userAgent,
   }
 }

@@ -20,6 +20,8 @@ export interface ReplicaMetrics {
   readonly scraper: Scraper
   /** Failed exports of metrics by reason. */
   readonly otlpFailures: LabelledCounts
+  /** Spans of traces by their result. */
+  readonly spans: LabelledCounts
   /** Returns all metrics for one reading. */
   metrics(): readonly Metric[]
 }
@@ -40,6 +42,7 @@ export function createReplicaMetrics(replica: ReplicaContext, parts: MetricParts
   const own = startProcessMetrics(clock)
   running.add('metrics', () => own.stop())
   const otlpFailures = new LabelledCounts()
+  const spans = new LabelledCounts()
   const all = metricsOf(PLUGBOARD_METRICS, {
     ...requestSources(requests, parts),
     ...policySources(requests, replica, parts),
@@ -47,11 +50,12 @@ export function createReplicaMetrics(replica: ReplicaContext, parts: MetricParts
     ...tunnelSources(requests, replica, parts),
     ...clusterSources(parts),
     plugboard_otlp_failures_total: otlpFailures.collect,
+    plugboard_spans_total: spans.collect,
     ...own.sources,
   })
   const metrics = (): readonly Metric[] => {
     requests.promote()
     return all
   }
-  return { requests, scraper: new Scraper(metrics), otlpFailures, metrics }
+  return { requests, scraper: new Scraper(metrics), otlpFailures, spans, metrics }
 }

@@ -18,6 +18,7 @@ import type { Via } from '../../proxy/edge/via.ts'
 import type { ActiveRequests, LineRecovery } from '../../proxy/proxy-context.ts'
 import type { RequestObserver } from '../../proxy/report/finished-request.ts'
 import { ProxyServer } from '../../proxy/server.ts'
+import type { TracedShare } from '../../proxy/trace/request-tracing.ts'
 import type { Directory } from '../../routes/directory.ts'
 import type { DryRequest, DryResult } from '../../routes/dry-run-types.ts'
 import { OutboundNetworks } from '../../routes/options/outbound-networks.ts'
@@ -37,6 +38,8 @@ export interface PublicPortsOptions {
   readonly tunnels: TunnelAcceptor
   /** Undefined: requests are not measured. */
   readonly metrics: RequestMetrics | undefined
+  /** Undefined: no request is traced. */
+  readonly tracing: TracedShare | undefined
   /** Undefined without a cluster. */
   readonly recovery: LineRecovery | undefined
   readonly certificates: CertificateStore
@@ -60,7 +63,7 @@ export class PublicPorts {
   #https: Https | undefined
 
   private constructor(options: PublicPortsOptions) {
-    const { config, directory, picker, limits, tunnels, metrics, recovery } = options
+    const { config, directory, picker, limits, tunnels, metrics, tracing, recovery } = options
     const { certificates, via, instance, clock, log } = options
     this.#config = config
     this.#via = via
@@ -74,6 +77,7 @@ export class PublicPorts {
       routeLimits: limits.routeLimits,
       tunnels,
       metrics,
+      tracing,
       recovery,
       trustedProxies: config.trustedProxies,
       outbound: new OutboundNetworks(config.outboundNetworks),
