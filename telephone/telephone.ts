@@ -25,6 +25,7 @@ import type { Opening } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { UNACCEPTED_BYTES } from '@vera-stack/shared/protocol/wire/frame.ts'
 import { cutText } from '@vera-stack/shared/text/cut-text.ts'
 import { type FittedBackends, fitBackendLimits } from './backend/backend-limits.ts'
+import type { BackendTraces } from './backend/backend-traces.ts'
 import { FailureLog } from './backend/failure-log.ts'
 import type { Backend } from './backend/forward/backend.ts'
 import { exchangeSummary, Forwarder } from './backend/forward/forward.ts'
@@ -178,6 +179,11 @@ export class Telephone implements TelephoneHandle {
   subscribe(listener: TelephoneListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  /** Traces the requests to backends. Call it before `start`. */
+  traceWith(traces: BackendTraces): void {
+    this.#forwarder.traces = traces
   }
 
   start(): void {

@@ -5,13 +5,14 @@
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import { createLog, type Log, type Logger } from '@vera-stack/shared/log.ts'
 import { targetText } from '@vera-stack/shared/net/backend-target.ts'
+import { metricsReceiver, tracesReceiver } from '@vera-stack/shared/otlp/otlp-settings.ts'
 import { collectBodyMemory, releaseMemory } from '@vera-stack/shared/process/body-memory.ts'
 import {
   type LocalStatus,
   SCOPE_VARIABLE,
   serveLocalStatus,
 } from '@vera-stack/shared/process/local-status.ts'
-import { type LoadedTelephoneConfig, telephoneOptions } from '../config.ts'
+import { type LoadedTelephoneConfig, type TelephoneConfig, telephoneOptions } from '../config.ts'
 import type { TelephoneEvent } from '../events.ts'
 import { TelephoneMeters } from '../metrics/telephone-meters.ts'
 import type { Service } from '../options/service-options.ts'
@@ -26,6 +27,7 @@ import type { Terminal } from './output/terminal.ts'
 import { terminalLogger } from './output/terminal-logger.ts'
 import { marked } from './output/words.ts'
 import { MetricsPortError, publishMetrics } from './publish-metrics.ts'
+import { publishTraces } from './publish-traces.ts'
 import { untilStopped } from './until-stopped.ts'
 
 export interface RunOptions {
@@ -45,8 +47,7 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
   // A terminal shows each request, unless a setting decides otherwise.
   const asked = config.sources.accessLog.kind !== 'default'
   const watched = personal && terminal.isTerminal && format === 'status' && !asked
-  const { metricsListen, otlpEndpoint } = config.values
-  const meters = metricsListen === undefined && otlpEndpoint === undefined ? undefined : new TelephoneMeters()
+  const meters = isObserved(config.values) ? new TelephoneMeters() : undefined
   const options = {
     ...telephoneOptions(config),
     meters,
@@ -77,9 +78,13 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
     onProblem: ({ message: detail }) =>
       report.warn('the socket for "telephone check --container" could not be opened', { detail }),
   })
-  let closeMetrics: (() => Promise<void>) | undefined
+  const closers: (() => Promise<void>)[] = []
   try {
-    if (meters !== undefined) closeMetrics = await publishMetrics(telephone, meters, config.values, report)
+    if (meters !== undefined) {
+      closers.push(await publishMetrics(telephone, meters, config.values, report))
+      const closeTraces = await publishTraces(telephone, options.services, meters, config.values, report)
+      if (closeTraces !== undefined) closers.push(closeTraces)
+    }
     telephone.start()
     if (personal && terminal.isTerminal) void warnAboutBackends(options.services, terminal)
     const refusal = await Promise.race([
@@ -94,12 +99,18 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
     report.error('telephone ends', { detail: error.message })
     return 1
   } finally {
-    await closeMetrics?.()
+    await Promise.all(closers.map(close => close()))
     watch?.stop()
     settled.cancel()
     await local.close()
     await log?.close()
   }
+}
+
+/** True when another system gets figures of this Telephone. */
+function isObserved(config: TelephoneConfig): boolean {
+  const receivers = [metricsReceiver(config), tracesReceiver(config)]
+  return config.metricsListen !== undefined || receivers.some(receiver => receiver !== undefined)
 }
 
 function openLog(format: 'json' | 'text', { values }: LoadedTelephoneConfig, telephone: Telephone): Log {

@@ -15,6 +15,8 @@ export class TelephoneMeters {
   readonly lost = new LabelledCounts()
   /** Failed exports of metrics by reason. */
   readonly otlpFailures = new LabelledCounts()
+  /** Spans of traces by their result. */
+  readonly spans = new LabelledCounts()
 
   /** Measures the time of a backend until the head of its response. */
   responded(service: string, backendUs: number): void {

@@ -45,6 +45,12 @@ export const TELEPHONE_METRICS = {
     labels: ['reason'],
     unit: '1',
   },
+  telephone_spans_total: {
+    type: 'counter',
+    help: 'Spans of traces by result: sent, queue_full (dropped), unavailable, refused or rejected by the receiver.',
+    labels: ['result'],
+    unit: '1',
+  },
   telephone_build_info: {
     type: 'gauge',
     help: 'Always 1. The labels have the versions.',
@@ -77,6 +83,7 @@ export function telephoneMetrics(
     telephone_backend_seconds: meters.backendTimes,
     telephone_backend_failures_total: meters.failures,
     telephone_otlp_failures_total: meters.otlpFailures.collect,
+    telephone_spans_total: meters.spans.collect,
     telephone_build_info: sink => sink.value([VERSION, process.version], 1),
     ...own.sources,
   })

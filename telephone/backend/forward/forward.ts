@@ -7,6 +7,7 @@ import type { Fields, Opening, Stream, StreamEvents } from '@vera-stack/shared/p
 import type { ExchangeSummary } from '../../events.ts'
 import type { TelephoneMeters } from '../../metrics/telephone-meters.ts'
 import type { BackendFailure } from '../backend-failure.ts'
+import type { BackendTraces } from '../backend-traces.ts'
 import { type Backend, REFUSED, type Report } from './backend.ts'
 
 /** One finished exchange. */
@@ -33,6 +34,8 @@ export interface ForwarderOptions {
 
 export class Forwarder {
   readonly #options: ForwarderOptions
+  /** Traces requests; undefined: no request is traced. */
+  traces: Pick<BackendTraces, 'begin'> | undefined
 
   constructor(options: ForwarderOptions) {
     this.#options = options
@@ -62,13 +65,15 @@ export class Forwarder {
 
   #report(stream: Stream, opening: Opening): Report | undefined {
     const { onExchange, meters, now } = this.#options
-    if (onExchange === undefined && meters === undefined) return undefined
+    const span = this.traces?.begin(opening)
+    if (onExchange === undefined && meters === undefined && span === undefined) return undefined
     const { service } = opening
     const startedAt = onExchange === undefined ? 0 : now()
     return {
       responded: backendUs => meters?.responded(service, backendUs),
       ended: (status, code, failure) => {
         if (failure !== undefined) meters?.failed(service, failure.cause)
+        span?.end(status, failure?.cause ?? code)
         onExchange?.({
           opening,
           streamId: stream.id,
