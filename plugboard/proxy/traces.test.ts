@@ -48,7 +48,9 @@ const options = (sample: number, more: HarnessOptions = {}): HarnessOptions => (
 })
 const connectTwo: Parameters<typeof useProxy>[1] = async harness => {
   // Round robin starts with the first line.
-  harness.routes = [harnessRoute({ host: 'test', policy: { balancing: 'round_robin', retryStatuses: [503] } })]
+  harness.routes = [
+    harnessRoute({ host: 'test', policy: { balancing: 'round_robin', retryStatuses: [503] } }),
+  ]
   const first = await harness.telephone(['web'], { line: { telephone: 'first' } })
   first.handler = call => call.respond(200, 'first')
   second = await harness.telephone(['web'], { line: { telephone: 'second' } })
@@ -57,7 +59,11 @@ const connectTwo: Parameters<typeof useProxy>[1] = async harness => {
 }
 const proxy = useProxy(() => options(1), connectTwo)
 
-function ask(fields: readonly string[] = [], method = 'GET', path = '/a?token=hunter2'): Promise<RawResponse> {
+function ask(
+  fields: readonly string[] = [],
+  method = 'GET',
+  path = '/a?token=hunter2',
+): Promise<RawResponse> {
   const lines = ['Host: test', ...fields].map(line => `${line}\r\n`).join('')
   return rawExchange(proxy.harness.port, `${method} ${path} HTTP/1.1\r\n${lines}\r\n`, method)
 }
@@ -191,7 +197,9 @@ describe('the attempts of a request', () => {
     proxy.telephone.handler = call => call.respond(503, 'first')
     second.handler = undefined
     second.cut()
-    await eventually('one line is left', () => ([...proxy.harness.registry.lines()].length === 1 ? true : undefined))
+    await eventually('one line is left', () =>
+      [...proxy.harness.registry.lines()].length === 1 ? true : undefined,
+    )
     expect((await ask()).body.toString()).toBe('first')
     const all = await spans()
     expect(ofKind(all, 'client')).toMatchObject([{ attributes: { 'http.response.status_code': 503 } }])

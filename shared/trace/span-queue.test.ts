@@ -83,7 +83,9 @@ it('sends spans one second after the first one, with the fields of the settings'
   await send()
   await counted('sent', 3)
   expect(receiver.spans).toHaveLength(3)
-  expect(receiver.requests).toMatchObject([{ path: '/v1/traces', headers: { authorization: 'Basic hunter2' } }])
+  expect(receiver.requests).toMatchObject([
+    { path: '/v1/traces', headers: { authorization: 'Basic hunter2' } },
+  ])
   expect(lines).toEqual([])
 })
 

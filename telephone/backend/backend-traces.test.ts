@@ -84,7 +84,11 @@ it.each([
 })
 
 it('starts a trace within the share, when the client sends no valid context', async () => {
-  const request = opening(undefined, ['traceparent', PARENT, 'Traceparent', PARENT, 'tracestate', 'a=1'], 'file')
+  const request = opening(
+    undefined,
+    ['traceparent', PARENT, 'Traceparent', PARENT, 'tracestate', 'a=1'],
+    'file',
+  )
   traces(0.6).begin(request)?.end(0, 'connection_refused')
   await tracing.stop()
   const [span] = receiver.spans

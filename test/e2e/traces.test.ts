@@ -43,9 +43,7 @@ beforeAll(async () => {
   for (const name of ['left', 'right'])
     await cluster.startTelephone(1, { target, service: SERVICE, name, args })
   respond = response => void response.end('hello')
-  await eventually('the first replica serves', async () =>
-    (await ask()).status === 200 ? true : undefined,
-  )
+  await eventually('the first replica serves', async () => ((await ask()).status === 200 ? true : undefined))
   received.length = 0
 })
 afterAll(async () => {
@@ -96,10 +94,9 @@ describe('T11 traces', () => {
       attributes: { 'http.request.resend_count': 1, 'plugboard.peer': 'replica-2' },
     })
     expect([toFirst?.parentSpanId, toSecond?.parentSpanId]).toEqual([failed?.spanId, sent?.spanId])
-    expect([toFirst?.resource, toSecond?.resource].map(each => each?.['service.instance.id']).sort()).toEqual([
-      'left',
-      'right',
-    ])
+    expect([toFirst?.resource, toSecond?.resource].map(each => each?.['service.instance.id']).sort()).toEqual(
+      ['left', 'right'],
+    )
     expect(received.map(headers => [headers.traceparent, headers.tracestate])).toEqual([
       [`00-${TRACE}-${toFirst?.spanId}-01`, 'a=1'],
       [`00-${TRACE}-${toSecond?.spanId}-01`, 'a=1'],

@@ -44,7 +44,8 @@ const ERROR_STATUS = 2
 
 export class OtlpReceiver {
   readonly spans: ReceivedSpan[] = []
-  readonly requests: { readonly path: string | undefined; readonly headers: IncomingMessage['headers'] }[] = []
+  readonly requests: { readonly path: string | undefined; readonly headers: IncomingMessage['headers'] }[] =
+    []
   /** Responds to a request. Its spans count when the status is 200. */
   respond = (response: ServerResponse): void => void response.end('{}')
   readonly #server: Server

@@ -11,7 +11,10 @@ const PATIENCE_MS = 30_000
 
 interface Snapshot {
   readonly snapshot: {
-    readonly meta: { readonly node_fields: readonly string[]; readonly node_types: readonly [readonly string[]] }
+    readonly meta: {
+      readonly node_fields: readonly string[]
+      readonly node_types: readonly [readonly string[]]
+    }
   }
   readonly nodes: readonly number[]
   readonly strings: readonly string[]
@@ -24,7 +27,11 @@ export async function countObjects(
   classes: readonly string[],
 ): Promise<Record<string, number>> {
   child.signal('SIGUSR2')
-  const { path, text } = await eventually('the snapshot is complete', () => completeSnapshot(folder), PATIENCE_MS)
+  const { path, text } = await eventually(
+    'the snapshot is complete',
+    () => completeSnapshot(folder),
+    PATIENCE_MS,
+  )
   await rm(path)
   return countsOf(JSON.parse(text) as Snapshot, classes)
 }
@@ -38,7 +45,10 @@ async function completeSnapshot(folder: string): Promise<{ path: string; text: s
   return text.trimEnd().endsWith(']}') ? { path, text } : undefined
 }
 
-function countsOf({ snapshot, nodes, strings }: Snapshot, classes: readonly string[]): Record<string, number> {
+function countsOf(
+  { snapshot, nodes, strings }: Snapshot,
+  classes: readonly string[],
+): Record<string, number> {
   const { node_fields: fields, node_types: types } = snapshot.meta
   const [type, name] = [fields.indexOf('type'), fields.indexOf('name')]
   const object = types[0].indexOf('object')
