@@ -5,7 +5,7 @@ import { VeraError } from '@vera-stack/shared/errors.ts'
 import { sql } from 'drizzle-orm'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import type pg from 'pg'
-import { isSerializationFailure, translateError } from './database-error.ts'
+import { isSerializationFailure, translateError } from './connection/database-error.ts'
 import { runOnce } from './store/idempotency.ts'
 import type { Mutation } from './store/store.ts'
 

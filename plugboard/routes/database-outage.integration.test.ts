@@ -7,7 +7,7 @@ import { silentLogger as log } from '@vera-stack/shared/log.ts'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type Database, openDatabase } from '../database/database.ts'
 import { EmbeddedPostgres } from '../database/embedded/embedded-postgres.ts'
-import { migrateDatabase } from '../database/migrate.ts'
+import { migrateDatabase } from '../database/migration/migrate.ts'
 import { createDirectory, type Directory } from './directory.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })

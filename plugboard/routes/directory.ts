@@ -13,8 +13,8 @@ import { CHANGE_LAG_BOUNDARIES, Histogram } from '@vera-stack/shared/metrics/his
 import type { RouteId, ServiceId, TokenId } from '../common/ids/row-ids.ts'
 import { StartupError } from '../common/startup-error.ts'
 import type { LogPosition } from '../database/changes/change-feed.ts'
+import { type DatabaseOutage, describeOutage } from '../database/connection/database-outage.ts'
 import type { Database } from '../database/database.ts'
-import { type DatabaseOutage, describeOutage } from '../database/database-outage.ts'
 import type { Change } from '../database/store/store.ts'
 import { ChangeFollower } from './change-follower.ts'
 import type {

@@ -10,8 +10,8 @@ import { createTestDatabase, type TestDatabase } from '../../test/support/postgr
 import { databaseUrl } from '../../test/support/postgres/postgres-setup.ts'
 import { removeFolder, temporaryFolder } from '../../test/support/process/folder.ts'
 import { StartupError } from '../common/startup-error.ts'
+import { databasePlace } from '../database/connection/database-url.ts'
 import { type Database, openDatabase } from '../database/database.ts'
-import { databasePlace } from '../database/database-url.ts'
 import { createDirectory, type Directory, type DirectoryOptions } from './directory.ts'
 
 interface Warning {

@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { migrateDatabase } from '../../plugboard/database/migrate.ts'
+import { migrateDatabase } from '../../plugboard/database/migration/migrate.ts'
 import { Backend } from '../support/backend/backend-process.ts'
 import { eventually } from '../support/deadline.ts'
 import { send } from '../support/http/http-client.ts'

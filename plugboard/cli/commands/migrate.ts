@@ -21,8 +21,8 @@ export function defineMigrate(command: Command, context: CliContext): void {
       const [{ loadPlugboardConfig }, { migrateDatabase, migrationStatus }, { explainOutage }] =
         await Promise.all([
           import('../../config.ts'),
-          import('../../database/migrate.ts'),
-          import('../../database/database-outage.ts'),
+          import('../../database/migration/migrate.ts'),
+          import('../../database/connection/database-outage.ts'),
         ])
       const { values } = loadPlugboardConfig({ flags: { ...options }, env: context.env, cwd: context.cwd })
       const url = values.databaseUrl

@@ -14,7 +14,7 @@ import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { z } from 'zod'
 import { errorCodeOf, StartupError } from '../../common/startup-error.ts'
-import { isAlive } from '../is-alive.ts'
+import { isAlive } from '../connection/is-alive.ts'
 import type { ServerUser } from './user.ts'
 
 export interface Binaries {

@@ -13,7 +13,7 @@ import { silentLogger } from '@vera-stack/shared/log.ts'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { eventually } from '../../../test/support/deadline.ts'
-import { isAlive } from '../is-alive.ts'
+import { isAlive } from '../connection/is-alive.ts'
 import { EmbeddedPostgres } from './embedded-postgres.ts'
 
 // Each test creates one or two database servers on disk, which takes seconds on a busy machine.

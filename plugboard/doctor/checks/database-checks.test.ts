@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
-import type { ServerFacts } from '../../database/server-facts.ts'
+import type { ServerFacts } from '../../database/connection/server-facts.ts'
 import {
   checkConnections,
   checkDatabaseClock,

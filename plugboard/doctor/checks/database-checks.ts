@@ -1,9 +1,9 @@
 // The checks of the database. They read facts that one query has fetched, so the checks of one run describe one moment.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
-import { describeOutage } from '../../database/database-outage.ts'
-import type { MigrationStatus } from '../../database/migrate.ts'
-import type { ServerFacts } from '../../database/server-facts.ts'
+import { describeOutage } from '../../database/connection/database-outage.ts'
+import type { ServerFacts } from '../../database/connection/server-facts.ts'
+import type { MigrationStatus } from '../../database/migration/migrate.ts'
 import { counted, type Finding, failed, listed, ok, spanText, unknown, warning } from '../finding.ts'
 
 /** `server_version_num` of Postgres 14. */

@@ -8,10 +8,10 @@ import type { ListenAddress } from '@vera-stack/shared/settings.ts'
 import type { DoctorBody } from '../../admin/api-types.ts'
 import { StartupError } from '../../common/startup-error.ts'
 import { type LoadedPlugboardConfig, loadPlugboardConfig, type PlugboardConfig } from '../../config.ts'
+import { databasePlace } from '../../database/connection/database-url.ts'
 import { type Database, openDatabase } from '../../database/database.ts'
-import { databasePlace } from '../../database/database-url.ts'
 import { EmbeddedPostgres } from '../../database/embedded/embedded-postgres.ts'
-import { migrationStatus } from '../../database/migrate.ts'
+import { migrationStatus } from '../../database/migration/migrate.ts'
 import {
   checkConnections,
   checkDatabaseClock,

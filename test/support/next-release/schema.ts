@@ -3,7 +3,7 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { migrateDatabase } from '../../../plugboard/database/migrate.ts'
+import { migrateDatabase } from '../../../plugboard/database/migration/migrate.ts'
 import { VERSION } from '../../../plugboard/version.ts'
 
 interface Journal {

@@ -12,9 +12,9 @@ import { join } from 'node:path'
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
+import { isAlive } from '../../../plugboard/database/connection/is-alive.ts'
 import { EmbeddedPostgres } from '../../../plugboard/database/embedded/embedded-postgres.ts'
-import { isAlive } from '../../../plugboard/database/is-alive.ts'
-import { migrateDatabase } from '../../../plugboard/database/migrate.ts'
+import { migrateDatabase } from '../../../plugboard/database/migration/migrate.ts'
 import { type InitialContents, readInitialContents } from './emptied-database.ts'
 
 declare module 'vitest' {

@@ -1,9 +1,9 @@
 // Tests the facts about the database server against a real Postgres.
 
 import { expect, test } from 'vitest'
-import { createTestDatabase } from '../../test/support/postgres/postgres.ts'
-import { asReplicaId } from '../common/ids/replica-id.ts'
-import { openDatabase } from './database.ts'
+import { createTestDatabase } from '../../../test/support/postgres/postgres.ts'
+import { asReplicaId } from '../../common/ids/replica-id.ts'
+import { openDatabase } from '../database.ts'
 
 test('reads version, clock, connections, and the heartbeats of replicas', async () => {
   const db = await createTestDatabase()

@@ -6,10 +6,10 @@
 import { fileURLToPath } from 'node:url'
 import { type MigrationMeta, readMigrationFiles } from 'drizzle-orm/migrator'
 import pg from 'pg'
-import { StartupError } from '../common/startup-error.ts'
-import { checkCompatibility } from './compatibility.ts'
-import { translateError } from './database-error.ts'
-import { checkDatabaseUrl } from './database-url.ts'
+import { StartupError } from '../../common/startup-error.ts'
+import { checkCompatibility } from '../compatibility.ts'
+import { translateError } from '../connection/database-error.ts'
+import { checkDatabaseUrl } from '../connection/database-url.ts'
 
 export interface MigrateOptions {
   readonly url: string
@@ -27,7 +27,7 @@ export interface MigrationStatus {
   readonly newer: readonly string[]
 }
 
-const DEFAULT_FOLDER = fileURLToPath(new URL('../../migrations', import.meta.url))
+const DEFAULT_FOLDER = fileURLToPath(new URL('../../../migrations', import.meta.url))
 /** The table in the form that drizzle's tools create. */
 const CREATE_TABLE = `
   CREATE SCHEMA IF NOT EXISTS plugboard;

@@ -3,8 +3,8 @@
 import { normalizeEscapes } from '@vera-stack/shared/mounts.ts'
 import pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { withMigrationsBefore } from '../../test/support/postgres/older-schema.ts'
-import { createTestDatabase, type TestDatabase } from '../../test/support/postgres/postgres.ts'
+import { withMigrationsBefore } from '../../../test/support/postgres/older-schema.ts'
+import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres/postgres.ts'
 import { migrateDatabase } from './migrate.ts'
 
 let db: TestDatabase

@@ -2,7 +2,7 @@
 // and works with every schema, also before the first migration.
 
 import { sql } from 'drizzle-orm'
-import type { SqlRunner } from './sql-runner.ts'
+import type { SqlRunner } from '../sql-runner.ts'
 
 export interface ServerFacts {
   /** `server_version_num`, such as 160004. */

@@ -3,7 +3,7 @@
 // and the commands that use the database without the admin API print these texts; clients never receive them.
 
 import { VeraError } from '@vera-stack/shared/errors.ts'
-import { errorCodeOf, StartupError } from '../common/startup-error.ts'
+import { errorCodeOf, StartupError } from '../../common/startup-error.ts'
 import { databasePlace } from './database-url.ts'
 
 export interface DatabaseOutage {

@@ -2,7 +2,7 @@
 // and the port when it creates a client, so an error in them belongs to no connection.
 
 import pg from 'pg'
-import { StartupError } from '../common/startup-error.ts'
+import { StartupError } from '../../common/startup-error.ts'
 
 /** Returns host, port and name of a database, without user and password: `db.internal:5432/plugboard`. */
 export function databasePlace(url: string): string {

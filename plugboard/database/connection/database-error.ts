@@ -5,7 +5,7 @@ import dns from 'node:dns'
 import { getSystemErrorMap } from 'node:util'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { DrizzleQueryError } from 'drizzle-orm'
-import { errorCodeOf, StartupError } from '../common/startup-error.ts'
+import { errorCodeOf, StartupError } from '../../common/startup-error.ts'
 import { TLS_CODE } from './database-outage.ts'
 
 /** The error of pg for a failed statement. All its fields come from the server. */

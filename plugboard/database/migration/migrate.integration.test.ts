@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { ADDITIVE, INCOMPATIBLE, migrateToNextRelease } from '../../test/support/next-release/schema.ts'
-import { createTestDatabase, type TestDatabase } from '../../test/support/postgres/postgres.ts'
-import { VERSION } from '../version.ts'
+import { ADDITIVE, INCOMPATIBLE, migrateToNextRelease } from '../../../test/support/next-release/schema.ts'
+import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres/postgres.ts'
+import { VERSION } from '../../version.ts'
 import { migrateDatabase, migrationStatus } from './migrate.ts'
 
 interface Journal {
@@ -19,7 +19,7 @@ let folder: string
 beforeEach(async () => {
   db = await createTestDatabase({ empty: true })
   folder = await mkdtemp(join(tmpdir(), 'plugboard-migrations-'))
-  await cp(fileURLToPath(new URL('../../migrations', import.meta.url)), folder, { recursive: true })
+  await cp(fileURLToPath(new URL('../../../migrations', import.meta.url)), folder, { recursive: true })
 })
 afterEach(async () => {
   await db.drop()

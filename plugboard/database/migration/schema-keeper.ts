@@ -5,7 +5,7 @@
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import { ownCommand } from '@vera-stack/shared/process/own-command.ts'
-import { StartupError } from '../common/startup-error.ts'
+import { StartupError } from '../../common/startup-error.ts'
 import { type MigrationStatus, migrateDatabase, migrationStatus } from './migrate.ts'
 
 export interface SchemaKeeperOptions {

@@ -1,6 +1,6 @@
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import { describe, expect, it } from 'vitest'
-import { StartupError } from '../common/startup-error.ts'
+import { StartupError } from '../../common/startup-error.ts'
 import { translateError } from './database-error.ts'
 import { describeOutage, explainOutage } from './database-outage.ts'
 

@@ -1,6 +1,6 @@
 // Checks whether a process with a pid exists, of this user or of another one.
 
-import { errorCodeOf } from '../common/startup-error.ts'
+import { errorCodeOf } from '../../common/startup-error.ts'
 
 export function isAlive(pid: number): boolean {
   try {
