@@ -13,7 +13,8 @@ export interface ScannedText {
 interface Secret {
   readonly start: number
   readonly end: number
-  readonly replacement: string
+  /** The first characters, which are kept. */
+  readonly prefix?: string
 }
 
 const MASK = '***'
@@ -37,8 +38,11 @@ const BACKSLASH = 0x5c
 /** Marks text that was cut (cut-text.ts). */
 const ELLIPSIS = 0x2026
 
-/** Returns the text with `***` in place of JWTs, API keys, credentials, secret parameters and passwords of URLs. */
-export function redact(text: ScannedText): string {
+/**
+ * Returns the text with `***` in place of JWTs, API keys, credentials, secret parameters and passwords of URLs. `mask`: returns the
+ * replacement of a secret instead.
+ */
+export function redact(text: ScannedText, mask: (secret: string) => string = () => MASK): string {
   let scan: SecretScan | undefined
   let out = ''
   let kept = 0
@@ -49,7 +53,8 @@ export function redact(text: ScannedText): string {
     scan ??= new SecretScan(text)
     const secret = scan.at(index, code, kept)
     if (secret === undefined) continue
-    out += text.slice(kept, secret.start) + secret.replacement
+    const { start, end, prefix = '' } = secret
+    out += text.slice(kept, start) + prefix + mask(text.slice(start + prefix.length, end))
     kept = secret.end
     index = secret.end - 1
   }
@@ -93,13 +98,13 @@ class SecretScan {
       return undefined
     }
     while (this.#code(end) === DOT) end = this.#wordEnd(end + 1)
-    return { start: index - 2, end, replacement: MASK }
+    return { start: index - 2, end }
   }
 
   #apiKey(index: number, from: number): Secret | undefined {
     if (!this.#endsWith('vsk_', index, from)) return undefined
     const end = this.#wordEnd(index + 1)
-    return end === index + 1 ? undefined : { start: index - 3, end, replacement: `vsk_${MASK}` }
+    return end === index + 1 ? undefined : { start: index - 3, end, prefix: 'vsk_' }
   }
 
   /** `Bearer …`, `Basic …`. */
@@ -110,7 +115,7 @@ class SecretScan {
     while (this.#code(start) === SPACE) start += 1
     let end = start
     while (isCredential(this.#code(end))) end += 1
-    return end - start < MIN_CREDENTIAL ? undefined : { start, end, replacement: MASK }
+    return end - start < MIN_CREDENTIAL ? undefined : { start, end }
   }
 
   /** `?token=…`, `&api_key=…`, `password=…`. */
@@ -118,7 +123,7 @@ class SecretScan {
     if (!this.#isSecretName(index - 1, from)) return undefined
     let end = index + 1
     while (isParameterValue(this.#code(end))) end += 1
-    return end === index + 1 ? undefined : { start: index + 1, end, replacement: MASK }
+    return end === index + 1 ? undefined : { start: index + 1, end }
   }
 
   /** `"token": "…"`, also with single quotes, and as text of JSON within JSON: `\"token\":\"…\"`. */
@@ -143,7 +148,7 @@ class SecretScan {
       end += 1
     }
     end = Math.min(end, this.#text.length)
-    return end === start ? undefined : { start, end, replacement: MASK }
+    return end === start ? undefined : { start, end }
   }
 
   /** True when the name that ends at `last` is one of a secret. `key` counts only after `?`, `&`, `_` or `-`. */
@@ -168,7 +173,7 @@ class SecretScan {
       if (code === AT) at = end
     }
     if (at === 0 && this.#code(end) === ELLIPSIS) at = end
-    return colon === 0 || at <= colon + 1 ? undefined : { start: colon + 1, end: at, replacement: MASK }
+    return colon === 0 || at <= colon + 1 ? undefined : { start: colon + 1, end: at }
   }
 
   /** True when `word`, in any case unless it has capitals, ends with the character at `last`. */

@@ -200,7 +200,7 @@ class Matcher {
   }
 
   #search(root: Node): { matched: boolean; steps: number } {
-    const anchored = startsAtBeginning(root) && !this.#flags.includes('m')
+    const anchored = (startsAtBeginning(root) && !this.#flags.includes('m')) || this.#flags.includes('y')
     for (let start = 0; start <= this.#text.length; ) {
       const matched = this.#match(root, start, end => {
         this.#end = end
