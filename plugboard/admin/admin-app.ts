@@ -14,6 +14,7 @@ import { boundedBody } from './http/bounded-body.ts'
 import { EventStreams } from './http/event-streams.ts'
 import { problemResponse, validationError } from './http/problem.ts'
 import { addDoctorOperation } from './live/doctor.ts'
+import { addExchangeOperations, ExchangeAccess } from './live/exchanges/exchanges.ts'
 import { addHealth } from './live/health.ts'
 import { addMetricsOperation } from './live/metrics.ts'
 import { addEjectionOperations } from './live/policy/ejections.ts'
@@ -50,6 +51,10 @@ const TAGS: readonly (readonly [name: string, description: string])[] = [
   ],
   ['status', 'Telephones, replicas and traffic at this moment.'],
   ['requests', 'Requests that failed or were slow, with their reasons, and the live log.'],
+  [
+    'exchanges',
+    'Requests with their responses that the inspector of a service has captured, with masked secrets.',
+  ],
   ['health', 'Probes of supervisors and load balancers. They need no credential.'],
 ]
 
@@ -104,6 +109,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   addTelephoneOperations(app, deps)
   addMetricsOperation(app, deps)
   addRequestOperations(app, deps, live)
+  addExchangeOperations(app, deps, new ExchangeAccess(deps), live)
   app.notFound(allowed.notFound)
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {

@@ -8,6 +8,7 @@ import type { Scraper } from '@vera-stack/shared/metrics/scraper.ts'
 import type { ServiceId, TokenId } from '../common/ids/row-ids.ts'
 import type { ServiceError } from '../common/service-error.ts'
 import type { AdminKey, Mutation, NewSigningKey, Store, Token } from '../database/store/store.ts'
+import type { ExchangeParams } from '../observe/exchanges/exchange-filter.ts'
 import type { RequestFilter } from '../observe/requests/request-filter.ts'
 import type { ObserveViewer } from '../observe/stream/observe-viewer.ts'
 import type { Directory } from '../routes/directory.ts'
@@ -21,6 +22,7 @@ import type { LimitsBody } from './bodies/policy/limit-counters.ts'
 import type { MissingReplicas, ReplicaBody, ServiceLinesBody } from './bodies/replica.ts'
 import type { TrafficBody } from './bodies/traffic.ts'
 import type { ClusterView } from './live/cluster-view.ts'
+import type { ExchangeView } from './live/exchanges/exchange-view.ts'
 import type { LimitView } from './live/policy/limit-view.ts'
 import type { ProcessView } from './live/policy/process-view.ts'
 import type { RequestView } from './live/requests/request-view.ts'
@@ -69,10 +71,12 @@ export interface ReplicaDirectory {
   withoutLines(): MissingReplicas
 }
 
-/** The live log of all replicas. */
+/** The live data of all replicas. */
 export interface LiveRequests {
   /** Sends the lines that the filter selects to the viewer. */
   watch(filter: RequestFilter, viewer: ObserveViewer): LiveWatch
+  /** Sends the summaries of the exchanges of one service to the viewer. */
+  watchExchanges(params: ExchangeParams, viewer: ObserveViewer): LiveWatch
 }
 
 export interface LiveWatch {
@@ -102,6 +106,7 @@ export interface AdminDependencies {
     | 'routeCountOf'
     | 'routesOfHost'
     | 'serviceByName'
+    | 'service'
     | 'subscribe'
     | 'verificationKeys'
     | 'waitForSequence'
@@ -116,6 +121,8 @@ export interface AdminDependencies {
   /** The failed and slow requests of all replicas. */
   readonly requests: Pick<RequestView, 'list' | 'explain'>
   readonly liveLog: LiveRequests
+  /** The captured exchanges of all replicas. */
+  readonly exchanges: Pick<ExchangeView, 'list' | 'get'>
   /** Resolves with the decision of the public port about a request; with undefined while that port is not open yet. */
   readonly dryRun: (request: DryRequest) => Promise<DryResult | undefined>
   /** Undefined while the public port is not open yet. */

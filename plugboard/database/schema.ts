@@ -303,6 +303,32 @@ export const limitUsage = plugboard.table(
   table => [primaryKey({ columns: [table.key, table.replica] }), index('limit_usage_full').on(table.fullAt)],
 )
 
+/**
+ * The persons who looked at captured exchanges, and the replays, for the change log. A row is written once and removed after a day;
+ * its entry in the log stays.
+ */
+export const inspections = plugboard.table(
+  'inspections',
+  {
+    id: uuid('id').primaryKey().defaultRandom(),
+    actor: text('actor').notNull(),
+    serviceId: uuid('service_id').$type<ServiceId>().notNull(),
+    /** The name of the service at that time. */
+    service: text('service').notNull(),
+    kind: text('kind').$type<'read' | 'replay'>().notNull(),
+    /** The exchange that is repeated; null: exchanges were read. */
+    exchange: text('exchange'),
+    /** The hour in which the actor reads exchanges of the service; all reads of this hour have one row. */
+    hour: instant('hour').notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+  },
+  table => [
+    uniqueIndex('inspections_read').on(table.actor, table.serviceId, table.hour).where(sql`kind = 'read'`),
+    index('inspections_created').on(table.createdAt),
+    check('inspections_kind_known', sql`kind IN ('read', 'replay')`),
+  ],
+)
+
 /** Accounts with certificate authorities. `key` is sealed when a cluster secret is set. */
 export const acmeAccounts = plugboard.table('acme_accounts', {
   directory: text('directory').primaryKey(),

@@ -1,6 +1,10 @@
-// The parts of one replica that keep and send what it has served: the last failures, the live log, and the hub for viewers.
+// The parts of one replica that keep and send what it has served: the last failures, the live log, the inspector, and the hub for
+// viewers.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
+import { readExchangeSummary } from './exchanges/captured-exchange.ts'
+import { Inspector } from './exchanges/inspector.ts'
 import { FailureRing } from './requests/failure-ring.ts'
 import { LiveLog } from './requests/live-log.ts'
 import { readRequestLine } from './requests/request-line.ts'
@@ -8,15 +12,23 @@ import { ObserveHub } from './stream/observe-hub.ts'
 
 /** The topic of the live log. */
 export const REQUESTS_TOPIC = 'requests'
+/** The topic of the summaries of captured exchanges. */
+export const EXCHANGES_TOPIC = 'exchanges'
 
 export interface Observation {
   readonly failures: FailureRing
   readonly liveLog: LiveLog
+  readonly inspector: Inspector
   readonly hub: ObserveHub
 }
 
-export function createObservation(replicaId: string, clock: Clock): Observation {
+export function createObservation(replicaId: string, clock: Clock, log?: Logger): Observation {
   const liveLog = new LiveLog(replicaId)
-  const topics = { [REQUESTS_TOPIC]: { source: liveLog, read: readRequestLine } }
-  return { failures: new FailureRing(), liveLog, hub: new ObserveHub({ replicaId, topics, clock }) }
+  const inspector = new Inspector(clock, log)
+  const topics = {
+    [REQUESTS_TOPIC]: { source: liveLog, read: readRequestLine },
+    [EXCHANGES_TOPIC]: { source: inspector, read: readExchangeSummary },
+  }
+  const hub = new ObserveHub({ replicaId, topics, clock })
+  return { failures: new FailureRing(), liveLog, inspector, hub }
 }

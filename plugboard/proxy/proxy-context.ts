@@ -7,6 +7,7 @@ import type { RequestMetrics } from '../metrics/request-metrics.ts'
 import type { CircuitBreakers } from '../telephones/breaker/circuit-breakers.ts'
 import type { LinePicker } from '../telephones/picker/line-picker.ts'
 import type { WaitingRequests } from './attempts/waiting-requests.ts'
+import type { RequestCapture } from './capture/request-capture.ts'
 import type { ProxyCounters } from './counters.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Via } from './edge/via.ts'
@@ -51,6 +52,8 @@ export interface ProxyContext extends ReportContext {
   readonly waiting: WaitingRequests
   /** Sends copies of requests to a subset of their service. */
   readonly mirrors: Mirrors
+  /** Captures requests of inspected services; undefined: there is no inspector. */
+  readonly capture: RequestCapture | undefined
   /** Logs refusals of bytes that never became a request. */
   readonly refusals: RefusalLog
   readonly log: Logger

@@ -12,6 +12,7 @@ import { ServiceDecisions } from '../common/service-decisions.ts'
 import { Limiter } from '../limits/limiter.ts'
 import { RouteLimits } from '../limits/route-limits.ts'
 import type { RequestMetrics } from '../metrics/request-metrics.ts'
+import type { Inspector } from '../observe/exchanges/inspector.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { DryRequest, DryResult } from '../routes/dry-run-types.ts'
 import { OutboundNetworks } from '../routes/options/outbound-networks.ts'
@@ -19,6 +20,7 @@ import { CircuitBreakers } from '../telephones/breaker/circuit-breakers.ts'
 import type { LinePicker } from '../telephones/picker/line-picker.ts'
 import type { TunnelAcceptor } from '../telephones/tunnel-endpoint.ts'
 import { WaitingRequests } from './attempts/waiting-requests.ts'
+import { RequestCapture } from './capture/request-capture.ts'
 import type { ClientConnection } from './connections/client-connection.ts'
 import { ClientConnections } from './connections/client-connections.ts'
 import {
@@ -83,6 +85,8 @@ export interface ProxyOptions {
   readonly observers?: readonly RequestObserver[] | undefined
   /** Traces a part of the requests. Default: none is traced. */
   readonly tracing?: TracedShare | undefined
+  /** Keeps exchanges of inspected services. Absent: no exchange is kept. */
+  readonly inspector?: { readonly inspector: Inspector; readonly replicaId: string } | undefined
   /** Counts requests and measures their parts. Default: they are not measured. */
   readonly metrics?: RequestMetrics | undefined
   readonly clock?: Clock | undefined
@@ -126,7 +130,8 @@ export class ProxyServer {
     const trusted = new TrustedProxies(options.trustedProxies ?? [])
     const ids = new RequestIds(() => clock.wallTime())
     const { limiter = new Limiter() } = options
-    const observers = this.#observers(options, clock)
+    const capture = options.inspector && new RequestCapture({ ...options.inspector, clock })
+    const observers = this.#observers(options, clock, capture)
     this.#limits = limits
     this.#log = options.log
     this.#trusted = trusted
@@ -157,6 +162,7 @@ export class ProxyServer {
         clientSharePercent: limits.clientSharePercent,
         whenLinesChange: listener => options.picker.whenLinesChange(listener),
       }),
+      capture,
       mirrors: new Mirrors({ picker: options.picker, clock, counters: this.counters, log: options.log }),
       observers,
       refusals: new RefusalLog({
@@ -228,13 +234,14 @@ export class ProxyServer {
     if (options.proxyProtocol === true) this.#gate = new ProxyProtocolGate(this.#http1.tcp, this.gateOptions)
   }
 
-  #observers(options: ProxyOptions, clock: Clock): RequestObserver[] {
+  #observers(options: ProxyOptions, clock: Clock, capture: RequestCapture | undefined): RequestObserver[] {
     const { access, accessSample = 1, metrics, tracing, observers = [] } = options
     const errors = recordServiceErrors(this.serviceErrors, () => clock.wallTime())
     const line = access === undefined ? [] : [accessLog(access, accessSample, Math.random())]
     const counts = metrics === undefined ? [] : [countInMetrics(metrics)]
     const spans = tracing === undefined ? [] : [endSpans]
-    return [errors, ...line, ...counts, ...spans, ...observers]
+    const captured = capture === undefined ? [] : [capture.observe]
+    return [errors, ...line, ...counts, ...spans, ...captured, ...observers]
   }
 
   /** Returns how this port would serve a request, without serving it. */

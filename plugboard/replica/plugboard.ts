@@ -207,6 +207,10 @@ async function openPublicPorts(
   const { store, directory } = database
   const { picker, cluster, endpoint, whole } = telephones
   const { config, incarnation, clock, log, running, lifecycle, address } = replica
+  const { inspector } = replica.observation
+  const secret = config.clusterSecret?.[0]
+  if (secret !== undefined) await inspector.joinCluster(secret)
+  running.add('inspector', () => inspector.stop())
   const ports = await PublicPorts.create({
     config,
     directory,
@@ -219,6 +223,7 @@ async function openPublicPorts(
     certificates: store.certificates,
     via: new Via(await viaNames(config.clusterSecret)),
     instance: incarnation,
+    inspector: { inspector, replicaId: replica.id },
     observers: replica.measuresRequests ? [watchOf(replica, whole)] : [],
     clock,
     log,

@@ -72,7 +72,7 @@ export class ReplicaContext {
     this.startedAt = new Date(clock.wallTime())
     this.id = asReplicaId(config.name)
     this.incarnation = newIncarnation(this.startedAt.getTime(), Math.random)
-    this.observation = createObservation(this.id, clock)
+    this.observation = createObservation(this.id, clock, log)
     this.running = new RunningParts(log)
     this.lifecycle = new Lifecycle(clock, this.config.drainTimeoutMs)
     this.address = new PublicAddress(config.publicUrl)

@@ -89,7 +89,7 @@ export function createTelephoneSide(
     limits,
     lastErrorOf: serviceId => ports()?.lastErrorOf(serviceId),
     policyState: () => ports()?.policyState,
-    failures: replica.observation.failures,
+    observation: replica.observation,
   })
   const endpoint = new TunnelEndpoint({
     authenticator: new Authenticator({ directory, outside: outsideIssuer(replica), clock, log }),

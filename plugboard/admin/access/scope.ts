@@ -11,10 +11,12 @@ const SCOPE_AREAS = [
   'metrics',
   'traffic',
 ] as const
+/** Scopes beside those of reading and writing: `traffic:replay` sends requests, and changes no row. */
+const MORE_SCOPES = ['traffic:replay'] as const
 const READ_ONLY: ReadonlySet<string> = new Set<ScopeArea>(['changes', 'status', 'metrics', 'traffic'])
 export type ScopeArea = (typeof SCOPE_AREAS)[number]
 /** The permission that a handler requires. */
-export type Permission = 'admin' | `${ScopeArea}:${'read' | 'write'}`
+export type Permission = 'admin' | `${ScopeArea}:${'read' | 'write'}` | (typeof MORE_SCOPES)[number]
 
 /** The scopes that a key can have. The areas of READ_ONLY cannot be written. */
 export const SCOPES = [
@@ -24,6 +26,7 @@ export const SCOPES = [
       ? ([`${area}:read`] as const)
       : ([`${area}:read`, `${area}:write`, `${area}:*`] as const),
   ),
+  ...MORE_SCOPES,
 ] as const
 
 /** True when the scopes include the permission. */

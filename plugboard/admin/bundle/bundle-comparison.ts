@@ -183,9 +183,13 @@ export class BundleComparison implements BundleCopySink {
     for (const input of this.#input.services.values()) {
       if (++count % ROWS_PER_TURN === 0) await nextTurn()
       const row = this.#services.get(input.name)
-      if (row === undefined) created.push({ id: this.#newServices.get(input.name)!, input })
-      else if (isDeepStrictEqual(row.policy, input.policy)) unchanged += 1
-      else changed.push({ input, row })
+      if (row === undefined) {
+        created.push({ id: this.#newServices.get(input.name)!, input })
+        continue
+      }
+      const policy = withInspectorOf(row, input.policy)
+      if (isDeepStrictEqual(row.policy, policy)) unchanged += 1
+      else changed.push({ input: { ...input, policy }, row })
     }
     if (this.#options.prune) {
       for (const row of this.#services.values()) {
@@ -288,4 +292,9 @@ export class BundleComparison implements BundleCopySink {
     for (const { host, mountPath } of routes.deleted) check(`route ${host}${mountPath}`, '/routes')
     problems.throwIfAny()
   }
+}
+
+/** Returns the policy with the inspector that runs now: it ends after hours, so a bundle does not contain it. */
+function withInspectorOf({ policy: { inspect } }: CopiedService, policy: JsonObject): JsonObject {
+  return inspect === undefined ? policy : { ...policy, inspect }
 }

@@ -37,6 +37,9 @@ export interface InputRoute extends Mount {
   readonly hasPasswords: boolean
 }
 
+const NO_INSPECTOR =
+  'ends after hours, so a bundle does not contain it; set it with `plugboard service set NAME --inspect 30m`'
+
 export class BundleInput {
   readonly services = new Map<string, InputService>()
   readonly routes = new MountIndex<InputRoute>()
@@ -95,6 +98,8 @@ export class BundleInput {
     }
     const { name, policy = {} } = parsed.data
     const problems = policyProblems(policy)
+    if (Object.hasOwn(policy, 'inspect'))
+      problems.push({ path: ['policy', 'inspect'], message: NO_INSPECTOR })
     for (const problem of problems)
       this.#problems.add(`${pointer}/${problem.path.join('/')}`, problem.message)
     const twin = this.services.get(name)

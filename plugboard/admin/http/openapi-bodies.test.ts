@@ -114,6 +114,12 @@ const policy = {
   maxRequestBodyBytes: 5,
   maxStreams: 5,
   maxRequestsPerSecond: 5,
+  inspect: {
+    until: new Date(Date.now() + 3_600_000).toISOString(),
+    sample: 0.5,
+    maxBodyBytes: 1024,
+    maskJson: ['/card/number', '/items/*/price'],
+  },
   hostHeader: { fixed: 'a.internal:8080' },
   aliases: ['shop-old'],
 }
@@ -189,6 +195,7 @@ const KNOWN_BETTER: readonly [place: RegExp, reason: string][] = [
   [/^\/ttl$/, 'from 10s to 3650d'],
   [/^\/unusedFor$/, 'more than 0'],
   [/\/outlier(?:\/\w+)?$/, 'a first time of ejection that is not longer than the longest'],
+  [/\/inspect(?:\/until)?$/, 'a time within the next 24 h'],
   [/\/access$/, 'the login by which a limit counts'],
   [/\/match\/path$/, 'the spelling of a mount path, and beneath the mount'],
   [/\/policy$|\/hashOn$|\/balancing$/, 'hashOn together with the balancing policy hash'],

@@ -2,11 +2,13 @@
 
 import { describe, expect, it } from 'vitest'
 import type { z } from 'zod'
+import { remoteSummarySchema } from '../../observe/exchanges/captured-exchange.ts'
 import { readRequestLine, requestLineSchema } from '../../observe/requests/request-line.ts'
 import { remoteEjectionsSchema } from '../bodies/policy/ejection.ts'
 import { remoteLimitsSchema } from '../bodies/policy/limit.ts'
 import { remoteProcessesSchema } from '../bodies/policy/service-processes.ts'
 import { servicesResponse, telephonesResponse } from './cluster-view.ts'
+import { exchangeResponse } from './exchanges/exchange-view.ts'
 import { findResponse } from './requests/request-view.ts'
 
 /** Returns a value that the schema accepts. `more`: keys that each of its objects also has. */
@@ -19,6 +21,8 @@ function sampleOf(schema: z.core.$ZodType, more: Readonly<Record<string, unknown
     }
     case 'array':
       return isNever(def.element) ? [] : [sampleOf(def.element, more)]
+    case 'tuple':
+      return def.items.map(item => sampleOf(item, more))
     case 'record':
       return { [String(sampleOf(def.keyType, more))]: sampleOf(def.valueType, more) }
     case 'nullable':
@@ -48,6 +52,8 @@ describe.each<[string, z.ZodType]>([
   ['telephones', telephonesResponse],
   ['services', servicesResponse],
   ['failed requests', findResponse],
+  ['exchanges', exchangeResponse],
+  ['summaries of exchanges', remoteSummarySchema],
 ])('the response about %s', (_, schema) => {
   it('is read without the keys that a newer replica has added, at all depths', () => {
     const newer = sampleOf(schema, { newKey: { a: 1 } })

@@ -1,11 +1,13 @@
 // Services over HTTP. A service is a named pool of backends, with a policy for its traffic.
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
+import { isJsonObject } from '../../common/json.ts'
 import { announcedNames } from '../../database/store/service-aliases.ts'
 import { type AdminKey, SERVICE_SORTS, type Service } from '../../database/store/store.ts'
 import { storedText } from '../../database/store/values/stored-text.ts'
 import { resolveServicePolicy } from '../../routes/options/service-policy.ts'
 import { type ServiceProblem, serviceProblems } from '../../routes/options/service-problems.ts'
+import { inspectUntilProblem } from '../../routes/rules/inspect-rules.ts'
 import { refuseBeyondLimits } from '../access/key-limits.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
 import { newServiceSchema, serviceBody, serviceChangeSchema, serviceSchema } from '../bodies/service.ts'
@@ -17,6 +19,13 @@ import { addResource, type Caller, counted, type Target } from './resource.ts'
 /** Returns the problems that depend on several keys of the policy. `policy`: the complete policy, as it is stored. */
 export function policyProblems(policy: unknown): ServiceProblem[] {
   return serviceProblems(resolveServicePolicy(policy).policy)
+}
+
+/** Throws for an inspector that ends too late, or has ended already. `inspect`: the value of the request, which its schema accepts. */
+function refuseInspector(inspect: unknown, nowMs: number): void {
+  if (!isJsonObject(inspect) || typeof inspect.until !== 'string') return
+  const message = inspectUntilProblem(inspect.until, nowMs)
+  if (message !== undefined) refuseProblems([{ path: ['policy', 'inspect', 'until'], message }])
 }
 
 /** Throws for aliases beyond the limits of the key. An alias gets the lines of telephones that announce it, as a name does. */
@@ -32,7 +41,7 @@ function refuseAliasesBeyondLimits(
 
 export function addServiceOperations(
   app: OpenAPIHono<AdminEnv>,
-  { store, directory }: AdminDependencies,
+  { store, directory, clock }: AdminDependencies,
 ): void {
   const refuseBeyond = async ({ key }: Caller, { read }: Target<Service>): Promise<void> => {
     if (key.limits !== null) refuseBeyondLimits(key, { services: [(await read()).name] })
@@ -86,6 +95,7 @@ export function addServiceOperations(
       run: async (input, { key, by }) => {
         refuseBeyondLimits(key, { services: [input.name], pointer: () => '/name' })
         refuseAliasesBeyondLimits(key, input.policy)
+        refuseInspector(input.policy?.inspect, clock.wallTime())
         refuseProblems(policyProblems(input.policy ?? {}))
         const row = await store.services.create(input, by)
         return { row, body: serviceBody(row) }
@@ -105,6 +115,7 @@ export function addServiceOperations(
           refuseBeyondLimits(key, { services: [fields.name], pointer: () => '/name' })
         }
         refuseAliasesBeyondLimits(key, patch)
+        refuseInspector(patch?.inspect, clock.wallTime())
         if (patch === undefined) return await store.services.update(id, fields, { ...by, ifVersion })
         const keepsOldName = patch.aliases === undefined
         return await changeMerged(ifVersion, read, (before, version) => {

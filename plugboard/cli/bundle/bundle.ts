@@ -51,7 +51,7 @@ const table = {
 
 export function bundleOf(services: readonly ServiceBody[], routes: readonly RouteBody[]): Bundle {
   return {
-    services: services.map(({ name, policy }) => ({ name, policy: { ...policy } })),
+    services: services.map(({ name, policy: { inspect: _temporary, ...policy } }) => ({ name, policy })),
     routes: routes.map(({ mount, service, options }) => ({ mount, service, options: { ...options } })),
   }
 }

@@ -6,6 +6,7 @@ import { copyRows } from './bundle/bundle-copy.ts'
 import { writeBundle } from './bundle/bundle-write.ts'
 import { createCertificateStore } from './certificates.ts'
 import { createChangeStore } from './changes/changes.ts'
+import { createInspectionStore } from './inspections.ts'
 import { createLeaseStore } from './leases.ts'
 import { createLimitUsageStore } from './limit-usage.ts'
 import { createReplicaStore } from './replicas.ts'
@@ -30,6 +31,7 @@ export function createStore(runner: SqlRunner): Store {
     leases: createLeaseStore(runner),
     limitUsage: createLimitUsageStore(runner),
     certificates: createCertificateStore(runner),
+    inspections: createInspectionStore(runner),
     bundles: {
       copy: request => copyRows(runner, request),
       write: (differences, bundle, by) => writeBundle(runner, differences, bundle, by),

@@ -413,7 +413,14 @@ export interface AdminKeyStore {
   touch(id: string): Promise<void>
 }
 
-export const CHANGE_ENTITIES = ['service', 'route', 'token', 'signing_key', 'admin_key'] as const
+export const CHANGE_ENTITIES = [
+  'service',
+  'route',
+  'token',
+  'signing_key',
+  'admin_key',
+  'inspection',
+] as const
 export type ChangeEntity = (typeof CHANGE_ENTITIES)[number]
 export const CHANGE_ACTIONS = [
   'created',
@@ -617,6 +624,19 @@ export interface CertificateStore {
   dropChallenge(kind: 'http' | 'tls', name: string): Promise<void>
 }
 
+/** Entries of the change log about persons who look at captured exchanges. */
+export interface InspectionStore {
+  /** Records that the actor reads exchanges of the service, once in an hour. */
+  recordRead(service: InspectedService, by: Mutation): Promise<void>
+  /** Records that the actor repeats an exchange. */
+  recordReplay(service: InspectedService, exchange: string, by: Mutation): Promise<void>
+}
+
+export interface InspectedService {
+  readonly id: ServiceId
+  readonly name: string
+}
+
 export interface Store {
   readonly certificates: CertificateStore
   readonly replicas: ReplicaRecords
@@ -630,6 +650,7 @@ export interface Store {
   readonly adminKeys: AdminKeyStore
   readonly changes: ChangeStore
   readonly bundles: BundleStore
+  readonly inspections: InspectionStore
   /** Idempotent, because a telephone claims its mounts at each connection. A mount of another service is `mount_conflict`. */
   claimMount(claim: Claim): Promise<Claimed>
 }

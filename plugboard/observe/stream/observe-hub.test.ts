@@ -3,7 +3,7 @@
 import { beforeEach, expect, it } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { createObservation, type Observation, REQUESTS_TOPIC } from '../observation.ts'
-import { MAX_LINES_PER_SECOND } from '../requests/live-log.ts'
+import { MAX_ITEMS_PER_SECOND } from './live-feeds.ts'
 import type { ObserveExchange } from './observe-exchange.ts'
 import type { ObserveViewer } from './observe-viewer.ts'
 
@@ -130,9 +130,9 @@ it('sends at most 1,000 lines in a second, and counts the others', () => {
   const viewer = new RecordingViewer()
   near.hub.watch(REQUESTS_TOPIC, {}, viewer)
   link.pump()
-  for (let count = 0; count < MAX_LINES_PER_SECOND + 7; count += 1) publish(far, '/')
+  for (let count = 0; count < MAX_ITEMS_PER_SECOND + 7; count += 1) publish(far, '/')
   link.pump()
-  expect([viewer.paths.length, viewer.lost.get('far')]).toEqual([MAX_LINES_PER_SECOND, 7])
+  expect([viewer.paths.length, viewer.lost.get('far')]).toEqual([MAX_ITEMS_PER_SECOND, 7])
   clock.advance(1000)
   publish(far, '/next')
   link.pump()

@@ -88,6 +88,8 @@ const REQUEST: RoutedRequest = {
   limitName: undefined,
   balancingKey: undefined,
   subset: undefined,
+  capture: undefined,
+  onlyTelephone: undefined,
   opening: { kind: 'http', hops: 0, service: 'web', method: 'GET', target: '/', fields: [] },
   route,
   proto: 'http',
@@ -168,6 +170,7 @@ function begin(recovery?: TestRecovery): void {
       clientSharePercent: 100,
       whenLinesChange: () => () => undefined,
     }),
+    capture: undefined,
     mirrors: new Mirrors({ picker, clock, counters, log: silentLogger }),
     observers: [
       accessLog(fields => access.push(fields), 1, 0),

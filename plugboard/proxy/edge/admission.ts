@@ -286,6 +286,8 @@ export class Admission {
       limitName: undefined,
       balancingKey: undefined,
       subset: undefined,
+      capture: undefined,
+      onlyTelephone: undefined,
       authenticatesConnection: fields.authenticatesConnection,
     }
   }

@@ -3,6 +3,7 @@
 
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { Opening } from '@vera-stack/shared/protocol/streams/stream.ts'
+import type { ExchangeCapture } from '../../observe/exchanges/exchange-capture.ts'
 import type { DirectoryRoute } from '../../routes/directory.ts'
 import type { SubsetChoice } from '../../telephones/subsets/subset-choice.ts'
 import type { AdmittedByLimits, RouteResponseRules } from '../response/route-response.ts'
@@ -52,6 +53,10 @@ export interface RoutedRequest extends RequestFacts, RouteResponseRules {
   balancingKey: number | undefined
   /** The subset of processes that the request uses; set by the policy when the service has subsets. */
   subset: SubsetChoice | undefined
+  /** Captures the exchange for the inspector; undefined: it is not captured. */
+  capture: ExchangeCapture | undefined
+  /** The only telephone that a replay may use; undefined: any. */
+  onlyTelephone: string | undefined
   readonly opening: Opening
   readonly route: DirectoryRoute
   /** The path in the client's spelling, without dot segments. */

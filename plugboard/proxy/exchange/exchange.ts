@@ -31,7 +31,7 @@ import type { ProxyContext } from '../proxy-context.ts'
 import { CLIENT_CLOSED_REQUEST } from '../report/access-log.ts'
 import type { ClientResponse, ResponseOwner } from '../response/client-response.ts'
 import type { ProxyResponse } from '../response/local-responses.ts'
-import type { ResponseFields } from '../response/response-fields.ts'
+import { type ResponseFields, readInterimFields } from '../response/response-fields.ts'
 import { type BodyOwner, type BodySource, RequestBody } from './request-body.ts'
 
 export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwner, BodyOwner {
@@ -149,8 +149,10 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
 
   // The request's side
 
-  bodyMoved(bytes: number): boolean {
+  bodyMoved(chunk: Buffer): boolean {
     if (this.#state !== 'open') return false
+    const bytes = chunk.length
+    this.#request.capture?.requestData(chunk)
     this.#bytesIn += bytes
     this.#rate?.moved(bytes)
     this.#active()
@@ -164,6 +166,7 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
 
   /** Returns undefined on a route with fields that only Plugboard may send, because a trailer could repeat them. */
   forwardedTrailers(raw: readonly string[]): string[] | undefined {
+    this.#request.capture?.requestTrailers(raw)
     const { tenantHeader, rules } = this.#request.route.options
     if (tenantHeader !== null || rules?.access !== undefined || rules?.requestHeaders !== undefined)
       return undefined
@@ -223,7 +226,9 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
         if (!this.#withheld) return
         this.#withheld = false
       }
-      this.#response.interim(head)
+      const { capture } = this.#request
+      if (this.#response.interim(head) && capture !== undefined)
+        capture.interim({ ...head, fields: readInterimFields(head.fields) })
       return
     }
     const { mirror } = this.#policy
@@ -240,6 +245,7 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
     if (this.#state !== 'open') return
     this.#active()
     this.#owedBytes += chunk.length
+    this.#request.capture?.responseData(chunk)
     switch (this.#response.data(chunk)) {
       case 'written':
         this.#payCredit()
@@ -255,6 +261,7 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
   onEnd(trailers: Fields | undefined): void {
     if (this.#state !== 'open') return
     this.#endConnection()
+    if (trailers !== undefined) this.#request.capture?.responseTrailers(trailers)
     if (!this.#response.end(trailers)) {
       this.responseBroken()
       return
@@ -288,7 +295,9 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
   }
 
   responseFields(head: StreamResponseHead): ResponseFields | undefined {
-    return this.#attempts.responseFields(head)
+    const response = this.#attempts.responseFields(head)
+    if (response !== undefined) this.#request.capture?.responseHead({ ...head, ...response })
+    return response
   }
 
   responseBroken(): void {
@@ -364,7 +373,8 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
   }
 
   #respondLocally(response: ProxyResponse): void {
-    const { status, code } = response
+    const { status, code, body } = response
+    this.#request.capture?.localResponse(response, body)
     this.#endConnection()
     this.#response.sendLocal(response)
     if (code !== undefined) countProblem(this.#context.counters, code)

@@ -29,7 +29,7 @@ export interface BodySource {
 
 export interface BodyOwner {
   /** Called when bytes have arrived, before they are forwarded. Returns false to discard them. */
-  bodyMoved(bytes: number): boolean
+  bodyMoved(chunk: Buffer): boolean
   /** Called when the whole body has arrived. */
   bodyEnded(): void
   /** Returns the trailers to forward; undefined when there are no such trailers. */
@@ -115,7 +115,7 @@ export class RequestBody {
   }
 
   #arrived(chunk: Buffer): void {
-    if (!this.#owner.bodyMoved(chunk.length) || this.#discarding) return
+    if (!this.#owner.bodyMoved(chunk) || this.#discarding) return
     if (this.#kept !== undefined) {
       const tooLong = this.#kept.bytes + chunk.length > REPLAY_BYTES
       if (tooLong && this.#stream?.accepted === true) this.#kept = undefined

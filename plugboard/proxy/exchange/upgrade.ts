@@ -189,6 +189,7 @@ export class Upgrade implements AttemptsOwner, InFlight, Deadlined, ResponseOwne
       if (this.#bytes.write(chunk)) this.#payCredit()
     } else if (this.#state === 'answering') {
       this.#owedBytes += chunk.length
+      this.#request.capture?.responseData(chunk)
       const written = this.#response?.data(chunk)
       if (written === 'written') this.#payCredit()
       else if (written === 'broken') this.responseBroken()
@@ -216,7 +217,9 @@ export class Upgrade implements AttemptsOwner, InFlight, Deadlined, ResponseOwne
   }
 
   responseFields(head: StreamResponseHead): ResponseFields | undefined {
-    return this.#attempts.responseFields(head)
+    const response = this.#attempts.responseFields(head)
+    if (response !== undefined) this.#request.capture?.responseHead({ ...head, ...response })
+    return response
   }
 
   responseBroken(): void {
@@ -307,6 +310,7 @@ export class Upgrade implements AttemptsOwner, InFlight, Deadlined, ResponseOwne
 
   #respondLocally(response: ProxyResponse): void {
     this.#code = response.code
+    this.#request.capture?.localResponse(response, response.body)
     if (response.code !== undefined) countProblem(this.#context.counters, response.code)
     this.#begin().sendLocal(response)
     this.#leave(response.status)

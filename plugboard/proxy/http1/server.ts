@@ -185,6 +185,7 @@ export class Http1Server {
       this.#respond(connection, res, admitted, response)
       return admitted
     }
+    this.#capture(admitted, req)
     const decision = this.#decide(admitted, connection)
     if (decision === undefined) {
       this.#exchange(connection, admitted, req, res, startedAtMs).start()
@@ -209,6 +210,10 @@ export class Http1Server {
     const body = hasBody(request) ? new Http1Body(req) : NO_BODY
     const response = new Http1Response(res, connection)
     return new Exchange(this.#context, connection, request, startedAtMs, body, response)
+  }
+
+  #capture(request: RoutedRequest, req: IncomingMessage): void {
+    if (request.route.service.policy.inspect !== null) this.#context.capture?.begin(request, req)
   }
 
   #decide(request: RoutedRequest, connection: ClientConnection): PolicyDecision {
@@ -274,6 +279,7 @@ export class Http1Server {
       this.#respondLocally(req, connection, startedAtMs, admitted, this.#problem(admitted, code))
       return
     }
+    this.#capture(admitted, req)
     const decision = mayUpgrade(req, connection.inFlightCount)
       ? this.#decide(admitted, connection)
       : problemOf(admitted, 'bad_request')

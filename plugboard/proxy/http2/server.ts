@@ -94,6 +94,7 @@ export class Http2Server {
       this.#respondLocally(stream, head.method, startedAtMs, admitted, response)
       return
     }
+    if (admitted.route.service.policy.inspect !== null) this.#context.capture?.begin(admitted, head)
     const decision = this.#decide(admitted)
     if (decision !== undefined && !(decision instanceof Promise)) {
       this.#respondLocally(stream, head.method, startedAtMs, admitted, decision)

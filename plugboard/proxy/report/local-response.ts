@@ -19,9 +19,11 @@ export function noteLocalResponse(
   startedAtMs: number,
   method = '',
   request: AnsweredRequest,
-  { status, code, body }: ProxyResponse,
+  response: ProxyResponse,
 ): void {
   const { route } = request
+  const { status, code, body } = response
+  request.capture?.localResponse(response, body)
   if (code !== undefined) countProblem(context.counters, code)
   else if (route !== undefined) route.activity.servedAtMs = context.clock.now()
   reportFinished(

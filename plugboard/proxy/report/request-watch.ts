@@ -2,23 +2,21 @@
 // viewer makes no object.
 
 import { ERRORS } from '@vera-stack/shared/errors.ts'
-import { safeAccessFields, safeText } from '@vera-stack/shared/log/safe-fields.ts'
+import { safeAccessFields } from '@vera-stack/shared/log/safe-fields.ts'
 import { cutText } from '@vera-stack/shared/text/cut-text.ts'
-import { printable } from '@vera-stack/shared/text/printable.ts'
 import type { Observation } from '../../observe/observation.ts'
-import type { FailedAttempt, LinesSnapshot } from '../../observe/requests/failed-request.ts'
+import type { LinesSnapshot } from '../../observe/requests/failed-request.ts'
 import type { FailureKind } from '../../observe/requests/failure-ring.ts'
 import { requestLine } from '../../observe/requests/request-line.ts'
 import { accessFieldsOf, CLIENT_CLOSED_REQUEST } from './access-log.ts'
-import type { AttemptFailure, FinishedRequest, RequestObserver } from './finished-request.ts'
+import { failedAttemptsOf } from './failed-attempts.ts'
+import type { FinishedRequest, RequestObserver } from './finished-request.ts'
 
 /** A response head after this time is slow, ms. */
 const SLOW_HEAD_MS = 1000
 /** Characters of a path and of a text in an entry. */
 const MAX_PATH = 512
 const MAX_DETAIL = 300
-/** Failed attempts in an entry. A request may try many lines that refuse it at once. */
-const MAX_ATTEMPTS = 16
 
 export interface RequestWatchOptions {
   readonly replicaId: string
@@ -46,7 +44,7 @@ export function watchRequests(options: RequestWatchOptions): RequestObserver {
         path: cutText(line.path, MAX_PATH),
         detail: line.detail && cutText(line.detail, MAX_DETAIL),
       },
-      attempts: attemptsOf(finished),
+      attempts: failedAttemptsOf(finished),
       lines: service === '' ? null : linesOf(service),
     })
   }
@@ -58,16 +56,4 @@ function failureKind({ status, code, failedAttempts, headMs }: FinishedRequest):
   if (code !== undefined) return ERRORS[code].source === 'client' ? 'refused' : 'failed'
   if (status === CLIENT_CLOSED_REQUEST) return 'refused'
   return failedAttempts !== undefined || (headMs !== undefined && headMs >= SLOW_HEAD_MS) ? 'slow' : undefined
-}
-
-function attemptsOf({ failedAttempts = [], startedAtMs }: FinishedRequest): FailedAttempt[] {
-  return failedAttempts.slice(0, MAX_ATTEMPTS).map((attempt: AttemptFailure) => ({
-    telephone: attempt.telephone,
-    replicaId: attempt.replicaId,
-    code: attempt.code,
-    cause: attempt.failure?.cause ?? null,
-    detail:
-      attempt.failure?.detail === undefined ? null : printable(safeText(attempt.failure.detail, MAX_DETAIL)),
-    afterMs: Math.round((attempt.atMs - startedAtMs) * 1000) / 1000,
-  }))
 }

@@ -5,12 +5,13 @@ import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { LimitShareBody } from '../../admin/bodies/policy/limit.ts'
 import type { AskReplicas } from '../../admin/live/ask-replicas.ts'
 import { ClusterView, type ClusterViewOptions } from '../../admin/live/cluster-view.ts'
+import { ExchangeView } from '../../admin/live/exchanges/exchange-view.ts'
 import { LimitView, type LimitViewOptions } from '../../admin/live/policy/limit-view.ts'
 import { ProcessView, type ProcessViewOptions } from '../../admin/live/policy/process-view.ts'
 import { openBreakers, stoppedSubsets } from '../../admin/live/policy/stopped.ts'
 import { RequestView } from '../../admin/live/requests/request-view.ts'
 import type { ReplicaId } from '../../common/ids/replica-id.ts'
-import type { FailureRing } from '../../observe/requests/failure-ring.ts'
+import type { Observation } from '../../observe/observation.ts'
 import type { KnownReplica } from '../../peers/known-replicas.ts'
 import type { Registry } from '../../registry/registry.ts'
 import type { ServiceHistory } from '../../telephones/lines/service-history.ts'
@@ -35,7 +36,7 @@ export interface WholeClusterOptions {
   readonly limits: RequestLimits
   readonly lastErrorOf: ClusterViewOptions['lastErrorOf']
   readonly policyState: ProcessViewOptions['policyState']
-  readonly failures: FailureRing
+  readonly observation: Pick<Observation, 'failures' | 'inspector'>
 }
 
 export interface WholeCluster {
@@ -46,6 +47,7 @@ export interface WholeCluster {
   /** Returns the response to a query of another replica; undefined for an unknown name. */
   readonly respond: (name: string, params: unknown) => object | undefined
   readonly requests: RequestView
+  readonly exchanges: ExchangeView
 }
 
 export function createWholeCluster(options: WholeClusterOptions): WholeCluster {
@@ -90,13 +92,16 @@ export function createWholeCluster(options: WholeClusterOptions): WholeCluster {
     clock,
     ask,
   })
-  const requests = new RequestView({ replicaId, failures: options.failures, ask })
+  const { failures, inspector } = options.observation
+  const requests = new RequestView({ replicaId, failures, ask })
+  const exchanges = new ExchangeView({ replicaId, ring: inspector.ring, ask })
   const respond = (name: string, params: unknown) =>
     view.respond(name, params) ??
     limits.respond(name, params) ??
     processes.respond(name, params) ??
-    requests.respond(name, params)
-  return { view, lines, limits, processes, requests, respond }
+    requests.respond(name, params) ??
+    exchanges.respond(name, params)
+  return { view, lines, limits, processes, requests, exchanges, respond }
 }
 
 /** Returns the exchange of limits with each replica that has a link to this one. */

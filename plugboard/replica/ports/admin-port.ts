@@ -53,6 +53,7 @@ export async function startAdminPort(replica: ReplicaContext, parts: AdminPortPa
     replicas,
     cluster: whole.view,
     requests: whole.requests,
+    exchanges: whole.exchanges,
     liveLog: createLiveRequests({
       replicaId: replica.id,
       hub: replica.observation.hub,

@@ -12,6 +12,7 @@ import type { ServiceError } from '../../common/service-error.ts'
 import type { PlugboardConfig } from '../../config.ts'
 import type { CertificateStore } from '../../database/store/store.ts'
 import type { RequestMetrics } from '../../metrics/request-metrics.ts'
+import type { Inspector } from '../../observe/exchanges/inspector.ts'
 import type { ProxyUse } from '../../proxy/connections/trusted-proxies.ts'
 import type { ConnectionRefusal } from '../../proxy/counters.ts'
 import type { Via } from '../../proxy/edge/via.ts'
@@ -44,6 +45,8 @@ export interface PublicPortsOptions {
   readonly recovery: LineRecovery | undefined
   readonly certificates: CertificateStore
   readonly via: Via
+  /** The inspector, and the id of this replica. */
+  readonly inspector: { readonly inspector: Inspector; readonly replicaId: string }
   /** Identifies this start of the replica. */
   readonly instance: string
   /** Observers of finished requests. */
@@ -104,6 +107,7 @@ export class PublicPorts {
       log,
       access: config.accessLog ? fields => log.access(fields) : undefined,
       observers: options.observers,
+      inspector: options.inspector,
       accessSample: config.accessLogSample,
       reportsUserAgent: config.accessLogUserAgent,
       clock,

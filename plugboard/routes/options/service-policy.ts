@@ -6,6 +6,7 @@ import { isHostWithPort, parseServiceName, SERVICE_NAME_PATTERN } from '@vera-st
 import { plainIssues } from '@vera-stack/shared/schema/issue-text.ts'
 import { z } from 'zod'
 import { isJsonObject } from '../../common/json.ts'
+import { inspectSchema } from '../rules/inspect-rules.ts'
 import { keyPartSchema } from '../rules/key-part.ts'
 import { type RateLimit, rateLimitsSchema } from '../rules/limit-rules.ts'
 import { mirrorSchema } from '../rules/mirror-rules.ts'
@@ -123,6 +124,8 @@ const fields = {
   hostHeader: z
     .union([z.enum(['preserve', 'backend']), z.strictObject({ fixed: fixedHost })])
     .default('preserve'),
+  /** Keeps exchanges in memory for a person who looks for a fault; null: no exchange is kept. */
+  inspect: inspectSchema.nullable().default(null),
   /** Further names under which telephones may announce the service. A rename adds the old name. */
   aliases: z.array(alias).max(MAX_ALIASES).default([]),
 } as const
@@ -160,6 +163,7 @@ export const servicePolicyInputSchema = z
     holdMs: fields.holdMs.removeDefault(),
     breaker: fields.breaker.removeDefault(),
     hostHeader: fields.hostHeader.removeDefault(),
+    inspect: fields.inspect.removeDefault(),
     aliases: fields.aliases.removeDefault(),
   })
   .partial()

@@ -21,6 +21,7 @@ import type { ReplicaEjections } from '../../../plugboard/admin/bodies/policy/ej
 import type { LimitShareBody } from '../../../plugboard/admin/bodies/policy/limit.ts'
 import type { AskReplicas } from '../../../plugboard/admin/live/ask-replicas.ts'
 import { ClusterView } from '../../../plugboard/admin/live/cluster-view.ts'
+import { ExchangeView } from '../../../plugboard/admin/live/exchanges/exchange-view.ts'
 import { LimitView } from '../../../plugboard/admin/live/policy/limit-view.ts'
 import type { PolicyState } from '../../../plugboard/admin/live/policy/policy-state.ts'
 import { ProcessView } from '../../../plugboard/admin/live/policy/process-view.ts'
@@ -153,6 +154,7 @@ export class AdminApiHarness {
     routesOfHost: (pattern: string) => this.routesOfServices.filter(({ host }) => host === pattern),
     routeCountOf: (id: string) => this.routesOfServices.filter(({ service }) => service.id === id).length,
     serviceByName: (name: string) => this.services.find(service => service.name === name),
+    service: (id: string) => this.services.find(service => service.id === id),
     services: () => this.services.values(),
     routesOfService: (id: string) =>
       this.routesOfServices.filter(({ service }) => service.id === id).values(),
@@ -196,6 +198,11 @@ export class AdminApiHarness {
       requests: new RequestView({
         replicaId: 'r1',
         failures: this.observation.failures,
+        ask: (name, params) => this.#ask(name, params),
+      }),
+      exchanges: new ExchangeView({
+        replicaId: 'r1',
+        ring: this.observation.inspector.ring,
         ask: (name, params) => this.#ask(name, params),
       }),
       liveLog: createLiveRequests({ replicaId: 'r1', hub: this.observation.hub, network: undefined }),

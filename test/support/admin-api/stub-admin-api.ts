@@ -66,6 +66,7 @@ const row = {
   lastSeenAt: null,
   lastUsedAt: null,
 }
+const noWatch = () => ({ replicas: () => ({ watched: [], missing: [] }), close: () => undefined })
 const passed = () => Promise.reject(new VeraError('conflict', 'The request reached the store.'))
 const table = new Proxy(
   {},
@@ -84,6 +85,7 @@ const store = {
   signingKeys: table,
   changes: table,
   bundles: table,
+  inspections: table,
   adminKeys: new Proxy({}, { get: (_, name) => adminKeys[name as 'touch'] ?? table[name as never] }),
 }
 export const app = createAdminApp({
@@ -94,6 +96,7 @@ export const app = createAdminApp({
     services: () => [].values(),
     routeCountOf: () => 0,
     routesOfHost: () => [],
+    serviceByName: () => row,
   } as unknown as AdminDependencies['directory'],
   tokens: { issue: passed, revoke: passed },
   metrics: new Scraper(() => []),
@@ -113,7 +116,8 @@ export const app = createAdminApp({
     facts: () => Promise.resolve({ replicas: [], missing: [] }),
   } as unknown as AdminDependencies['cluster'],
   requests: { list: passed, explain: passed },
-  liveLog: { watch: () => ({ replicas: () => ({ watched: [], missing: [] }), close: () => undefined }) },
+  exchanges: { list: passed, get: passed },
+  liveLog: { watch: noWatch, watchExchanges: noWatch },
   lines: {
     linesOf: () => [],
     statesOf: () => [].values(),

@@ -11,7 +11,7 @@ import { requestLineSchema } from '../../../observe/requests/request-line.ts'
 import { cursorText } from '../../http/formats.ts'
 import { missingReplicasSchema } from '../replica.ts'
 
-const requestSchema = z.strictObject(requestLineSchema.shape).openapi('Request')
+export const requestSchema = z.strictObject(requestLineSchema.shape).openapi('Request')
 export type RequestBody = z.infer<typeof requestSchema>
 
 export const requestFilterQuery = z.strictObject(requestFilterFields)
@@ -27,15 +27,15 @@ export const requestPageSchema = z
   .openapi('RequestPage')
 export type RequestPageBody = z.infer<typeof requestPageSchema>
 
+export const failedAttemptBody = z.strictObject(failedAttemptSchema.shape).openapi('FailedAttempt')
+
 export const explanationSchema = z
   .strictObject({
     request: requestSchema,
     meaning: z.string().nullable().openapi({
       description: 'What went wrong, in words. null: the request succeeded, and was slow or retried.',
     }),
-    attempts: z
-      .array(z.strictObject(failedAttemptSchema.shape).openapi('FailedAttempt'))
-      .openapi({ description: 'The failed attempts, in order.' }),
+    attempts: z.array(failedAttemptBody).openapi({ description: 'The failed attempts, in order.' }),
     lines: z
       .strictObject(linesSnapshotSchema.shape)
       .openapi('LinesSnapshot')

@@ -5,7 +5,7 @@ import type { AdminApiHarness, CallOptions } from '../../../../test/support/admi
 import { useAdminApi } from '../../../../test/support/admin-api/use-admin-api.ts'
 import { eventually } from '../../../../test/support/deadline.ts'
 import type { FailedRequest } from '../../../observe/requests/failed-request.ts'
-import { MAX_WAITING_LINES } from './request-viewer.ts'
+import { MAX_WAITING_ITEMS } from './live-viewer.ts'
 
 let api: AdminApiHarness
 const database = useAdminApi(created => {
@@ -234,7 +234,7 @@ describe('the live log', () => {
     const dropped = (await events(response, 'dropped', 1)) as { replicaId: string | null; count: number }[]
     expect(dropped).toHaveLength(1)
     expect(dropped[0]?.replicaId).toBeNull()
-    expect(dropped[0]?.count).toBeGreaterThanOrEqual(4000 - 2 * MAX_WAITING_LINES)
+    expect(dropped[0]?.count).toBeGreaterThanOrEqual(4000 - 2 * MAX_WAITING_ITEMS)
   })
 
   test('100 viewers are the most, and one key has a part of them', async () => {

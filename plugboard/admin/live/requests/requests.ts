@@ -2,6 +2,7 @@
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { limitOf } from '../../../database/store/values/page.ts'
+import type { ObserveViewer } from '../../../observe/stream/observe-viewer.ts'
 import { requirePermission } from '../../access/authenticate.ts'
 import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
 import { explanationSchema, requestFilterQuery, requestPageSchema } from '../../bodies/requests/request.ts'
@@ -9,7 +10,7 @@ import type { EventStreams } from '../../http/event-streams.ts'
 import { eventStreamResponses, json, LINK_HEADER, operation } from '../../http/openapi.ts'
 import { linkToNext, pageQuery } from '../../http/page.ts'
 import { parsedQuery } from '../../http/parsed-query.ts'
-import { streamRequests } from './request-stream.ts'
+import { streamLive } from './live-stream.ts'
 import { MIN_PREFIX } from './request-view.ts'
 
 const tags = ['requests']
@@ -81,7 +82,8 @@ export function addRequestOperations(
   app.get('/v1/requests/stream', requirePermission('traffic:read'), c => {
     const filter = parsedQuery(requestFilterQuery, c.req.queries())
     const onEnd = streams.open(c.get('key').id)
-    return streamRequests(c, deps, { filter, stopping, onEnd })
+    const watch = (viewer: ObserveViewer) => deps.liveLog.watch(filter, viewer)
+    return streamLive(c, deps, { event: 'request', watch, stopping, onEnd })
   })
 
   app.openapi(explainOperation, async c =>

@@ -43,6 +43,7 @@ const AREAS = {
   services: ['service'],
   tokens: ['token'],
   keys: ['admin_key', 'signing_key'],
+  traffic: ['inspection'],
 } as const satisfies Record<string, readonly ChangeEntity[]>
 
 export const changeFilterQuery = {

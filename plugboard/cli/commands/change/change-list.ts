@@ -24,8 +24,11 @@ interface ListOptions {
 export function defineChangeList(command: Command, context: CliContext): void {
   command
     .option('--limit <n>', 'number of entries (default 50)')
-    .option('--area <area>', 'only changes of routes, services, tokens or keys')
-    .option('--entity <kind>', 'only changes of one kind: service, route, token, signing_key or admin_key')
+    .option('--area <area>', 'only changes of routes, services, tokens, keys or traffic')
+    .option(
+      '--entity <kind>',
+      'only changes of one kind: service, route, token, signing_key, admin_key or inspection',
+    )
     .option(
       '--action <action>',
       'only one action: created, updated, deleted, restored, revoked, retired or purged',

@@ -71,6 +71,17 @@ describe('changeText', () => {
     )
   })
 
+  it('says who looked at exchanges of a service, and what was sent again', () => {
+    const read = {
+      entity: 'inspection',
+      action: 'created',
+      after: { service: 'shop', kind: 'read' },
+    } as const
+    expect(changeText(change(read))).toBe('exchanges of shop read')
+    const replay = { ...read, after: { service: 'shop', kind: 'replay', exchange: 'e1' } }
+    expect(changeText(change(replay))).toBe('exchange e1 of shop replayed')
+  })
+
   it('cuts long values and long lists of differences', () => {
     const many = (value: number) => Object.fromEntries(Array.from({ length: 30 }, (_, key) => [key, value]))
     const text = changeText(change({ before: many(1), after: many(2) }))

@@ -31,6 +31,7 @@ export function changeText(change: ChangeBody): string {
 
 function textOf({ entity, entityId, action, before, after }: ChangeBody): string {
   const row = after ?? before ?? {}
+  if (entity === 'inspection') return inspectionText(row)
   const subject = `${entity} ${nameOf(row, entityId)}`
   if (action === 'created' && entity === 'route') {
     return `${subject} → ${useOf(typeof row.service === 'string' ? row.service : null)} created`
@@ -41,6 +42,10 @@ function textOf({ entity, entityId, action, before, after }: ChangeBody): string
   if (all.length > shown.length) shown.push(`${all.length - shown.length} more`)
   const text = shown.length === 0 ? '' : `: ${shown.join(', ')}`
   return `${entity} ${nameOf(before, entityId)} ${action}${text}`
+}
+
+function inspectionText({ service, kind, exchange }: Json): string {
+  return kind === 'replay' ? `exchange ${exchange} of ${service} replayed` : `exchanges of ${service} read`
 }
 
 function nameOf({ mount, name }: Json, entityId: string): string {

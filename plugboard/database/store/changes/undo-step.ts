@@ -46,6 +46,7 @@ const FINAL = {
   token: 'Changes of tokens are final. Revoke the token, or issue another one.',
   admin_key: 'Changes of API keys are final. Revoke the key, or create another one.',
   signing_key: 'Changes of signing keys are final. Rotate the key to get another one.',
+  inspection: 'This entry records a person who looked at exchanges. It changes nothing.',
 } as const
 
 /** Returns the row when it is not deleted. */

@@ -1,32 +1,40 @@
-// One event stream of the live log. Lines, counts of dropped lines, and the replicas that are watched are separate events. The stream ends
-// when its key expires or is revoked.
+// One event stream of live data: the live log, or the exchanges of a service. Items, counts of dropped items, and the replicas that are
+// watched are separate events. The stream ends when its key expires or is revoked.
 
 import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import { Wakeup } from '../../../common/wakeup.ts'
-import type { RequestFilter } from '../../../observe/requests/request-filter.ts'
+import type { ObserveViewer } from '../../../observe/stream/observe-viewer.ts'
 import { isExpired } from '../../access/credential-state.ts'
 import { isKeyRevoked } from '../../access/is-key-revoked.ts'
-import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
-import { RequestViewer } from './request-viewer.ts'
+import type { AdminDependencies, AdminEnv, LiveWatch } from '../../admin-env.ts'
+import { LiveViewer } from './live-viewer.ts'
 
 /** Time between comments. The comments prevent proxies from closing an idle stream. */
 const KEEP_ALIVE_MS = 15_000
 /** Time for which the state of the replicas is not computed again, ms. */
 const REPLICAS_MS = 500
 
-export function streamRequests(
+export interface LiveStreamOptions {
+  /** The name of the event of an item. */
+  readonly event: string
+  readonly watch: (viewer: ObserveViewer) => LiveWatch
+  readonly stopping: AbortSignal
+  readonly onEnd: () => void
+}
+
+export function streamLive(
   c: Context<AdminEnv>,
-  { liveLog, clock, directory, store }: Pick<AdminDependencies, 'liveLog' | 'clock' | 'directory' | 'store'>,
-  options: { readonly filter: RequestFilter; readonly stopping: AbortSignal; readonly onEnd: () => void },
+  { clock, directory, store }: Pick<AdminDependencies, 'clock' | 'directory' | 'store'>,
+  options: LiveStreamOptions,
 ): Response {
   const key = c.get('key')
   const log = c.get('log')
   const wakeup = new Wakeup(clock)
   const stop = (): void => wakeup.wake()
   options.stopping.addEventListener('abort', stop, { once: true })
-  const viewer = new RequestViewer(stop)
-  const watch = liveLog.watch(options.filter, viewer)
+  const viewer = new LiveViewer(stop)
+  const watch = options.watch(viewer)
   // A change of any row may be the revocation of the key.
   let keyMayHaveChanged = false
   const unsubscribe = directory.subscribe({
@@ -49,7 +57,7 @@ export function streamRequests(
       let replicasAtMs = Number.NEGATIVE_INFINITY
       let isBehind = false
       try {
-        await stream.write(': requests follow\n\n')
+        await stream.write(`: ${options.event}s follow\n\n`)
         while (!stream.aborted && !options.stopping.aborted && !isExpired(key, clock)) {
           if (await isRevoked()) return
           isBehind ||= viewer.takeReplicasChanged()
@@ -60,7 +68,7 @@ export function streamRequests(
             if (text !== replicas) await stream.writeSSE({ event: 'replicas', data: text })
             replicas = text
           }
-          for (const data of viewer.takeLines()) await stream.writeSSE({ event: 'request', data })
+          for (const data of viewer.takeItems()) await stream.writeSSE({ event: options.event, data })
           for (const dropped of viewer.takeDropped()) {
             await stream.writeSSE({ event: 'dropped', data: JSON.stringify(dropped) })
           }

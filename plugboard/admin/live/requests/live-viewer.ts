@@ -1,19 +1,19 @@
-// The queue of one reader of the live log. A slow reader loses lines, which are counted, and never slows down the replica.
+// The queue of one reader of live data. A slow reader loses items, which are counted, and never slows down the replica.
 
 import type { ObserveViewer } from '../../../observe/stream/observe-viewer.ts'
 
-/** Most lines that wait for the reader. */
-export const MAX_WAITING_LINES = 1000
+/** Most items that wait for the reader. */
+export const MAX_WAITING_ITEMS = 1000
 
-export interface DroppedLines {
+export interface DroppedItems {
   /** null: the reader was too slow. */
   readonly replicaId: string | null
   readonly count: number
 }
 
-export class RequestViewer implements ObserveViewer {
+export class LiveViewer implements ObserveViewer {
   readonly #onReady: () => void
-  #lines: string[] = []
+  #items: string[] = []
   #lost = 0
   readonly #dropped = new Map<string, number>()
   #replicasChanged = true
@@ -23,8 +23,8 @@ export class RequestViewer implements ObserveViewer {
   }
 
   item(text: string): void {
-    if (this.#lines.length >= MAX_WAITING_LINES) this.#lost += 1
-    else this.#lines.push(text)
+    if (this.#items.length >= MAX_WAITING_ITEMS) this.#lost += 1
+    else this.#items.push(text)
     this.#onReady()
   }
 
@@ -38,15 +38,15 @@ export class RequestViewer implements ObserveViewer {
     this.#onReady()
   }
 
-  /** Returns the waiting lines as JSON, the oldest first. */
-  takeLines(): readonly string[] {
-    const lines = this.#lines
-    this.#lines = []
-    return lines
+  /** Returns the waiting items as JSON, the oldest first. */
+  takeItems(): readonly string[] {
+    const items = this.#items
+    this.#items = []
+    return items
   }
 
-  takeDropped(): readonly DroppedLines[] {
-    const dropped: DroppedLines[] = [...this.#dropped].map(([replicaId, count]) => ({ replicaId, count }))
+  takeDropped(): readonly DroppedItems[] {
+    const dropped: DroppedItems[] = [...this.#dropped].map(([replicaId, count]) => ({ replicaId, count }))
     if (this.#lost > 0) dropped.push({ replicaId: null, count: this.#lost })
     this.#dropped.clear()
     this.#lost = 0

@@ -1,0 +1,63 @@
+// Reads the parts of a captured exchange that its exports and its replay share, and leaves masked values out of a request.
+
+import type { CapturedExchange } from '../../../observe/exchanges/captured-exchange.ts'
+import { hasMask } from '../../../observe/masking/value-mask.ts'
+
+/** Returns the first value of the field; undefined: there is none. `name`: in lower case. */
+export function fieldValue(
+  fields: readonly (readonly [name: string, value: string])[],
+  name: string,
+): string | undefined {
+  return fields.find(([each]) => each.toLowerCase() === name)?.[1]
+}
+
+/** Returns the URL of the request as its client has sent it. */
+export function urlOf({ scheme, request, received }: CapturedExchange): string {
+  if (!received.target.startsWith('/')) return received.target
+  return `${scheme}://${fieldValue(received.fields, 'host') ?? request.host}${received.target}`
+}
+
+export interface UnmaskedTarget {
+  readonly target: string
+  /** The names of the parameters that are left out. */
+  readonly leftOut: readonly string[]
+}
+
+/** Returns the target without masked parameters; undefined when the path itself has a masked part. */
+export function unmaskedTarget(target: string): UnmaskedTarget | undefined {
+  const question = target.indexOf('?')
+  const path = question === -1 ? target : target.slice(0, question)
+  if (hasMask(path)) return undefined
+  if (question === -1) return { target, leftOut: [] }
+  const { text, leftOut } = unmaskedPairs(target.slice(question + 1))
+  return { target: text === '' ? path : `${path}?${text}`, leftOut }
+}
+
+export function unmaskedPairs(pairs: string): { readonly text: string; readonly leftOut: readonly string[] } {
+  const all = pairs.split(/[&;]/)
+  const masked = all.filter(hasMask)
+  return {
+    text: masked.length === 0 ? pairs : all.filter(pair => !hasMask(pair)).join('&'),
+    leftOut: masked.map(pair => pair.split('=', 1)[0] ?? ''),
+  }
+}
+
+/** Returns the JSON value without members and elements that are masked. `leftOut` receives their pointers. */
+export function unmaskedJson(value: unknown, pointer: string, leftOut: string[]): unknown {
+  if (Array.isArray(value)) {
+    return value.flatMap((each: unknown, index) => unmaskedMember(each, `${pointer}/${index}`, leftOut))
+  }
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, each]) => {
+      const place = `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+      return unmaskedMember(each, place, leftOut).map(kept => [name, kept])
+    }),
+  )
+}
+
+function unmaskedMember(value: unknown, pointer: string, leftOut: string[]): unknown[] {
+  if (typeof value !== 'string' || !hasMask(value)) return [unmaskedJson(value, pointer, leftOut)]
+  leftOut.push(pointer)
+  return []
+}
