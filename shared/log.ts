@@ -4,6 +4,7 @@
 
 import { type LevelWithSilent, type Logger as Pino, pino } from 'pino'
 import { type AccessLogFormat, combinedLine, ecsLine } from './log/access-formats.ts'
+import { accessJson } from './log/access-json.ts'
 import type { AccessFields, LogFields } from './log/fields.ts'
 import { readable } from './log/readable.ts'
 import { safeAccessFields, safeFields, safeText } from './log/safe-fields.ts'
@@ -83,7 +84,7 @@ export function createLog(options: LogOptions): Log {
   )
   const base = safeFields(fields)
   const baseText = JSON.stringify(base).slice(1, -1)
-  const prefix = baseText === '' ? '' : `,${baseText}`
+  const jsonLine = accessJson(baseText === '' ? '' : `,${baseText}`)
   return Object.assign(wrap(baseText === '' ? root : root.child(base)), {
     access(record: AccessFields): void {
       if (!accessLog) return
@@ -91,11 +92,7 @@ export function createLog(options: LogOptions): Log {
       const level = isFailure(record) ? 'warn' : 'info'
       if (accessFormat === 'combined') sink.write(combinedLine(safe, wallTime()), false)
       else if (accessFormat === 'ecs') sink.write(ecsLine(safe, level, wallTime(), fields.replicaId), false)
-      else {
-        const text = JSON.stringify(safe).slice(1)
-        const line = `{"level":"${level}"${timestamp()}${prefix},"msg":"request",${text}\n`
-        sink.write(render(line, accessFormat), false)
-      }
+      else sink.write(render(jsonLine(safe, level, wallTime()), accessFormat), false)
     },
     close: () => sink.close?.() ?? sink.flush(),
   })
