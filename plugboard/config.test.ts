@@ -2,23 +2,16 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describeSettings, SettingsError } from '@vera-stack/shared/settings.ts'
+import { describeSettings } from '@vera-stack/shared/settings.ts'
 import { expect, test } from 'vitest'
+import { settingProblems } from '../test/support/setting-problems.ts'
 import { loadPlugboardConfig, plugboardSettings } from './config.ts'
 
 const load = (flags: Record<string, unknown> = {}, env: Record<string, string> = {}) =>
   loadPlugboardConfig({ flags, env, cwd: '/srv' }).values
 
-function problems(flags: Record<string, unknown>, env: Record<string, string> = {}): string[] {
-  try {
-    load(flags, env)
-  } catch (error) {
-    if (error instanceof SettingsError)
-      return error.problems.map(({ source, detail }) => `${source}: ${detail}`)
-    throw error
-  }
-  return []
-}
+const problems = (flags: Record<string, unknown>, env: Record<string, string> = {}) =>
+  settingProblems(() => load(flags, env))
 
 test('the defaults fit together', () => {
   expect(load()).toMatchObject({

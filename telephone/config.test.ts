@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SettingsError } from '@vera-stack/shared/settings.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { settingProblems } from '../test/support/setting-problems.ts'
 import { loadTelephoneConfig, telephoneOptions, telephoneSettings } from './config.ts'
 import { inspectService, type ServiceOptions } from './options/service-options.ts'
 
@@ -15,16 +16,7 @@ afterEach(() => rmSync(folder, { recursive: true }))
 const load = (flags: object, env: Record<string, string> = {}) =>
   telephoneOptions(loadTelephoneConfig({ flags: { ...flags }, env, cwd: folder }))
 
-function problems(flags: object, env: Record<string, string> = {}): string[] {
-  try {
-    load(flags, env)
-  } catch (error) {
-    if (error instanceof SettingsError)
-      return error.problems.map(({ source, detail }) => `${source}: ${detail}`)
-    throw error
-  }
-  return []
-}
+const problems = (flags: object, env: Record<string, string> = {}) => settingProblems(() => load(flags, env))
 
 describe('settings', () => {
   it('read the former log level trace as debug', () => {

@@ -1,34 +1,20 @@
 // A database that rejects Plugboard: each command prints the reason in one line and ends. A start waits when waiting can help.
 
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.ts'
+import { describe, expect, it } from 'vitest'
+import type { TestDatabase } from '../support/postgres/postgres.ts'
 import { databaseUrl } from '../support/postgres/postgres-setup.ts'
 import type { Child } from '../support/process/child.ts'
-import { removeFolder, temporaryFolder } from '../support/process/folder.ts'
 import { freePort } from '../support/process/free-port.ts'
-import { Processes } from '../support/process/processes.ts'
 import { cleanEnvironment, PlugboardProcess } from '../support/programs/plugboard-process.ts'
+import { useDatabase } from '../support/programs/use-database.ts'
 
 const MAIN = join(import.meta.dirname, '../../plugboard/main.ts')
 
-let processes: Processes
 let folder: string
 let db: TestDatabase
-
-beforeEach(async () => {
-  processes = new Processes()
-  folder = await temporaryFolder()
-  db = await createTestDatabase()
-})
-
-afterEach(async () => {
-  try {
-    await processes.stopAll()
-  } finally {
-    await db.drop()
-    await removeFolder(folder)
-  }
+const processes = useDatabase(created => {
+  ;({ db, folder } = created)
 })
 
 const launch = (databaseUrl: string) => PlugboardProcess.launch({ processes, folder, databaseUrl })

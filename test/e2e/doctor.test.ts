@@ -1,31 +1,17 @@
 // The doctor of a real Plugboard: it finds the faults of the public side and of services, and the machine after the stop. No row has
 // a secret.
 
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import type { CheckBody, DoctorBody } from '../../plugboard/admin/api-types.ts'
-import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.ts'
-import { removeFolder, temporaryFolder } from '../support/process/folder.ts'
+import type { TestDatabase } from '../support/postgres/postgres.ts'
 import { freePort } from '../support/process/free-port.ts'
-import { Processes } from '../support/process/processes.ts'
 import { PlugboardProcess } from '../support/programs/plugboard-process.ts'
+import { useDatabase } from '../support/programs/use-database.ts'
 
-let processes: Processes
 let folder: string
 let db: TestDatabase
-
-beforeEach(async () => {
-  processes = new Processes()
-  folder = await temporaryFolder()
-  db = await createTestDatabase()
-})
-
-afterEach(async () => {
-  try {
-    await processes.stopAll()
-  } finally {
-    await db.drop()
-    await removeFolder(folder)
-  }
+const processes = useDatabase(created => {
+  ;({ db, folder } = created)
 })
 
 /** A busy machine responds late, which is a warning. */

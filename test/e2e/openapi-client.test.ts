@@ -6,9 +6,8 @@ import { writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { removeFolder, temporaryFolder } from '../support/process/folder.ts'
-import { installPackage } from '../support/process/temporary-package.ts'
+import { expect, it } from 'vitest'
+import { useInstalledPackage } from '../support/process/use-installed-package.ts'
 import { useProcesses } from '../support/process/use-processes.ts'
 import { PlugboardProcess } from '../support/programs/plugboard-process.ts'
 
@@ -17,15 +16,7 @@ const VERSION = '13.13.0'
 
 const run = promisify(execFile)
 const processes = useProcesses()
-let folder: string
-/** The reason why the generator could not be installed. */
-let missing: string | undefined
-
-beforeAll(async () => {
-  folder = await temporaryFolder()
-  missing = await installPackage(folder, `${GENERATOR}@${VERSION}`)
-}, 120_000)
-afterAll(() => removeFolder(folder))
+const installed = useInstalledPackage(`${GENERATOR}@${VERSION}`)
 
 /** Uses the generated client. It prints one line of JSON with the results. */
 const PROGRAM = `
@@ -46,6 +37,7 @@ console.log(JSON.stringify({
 `
 
 it('a generated client compiles, and works', async context => {
+  const [folder, missing] = [installed.folder(), installed.missing()]
   if (missing !== undefined) context.skip(missing)
   const plugboard = await PlugboardProcess.start({ processes, folder })
   const url = `http://127.0.0.1:${plugboard.adminPort}`

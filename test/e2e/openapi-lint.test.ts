@@ -5,9 +5,8 @@ import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { removeFolder, temporaryFolder } from '../support/process/folder.ts'
-import { installPackage } from '../support/process/temporary-package.ts'
+import { expect, it } from 'vitest'
+import { useInstalledPackage } from '../support/process/use-installed-package.ts'
 import { useProcesses } from '../support/process/use-processes.ts'
 import { PlugboardProcess } from '../support/programs/plugboard-process.ts'
 
@@ -16,17 +15,10 @@ const VERSION = '2.77.0'
 
 const run = promisify(execFile)
 const processes = useProcesses()
-let folder: string
-/** The reason why the validator could not be installed. */
-let missing: string | undefined
-
-beforeAll(async () => {
-  folder = await temporaryFolder()
-  missing = await installPackage(folder, `${VALIDATOR}@${VERSION}`)
-}, 120_000)
-afterAll(() => removeFolder(folder))
+const installed = useInstalledPackage(`${VALIDATOR}@${VERSION}`)
 
 it('@redocly/cli finds no problem in the OpenAPI document', async context => {
+  const [folder, missing] = [installed.folder(), installed.missing()]
   if (missing !== undefined) context.skip(missing)
   const plugboard = await PlugboardProcess.start({ processes, folder })
   const response = await fetch(`http://127.0.0.1:${plugboard.adminPort}/openapi.json`)

@@ -1,7 +1,7 @@
 // This release on a database that a newer release has migrated: after a roll-back, or during a rolling upgrade.
 
 import { existsSync } from 'node:fs'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { migrateDatabase } from '../../plugboard/database/migration/migrate.ts'
 import { Backend } from '../support/backend/backend-process.ts'
 import { eventually } from '../support/deadline.ts'
@@ -10,27 +10,15 @@ import { ADDITIVE, INCOMPATIBLE, migrateToNextRelease } from '../support/next-re
 import { withMigrationsBefore } from '../support/postgres/older-schema.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.ts'
 import { administer } from '../support/postgres/postgres-setup.ts'
-import { removeFolder, temporaryFolder } from '../support/process/folder.ts'
-import { Processes } from '../support/process/processes.ts'
 import { PlugboardProcess } from '../support/programs/plugboard-process.ts'
 import { TelephoneProcess } from '../support/programs/telephone-process.ts'
+import { useDatabase } from '../support/programs/use-database.ts'
 
 const HOST = 'app.localhost'
-const processes = new Processes()
-let db: TestDatabase
 let folder: string
-
-beforeEach(async () => {
-  db = await createTestDatabase()
-  folder = await temporaryFolder()
-})
-afterEach(async () => {
-  try {
-    await processes.stopAll()
-  } finally {
-    await db.drop()
-    await removeFolder(folder)
-  }
+let db: TestDatabase
+const processes = useDatabase(created => {
+  ;({ db, folder } = created)
 })
 
 const start = (program?: string) =>

@@ -3,41 +3,15 @@
 import { ERRORS } from '@vera-stack/shared/errors.ts'
 import { expect, test } from 'vitest'
 import { AdminApiHarness } from '../../../test/support/admin-api/admin-api.ts'
+import { SAMPLE_TELEPHONE as telephone } from '../../../test/support/admin-api/sample-telephone.ts'
 import { useAdminApi } from '../../../test/support/admin-api/use-admin-api.ts'
 import { createProxyCounters } from '../../proxy/counters.ts'
 import type { Phase } from '../admin-env.ts'
-import type { ListedTelephone } from '../api-types.ts'
 
 let api: AdminApiHarness
 const database = useAdminApi(created => {
   api = created
 })
-
-const telephone: ListedTelephone = {
-  id: 'tunnel-1',
-  name: 'shop-1',
-  instance: 'i1',
-  agent: 'telephone/0.1.0',
-  remoteAddress: '10.0.0.1',
-  connectedAt: '1970-01-01T00:00:00.000Z',
-  services: [
-    {
-      service: 'shop',
-      mounts: ['a.test'],
-      health: 'up',
-      weight: 1,
-      version: '',
-      labels: { zone: 'eu' },
-      outage: null,
-      ejections: [],
-      subsetStops: [],
-    },
-  ],
-  tokenId: 't1',
-  streams: 3,
-  rttMs: null,
-  replicaId: 'r1',
-}
 
 test('the status counts telephones by process, tunnels and streams', async () => {
   api.telephones.push(telephone, { ...telephone, id: 'tunnel-2' })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { AdminApiHarness } from '../../../test/support/admin-api/admin-api.ts'
+import { SAMPLE_TELEPHONE as telephone } from '../../../test/support/admin-api/sample-telephone.ts'
 import { useAdminApi } from '../../../test/support/admin-api/use-admin-api.ts'
 import type { ListedTelephone } from '../api-types.ts'
 
@@ -8,31 +9,6 @@ useAdminApi(created => {
   api = created
 })
 
-const telephone: ListedTelephone = {
-  id: 'tunnel-1',
-  name: 'shop-1',
-  instance: 'i1',
-  agent: 'telephone/0.1.0',
-  remoteAddress: '10.0.0.1',
-  connectedAt: '1970-01-01T00:00:00.000Z',
-  tokenId: 't1',
-  streams: 3,
-  rttMs: null,
-  replicaId: 'r1',
-  services: [
-    {
-      service: 'shop',
-      mounts: ['a.test'],
-      health: 'up',
-      weight: 1,
-      version: '',
-      labels: { zone: 'eu' },
-      outage: null,
-      ejections: [],
-      subsetStops: [],
-    },
-  ],
-}
 const row = (fields: Partial<ListedTelephone>) => ({ ...telephone, ...fields })
 const list = async (query = '') => (await api.call('GET', `/v1/telephones${query}`)).body
 const ids = (items: { id: string }[]) => items.map(({ id }) => id)

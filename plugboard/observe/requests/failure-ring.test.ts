@@ -1,6 +1,7 @@
 // The rings of failed requests: their bounds, the order of the list, and the search by id.
 
 import { expect, it } from 'vitest'
+import { sampleFailure } from '../../../test/support/admin-api/sample-failure.ts'
 import type { FailedRequest } from './failed-request.ts'
 import { FailureRing, positionOf } from './failure-ring.ts'
 import { requestTest } from './request-filter.ts'
@@ -9,45 +10,20 @@ const BOUNDS = { entries: 3, bytes: 1_000_000 }
 const SMALL = { failed: BOUNDS, refused: BOUNDS, slow: BOUNDS }
 const ALL = requestTest({})
 
-function entry(
-  requestId: string,
-  second: number,
-  values: Partial<FailedRequest['request']> = {},
-): FailedRequest {
-  return {
-    request: {
-      at: new Date(second * 1000).toISOString(),
-      replicaId: 'r1',
-      requestId,
-      method: 'GET',
-      host: 'test',
-      path: '/',
-      status: 502,
-      durationMs: 1,
-      bytesIn: 0,
-      bytesOut: 0,
-      remoteAddress: '',
-      ...values,
-    },
-    attempts: [],
-    lines: null,
-  }
-}
-
 const ids = (entries: readonly FailedRequest[]) => entries.map(({ request }) => request.requestId)
 
 it('keeps the newest entries of each kind, and lists all of them newest first', () => {
   const ring = new FailureRing(SMALL)
-  for (let second = 1; second <= 5; second += 1) ring.add('failed', entry(`failed-${second}`, second))
-  ring.add('refused', entry('refused-1', 1, { status: 404 }))
+  for (let second = 1; second <= 5; second += 1) ring.add('failed', sampleFailure(`failed-${second}`, second))
+  ring.add('refused', sampleFailure('refused-1', 1, { status: 404 }))
   expect(ring.size).toBe(4)
   expect(ids(ring.newest(ALL, 10))).toEqual(['failed-5', 'failed-4', 'failed-3', 'refused-1'])
 })
 
 it('a flood of refused requests evicts no failed one', () => {
   const ring = new FailureRing(SMALL)
-  ring.add('failed', entry('kept', 1))
-  for (let second = 2; second < 100; second += 1) ring.add('refused', entry(`scan-${second}`, second))
+  ring.add('failed', sampleFailure('kept', 1))
+  for (let second = 2; second < 100; second += 1) ring.add('refused', sampleFailure(`scan-${second}`, second))
   expect(ids(ring.find('kept', 1))).toEqual(['kept'])
 })
 
@@ -55,7 +31,7 @@ it('bounds the bytes of its entries', () => {
   const bounds = { entries: 1000, bytes: 20_000 }
   const ring = new FailureRing({ failed: bounds, refused: bounds, slow: bounds })
   for (let second = 0; second < 100; second += 1)
-    ring.add('failed', entry(`id-${second}`, second, { path: `/${'x'.repeat(500)}` }))
+    ring.add('failed', sampleFailure(`id-${second}`, second, { path: `/${'x'.repeat(500)}` }))
   expect(ring.size).toBeLessThan(20)
   expect(ring.size).toBeGreaterThan(5)
   expect(ids(ring.newest(ALL, 1))).toEqual(['id-99'])
@@ -63,8 +39,8 @@ it('bounds the bytes of its entries', () => {
 
 it('continues a list after a position, without gaps and repetitions', () => {
   const ring = new FailureRing(SMALL)
-  for (const id of ['a', 'b', 'c']) ring.add('failed', entry(id, 1))
-  for (const id of ['d', 'e']) ring.add('slow', entry(id, 1))
+  for (const id of ['a', 'b', 'c']) ring.add('failed', sampleFailure(id, 1))
+  for (const id of ['d', 'e']) ring.add('slow', sampleFailure(id, 1))
   const seen: string[] = []
   let before: ReturnType<typeof positionOf> | undefined
   for (;;) {
@@ -78,8 +54,8 @@ it('continues a list after a position, without gaps and repetitions', () => {
 
 it('finds by a prefix, and by the whole id alone when there is one', () => {
   const ring = new FailureRing(SMALL)
-  ring.add('failed', entry('0199a5f2-1', 1))
-  ring.add('failed', entry('0199a5f2-12', 2))
+  ring.add('failed', sampleFailure('0199a5f2-1', 1))
+  ring.add('failed', sampleFailure('0199a5f2-12', 2))
   expect(ids(ring.find('0199a5f2', 10))).toEqual(['0199a5f2-12', '0199a5f2-1'])
   expect(ids(ring.find('0199a5f2-1', 10))).toEqual(['0199a5f2-1'])
   expect(ring.find('ffff', 10)).toEqual([])
@@ -95,7 +71,7 @@ it.each([
   [{ route: 'test/a' }, true],
   [{ route: 'other' }, false],
 ])('the filter %j selects a line: %s', (filter, expected) => {
-  const { request } = entry('x', 1, {
+  const { request } = sampleFailure('x', 1, {
     service: 'shop',
     telephoneId: 't1',
     path: '/a/b',

@@ -209,13 +209,17 @@ function begin(recovery?: TestRecovery): void {
       },
     ])
   }
-  attempts = new Attempts(
-    context,
-    { affinity: undefined, authenticated: () => undefined },
-    REQUEST,
-    clock.now(),
-    owner,
-  )
+  attempts = attemptsOf(REQUEST)
+}
+
+const attemptsOf = (request: RoutedRequest): Attempts =>
+  new Attempts(context, { affinity: undefined, authenticated: () => undefined }, request, clock.now(), owner)
+
+const { service } = route
+/** A request to a service that repeats it after the status 503. */
+const RETRIED_503: RoutedRequest = {
+  ...REQUEST,
+  route: { ...route, service: { ...service, policy: { ...service.policy, retryStatuses: [503] } } },
 }
 
 /** The number of open streams of each line. */
@@ -259,15 +263,7 @@ it('records each failed attempt, with its Telephone, its reason and its time', (
 })
 
 it('records an attempt that was repeated because of its status, and reports no attempt of a healthy request', () => {
-  const service = { ...route.service, policy: { ...route.service.policy, retryStatuses: [503 as const] } }
-  const request = { ...REQUEST, route: { ...route, service } }
-  attempts = new Attempts(
-    context,
-    { affinity: undefined, authenticated: () => undefined },
-    request,
-    clock.now(),
-    owner,
-  )
+  attempts = attemptsOf(RETRIED_503)
   attempts.start()
   lines[0].opened[0]?.onHead({ status: 503, statusText: '', fields: [] })
   expect(attempts.failedAttempts).toMatchObject([{ telephone: 'first', code: '503', failure: undefined }])
@@ -295,15 +291,7 @@ it('measures the time of the last attempt until its head, after the last byte of
 })
 
 it('has no time of an attempt that gets no head, although an earlier attempt had one', () => {
-  const service = { ...route.service, policy: { ...route.service.policy, retryStatuses: [503 as const] } }
-  const request = { ...REQUEST, route: { ...route, service } }
-  attempts = new Attempts(
-    context,
-    { affinity: undefined, authenticated: () => undefined },
-    request,
-    clock.now(),
-    owner,
-  )
+  attempts = attemptsOf(RETRIED_503)
   attempts.start()
   lines[0].opened[0]?.onHead({ status: 503, statusText: '', fields: [], backendUs: 7 })
   expect(owner.calls).toEqual(['opened', 'retry'])

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import type { AdminApiHarness, CallOptions } from '../../../../test/support/admin-api/admin-api.ts'
+import { sampleFailure } from '../../../../test/support/admin-api/sample-failure.ts'
 import { useAdminApi } from '../../../../test/support/admin-api/use-admin-api.ts'
 import { eventually } from '../../../../test/support/deadline.ts'
 import type { FailedRequest } from '../../../observe/requests/failed-request.ts'
@@ -12,42 +13,29 @@ const database = useAdminApi(created => {
   api = created
 })
 
-function failed(
+const failed = (
   requestId: string,
   second: number,
   values: Partial<FailedRequest['request']> = {},
-): FailedRequest {
-  return {
-    request: {
-      at: new Date(second * 1000).toISOString(),
+): FailedRequest => ({
+  ...sampleFailure(requestId, second, {
+    service: 'shop',
+    code: 'backend_unreachable',
+    cause: 'connection_refused',
+    ...values,
+  }),
+  attempts: [
+    {
+      telephone: 't1',
       replicaId: 'r1',
-      requestId,
-      method: 'GET',
-      host: 'a.test',
-      path: '/x',
-      status: 502,
-      durationMs: 1,
-      bytesIn: 0,
-      bytesOut: 0,
-      remoteAddress: '192.0.2.1',
-      service: 'shop',
       code: 'backend_unreachable',
       cause: 'connection_refused',
-      ...values,
+      detail: null,
+      afterMs: 1,
     },
-    attempts: [
-      {
-        telephone: 't1',
-        replicaId: 'r1',
-        code: 'backend_unreachable',
-        cause: 'connection_refused',
-        detail: null,
-        afterMs: 1,
-      },
-    ],
-    lines: { total: 1, serving: 1, items: [{ telephone: 't1', replicaId: 'r1', state: 'serving' }] },
-  }
-}
+  ],
+  lines: { total: 1, serving: 1, items: [{ telephone: 't1', replicaId: 'r1', state: 'serving' }] },
+})
 
 const add = (entry: FailedRequest) => api.observation.failures.add('failed', entry)
 const list = async (query = '') => (await api.call('GET', `/v1/requests${query}`)).body
