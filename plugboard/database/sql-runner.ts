@@ -90,7 +90,9 @@ async function runBulk<Result>(
   { stage, write }: BulkWork<Result>,
 ): Promise<{ result: Result; lockedMs: number }> {
   await begin(client, by)
-  await client.query(`SET LOCAL statement_timeout = ${BULK_TIMEOUT_MS}`)
+  await client.query(
+    `SET LOCAL statement_timeout = ${BULK_TIMEOUT_MS}; SET LOCAL work_mem = '${BULK_MEMORY}'`,
+  )
   const run = patientStatements(client)
   await stage(run)
   const tx = drizzle(client)
@@ -104,6 +106,8 @@ async function runBulk<Result>(
 
 /** The time limit of one statement with many rows. The default of other statements is shorter. */
 const BULK_TIMEOUT_MS = 60_000
+/** The memory of each sort and each join of such a statement. The rows of a large bundle are sorted without temporary files. */
+const BULK_MEMORY = '32MB'
 
 const patientStatements =
   (client: pg.PoolClient): Statement =>

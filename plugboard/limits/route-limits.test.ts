@@ -21,6 +21,7 @@ const route = (options: object, of = service()): DirectoryRoute => ({
   service: of,
   options: resolveRouteOptions(options),
   lifetimeMs: null,
+  updatedAtMs: undefined,
   activity: new RouteActivity(),
 })
 

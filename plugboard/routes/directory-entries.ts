@@ -41,6 +41,8 @@ export interface DirectoryRoute {
   readonly options: RouteOptions
   /** Time that a claimed route outlives the last line of its telephones, ms; null: no time limit. */
   readonly lifetimeMs: number | null
+  /** Time of the last change, ms since 1970; undefined in a snapshot of an older version. */
+  readonly updatedAtMs: number | undefined
   readonly activity: RouteActivity
 }
 

@@ -51,6 +51,7 @@ const routeRow = z.object({
   options: json,
   // Absent in entries of an older version.
   lifetimeMs: z.number().nullable().default(null),
+  updatedAt: z.string(),
   deletedAt: z.string().nullable(),
 })
 const keyRow = z.object({ kid: z.string(), publicJwk: json })
@@ -116,7 +117,7 @@ export class DirectoryState implements SnapshotSink {
       case 'route': {
         const row = change.after === null ? undefined : routeRow.parse(change.after)
         if (row === undefined || row.deletedAt !== null) this.#deleteRoute(asRouteId(change.entityId), emit)
-        else this.#setRoute(row, emit)
+        else this.#setRoute({ ...row, updatedAtMs: Date.parse(row.updatedAt) }, emit)
         break
       }
       case 'signing_key':
@@ -194,8 +195,18 @@ export class DirectoryState implements SnapshotSink {
     const mount = formatMount({ host, path: mountPath })
     if (unusable.length > 0) this.#problems.rules(mount, unusable)
     const activity = before?.activity ?? this.#activityOf(id) ?? new RouteActivity()
-    const { lifetimeMs = null } = row
-    const route: DirectoryRoute = { id, host, mountPath, mount, service, options, lifetimeMs, activity }
+    const { lifetimeMs = null, updatedAtMs } = row
+    const route: DirectoryRoute = {
+      id,
+      host,
+      mountPath,
+      mount,
+      service,
+      options,
+      lifetimeMs,
+      updatedAtMs,
+      activity,
+    }
     this.routes.set(id, route)
     this.table.set(host, mountPath, route)
     const siblings = this.routesByService.get(service.id)

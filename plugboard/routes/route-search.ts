@@ -1,30 +1,39 @@
-// Finds routes by a part of their mount or of the name of their service, in the memory of this replica. The database has no index
-// for parts of texts: it would read all rows for each request. The scan gives way to other work of the event loop.
+// Finds and sorts routes in the memory of this replica. The database has no index for parts of texts and for the time of the last
+// change: it would read all rows for each request. The scan gives way to other work of the event loop.
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { RouteId, ServiceId } from '../common/ids/row-ids.ts'
 import type { DirectoryRoute, DirectoryService } from './directory-entries.ts'
 
-/** The place of a route in the order of lists: by host, then by path. */
-export type MountPlace = readonly [host: string, mountPath: string, id: string]
+/** The fields by which routes are sorted. */
+export type RoutePlace = Pick<DirectoryRoute, 'id' | 'host' | 'mountPath' | 'updatedAtMs'>
+
+/** An order that the memory of a replica has. */
+export type MemoryOrder = 'mount' | 'updatedAt'
 
 export interface RouteSearch {
-  readonly text: string
+  /** Absent: all routes fit. */
+  readonly text?: string | undefined
   /** Only routes with exactly this host pattern. */
   readonly host?: string | undefined
   /** Only routes to the service with this name or id. */
   readonly service?: string | undefined
-  /** Only routes after this place are part of the page. */
-  readonly after?: MountPlace | undefined
-  readonly descending: boolean
-  /** Routes of the page. */
-  readonly limit: number
+  /** Absent: the caller needs no page, only `total` and `all`. */
+  readonly page?:
+    | {
+        readonly order: MemoryOrder
+        readonly descending: boolean
+        /** Only routes after this place are part of the page. */
+        readonly after?: RoutePlace | undefined
+        readonly limit: number
+      }
+    | undefined
 }
 
 export interface FoundRoutes {
   /** The number of all routes that fit. */
   readonly total: number
-  /** The ids of the page, in the order of mounts. */
+  /** The ids of the page, in its order. */
   readonly page: readonly RouteId[]
   /** The ids of all routes that fit. Undefined: more than `MAX_IDS`. */
   readonly all: readonly RouteId[] | undefined
@@ -35,16 +44,19 @@ const MAX_IDS = 1_000
 /** Routes in one turn of the event loop: about 1 ms. */
 const ROUTES_PER_TURN = 16_384
 
-/** `services`: those whose name may be a part of the search. */
+/**
+ * `services`: those whose name may be a part of the search. Resolves with undefined when a route lacks the field of the order.
+ */
 export async function searchRoutes(
   routes: Iterable<DirectoryRoute>,
   services: Iterable<DirectoryService>,
-  { text, host, service, after, descending, limit }: RouteSearch,
-): Promise<FoundRoutes> {
-  const page = new FirstPlaces(limit, descending ? -1 : 1)
+  { text, host, service, page }: RouteSearch,
+): Promise<FoundRoutes | undefined> {
+  const first = page === undefined ? undefined : new FirstPlaces(page)
+  const needsTime = page?.order === 'updatedAt'
   const all: RouteId[] = []
   const named = new Set<ServiceId>()
-  for (const { id, name } of services) if (name.includes(text)) named.add(id)
+  if (text !== undefined) for (const { id, name } of services) if (name.includes(text)) named.add(id)
   let [total, looked] = [0, 0]
   for (const route of routes) {
     looked += 1
@@ -52,32 +64,34 @@ export async function searchRoutes(
     if (host !== undefined && route.host !== host) continue
     const { service: its } = route
     if (service !== undefined && its.name !== service && its.id !== service) continue
-    if (!route.mount.includes(text) && (named.size === 0 || !named.has(its.id))) continue
+    if (text !== undefined && !route.mount.includes(text) && !named.has(its.id)) continue
+    if (needsTime && route.updatedAtMs === undefined) return undefined
     total += 1
     if (all.length < MAX_IDS) all.push(route.id)
-    if (after === undefined || page.isAfter(route, after)) page.offer(route)
+    first?.offer(route)
   }
-  return { total, page: page.ids(), all: total > MAX_IDS ? undefined : all }
+  return { total, page: first?.ids() ?? [], all: total > MAX_IDS ? undefined : all }
 }
 
 /** Keeps the first routes of an order. Most routes are compared once, with the last kept one, and make no object. */
 class FirstPlaces {
   readonly #limit: number
   readonly #sign: 1 | -1
+  readonly #after: RoutePlace | undefined
+  readonly #compare: (one: RoutePlace, other: RoutePlace) => number
   readonly #kept: DirectoryRoute[] = []
 
-  constructor(limit: number, sign: 1 | -1) {
+  constructor({ order, descending, after, limit }: NonNullable<RouteSearch['page']>) {
     this.#limit = limit
-    this.#sign = sign
-  }
-
-  isAfter(route: DirectoryRoute, [host, mountPath, id]: MountPlace): boolean {
-    return compare(route, host, mountPath, id) * this.#sign > 0
+    this.#sign = descending ? -1 : 1
+    this.#after = after
+    this.#compare = COMPARE[order]
   }
 
   offer(route: DirectoryRoute): void {
     const last = this.#kept.at(-1)
     if (this.#kept.length === this.#limit && last !== undefined && !this.#isBefore(route, last)) return
+    if (this.#after !== undefined && !this.#isBefore(this.#after, route)) return
     let [low, high] = [0, this.#kept.length]
     while (low < high) {
       const middle = (low + high) >> 1
@@ -92,15 +106,25 @@ class FirstPlaces {
     return this.#kept.map(({ id }) => id)
   }
 
-  #isBefore(one: DirectoryRoute, { host, mountPath, id }: DirectoryRoute): boolean {
-    return compare(one, host, mountPath, id) * this.#sign < 0
+  #isBefore(one: RoutePlace, other: RoutePlace): boolean {
+    return this.#compare(one, other) * this.#sign < 0
   }
 }
 
 /** Compares as the database does (COLLATE "C"): hosts and paths have ASCII characters only. */
-function compare(one: DirectoryRoute, host: string, mountPath: string, id: string): number {
-  if (one.host !== host) return one.host < host ? -1 : 1
-  if (one.mountPath !== mountPath) return one.mountPath < mountPath ? -1 : 1
-  if (one.id !== id) return one.id < id ? -1 : 1
-  return 0
+const COMPARE: Readonly<Record<MemoryOrder, (one: RoutePlace, other: RoutePlace) => number>> = {
+  mount: (one, other) => {
+    if (one.host !== other.host) return one.host < other.host ? -1 : 1
+    if (one.mountPath !== other.mountPath) return one.mountPath < other.mountPath ? -1 : 1
+    return compareIds(one, other)
+  },
+  updatedAt: (one, other) => {
+    const [time, otherTime] = [one.updatedAtMs ?? 0, other.updatedAtMs ?? 0]
+    return time === otherTime ? compareIds(one, other) : time - otherTime
+  },
+}
+
+function compareIds(one: RoutePlace, other: RoutePlace): number {
+  if (one.id === other.id) return 0
+  return one.id < other.id ? -1 : 1
 }

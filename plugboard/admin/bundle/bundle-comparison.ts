@@ -2,7 +2,7 @@
 // mounts that conflict with routes that stay, names and aliases that mean two services, and the limits of the key. The result is
 // the difference, which bundle-difference.ts writes and shows.
 
-import { randomUUID } from 'node:crypto'
+import { randomUUIDv7 } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { formatMount, type Mount } from '@vera-stack/shared/mounts.ts'
@@ -123,7 +123,7 @@ export class BundleComparison implements BundleCopySink {
     this.#servicesEnded = true
     for (const { name } of this.#input.services.values()) {
       if (!this.#services.has(name)) {
-        const id = randomUUID()
+        const id = randomUUIDv7()
         this.#newServices.set(name, id)
         this.#serviceNames.set(id, name)
       }
@@ -154,6 +154,7 @@ export class BundleComparison implements BundleCopySink {
     return id === null ? null : (this.#serviceNames.get(id) ?? null)
   }
 
+  /** New rows get ids in the order of time, so that neighbours in the indexes are written together. */
   async #createdRoutes(): Promise<RouteDifference['created']> {
     const missing = new BundleProblems('invalid_request')
     const created: RouteDifference['created'][number][] = []
@@ -168,7 +169,7 @@ export class BundleComparison implements BundleCopySink {
         continue
       }
       if (serviceId !== null) this.#used.add(serviceId)
-      if (!this.#seen.has(input)) created.push({ id: randomUUID(), input, serviceId })
+      if (!this.#seen.has(input)) created.push({ id: randomUUIDv7(), input, serviceId })
     }
     missing.throwIfAny()
     return created

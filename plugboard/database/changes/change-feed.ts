@@ -32,6 +32,8 @@ export interface SnapshotRoute {
   readonly options: JsonObject
   /** Absent or null: the route stays until a user deletes it. */
   readonly lifetimeMs?: number | null | undefined
+  /** Time of the last change, ms since 1970; absent in a snapshot of an older version. */
+  readonly updatedAtMs?: number | undefined
 }
 
 export interface SnapshotKey {
@@ -130,7 +132,7 @@ async function readSnapshot(client: pg.Client, sink: SnapshotSink): Promise<LogP
     await readAll<SnapshotRoute>(
       client,
       `SELECT id, host, mount_path AS "mountPath", service_id AS "serviceId", options,
-         lifetime_ms::float8 AS "lifetimeMs"
+         lifetime_ms::float8 AS "lifetimeMs", (extract(epoch FROM updated_at) * 1000)::float8 AS "updatedAtMs"
        FROM plugboard.routes WHERE deleted_at IS NULL`,
       row => sink.route(row),
     )

@@ -36,6 +36,7 @@ const rowSchema = z.union([
       serviceId: serviceIdSchema.nullable(),
       options: json,
       lifetimeMs: z.number().nullable().optional(),
+      updatedAtMs: z.number().optional(),
     }),
   }),
   z.object({ key: z.object({ kid: z.string(), publicJwk: json }) }),
@@ -88,9 +89,11 @@ function rowsOf(state: DirectoryState): (() => Row)[] {
   }
   for (const route of state.routes.values()) {
     rows.push(() => {
-      const { id, host, mountPath, service, options, lifetimeMs } = route
+      const { id, host, mountPath, service, options, lifetimeMs, updatedAtMs } = route
       const stored = { serviceId: service.id || null, options: storedRouteOptions(options) }
-      return { route: { id, host, mountPath, ...stored, ...(lifetimeMs !== null && { lifetimeMs }) } }
+      return {
+        route: { id, host, mountPath, ...stored, updatedAtMs, ...(lifetimeMs !== null && { lifetimeMs }) },
+      }
     })
   }
   for (const { kid, publicJwk } of state.keys.values()) rows.push(() => ({ key: { kid, publicJwk } }))

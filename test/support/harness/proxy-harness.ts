@@ -50,6 +50,7 @@ export function harnessRoute(route: HarnessRoute): DirectoryRoute {
     },
     options: { ...DEFAULT_ROUTE_OPTIONS, ...route.options },
     lifetimeMs: null,
+    updatedAtMs: undefined,
     activity: new RouteActivity(),
   }
 }

@@ -35,6 +35,7 @@ function addRoute(host: string, service: DirectoryService, options: object): Dir
     service,
     options: resolveRouteOptions(options),
     lifetimeMs: null,
+    updatedAtMs: undefined,
     activity: new RouteActivity(),
   }
   api.routesOfServices.push(route)

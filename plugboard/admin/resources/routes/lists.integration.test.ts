@@ -131,6 +131,16 @@ test('a new route is found at once, also while the memory of the replica is behi
   await directory.waitForSequence(await opened.store.changes.latest())
 })
 
+test('the order by the last change has a changed route at its end at once', async () => {
+  const [first] = (await all(replica, 'sort=updatedAt', 500)).rows
+  await opened.store.routes.update(first!.id, { options: { stripMount: true } }, by)
+  await directory.waitForSequence(await opened.store.changes.latest())
+  for (const api of [plain, replica]) {
+    expect((await all(api, 'sort=updatedAt', 7)).rows.at(-1)?.id).toBe(first!.id)
+    expect((await api.call('GET', '/v1/routes?sort=-updatedAt&limit=1')).body.items[0].id).toBe(first!.id)
+  }
+})
+
 test('services show their routes and their last request, and have q, sort and total', async () => {
   const { body } = await replica.call('GET', '/v1/services?q=sh&sort=-name')
   expect([body.total, body.items]).toMatchObject([

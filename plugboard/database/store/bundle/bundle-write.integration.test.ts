@@ -49,6 +49,16 @@ async function copied(): Promise<{ services: CopiedService[]; routes: CopiedRout
   return rows
 }
 
+/** Resolves with the processes of the server that wait for a lock, once there is one. */
+async function waitingWriters(): Promise<number[]> {
+  for (;;) {
+    const { rows } = await client.query<{ pid: number }>(
+      `SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+    )
+    if (rows.length > 0) return rows.map(({ pid }) => pid)
+  }
+}
+
 describe('the rules of mounts hold within one statement', () => {
   it.each([
     [['a.test', 'a.test/x'], 'a.test/x lies beneath a.test.'],
@@ -167,19 +177,41 @@ it('waits for another writer, and then finds its change', async () => {
   expect(await store.services.get('shop')).toMatchObject({ policy: { retries: 1 }, version: 2 })
 })
 
+it('runs before or after each concurrent write, and the change log has no gap', async () => {
+  const shop = service('shop')
+  const routes = Array.from({ length: 300 }, (_, index) => route(`t${index}.test/api`, shop.id))
+  await client.query('BEGIN; SELECT 1 FROM plugboard.change_head FOR UPDATE')
+  const first = await store.changes.latest()
+  const written = write({ services: { created: [shop] }, routes: { created: routes } })
+  const singles = Array.from({ length: 12 }, (_, index) =>
+    store.routes.create(
+      { mount: `t${index * 20}.test/api/v1`, service: null, options: { redirect: { to: '/x' } } },
+      by,
+    ),
+  )
+  const settled = Promise.allSettled([written, ...singles])
+  await waitingWriters()
+  await client.query('COMMIT')
+  const [bundle, ...single] = await settled
+  const changes = await store.changes.after(first, 1000)
+  expect(changes.map(({ sequence }) => sequence)).toEqual(changes.map((_, index) => first + 1 + index))
+  // Each single mount lies beneath a mount of the bundle. So only the bundle succeeds, or only single writes.
+  const added = single.filter(({ status }) => status === 'fulfilled').length
+  expect([bundle?.status === 'fulfilled' ? 301 : 0, added].filter(count => count > 0)).toEqual([
+    changes.length,
+  ])
+  for (const result of [bundle, ...single]) {
+    if (result?.status === 'rejected') expect(result.reason).toMatchObject({ code: 'mount_conflict' })
+  }
+})
+
 it('leaves no row when the connection breaks under the lock', async () => {
   const shop = service('shop')
   await client.query('BEGIN; SELECT 1 FROM plugboard.change_head FOR UPDATE')
   const written = write({ services: { created: [shop] }, routes: { created: [route('a.test', shop.id)] } })
   const refused = expect(written).rejects.toMatchObject({ code: 'database_unavailable' })
   // The bundle waits for the lock, so all of its rows are in its temporary tables.
-  let waiting: number[] = []
-  while (waiting.length === 0) {
-    const { rows } = await client.query<{ pid: number }>(
-      `SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
-    )
-    waiting = rows.map(({ pid }) => pid)
-  }
+  const waiting = await waitingWriters()
   await client.query('SELECT pg_terminate_backend($1)', [waiting[0]])
   await refused
   await client.query('ROLLBACK')
