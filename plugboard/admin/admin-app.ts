@@ -15,6 +15,7 @@ import { EventStreams } from './http/event-streams.ts'
 import { problemResponse, validationError } from './http/problem.ts'
 import { addDoctorOperation } from './live/doctor.ts'
 import { addExchangeOperations, ExchangeAccess } from './live/exchanges/exchanges.ts'
+import { addReplayOperation } from './live/exchanges/replay.ts'
 import { addHealth } from './live/health.ts'
 import { addMetricsOperation } from './live/metrics.ts'
 import { addEjectionOperations } from './live/policy/ejections.ts'
@@ -109,7 +110,9 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   addTelephoneOperations(app, deps)
   addMetricsOperation(app, deps)
   addRequestOperations(app, deps, live)
-  addExchangeOperations(app, deps, new ExchangeAccess(deps), live)
+  const access = new ExchangeAccess(deps)
+  addExchangeOperations(app, deps, access, live)
+  addReplayOperation(app, deps, access)
   app.notFound(allowed.notFound)
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {

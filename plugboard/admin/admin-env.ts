@@ -9,6 +9,7 @@ import type { ServiceId, TokenId } from '../common/ids/row-ids.ts'
 import type { ServiceError } from '../common/service-error.ts'
 import type { AdminKey, Mutation, NewSigningKey, Store, Token } from '../database/store/store.ts'
 import type { ExchangeParams } from '../observe/exchanges/exchange-filter.ts'
+import type { ReplayRequest, ReplayResult } from '../observe/exchanges/replay-types.ts'
 import type { RequestFilter } from '../observe/requests/request-filter.ts'
 import type { ObserveViewer } from '../observe/stream/observe-viewer.ts'
 import type { Directory } from '../routes/directory.ts'
@@ -123,6 +124,8 @@ export interface AdminDependencies {
   readonly liveLog: LiveRequests
   /** The captured exchanges of all replicas. */
   readonly exchanges: Pick<ExchangeView, 'list' | 'get'>
+  /** Sends a captured request again. Never rejects. */
+  readonly replay: (request: ReplayRequest) => Promise<ReplayResult>
   /** Resolves with the decision of the public port about a request; with undefined while that port is not open yet. */
   readonly dryRun: (request: DryRequest) => Promise<DryResult | undefined>
   /** Undefined while the public port is not open yet. */

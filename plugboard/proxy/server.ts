@@ -13,6 +13,7 @@ import { Limiter } from '../limits/limiter.ts'
 import { RouteLimits } from '../limits/route-limits.ts'
 import type { RequestMetrics } from '../metrics/request-metrics.ts'
 import type { Inspector } from '../observe/exchanges/inspector.ts'
+import type { ReplayRequest, ReplayResult } from '../observe/exchanges/replay-types.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { DryRequest, DryResult } from '../routes/dry-run-types.ts'
 import { OutboundNetworks } from '../routes/options/outbound-networks.ts'
@@ -43,6 +44,7 @@ import type { HttpsPolicy } from './policy/https-policy.ts'
 import { RequestPolicy } from './policy/request-policy.ts'
 import type { ActiveRequests, LineRecovery, ProxyContext } from './proxy-context.ts'
 import { DEFAULT_PROXY_LIMITS, type ProxyLimits, UNFINISHED_SHARE } from './proxy-limits.ts'
+import { Replays } from './replay/replays.ts'
 import { type AccessSink, accessLog } from './report/access-log.ts'
 import type { RequestObserver } from './report/finished-request.ts'
 import { countInMetrics } from './report/metrics-observer.ts'
@@ -120,6 +122,7 @@ export class ProxyServer {
   readonly #gate: ProxyProtocolGate | undefined
   /** The listeners of all addresses but the first. */
   readonly #listeners: Server[] = []
+  readonly #replays: Replays
   readonly #edge: { readonly admission: Admission; readonly policy: RequestPolicy }
   /** Connections whose version of HTTP is not known before their first bytes arrive. */
   readonly #undecided = new Set<Socket>()
@@ -222,6 +225,7 @@ export class ProxyServer {
       limits,
     }
     this.#edge = shared
+    this.#replays = new Replays(shared)
     const { tunnels, challenges } = options
     this.#http1 = new Http1Server({
       ...shared,
@@ -247,6 +251,11 @@ export class ProxyServer {
   /** Returns how this port would serve a request, without serving it. */
   dryRun(request: DryRequest): Promise<DryResult> {
     return dryRun(request, this.#edge)
+  }
+
+  /** Sends a captured request again. Resolves when it has ended, and never rejects. */
+  replay(request: ReplayRequest): Promise<ReplayResult> {
+    return this.#replays.send(request)
   }
 
   /** The options of the PROXY protocol for another listener that passes its connections to `accept`. */
@@ -355,7 +364,10 @@ export class ProxyServer {
    */
   async drain(graceMs: number): Promise<void> {
     const empty = this.#stopAccepting()
-    if (empty === undefined) return
+    if (empty === undefined) {
+      this.#replays.close()
+      return
+    }
     const { clock } = this.#context
     let timer: Timer | undefined
     const closeIdle = (): void => {
@@ -363,20 +375,27 @@ export class ProxyServer {
       timer = clock.after(IDLE_CLOSE_INTERVAL_MS, closeIdle)
     }
     closeIdle()
-    const grace = clock.after(graceMs, () => this.#connections.cutAll())
+    const grace = clock.after(graceMs, () => this.#cutAll())
     await empty
     grace.cancel()
     timer?.cancel()
+    this.#replays.close()
     this.#context.refusals.flush()
   }
 
   /** Stops accepting, and destroys all client connections at once. */
   async close(): Promise<void> {
     const empty = this.#stopAccepting()
+    this.#replays.close()
     if (empty === undefined) return
     this.#connections.cutAll()
     await empty
     this.#context.refusals.flush()
+  }
+
+  #cutAll(): void {
+    this.#replays.close()
+    this.#connections.cutAll()
   }
 
   #accepted(socket: Socket, maybeHttp2: boolean): void {

@@ -122,9 +122,13 @@ function forget(map: Map<string, unknown>): void {
 /** Rejects a request whose key lacks the permission. The error names the scope that the key needs. */
 export function requirePermission(permission: Permission): MiddlewareHandler<AdminEnv> {
   return async (c, next) => {
-    if (!allows(c.get('key').scopes, permission)) {
-      throw new VeraError('forbidden', `The API key lacks the scope ${permission}.`)
-    }
+    refuseWithout(permission, c.get('key'))
     await next()
   }
+}
+
+/** Throws `forbidden` when the key lacks the permission. */
+export function refuseWithout(permission: Permission, { scopes }: Pick<AdminKey, 'scopes'>): void {
+  if (allows(scopes, permission)) return
+  throw new VeraError('forbidden', `The API key lacks the scope ${permission}.`)
 }

@@ -158,6 +158,15 @@ const SAMPLES: Record<string, unknown[]> = {
     { policy: { balancing: 'hash', hashOn: { claim: '/sub' }, splitBy: { claim: '/sub' } } },
     { policy: { ...policy, outlier: false, hostHeader: null, maxRequestBodyBytes: null } },
   ],
+  replayExchange: [
+    {
+      telephone: 'canary-1',
+      method: 'PUT',
+      target: '/a?b=1',
+      fields: { 'X-A': 'b', Authorization: null },
+      body: 'x',
+    },
+  ],
   issueToken: [
     {
       name: 'shop-1',

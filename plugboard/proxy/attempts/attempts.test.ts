@@ -89,7 +89,7 @@ const REQUEST: RoutedRequest = {
   balancingKey: undefined,
   subset: undefined,
   capture: undefined,
-  onlyTelephone: undefined,
+  replay: undefined,
   opening: { kind: 'http', hops: 0, service: 'web', method: 'GET', target: '/', fields: [] },
   route,
   proto: 'http',

@@ -150,6 +150,10 @@ export class Attempts implements RetryOwner, TryTimerOwner, FinishedRequest, Lin
     return this.request.subset
   }
 
+  get onlyTelephone(): string | undefined {
+    return this.request.replay?.telephone
+  }
+
   /** The lines that are not used again for this request. */
   get tried(): readonly Candidate[] | undefined {
     return this.#retries?.tried

@@ -31,6 +31,12 @@ export type ClientFacts = Pick<
   'remoteAddress' | 'addressGroup' | 'trusted' | 'proxyUse' | 'proto' | 'http2' | 'forwardedPrefix'
 >
 
+/** The part of a connection that an exchange uses. A replay has one without a socket (replay/replayed-client.ts). */
+export type RequestConnection = Pick<
+  ClientConnection,
+  'closing' | 'affinity' | 'authenticated' | 'add' | 'remove' | 'isLast' | 'expectUnread'
+> & { readonly socket: { destroy(): unknown } }
+
 export class ClientConnection {
   readonly socket: Socket
   readonly remoteAddress: string

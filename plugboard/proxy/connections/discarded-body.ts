@@ -5,7 +5,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Deadlines } from '../deadlines.ts'
 import type { BodySource } from '../exchange/request-body.ts'
-import type { ClientConnection, InFlight } from './client-connection.ts'
+import type { InFlight, RequestConnection } from './client-connection.ts'
 import { DiscardDeadline } from './discard-deadline.ts'
 
 /**
@@ -20,7 +20,7 @@ export function endsConnection(bytesLeft: number): boolean {
 }
 
 export class DiscardedBody implements InFlight {
-  readonly #connection: ClientConnection
+  readonly #connection: RequestConnection
   readonly #source: BodySource
   #deadline: DiscardDeadline | undefined
   #over = false
@@ -28,7 +28,7 @@ export class DiscardedBody implements InFlight {
   /** `response`: absent when it has been sent already. Otherwise reading starts when its turn on the connection comes. */
   constructor(
     deadlines: Deadlines,
-    connection: ClientConnection,
+    connection: RequestConnection,
     source: BodySource,
     response?: ServerResponse,
   ) {

@@ -287,7 +287,7 @@ export class Admission {
       balancingKey: undefined,
       subset: undefined,
       capture: undefined,
-      onlyTelephone: undefined,
+      replay: undefined,
       authenticatesConnection: fields.authenticatesConnection,
     }
   }

@@ -20,7 +20,7 @@ import {
   responseStoppedFor,
   uploadNotTakenWithin,
 } from '../attempts/request-failure.ts'
-import type { ClientConnection, InFlight } from '../connections/client-connection.ts'
+import type { InFlight, RequestConnection } from '../connections/client-connection.ts'
 import { DiscardedBody, endsConnection } from '../connections/discarded-body.ts'
 import { countProblem } from '../counters.ts'
 import type { Deadlined } from '../deadlines.ts'
@@ -36,7 +36,7 @@ import { type BodyOwner, type BodySource, RequestBody } from './request-body.ts'
 
 export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwner, BodyOwner {
   readonly #context: ProxyContext
-  readonly #connection: ClientConnection
+  readonly #connection: RequestConnection
   readonly #request: RoutedRequest
   /** The policy of the service at the time when the request arrived. */
   readonly #policy: ServicePolicy
@@ -67,7 +67,7 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
   /** `startedAtMs`: the time of the clock at which the head of the request was complete. */
   constructor(
     context: ProxyContext,
-    connection: ClientConnection,
+    connection: RequestConnection,
     request: RoutedRequest,
     startedAtMs: number,
     source: BodySource,

@@ -33,12 +33,13 @@ export interface MirroredRequest {
  */
 export function wantsMirror(
   { percent, methods, to }: MirrorRules,
-  { opening, upgrade }: RoutedRequest,
+  { opening, upgrade, replay }: RoutedRequest,
   servedBy: string | undefined,
   random: number,
 ): boolean {
   return (
     upgrade === '' &&
+    replay === undefined &&
     servedBy !== to &&
     (methods ?? SAFE_METHODS).includes(opening.method) &&
     random * 100 < percent

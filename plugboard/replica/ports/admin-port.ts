@@ -54,6 +54,7 @@ export async function startAdminPort(replica: ReplicaContext, parts: AdminPortPa
     cluster: whole.view,
     requests: whole.requests,
     exchanges: whole.exchanges,
+    replay: request => ports()?.replay(request) ?? Promise.resolve({ kind: 'lost' }),
     liveLog: createLiveRequests({
       replicaId: replica.id,
       hub: replica.observation.hub,

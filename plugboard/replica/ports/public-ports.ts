@@ -13,6 +13,7 @@ import type { PlugboardConfig } from '../../config.ts'
 import type { CertificateStore } from '../../database/store/store.ts'
 import type { RequestMetrics } from '../../metrics/request-metrics.ts'
 import type { Inspector } from '../../observe/exchanges/inspector.ts'
+import type { ReplayRequest, ReplayResult } from '../../observe/exchanges/replay-types.ts'
 import type { ProxyUse } from '../../proxy/connections/trusted-proxies.ts'
 import type { ConnectionRefusal } from '../../proxy/counters.ts'
 import type { Via } from '../../proxy/edge/via.ts'
@@ -178,6 +179,11 @@ export class PublicPorts {
   /** Resolves with the result that the public port would produce for a request. */
   dryRun(request: DryRequest): Promise<DryResult> {
     return this.#proxy.dryRun(request)
+  }
+
+  /** Sends a captured request again. */
+  replay(request: ReplayRequest): Promise<ReplayResult> {
+    return this.#proxy.replay(request)
   }
 
   /** Returns the last failed request of a service. */

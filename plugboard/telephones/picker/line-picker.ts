@@ -39,7 +39,7 @@ import {
   whyFull,
 } from './no-line.ts'
 import type { PickPolicy, PickRequest } from './pick-request.ts'
-import { downLines, preferredLine, processesOf, retryLines } from './retry-choice.ts'
+import { downLines, lineOfTelephone, preferredLine, processesOf, retryLines } from './retry-choice.ts'
 
 /** The cursor of a pool starts at 0 again after this value. */
 const LARGEST_CURSOR = 2 ** 30 - 1
@@ -116,6 +116,8 @@ export class LinePicker {
       if (pool.holders.length >= policy.maxStreams) return 'overloaded'
       if (!pool.shares.allows(client, policy.maxStreams)) return 'concurrency_limited'
     }
+    if (request.onlyTelephone !== undefined)
+      return lineOfTelephone(pool, request) ?? (tried ? 'exhausted' : 'no_telephone')
     const subset = request.subset === undefined ? undefined : this.#subsetOf(pool, request.subset)
     if (preferred !== undefined) {
       const same = preferredLine(pool, preferred, request)

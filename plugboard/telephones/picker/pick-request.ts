@@ -38,6 +38,8 @@ export interface PickRequest {
   readonly key: number | undefined
   /** The sticky session of the client. Absent: the service has no sticky sessions. */
   readonly session?: StickySession | undefined
+  /** The name of the only telephone that may get the stream, whatever the balancing policy says. Absent: any telephone. */
+  readonly onlyTelephone?: string | undefined
   /** The subset of processes that the request uses. Absent: the service has no subsets. */
   readonly subset?: SubsetChoice | undefined
 }

@@ -9,6 +9,7 @@ import {
   type LinePool,
   type PooledProcess,
 } from '../pools/line-pool.ts'
+import { bestLine } from '../pools/process-lines.ts'
 import { subsetRank } from '../subsets/pool-subsets.ts'
 import type { SubsetChoice } from '../subsets/subset-choice.ts'
 import type { PickRequest } from './pick-request.ts'
@@ -59,6 +60,12 @@ export function retryLines(
 function ejectionRank({ watch }: PooledProcess): number {
   if (watch.state.kind === 'serving') return 0
   return watch.admits ? 32 : 64
+}
+
+/** Returns the best untried line of the telephone that the request names, also of an ejected one; undefined: none takes a request now. */
+export function lineOfTelephone({ candidates }: LinePool, request: PickRequest): Candidate | undefined {
+  const { onlyTelephone } = request
+  return bestLine(candidates.filter(each => each.line.telephone === onlyTelephone && isUsable(each, request)))
 }
 
 /** Returns the untried lines that would take a stream if their health checks passed (`whenAllDown`). */

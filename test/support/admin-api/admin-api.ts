@@ -31,6 +31,7 @@ import type { ServiceError } from '../../../plugboard/common/service-error.ts'
 import type { Store } from '../../../plugboard/database/store/store.ts'
 import { Limiter } from '../../../plugboard/limits/limiter.ts'
 import { RouteLimits } from '../../../plugboard/limits/route-limits.ts'
+import type { ReplayRequest, ReplayResult } from '../../../plugboard/observe/exchanges/replay-types.ts'
 import { createObservation } from '../../../plugboard/observe/observation.ts'
 import type { Line } from '../../../plugboard/registry/line.ts'
 import { createLiveRequests } from '../../../plugboard/replica/cluster/live-requests.ts'
@@ -93,6 +94,8 @@ export class AdminApiHarness {
   readonly missing: MissingReplicas = []
   /** The ejections of this replica. */
   readonly ejections: ReplicaEjections = { items: [], services: [], subsets: [], breakers: [] }
+  /** The requests that were replayed, and the result of each. */
+  replay: (request: ReplayRequest) => Promise<ReplayResult> = () => Promise.resolve({ kind: 'lost' })
   dryRun: (request: DryRequest) => Promise<DryResult | undefined> = () => Promise.resolve(undefined)
   readonly cluster = new ClusterView({
     replicaId: 'r1',
@@ -205,6 +208,7 @@ export class AdminApiHarness {
         ring: this.observation.inspector.ring,
         ask: (name, params) => this.#ask(name, params),
       }),
+      replay: request => this.replay(request),
       liveLog: createLiveRequests({ replicaId: 'r1', hub: this.observation.hub, network: undefined }),
       lines: {
         linesOf: ({ name }) => this.#statesOf(name).map(({ line }) => line),

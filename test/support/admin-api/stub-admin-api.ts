@@ -117,6 +117,7 @@ export const app = createAdminApp({
   } as unknown as AdminDependencies['cluster'],
   requests: { list: passed, explain: passed },
   exchanges: { list: passed, get: passed },
+  replay: passed,
   liveLog: { watch: noWatch, watchExchanges: noWatch },
   lines: {
     linesOf: () => [],

@@ -6,6 +6,7 @@ import type { AdminApiHarness } from '../../../../test/support/admin-api/admin-a
 import { useAdminApi } from '../../../../test/support/admin-api/use-admin-api.ts'
 import { asServiceId } from '../../../common/ids/row-ids.ts'
 import type { CapturedExchange } from '../../../observe/exchanges/captured-exchange.ts'
+import type { ReplayRequest, ReplayResult } from '../../../observe/exchanges/replay-types.ts'
 import { DEFAULT_SERVICE_POLICY } from '../../../routes/options/service-policy.ts'
 
 let api: AdminApiHarness
@@ -233,6 +234,75 @@ describe('access', () => {
         .filter(actor => [one.id, other.id].some(id => actor.endsWith(id))),
     ).toEqual([`admin-key:${other.id}`, `admin-key:${one.id}`])
     expect(found[0]?.after).toMatchObject({ service: 'shop', kind: 'read', exchange: null })
+  })
+})
+
+describe('a replay', () => {
+  const replay = (body: unknown = {}, key?: string) =>
+    api.call('POST', '/v1/exchanges/a/replay', { body, ...(key === undefined ? {} : { key }) })
+
+  test('sends the edited request, and shows the new exchange with the differences', async () => {
+    add(exchange('a', 1))
+    const sent: ReplayRequest[] = []
+    api.replay = request => {
+      sent.push(request)
+      const { sent: response } = exchange('b', 2)
+      add(exchange('b', 2, { replayOf: 'a', sent: { ...response!, status: 201 } }))
+      return Promise.resolve({ kind: 'sent', id: 'b' })
+    }
+    const { status, body } = await replay({ telephone: 'canary', fields: { 'X-Note': null } })
+    expect(status).toBe(200)
+    expect(sent).toMatchObject([
+      {
+        exchange: 'a',
+        method: 'POST',
+        target: '/x?page=2',
+        fields: ['Content-Type', 'application/json'],
+        telephone: 'canary',
+      },
+    ])
+    expect(body).toMatchObject({
+      exchange: { id: 'b', replayOf: 'a' },
+      leftOut: ['token', 'Authorization'],
+      diff: { status: { before: 200, after: 201 }, body: { equal: true } },
+    })
+    expect((await entries())[0]?.after).toMatchObject({ kind: 'replay', exchange: 'a', service: 'shop' })
+  })
+
+  test('needs the scope traffic:replay, and traffic:read for the response', async () => {
+    add(exchange('a', 1))
+    for (const scopes of [['traffic:read'], ['traffic:replay']]) {
+      const { key } = await api.key(scopes)
+      expect((await replay({}, key)).body.code).toBe('forbidden')
+    }
+    const { key } = await api.key(['traffic:read', 'traffic:replay'])
+    expect((await replay({}, key)).status).toBe(503)
+  })
+
+  test.each<[ReplayResult, number, string]>([
+    [{ kind: 'no_line' }, 409, 'The telephone "t9" is not connected'],
+    [{ kind: 'other_service', service: 'cart' }, 409, 'to the service "cart"'],
+    [{ kind: 'unrouted', meaning: 'No route.' }, 409, 'No route.'],
+    [{ kind: 'busy' }, 503, 'Too many replays'],
+    [{ kind: 'lost' }, 503, 'serves no requests'],
+  ])('responds to %j with %i', async (result, expected, text) => {
+    add(exchange('a', 1))
+    api.replay = () => Promise.resolve(result)
+    const { status, body } = await replay({ telephone: 't9' })
+    expect([status, body.detail]).toEqual([expected, expect.stringContaining(text)])
+  })
+
+  test.each([
+    [{ method: 'get' }, '/method'],
+    [{ target: 'x' }, '/target'],
+    [{ fields: { 'a b': 'x' } }, '/fields/a b'],
+    [{ fields: { a: 'x\ny' } }, '/fields/a'],
+    [{ fields: { Host: 'x' } }, '/fields/Host'],
+    [{ telephones: 'x' }, '/telephones'],
+  ])('rejects %j', async (edits, pointer) => {
+    add(exchange('a', 1))
+    const { status, body } = await replay(edits)
+    expect([status, body.errors?.[0]?.pointer ?? '']).toEqual([400, pointer])
   })
 })
 
