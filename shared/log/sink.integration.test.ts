@@ -76,6 +76,28 @@ test('a sink writes batches in order and counts the dropped lines', async () => 
   expect(readFileSync(join(folder, 'out'), 'utf8')).toBe('first line\nsecond\ndropped 2\nfourth\n')
 })
 
+/** Writes lines until they no longer wait for further ones, and returns their length. */
+async function firstBatch(fd: number): Promise<number> {
+  const clock = new ManualClock()
+  const sink = new FileSink({ fd, clock })
+  let length = 0
+  do {
+    sink.write(`${'x'.repeat(1023)}\n`, false)
+    length += 1024
+  } while (clock.pendingTimers > 0)
+  await sink.close()
+  return length
+}
+
+test('lines for a file wait for a larger batch than lines for a pipe, and none is lost', async () => {
+  const { reader, writer } = openPipe()
+  expect(await firstBatch(writer)).toBe(64 * 1024)
+  expect(readPipe(reader)).toBe(`${'x'.repeat(1023)}\n`.repeat(64))
+  const path = join(folder, 'out')
+  expect(await firstBatch(openFile(path, 'w'))).toBe(512 * 1024)
+  expect(readFileSync(path, 'utf8')).toBe(`${'x'.repeat(1023)}\n`.repeat(512))
+})
+
 test('a sink whose descriptor is closed discards its lines and ends', async () => {
   const sink = new FileSink({ fd: 1_000_000 })
   sink.write('into the void\n', true)

@@ -2,7 +2,7 @@
 // lines is bounded: while the reader of the log stalls, the sink drops further lines, counts them, and reports the count
 // as soon as it can write again. docs/decisions/0017-log-sink.md gives the reasons for own code instead of sonic-boom.
 
-import { write, writeSync } from 'node:fs'
+import { fstatSync, write, writeSync } from 'node:fs'
 import { type Clock, systemClock, type Timer } from '../clock.ts'
 
 export interface LineSink {
@@ -28,7 +28,10 @@ export interface FileSinkOptions {
 }
 
 const BATCH_DELAY_MS = 100
-const BATCH_LENGTH = 64 * 1024
+/** Lines of this length become bytes, which the garbage collector does not copy. A pipe takes as many bytes at once. */
+const CHUNK_LENGTH = 64 * 1024
+/** A write wakes a thread of the pool and then the event loop, which costs more than the bytes. A file takes any number at once. */
+const FILE_BATCH_LENGTH = 8 * CHUNK_LENGTH
 /** Delay after EAGAIN: the descriptor is non-blocking, and the pipe or terminal is full. */
 const FULL_PIPE_RETRY_MS = 20
 /** Delay after an error that may pass, such as ENOSPC. */
@@ -47,15 +50,19 @@ type SinkState = 'idle' | 'scheduled' | 'due' | 'writing' | 'retrying' | 'failed
 
 export class FileSink implements LineSink {
   readonly #fd: number
+  /** A batch of this length does not wait for further lines. */
+  readonly #fullLength: number
   readonly #clock: Clock
   readonly #maxPendingLength: number
   readonly #closeWaitMs: number
   readonly #onDropped: (count: number) => string
   #state: SinkState = 'idle'
   #timer: Timer | undefined
-  /** Lines that wait for the next batch. */
+  /** Lines that wait for the next batch: the first ones as bytes, then the last ones as texts. */
+  #chunks: Buffer[] = []
   #lines: string[] = []
-  /** Length of these lines and of the batch. The batch counts until its last byte is written. */
+  #linesLength = 0
+  /** Length of all these lines and of the batch. The batch counts until its last byte is written. */
   #pendingLength = 0
   /** The bytes that are being written, and how many of them are written. */
   #batch: Buffer = NO_BYTES
@@ -72,6 +79,7 @@ export class FileSink implements LineSink {
 
   constructor(options: FileSinkOptions = {}) {
     this.#fd = options.fd ?? 1
+    this.#fullLength = isFile(this.#fd) ? FILE_BATCH_LENGTH : CHUNK_LENGTH
     this.#clock = options.clock ?? systemClock
     this.#maxPendingLength = options.maxPendingLength ?? 4 * 1024 * 1024
     this.#closeWaitMs = options.closeWaitMs ?? 2000
@@ -86,9 +94,11 @@ export class FileSink implements LineSink {
       return
     }
     this.#lines.push(line)
+    this.#linesLength += line.length
     this.#pendingLength += line.length
+    if (this.#linesLength >= CHUNK_LENGTH) this.#encodeLines()
     if (this.#state !== 'idle' && this.#state !== 'scheduled') return
-    if (urgent || this.#pendingLength >= BATCH_LENGTH) {
+    if (urgent || this.#pendingLength >= this.#fullLength) {
       this.#timer?.cancel()
       this.#state = 'due'
       queueMicrotask(() => this.#start())
@@ -133,11 +143,18 @@ export class FileSink implements LineSink {
     this.#reported = this.#dropped
     this.#reportBytes = Buffer.byteLength(report)
     this.#dropped = 0
-    if (this.#cutLine) this.#lines.unshift('\n')
+    this.#encodeLines()
+    const start = this.#cutLine ? [Buffer.of(NEWLINE)] : []
     this.#cutLine = false
-    const text = this.#lines.join('')
+    const bytes = Buffer.concat([...start, ...this.#chunks])
+    this.#chunks = []
+    return bytes
+  }
+
+  #encodeLines(): void {
+    this.#chunks.push(Buffer.from(this.#lines.join('')))
     this.#lines = []
-    return Buffer.from(text)
+    this.#linesLength = 0
   }
 
   #send(): void {
@@ -154,7 +171,7 @@ export class FileSink implements LineSink {
 
   /** Starts the next batch at once, because its lines have waited for this one. */
   #continue(): void {
-    if (this.#lines.length > 0 || this.#dropped > 0) {
+    if (this.#pendingLength > 0 || this.#dropped > 0) {
       this.#state = 'due'
       this.#start()
     } else {
@@ -196,7 +213,9 @@ export class FileSink implements LineSink {
   #fail(): void {
     this.#state = 'failed'
     this.#batch = NO_BYTES
+    this.#chunks = []
     this.#lines = []
+    this.#linesLength = 0
     this.#pendingLength = 0
     this.#release()
   }
@@ -214,6 +233,15 @@ export class FileSink implements LineSink {
     if (this.#state === 'writing') pause(FULL_PIPE_RETRY_MS)
     const rest = this.#state === 'retrying' ? this.#batch.subarray(this.#offset) : NO_BYTES
     writeBeforeExit(this.#fd, Buffer.concat([rest, this.#takeLines()]), this.#closeWaitMs)
+  }
+}
+
+/** True for a regular file. False also for a closed descriptor, whose fault the first write reports. */
+function isFile(fd: number): boolean {
+  try {
+    return fstatSync(fd).isFile()
+  } catch {
+    return false
   }
 }
 
