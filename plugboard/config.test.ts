@@ -57,12 +57,15 @@ test.each([
   [{ maxHead: '1KiB' }, 'maxTarget (default): must not be larger'],
   [{ trustedProxies: ['10.0.0.0/8', '10.0.0.0/33'] }, 'flag --trusted-proxies: "10.0.0.0/33"'],
   [{ publicUrl: 'ftp://x' }, 'flag --public-url: ftp: cannot be used'],
-  [{ tokenIssuer: 'https://id.test' }, 'tokenIssuer (flag --token-issuer): goes together with tokenJwksUrl'],
+  [
+    { tokenIssuer: 'https://id.test' },
+    'tokenIssuer (flag --token-issuer): works only together with tokenJwksUrl',
+  ],
   [
     { tokenIssuer: 'plugboard', tokenJwksUrl: 'https://id.test/jwks' },
     'tokenIssuer (flag --token-issuer): must not be "plugboard"',
   ],
-  [{ tokenJwksUrl: 'https://id.test/jwks' }, 'tokenIssuer (not set): goes together with tokenJwksUrl'],
+  [{ tokenJwksUrl: 'https://id.test/jwks' }, 'tokenIssuer (not set): works only together with tokenJwksUrl'],
   [{ maxHeaders: '9' }, 'flag --max-headers'],
   [{ tlsListen: ':443' }, 'tlsListen (flag --tls-listen): needs tlsCertificateFolder'],
   [

@@ -203,7 +203,7 @@ export const plugboardSettings = {
     }),
     accessLogSample: setting.fraction({
       default: 1,
-      help: 'Part of these lines to write; lines of failed and retried requests, and of those of 1 s or more, are always written',
+      help: 'Part of these lines to write; lines of requests that failed, were retried, or took 1 s or more are always written',
     }),
     accessLogUserAgent: setting.boolean({
       default: false,
@@ -334,7 +334,7 @@ export const plugboardSettings = {
     tokenIssuer: setting.text({ help: 'Exact "iss" of another issuer whose tokens are accepted too' }),
     tokenJwksUrl: setting.url({
       protocols: ['https', 'http'],
-      help: 'URL of the keys (JWKS) of that issuer; plain http on loopback alone',
+      help: 'URL of the keys (JWKS) of that issuer; plain http only on loopback',
     }),
     tokenMaxTunnels: setting.integer({
       default: 1000,
@@ -361,7 +361,7 @@ export const plugboardSettings = {
       help: 'How long an ephemeral mount of a telephone remains after its last line has ended',
     }),
     generatedHosts: setting.text({
-      help: 'Wildcard for generated hosts of telephones, such as *.t.example.com; default: beneath the host of publicUrl, or beneath localhost',
+      help: 'Wildcard for generated hosts of telephones, such as *.t.example.com; default: under the host of publicUrl, or under localhost',
     }),
   }),
 
@@ -380,7 +380,7 @@ export const plugboardSettings = {
       default: [],
       item: 'host:port',
       check: peerProblem,
-      help: 'Peer addresses of replicas, in addition to those in the database',
+      help: 'Peer addresses of replicas, in addition to the addresses in the database',
     }),
     peerDns: setting.text({
       help: 'host:port whose A and AAAA records are the peer addresses of replicas, such as a headless service',
@@ -393,7 +393,7 @@ export const plugboardSettings = {
       default: [],
       item: 'key=value',
       check: labelProblem,
-      help: 'Labels of this replica, such as region=eu; the policy locality of services compares them with those of telephones',
+      help: 'Labels of this replica, such as region=eu; the policy locality of services compares them with the labels of telephones',
     }),
     rebalance: setting.boolean({
       default: true,
@@ -477,7 +477,10 @@ function checkPlugboardConfig(config: PlugboardConfig) {
   }
   if (config.tokenIssuer === '') problems.push({ key: 'tokenIssuer', detail: 'must not be empty' })
   if ((config.tokenIssuer === undefined) !== (config.tokenJwksUrl === undefined)) {
-    problems.push({ key: 'tokenIssuer', detail: 'goes together with tokenJwksUrl: set both or neither' })
+    problems.push({
+      key: 'tokenIssuer',
+      detail: 'works only together with tokenJwksUrl: set both, or remove this one',
+    })
   }
   if (config.tokenIssuer === TOKEN_ISSUER) {
     problems.push({
@@ -567,7 +570,7 @@ function acmeProblems(config: PlugboardConfig): { key: keyof PlugboardConfig; de
   if ((acmeBindingKeyId === undefined) !== (acmeBindingKey === undefined)) {
     problems.push({
       key: 'acmeBindingKeyId',
-      detail: 'goes together with acmeBindingKey: set both or neither',
+      detail: 'works only together with acmeBindingKey: set both, or remove this one',
     })
   }
   return problems

@@ -153,7 +153,7 @@ interface Override {
   readonly patterns: readonly { readonly group: readonly string[]; readonly message: string }[]
 }
 
-/** Returns the rule for the files that are `level` folders beneath a room. */
+/** Returns the rule for the files that are `level` folders under a room. */
 function ruleOf({ folder, imports, libraries, message }: Room, level: number): Override {
   const up = '../'.repeat(level)
   const outside = `${up}../`

@@ -3,7 +3,7 @@
 // covers a mount. Independent of the way routes are stored.
 //
 //   mount  = host-pattern [ path ]          app.example.com/api   *.example.com   */hooks   *
-//   scope  = the same form. It covers its host pattern, and its path with every path beneath; `*` covers each mount
+//   scope  = the same form. It covers its host pattern, and its path with every path under it; `*` covers each mount
 
 import { isIPv6 } from 'node:net'
 import { domainToASCII } from 'node:url'
@@ -176,7 +176,7 @@ export function restAfterMount(path: string, mountPath: string): string {
 
 /**
  * True when one mount scope of a token covers `mount`. A scope is a mount pattern. It covers its host pattern, and its path
- * with every path beneath. `*.example.com` also covers each host and each longer wildcard under example.com. `*` covers each
+ * with every path under it. `*.example.com` also covers each host and each longer wildcard under example.com. `*` covers each
  * mount. A scope that is not a valid pattern covers no mount.
  */
 export function mountScopeCovers(scope: string, mount: Mount): boolean {

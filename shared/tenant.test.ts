@@ -16,7 +16,7 @@ test.each([
   ['.example.com', 'example.com', undefined],
   ['', 'example.com', undefined],
   ['[::1]', 'example.com', undefined],
-])('resolves host "%s" beneath base "%s" to tenant %s', (host, base, tenant) => {
+])('resolves host "%s" under base "%s" to tenant %s', (host, base, tenant) => {
   expect(resolveTenant(host, base)).toBe(tenant)
 })
 

@@ -6,7 +6,7 @@ import { normalizeHost } from './mounts.ts'
 /**
  * Returns the labels of `host` before `base`: `acme` for `acme.example.com` and the base `example.com`, `eu.acme` for a deeper
  * host. `host` is the host of a request, in any case, with or without a port. `base` is `example.com`, or `*.example.com` as in
- * a mount. Returns undefined when `host` is the base itself, is not beneath the base, or is not a valid host. Throws TypeError
+ * a mount. Returns undefined when `host` is the base itself, is not under the base, or is not a valid host. Throws TypeError
  * when `base` is not a host.
  */
 export function resolveTenant(host: string, base: string): string | undefined {

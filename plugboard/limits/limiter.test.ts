@@ -115,7 +115,7 @@ test.each([
   '/api;a%2F../x',
   '/x;a%2F..%2Fapi',
   '/..;/..;/api',
-])('`match` of /api selects %s, because many backends read it as a path beneath /api', path => {
+])('`match` of /api selects %s, because many backends read it as a path under /api', path => {
   const { passes } = setUp([{ limit: 1, match: { path: '/api' } }])
   expect([passes({ path }), passes({ path: '/api' })]).toEqual([true, false])
 })

@@ -314,7 +314,7 @@ export class ProxyServer {
     return this.#connections.hasRoom
   }
 
-  /** Serves a connection of the HTTPS listener like one of the public port. `transport`: the TCP connection beneath it. */
+  /** Serves a connection of the HTTPS listener like one of the public port. `transport`: the TCP connection under it. */
   accept(socket: TLSSocket, transport: Socket): void {
     const connection = this.#connections.open(socket, transport)
     if (connection === undefined) return

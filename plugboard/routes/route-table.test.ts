@@ -117,7 +117,7 @@ test('it returns the same results as its naive twin after random edits', () => {
 function crowd(size: number, random: Random): Map<string, readonly [host: string, path: string]> {
   const label = () => `l${randomInteger(random, 0, Math.ceil(size / 4))}`
   const parents = ['com', 'a.com', 'b.a.com', 'c.b.a.com', 'test']
-  // Mounts are terminal, so a host has either its root or paths beneath it.
+  // Mounts are terminal, so a host has either its root or paths under it.
   const rooted = new Map<string, boolean>()
   const mounts = new Map<string, readonly [string, string]>([['*/any', ['*', '/any']]])
   while (mounts.size < size) {

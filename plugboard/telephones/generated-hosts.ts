@@ -10,7 +10,7 @@ const MAX_LABEL = 63
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 
 /**
- * Returns the wildcard beneath which hosts are generated, in normal form: the setting, else the host of `publicUrl`, else
+ * Returns the wildcard under which hosts are generated, in normal form: the setting, else the host of `publicUrl`, else
  * `*.localhost`. Undefined when `publicUrl` has an IP address instead of a host name.
  */
 export function generatedHostPattern(

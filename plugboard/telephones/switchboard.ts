@@ -50,7 +50,7 @@ export interface SwitchboardOptions {
   readonly maxTunnels?: number | undefined
   /** For tokens without limits of their own. */
   readonly tokenLimits?: DefaultTokenLimits | undefined
-  /** Default: 10 minutes, and names beneath `localhost`. */
+  /** Default: 10 minutes, and names under `localhost`. */
   readonly claims?: ClaimRules | undefined
   /** Counts of the tunnels on all replicas; default: this replica counts only its own tunnels. */
   readonly tunnelCounts?: TunnelCounts | undefined

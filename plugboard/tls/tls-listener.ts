@@ -51,7 +51,7 @@ export interface TlsListenerOptions {
    * the client has all its places; the connection is then refused.
    */
   readonly takePlace?: ((socket: Socket) => (() => void) | undefined) | undefined
-  /** Called with each secure connection. `transport`: the TCP connection beneath it. */
+  /** Called with each secure connection. `transport`: the TCP connection under it. */
   readonly accept: (socket: TLSSocket, transport: Socket) => void
   /** Returns false when there are too many connections. */
   readonly hasRoom: () => boolean

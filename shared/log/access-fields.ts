@@ -1,5 +1,5 @@
 // The table of the fields of an access line: the meaning of each, and its name in the format `ecs`. The page of logs
-// (docs/operating/logs.md) is generated from it. A field without a name in ECS is beneath `plugboard`.
+// (docs/operating/logs.md) is generated from it. A field without a name in ECS is under `plugboard`.
 
 import type { AccessFields } from './fields.ts'
 

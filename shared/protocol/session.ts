@@ -88,7 +88,7 @@ export interface SessionOptions {
   readonly held?: HeldBytes | undefined
 }
 
-/** What a session has carried since its start. */
+/** The totals of a session since its start. */
 export interface SessionTotals {
   readonly receivedBytes: number
   readonly sentBytes: number

@@ -105,7 +105,7 @@ it('finds the commands that are shown, and rejects unknown ones', async () => {
   expect(await problemOf('rout list')).toBe('there is no such command')
 })
 
-it.each(['plugboard', 'telephone'])('%s/README.md names each folder beneath it', folder => {
+it.each(['plugboard', 'telephone'])('%s/README.md names each folder under it', folder => {
   const folders = readdirSync(join(ROOT, folder), { withFileTypes: true })
     .filter(entry => entry.isDirectory() && !['dist', 'node_modules'].includes(entry.name))
     .map(({ name }) => name)

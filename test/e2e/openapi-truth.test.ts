@@ -159,7 +159,7 @@ async function findSurroundings(
 }
 
 /**
- * Values beneath which some places are accepted: a limit counts by a claim only on a route that verifies a token, the policy has a
+ * Values under which some places are accepted: a limit counts by a claim only on a route that verifies a token, the policy has a
  * key of the hash only with this balancing, and copies go to a subset of the service.
  */
 const WITH_HASH = { policy: { balancing: 'hash' } }

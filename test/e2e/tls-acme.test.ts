@@ -157,7 +157,7 @@ describe.skipIf(PEBBLE_MISSING)(
       expect(new Set(serials).size).toBe(1)
     })
 
-    it('orders in advance for the hosts in the settings, and on demand beneath their wildcards', async () => {
+    it('orders in advance for the hosts in the settings, and on demand under their wildcards', async () => {
       await expect
         .poll(() => query('SELECT host FROM plugboard.certificates WHERE chain IS NOT NULL'))
         .toContainEqual({ host: 'main.test' })

@@ -155,7 +155,7 @@ describe('a bundle', () => {
     expect(await mounts()).toHaveLength(2)
   })
 
-  it('replaces a route by routes beneath it', async () => {
+  it('replaces a route by routes under it', async () => {
     await put({ services: [{ name: 'shop' }], routes: [{ mount: 'a.test', service: 'shop' }] })
     const { status } = await put(
       {

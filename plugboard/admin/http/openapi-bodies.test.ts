@@ -206,7 +206,7 @@ const KNOWN_BETTER: readonly [place: RegExp, reason: string][] = [
   [/\/outlier(?:\/\w+)?$/, 'a first time of ejection that is not longer than the longest'],
   [/\/inspect(?:\/until)?$/, 'a time within the next 24 h'],
   [/\/access$/, 'the login by which a limit counts'],
-  [/\/match\/path$/, 'the spelling of a mount path, and beneath the mount'],
+  [/\/match\/path$/, 'the spelling of a mount path, and under the mount'],
   [/\/policy$|\/hashOn$|\/balancing$/, 'hashOn together with the balancing policy hash'],
   [/\/mirror\/to$|\/subsets(?:\/0\/name)?$/, 'a mirror to a subset of the service'],
   [/\/burst$|\/limit$/, 'a burst of at most the limit'],

@@ -1,4 +1,4 @@
-// Adds to a tunnel of a telephone what replicas have stopped: the ejections of its process, and the stops of the subset that selects
+// Adds the stops of all replicas to a tunnel of a telephone: the ejections of its process, and the stops of the subset that selects
 // it. Each replica decides alone, so the view of the cluster passes the decisions of all of them.
 
 import type { DirectoryService } from '../../routes/directory.ts'

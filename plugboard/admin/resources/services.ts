@@ -82,9 +82,7 @@ export function addServiceOperations(
         q: storedText(1, 63, 'shop')
           .optional()
           .openapi({ description: 'Only services whose name contains this text.' }),
-        search: storedText(1, 63, 'shop')
-          .optional()
-          .openapi({ description: 'The same as `q`, which is newer.' }),
+        search: storedText(1, 63, 'shop').optional().openapi({ description: 'The former name of `q`.' }),
         sort: sortQuery(SERVICE_SORTS, 'name'),
       },
     },
@@ -104,7 +102,7 @@ export function addServiceOperations(
     change: {
       description:
         'A new name does not interrupt traffic: the old name becomes an alias in the policy, so telephones that announce the ' +
-        'old name still serve the service. Send `policy.aliases` too to set the aliases yourself.',
+        'old name still serve the service. To set the aliases yourself, send `policy.aliases` too.',
       input: serviceChangeSchema,
       fails: ['conflict'],
       run: async (target, { policy: patch, ...fields }, caller) => {

@@ -22,7 +22,7 @@ export const idempotencyHeader = z.looseObject({
     .openapi({
       description:
         'A unique text for this request, in quotes; a UUID is best. A repetition within 24 h has no effect, and gets the first ' +
-        'response again. When that response had a secret, it gets 409 with the path of the created row. Another request with ' +
+        'response again. When that response had a secret, the repetition gets 409 with the path of the created row. Another request with ' +
         'the same key gets 422.',
       example: '"8e03978e-40d5-43e8-bc93-6894a57f9324"',
     }),

@@ -66,7 +66,7 @@ export function defineToken(token: Command, context: CliContext): void {
     )
     .option(
       '-m, --mount <mount>',
-      'mount that the telephone may claim, with all paths beneath it; several times',
+      'mount that the telephone may claim, with all paths under it; several times',
       collect,
     )
     .option('--ttl <duration>', 'lifetime (default 30d); a connected telephone renews its token')

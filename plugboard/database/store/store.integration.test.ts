@@ -226,7 +226,7 @@ describe('claims', () => {
     expect((await store.changes.list({ limit: 1 })).items[0]!.actor).toBe(`token:${ownId}`)
   })
 
-  test('a claim of the mount of another service, or of one beneath it, is a conflict that names that mount', async () => {
+  test('a claim of the mount of another service, or of one under it, is a conflict that names that mount', async () => {
     const { route } = await store.claimMount({ service: 'dev-b', mount: 'b.dev.test/x', token })
     for (const mount of ['b.dev.test/x', 'b.dev.test/x/y', 'b.dev.test']) {
       const error = await failure(store.claimMount({ service: 'dev-c', mount, token }))

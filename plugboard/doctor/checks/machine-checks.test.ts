@@ -8,7 +8,7 @@ import { portHolder } from './port-holder.ts'
 
 const MIB = 1024 * 1024
 
-it('a disk fails beneath 100 MiB, and warns beneath 1 GiB or 5 %', () => {
+it('a disk fails under 100 MiB, and warns under 1 GiB or 5 %', () => {
   const stateOf = (freeMib: number, totalMib: number) =>
     diskFinding('/data', { freeBytes: freeMib * MIB, totalBytes: totalMib * MIB }).state
   expect(stateOf(99, 10_000)).toBe('failed')

@@ -1,4 +1,4 @@
-// Finds the process that listens on a port, from the files of Linux beneath /proc. Processes of other users keep their open files
+// Finds the process that listens on a port, from the files of Linux under /proc. Processes of other users keep their open files
 // private, so for them only the port is known.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'

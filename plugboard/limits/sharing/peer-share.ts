@@ -1,4 +1,4 @@
-// The exchange of admitted totals with one other replica: which keys are still to be sent to it, and what it has reported. The
+// The exchange of admitted totals with one other replica: the keys that are still to be sent to it, and the totals that it has reported. The
 // totals only grow, so a message that is lost, repeated or late changes nothing: the next one has the whole total.
 //
 // A received total moves the theoretical arrival time of the key forward by the new part, the debt:

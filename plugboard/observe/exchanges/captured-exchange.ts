@@ -32,7 +32,7 @@ export const exchangeSummarySchema = z.strictObject({
   id: z.string().meta({ example: '0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5e' }),
   open: z.boolean().meta({
     description:
-      'True while a WebSocket or an event stream has not ended. Its times and bytes are those of its start.',
+      'True while a WebSocket or an event stream has not ended. Its times and bytes are from its start.',
   }),
   replayOf: z
     .string()

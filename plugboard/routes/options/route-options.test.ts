@@ -228,7 +228,7 @@ test.each([
   [{ mount: 'app.test', service: 'a', options: {} }],
 ])('%j does', route => expect(routeProblems(route)).toEqual([]))
 
-test('a limit of a route counts by an identity only when the route verifies one, and only beneath its mount', () => {
+test('a limit of a route counts by an identity only when the route verifies one, and only under its mount', () => {
   const problems = (limit: Partial<RateLimit>, access?: RouteOptionsInput['access']) =>
     routeProblems({
       mount: 'app.test/api',

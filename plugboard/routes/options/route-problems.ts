@@ -91,7 +91,7 @@ function limitProblems(limit: RateLimit, mount: string, access: RouteOptionsInpu
   const parsed = parseMount(mount)
   const { path: prefix } = limit.match ?? {}
   if (prefix !== undefined && parsed.ok && !isOnOrBeneath(prefix, parsed.value.path)) {
-    const message = `is not on or beneath the mount path ${parsed.value.path}, so it matches no request of this route`
+    const message = `is not on or under the mount path ${parsed.value.path}, so it matches no request of this route`
     problems.push({ path: ['match', 'path'], message })
   }
   return problems
@@ -99,7 +99,7 @@ function limitProblems(limit: RateLimit, mount: string, access: RouteOptionsInpu
 
 /**
  * Returns true when the redirect certainly leads back to its route. A target with a port may be another server. A wildcard host
- * may lead to a name beneath it that has another route.
+ * may lead to a name under it that has another route.
  */
 function leadsBack({ to }: RedirectRules, mount: string): boolean {
   const parsed = parseMount(mount)

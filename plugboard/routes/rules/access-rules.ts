@@ -64,7 +64,7 @@ const password = z
     /^(?:[^\0-\x1f\x7f-\x9f\ud800-\udfff]|[\ud800-\udbff][\udc00-\udfff])*$/,
     'has a control character or half of a character',
   )
-  .meta({ writeOnly: true, description: 'Kept as a hash alone.', example: 'analytical engine' })
+  .meta({ writeOnly: true, description: 'Plugboard keeps only a hash.', example: 'analytical engine' })
 /** The same rules apply to credentials of clients. A value that breaks them cannot match a user. */
 export const isUserName = (text: string): boolean => userName.safeParse(text).success
 export const isPassword = (text: string): boolean => password.safeParse(text).success
@@ -94,7 +94,7 @@ const basicOf = <User extends z.ZodType<{ readonly name: string }>>(user: User) 
       .min(1)
       .max(MAX_USERS)
       .refine(users => new Set(users.map(({ name }) => name)).size === users.length, 'has a user twice')
-      .meta({ description: 'Each name once.' }),
+      .meta({ description: 'A name occurs only once.' }),
     /** The header field that carries the user's name to the backend. */
     forwardUser: ownFieldName.optional(),
   })
@@ -159,7 +159,7 @@ const jwt = z.strictObject({
     .refine(isFetchable, 'is not an https URL without user and fragment (http is allowed only for loopback)')
     .meta({
       description:
-        'An https URL without user and fragment; http for loopback alone. The setting `outboundNetworks` allows addresses ' +
+        'An https URL without user and fragment; an http URL only with a loopback address. The setting `outboundNetworks` allows addresses ' +
         'of internal networks.',
       example: 'https://issuer.example.com/jwks.json',
     }),
@@ -189,7 +189,7 @@ const jwt = z.strictObject({
       map => new Set(Object.values(map).map(name => name.toLowerCase())).size === Object.keys(map).length,
       'uses one field for two claims',
     )
-    .meta({ propertyNames: CLAIM_NAMES, description: 'Each field once.' })
+    .meta({ propertyNames: CLAIM_NAMES, description: 'A field occurs only once.' })
     .optional(),
   /** The field with the token, with or without `Bearer`. Default: Authorization. */
   header: ownFieldName.optional(),

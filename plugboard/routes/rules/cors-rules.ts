@@ -35,7 +35,7 @@ const names = z.array(token).max(100)
 
 export const corsSchema = z
   .strictObject({
-    /** Exact origins, `https://*.example.com` for all names beneath it, or `*`. */
+    /** Exact origins, `https://*.example.com` for all names under it, or `*`. */
     origins: z.array(origin).min(1).max(100),
     /** Methods besides GET, HEAD and POST, which need no permission. Default: PUT, PATCH and DELETE. */
     methods: names.optional(),

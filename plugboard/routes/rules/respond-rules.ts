@@ -102,16 +102,18 @@ export const respondSchema = z
     except: networksSchema
       .meta({
         description:
-          'Requests from these addresses and networks go to the service, which the route then needs.',
+          'Requests from these addresses and networks go to the service of the route. The route then needs a service.',
       })
       .optional(),
     /** The fixed response begins at this time. Default: at once. */
     from: time
-      .describe('Before this time, requests go to the service, which the route then needs.')
+      .describe('Before this time, requests go to the service of the route. The route then needs a service.')
       .optional(),
     /** The fixed response ends at this time. Default: never. */
     until: time
-      .describe('From this time on, requests go to the service, which the route then needs. After `from`.')
+      .describe(
+        'From this time on, requests go to the service of the route. The route then needs a service. After `from`.',
+      )
       .optional(),
   })
   .refine(

@@ -24,7 +24,7 @@ export interface TokenRequest {
   readonly name: string
   /** Service names, prefixes such as `shop-*`, or `*`. */
   readonly services: readonly string[]
-  /** Mounts, each with all paths beneath it, or `*`. */
+  /** Mounts, each with all paths under it, or `*`. */
   readonly mounts: readonly string[]
   /** An absent limit, or null, selects the default of the settings. */
   readonly limits?: { readonly [Name in keyof TokenLimits]: number | null | undefined } | undefined

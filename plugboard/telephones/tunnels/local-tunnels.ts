@@ -48,7 +48,7 @@ export class LocalTunnels {
     return count
   }
 
-  /** Returns what all tunnels have carried, the closed ones included. */
+  /** Returns the totals of all tunnels, including closed ones. */
   get carried(): SessionTotals {
     return this.totals.sum(Array.from(this, ({ session }) => session))
   }

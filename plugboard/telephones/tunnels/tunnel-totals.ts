@@ -1,4 +1,4 @@
-// What the tunnels of this replica have carried since its start, the closed ones included: bytes, round trips, stalls and reasons
+// The totals of the tunnels of this replica since its start, including closed tunnels: bytes, round trips, stalls and reasons
 // of their ends. The metrics read it.
 
 import { Histogram, ROUND_TRIP_BOUNDARIES } from '@vera-stack/shared/metrics/histogram.ts'

@@ -27,7 +27,7 @@ const limits = z
       .max(1000)
       .openapi({
         description:
-          'Mounts, including all mounts beneath them: `shop.example.com`, `*.example.com`, or `*`. Empty: no mount.',
+          'Mounts, including all mounts under them: `shop.example.com`, `*.example.com`, or `*`. Empty: no mount.',
         example: ['shop.example.com'],
       }),
   })

@@ -22,7 +22,7 @@ const mounts = z
   .max(1000)
   .openapi({
     description:
-      'Mounts that the telephone may claim, including all mounts beneath them: `app.example.com/api`, or `*`. Empty: no mount.',
+      'Mounts that the telephone may claim, including all mounts under them: `app.example.com/api`, or `*`. Empty: no mount.',
     example: ['app.example.com/api'],
   })
 const name = storedText(1, 255).openapi({ description: 'The name of the telephone.', example: 'shop-1' })

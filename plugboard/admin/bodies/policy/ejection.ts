@@ -25,14 +25,14 @@ export type OpenBreakerBody = z.infer<typeof openBreakerSchema>
 export const ejectionsSchema = z
   .strictObject({
     items: z.array(z.strictObject(listedEjectionSchema.shape).openapi('Ejection')).openapi({
-      description: `The processes that are ejected or half-open, and those that were lately. At most ${MAX_EJECTIONS} of each replica.`,
+      description: `The processes that are ejected or half-open, or were a short time ago. At most ${MAX_EJECTIONS} of each replica.`,
     }),
     services: z
       .array(z.strictObject(serviceEjectionsSchema.shape).openapi('ServiceEjections'))
       .openapi({ description: 'Counts since the start of each replica, for services with an ejection.' }),
     subsets: z.array(stoppedSubsetSchema).openapi({
       description:
-        'Subsets that their guard has stopped, and those that have a part of their percentage after a stop.',
+        'Subsets that their guard has stopped, and subsets that get a part of their percentage after a stop.',
     }),
     breakers: z
       .array(openBreakerSchema)

@@ -33,21 +33,20 @@ const processFields = {
   ejection: z
     .strictObject(processEjectionSchema.shape)
     .nullable()
-    .openapi({ description: 'The last ejection by this replica. null: none in the last time.' }),
+    .openapi({ description: 'The last ejection by this replica. null: there was none lately.' }),
   lines: count('Lines of the process, over all tunnels.'),
   tunnelsOn: z.array(z.string()).openapi({ description: 'The replicas that hold its tunnels.' }),
   effectiveWeight: z.number().openapi({ description: 'The weight, or a part of it during a slow start.' }),
-  slowStartPercent: z
-    .number()
-    .nullable()
-    .openapi({ description: 'The part of its weight that it has. null: it does not start slowly.' }),
+  slowStartPercent: z.number().nullable().openapi({
+    description: 'The part of its weight that counts during its slow start. null: it is not in a slow start.',
+  }),
   costMs: ms(
     'The number that `peak_ewma` compares, times the default weight 100: the lowest one receives the request. null: no sample.',
   ),
   responseMs: ms('Average time to the head of a response. null: no response yet.'),
   streams: count('Open streams through this replica.'),
   requests: count('Responses and failed attempts in the last minute.'),
-  errors: count('Those of `requests` with a status of 500 or more, and failed attempts.'),
+  errors: count('Requests with a status of 500 or more, and failed attempts.'),
   sharePercent: percent('Its part of the requests of the service in the last minute.'),
 } as const
 const processOnReplicaSchema = z.strictObject(processFields).openapi('ProcessOnReplica')
@@ -59,7 +58,9 @@ export const breakerSchema = z
     since: timestamp.nullable().openapi({
       description: 'When it opened, or closed again. null: it never opened.',
     }),
-    errorPercent: percent('Of the results in the window, or of those at which it opened.'),
+    errorPercent: percent(
+      'The errors among the results in the window. While it is open: among the results at which it opened.',
+    ),
     requests: count('The number of these results.'),
     until: timestamp
       .nullable()
@@ -85,7 +86,7 @@ const guardFields = {
   until: timestamp.nullable().openapi({ description: 'When it continues. null: it is not stopped.' }),
   atStop: errorsOfBoth
     .nullable()
-    .openapi({ description: 'The errors for which it was stopped. null: it never was.' }),
+    .openapi({ description: 'The errors for which it was stopped. null: it was never stopped.' }),
   now: errorsOfBoth
     .nullable()
     .openapi({ description: 'The errors since then. null: there is no guard, or no request to compare.' }),
@@ -108,10 +109,10 @@ const pickSchema = z.strictObject({
   subset: z.string().nullable().openapi({ description: 'null: requests of no subset.' }),
   telephone: z.string().nullable(),
   instance: z.string().nullable(),
-  refusal: z
-    .string()
-    .nullable()
-    .openapi({ description: 'Why no process takes a request. null: one does.', example: 'no_telephone' }),
+  refusal: z.string().nullable().openapi({
+    description: 'Why no process takes a request. null: a process takes requests.',
+    example: 'no_telephone',
+  }),
 })
 const decisionsSchema = z
   .strictObject({
@@ -152,7 +153,7 @@ const processSchema = z
     }),
     streams: count('Open streams through all replicas.'),
     requests: count('Responses and failed attempts in the last minute, on all replicas.'),
-    errors: count('Those of `requests` with a status of 500 or more, and failed attempts.'),
+    errors: count('Requests with a status of 500 or more, and failed attempts.'),
     sharePercent: percent('Its part of the requests of the service in the last minute.'),
     responseMs: ms('Average time to the head of a response, over all replicas. null: no response yet.'),
     replicas: z.array(processOnReplicaSchema),

@@ -12,7 +12,8 @@ const ejectionsOperation = operation(
     path: '/v1/ejections',
     operationId: 'listEjections',
     tags: ['status'],
-    summary: 'List failing processes, subsets and services that replicas do not send requests to',
+    summary:
+      'List the processes, subsets and services to which replicas send no requests because of failures',
     responses: {
       200: json(
         ejectionsSchema,

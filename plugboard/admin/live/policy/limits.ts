@@ -20,10 +20,10 @@ const limitsOperation = operation(
       query: z.strictObject({
         ...pageQuery,
         service: storedText(0, 63, 'shop').optional().openapi({
-          description: 'Name or id of a service: only its limits, and those of its routes.',
+          description: 'Name or id of a service: only its limits, and the limits of its routes.',
         }),
         route: storedText(0, 1300, 'api.example.com').optional().openapi({
-          description: 'Mount or id of a route: only its limits, and those of its service.',
+          description: 'Mount or id of a route: only its limits, and the limits of its service.',
         }),
       }),
     },

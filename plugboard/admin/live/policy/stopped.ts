@@ -1,4 +1,4 @@
-// Lists what this replica has stopped besides processes: subsets by their guard, and services by their circuit breaker.
+// Lists the stops of this replica besides ejected processes: subsets by their guard, and services by their circuit breaker.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Directory } from '../../../routes/directory.ts'

@@ -1,4 +1,4 @@
-// What an operator does next after a failed request: one step for each code, and the remedy of its cause. The page
+// The next step of an operator after a failed request: one step for each code, and the remedy of its cause. The page
 // docs/find-out-why.md has the details.
 
 import { backendCause } from '@vera-stack/shared/backend-causes.ts'

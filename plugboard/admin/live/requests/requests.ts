@@ -24,7 +24,7 @@ const listOperation = operation(
     tags,
     summary: 'List the last failed or slow requests of all replicas, newest first',
     description:
-      'Each replica keeps the last 5,000 in memory: 3,000 that failed behind the client, 1,000 that were refused because of ' +
+      'Each replica keeps the last 5,000 in memory: 3,000 that failed because of Plugboard or a backend, 1,000 that were refused because of ' +
       'the client, and 1,000 that were slow or retried.',
     request: { query: z.strictObject({ ...pageQuery, ...requestFilterQuery.shape }) },
     responses: { 200: { ...json(requestPageSchema, 'A page of requests.'), headers: LINK_HEADER } },

@@ -1,4 +1,4 @@
-// The report of `plugboard doctor` for people: a line for each check, the remedy beneath it, and the counts of the states.
+// The report of `plugboard doctor` for people: a line for each check, the remedy under it, and the counts of the states.
 
 import { styleText } from 'node:util'
 import { printable } from '@vera-stack/shared/text/printable.ts'

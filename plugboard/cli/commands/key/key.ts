@@ -55,7 +55,7 @@ export function defineKey(key: Command, context: CliContext): void {
     )
     .option(
       '--limit-mount <mount>',
-      'limit the key to this mount and all paths beneath it; several times',
+      'limit the key to this mount and all paths under it; several times',
       collect,
     )
     .option(
