@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { MetricTable } from '@vera-stack/shared/metrics/metric.ts'
+import { metricsReceiver, tracesReceiver } from '@vera-stack/shared/otlp/otlp-settings.ts'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { loadPlugboardConfig } from '../plugboard/config.ts'
@@ -28,6 +29,20 @@ interface Dashboard {
     readonly targets?: { readonly expr: string; readonly legendFormat: string }[]
   }[]
   readonly templating: { readonly list: { readonly name: string; readonly query: unknown }[] }
+}
+
+interface Sources {
+  readonly datasources: {
+    readonly type: string
+    readonly url: string
+    readonly jsonData?: {
+      readonly tracesToMetrics?: {
+        readonly datasourceUid: string
+        readonly tags: { readonly key: string; readonly value: string }[]
+        readonly queries: { readonly query: string }[]
+      }
+    }
+  }[]
 }
 
 const METRICS: MetricTable = PLUGBOARD_METRICS
@@ -158,10 +173,12 @@ describe('the alerts of Prometheus', () => {
 
 describe('compose.observability.yaml', () => {
   let compose: Compose
+  let sources: Sources
   let prometheus: { scrape_configs: { job_name: string; static_configs: { targets: string[] }[] }[] }
   beforeAll(async () => {
     compose = await readCompose('compose.observability.yaml')
     prometheus = parse(await read('prometheus/prometheus.yaml'))
+    sources = parse(await read('grafana/provisioning/datasources/sources.yaml'))
   })
 
   it('sets the addresses that Prometheus reads', async () => {
@@ -177,6 +194,40 @@ describe('compose.observability.yaml', () => {
       `plugboard:${plugboard.metricsListen?.port}`,
       `telephone:${telephone.metricsListen?.port}`,
     ])
+  })
+
+  it('sends the traces of both programs to the receiver of Tempo', async () => {
+    const base = await readCompose('compose.yaml')
+    const env = (name: string) =>
+      withDefaults({ ...base.services[name]?.environment, ...compose.services[name]?.environment })
+    const tempo = parse(await read('tempo/tempo.yaml')) as {
+      readonly server: { readonly http_listen_port: number }
+      readonly distributor: {
+        readonly receivers: { readonly otlp: { readonly protocols: { readonly http: { endpoint: string } } } }
+      }
+    }
+    const { endpoint } = tempo.distributor.receivers.otlp.protocols.http
+    const configs = [
+      loadPlugboardConfig({ env: env('plugboard'), cwd: '/app' }).values,
+      loadTelephoneConfig({ env: env('telephone') }).values,
+    ]
+    for (const config of configs) {
+      expect(tracesReceiver(config)?.url.href).toBe(`http://tempo:${endpoint.split(':')[1]}/v1/traces`)
+      expect(metricsReceiver(config)).toBeUndefined()
+    }
+    expect(configs[0]?.traceSample).toBe(1)
+    const source = sources.datasources.find(({ type }) => type === 'tempo')
+    expect(source?.url).toBe(`http://tempo:${tempo.server.http_listen_port}`)
+  })
+
+  it('links traces to metrics and labels that exist', () => {
+    const links = sources.datasources.flatMap(({ jsonData }) => jsonData?.tracesToMetrics ?? [])
+    const [link] = links
+    expect([links.length, link?.datasourceUid]).toEqual([1, 'prometheus'])
+    const tags = link?.tags.map(({ value }) => `${value}="x"`).join() ?? ''
+    const queries = link?.queries.map(({ query }) => query.replace('$$__tags', tags)) ?? []
+    expect(queries.flatMap(query => problemsOf(query))).toEqual([])
+    expect(queries).toHaveLength(2)
   })
 
   it('adds to services of compose.yaml, in networks that one of the two files has', async () => {

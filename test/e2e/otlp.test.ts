@@ -30,9 +30,10 @@ const collector = createServer(async (request, response) => {
 })
 await new Promise<void>(resolve => collector.listen(0, '127.0.0.1', resolve))
 const endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`
+const withoutTraces = ['--trace-sample', '0']
 const stack = useStack({
-  plugboardArgs: ['--otlp-endpoint', endpoint],
-  telephoneArgs: ['--otlp-endpoint', endpoint],
+  plugboardArgs: [...withoutTraces, '--otlp-endpoint', endpoint],
+  telephoneArgs: [...withoutTraces, '--otlp-endpoint', endpoint],
 })
 
 /** Returns the data points of a histogram that a program sent last. */
