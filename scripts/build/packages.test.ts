@@ -98,6 +98,15 @@ describe.each([{ path: execPath, major: Number(versions.node.split('.', 1)[0]) }
       expect(stdout).toContain(version)
     })
 
+    // The code of metrics and traces is loaded only when a setting asks for it.
+    it('the program is loaded, without undici', async () => {
+      const report = `process.on('exit', () =>
+        console.log(process.moduleLoadList.filter(name => name.includes('undici'))))`
+      const hook = `data:text/javascript,${encodeURIComponent(report)}`
+      const main = join(project, 'node_modules/@vera-stack/telephone/main.js')
+      expect((await run(path, ['--import', hook, main, '--version'])).stdout).toMatch(/\[\]\n$/)
+    })
+
     // undici takes 16 MB of memory. An import of node:http loads it (docs/decisions/0019-memory-of-a-telephone.md).
     it('the library is loaded, without undici', async () => {
       const script = `import('@vera-stack/telephone').then(library =>

@@ -26,8 +26,7 @@ import { StatusLines } from './output/status-lines.ts'
 import type { Terminal } from './output/terminal.ts'
 import { terminalLogger } from './output/terminal-logger.ts'
 import { marked } from './output/words.ts'
-import { MetricsPortError, publishMetrics } from './publish-metrics.ts'
-import { publishTraces } from './publish-traces.ts'
+import { MetricsPortError } from './publish/metrics-port-error.ts'
 import { untilStopped } from './until-stopped.ts'
 
 export interface RunOptions {
@@ -78,12 +77,12 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
     onProblem: ({ message: detail }) =>
       report.warn('the socket for "telephone check --container" could not be opened', { detail }),
   })
-  const closers: (() => Promise<void>)[] = []
+  let closePublished: (() => Promise<void>) | undefined
   try {
     if (meters !== undefined) {
-      closers.push(await publishMetrics(telephone, meters, config.values, report))
-      const closeTraces = await publishTraces(telephone, options.services, meters, config.values, report)
-      if (closeTraces !== undefined) closers.push(closeTraces)
+      const { publish } = await import('./publish/publish.ts')
+      const { services } = options
+      closePublished = await publish({ telephone, services, meters, config: config.values, log: report })
     }
     telephone.start()
     if (personal && terminal.isTerminal) void warnAboutBackends(options.services, terminal)
@@ -99,7 +98,7 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
     report.error('telephone ends', { detail: error.message })
     return 1
   } finally {
-    await Promise.all(closers.map(close => close()))
+    await closePublished?.()
     watch?.stop()
     settled.cancel()
     await local.close()

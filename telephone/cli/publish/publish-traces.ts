@@ -2,25 +2,21 @@
 // the library has tracing of its own.
 
 import { systemClock } from '@vera-stack/shared/clock.ts'
-import type { Logger } from '@vera-stack/shared/log.ts'
 import type { HttpTarget } from '@vera-stack/shared/net/backend-target.ts'
 import { tracesReceiver } from '@vera-stack/shared/otlp/otlp-settings.ts'
 import { startTracing } from '@vera-stack/shared/trace/start-tracing.ts'
-import { BackendTraces } from '../backend/backend-traces.ts'
-import type { TelephoneConfig } from '../config.ts'
-import type { TelephoneMeters } from '../metrics/telephone-meters.ts'
-import type { Service } from '../options/service-options.ts'
-import type { Telephone } from '../telephone.ts'
-import { VERSION } from '../version.ts'
+import { BackendTraces } from '../../backend/backend-traces.ts'
+import { VERSION } from '../../version.ts'
+import type { PublishOptions } from './publish-options.ts'
 
 /** Call before `telephone.start`. Resolves with a function that sends the last spans; undefined: no request is traced. */
-export async function publishTraces(
-  telephone: Telephone,
-  services: readonly Service[],
-  { spans: counts }: TelephoneMeters,
-  config: TelephoneConfig,
-  log: Logger,
-): Promise<(() => Promise<void>) | undefined> {
+export async function publishTraces({
+  telephone,
+  services,
+  meters: { spans: counts },
+  config,
+  log,
+}: PublishOptions): Promise<(() => Promise<void>) | undefined> {
   const receiver = tracesReceiver(config)
   if (receiver === undefined) return undefined
   const resource = { name: 'telephone', version: VERSION, instanceId: telephone.name }

@@ -8,24 +8,18 @@ import { startProcessMetrics } from '@vera-stack/shared/metrics/process-metrics.
 import { Scraper } from '@vera-stack/shared/metrics/scraper.ts'
 import { metricsReceiver } from '@vera-stack/shared/otlp/otlp-settings.ts'
 import type { ListenAddress } from '@vera-stack/shared/settings.ts'
-import type { TelephoneConfig } from '../config.ts'
-import type { TelephoneMeters } from '../metrics/telephone-meters.ts'
-import { telephoneMetrics } from '../metrics/telephone-metrics.ts'
-import type { Telephone } from '../telephone.ts'
-import { VERSION } from '../version.ts'
-
-/** Thrown when the port cannot be opened. The message names the address and the remedy. */
-export class MetricsPortError extends Error {
-  override name = 'MetricsPortError'
-}
+import { telephoneMetrics } from '../../metrics/telephone-metrics.ts'
+import { VERSION } from '../../version.ts'
+import { MetricsPortError } from './metrics-port-error.ts'
+import type { PublishOptions } from './publish-options.ts'
 
 /** Opens the port and starts the export. Resolves with a function that ends both. Rejects with MetricsPortError. */
-export async function publishMetrics(
-  telephone: Telephone,
-  meters: TelephoneMeters,
-  config: TelephoneConfig,
-  log: Logger,
-): Promise<() => Promise<void>> {
+export async function publishMetrics({
+  telephone,
+  meters,
+  config,
+  log,
+}: PublishOptions): Promise<() => Promise<void>> {
   const { metricsListen: listen } = config
   const receiver = metricsReceiver(config)
   const own = startProcessMetrics(systemClock)
