@@ -8,6 +8,7 @@ import { generateLoad } from './load.ts'
 import type { Job } from './protocol.ts'
 import { followEvents } from './sse.ts'
 import { askOnStreams } from './streams.ts'
+import { measureTraces } from './traces.ts'
 import { download, stall, upload } from './transfer.ts'
 import { echoMessages } from './websocket.ts'
 
@@ -26,6 +27,8 @@ function run(): Promise<object> {
       return sendArrivals(job)
     case 'limits':
       return Promise.resolve(measureLimits(job))
+    case 'traces':
+      return measureTraces(job)
     case 'limit-share':
       return Promise.resolve(measureLimitShare(job))
     case 'download':

@@ -76,6 +76,17 @@ export interface LimitsResult {
   readonly rssBytes: number
 }
 
+/** A job without a peer: the trace of requests. */
+export interface TracesJob {
+  readonly kind: 'traces'
+  readonly requests: number
+  /** The part of the requests to trace; null: traces are off. */
+  readonly sample: number | null
+}
+export interface TracesResult {
+  readonly nsPerRequest: number
+}
+
 /** A job without a peer: the exchange of limits between two replicas. */
 export interface LimitShareJob {
   readonly kind: 'limit-share'
@@ -145,6 +156,7 @@ export type Job =
   | ArrivalsJob
   | LimitsJob
   | LimitShareJob
+  | TracesJob
   | TransferJob
   | StallJob
   | SseJob
@@ -158,6 +170,7 @@ interface Results {
   readonly arrivals: ArrivalsResult
   readonly limits: LimitsResult
   readonly 'limit-share': LimitShareResult
+  readonly traces: TracesResult
   readonly download: TransferResult
   readonly upload: TransferResult
   readonly stall: StallResult

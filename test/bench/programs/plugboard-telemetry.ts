@@ -17,11 +17,16 @@ const { values } = parseArgs({
     'admin-listen': { type: 'string' },
     data: { type: 'string' },
     'no-access-log': { type: 'boolean', default: false },
+    'otlp-traces-endpoint': { type: 'string' },
+    'trace-sample': { type: 'string', default: '0' },
   },
 })
 const accessLog = !values['no-access-log']
 const { listen, 'admin-listen': adminListen, data } = values
-const { values: config, sources } = loadPlugboardConfig({ flags: { listen, adminListen, data, accessLog } })
+const { 'otlp-traces-endpoint': otlpTracesEndpoint, 'trace-sample': traceSample } = values
+const { values: config, sources } = loadPlugboardConfig({
+  flags: { listen, adminListen, data, accessLog, otlpTracesEndpoint, traceSample },
+})
 const sink = new FileSink({ fd: openSync('plugboard.log', 'a') })
 const log = createLog({ level: 'info', format: 'json', fields: { replicaId: config.name }, accessLog, sink })
 try {
