@@ -215,6 +215,30 @@ describe('the attempts of a request', () => {
   })
 })
 
+it('a copy of a request is in its trace, directly below the SERVER span', async () => {
+  const canary = { name: 'canary', select: { version: '2.*' }, match: { header: { 'X-Canary': 'yes' } } }
+  const copied = Promise.withResolvers<FakeCall>()
+  await proxy.restart(options(1), async harness => {
+    const mirror = { to: 'canary', percent: 100 }
+    harness.routes = [harnessRoute({ host: 'test', policy: { subsets: [canary], mirror } })]
+    const stable = await harness.telephone(['web'], { line: { telephone: 'stable' } })
+    stable.handler = call => void call.ended.then(() => call.respond(200))
+    const copies = await harness.telephone(['web'], { line: { telephone: 'canary', version: '2.0' } })
+    copies.handler = call => {
+      call.respond(200)
+      copied.resolve(call)
+    }
+    return stable
+  })
+  await ask([`traceparent: ${SAMPLED}`])
+  const copy = await copied.promise
+  const [server, ...more] = ofKind(await spans(), 'server')
+  expect(more).toEqual([])
+  expect(context(copy)).toEqual([[traceParentText(TRACE, server?.spanId ?? '', 1)], []])
+  expect(copy.opening.traced).toBe(true)
+  expect(ofKind(receiver.spans, 'client')).toHaveLength(1)
+})
+
 describe('the end of a trace', () => {
   it('has the code of a request without a route, and a status 4xx is no error of the server', async () => {
     proxy.harness.routes = []
