@@ -1,7 +1,6 @@
 // The content of the directory. A snapshot of the database or of the file fills it, and changes edit it. All edits are O(1) in the
 // size of the table. It uses no connections and no files.
 
-import { isDeepStrictEqual } from 'node:util'
 import { formatMount, normalizeEscapes } from '@vera-stack/shared/mounts.ts'
 import { z } from 'zod'
 import { asRouteId, asServiceId, type RouteId, type ServiceId, type TokenId } from '../common/ids/row-ids.ts'
@@ -16,7 +15,6 @@ import type {
 } from '../database/changes/change-feed.ts'
 import type { Change } from '../database/store/store.ts'
 import {
-  type DirectoryListener,
   type DirectoryRoute,
   type DirectoryService,
   type Emit,
@@ -242,51 +240,4 @@ export class DirectoryState implements SnapshotSink {
     this.revocations.set(row.id, row.expiresAt.getTime())
     emit(listener => listener.tokenRevoked?.(row.id))
   }
-}
-
-/**
- * Yields the notifications for listeners after `after` has replaced `before`, starting with revocations and keys. The caller
- * must finish the iteration before it applies a change to `after`.
- */
-export function* difference(
-  before: DirectoryState,
-  after: DirectoryState,
-): Generator<(listener: DirectoryListener) => void> {
-  for (const id of after.revocations.keys()) {
-    if (!before.revocations.has(id)) yield listener => listener.tokenRevoked?.(id)
-  }
-  const same = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other)
-  if (!same([...before.keys.keys()].sort(), [...after.keys.keys()].sort())) {
-    yield listener => listener.keysChanged?.()
-  }
-  for (const [id, service] of before.services) {
-    if (!after.services.has(id)) yield listener => listener.serviceChanged?.(service, undefined)
-  }
-  for (const [id, service] of after.services) {
-    const old = before.services.get(id)
-    if (!same(settingsOf(old), settingsOf(service))) yield listener => listener.serviceChanged?.(old, service)
-  }
-  for (const [id, route] of before.routes) {
-    if (!after.routes.has(id)) yield listener => listener.routeChanged?.(route, undefined)
-  }
-  for (const [id, route] of after.routes) {
-    const old = before.routes.get(id)
-    if (!isSameRoute(old, route)) yield listener => listener.routeChanged?.(old, route)
-  }
-}
-
-/** Returns the fields of a service that its row sets. */
-function settingsOf(service: DirectoryService | undefined): object | undefined {
-  return service && { name: service.name, policy: service.policy }
-}
-
-function isSameRoute(one: DirectoryRoute | undefined, other: DirectoryRoute): boolean {
-  return (
-    one !== undefined &&
-    one.host === other.host &&
-    one.mountPath === other.mountPath &&
-    one.service.id === other.service.id &&
-    one.lifetimeMs === other.lifetimeMs &&
-    isDeepStrictEqual(one.options, other.options)
-  )
 }

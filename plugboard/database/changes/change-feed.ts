@@ -67,7 +67,7 @@ export interface ChangeFeed {
 }
 
 const CHANNEL = 'plugboard_changes'
-const BATCH_ROWS = 1_000
+const BATCH_ROWS = 500
 /** Revocations are read until the token has been expired for this long, because the clocks of replicas may differ. */
 const REVOCATIONS_KEPT = "interval '1 hour'"
 
