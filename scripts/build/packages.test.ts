@@ -98,6 +98,20 @@ describe.each([{ path: execPath, major: Number(versions.node.split('.', 1)[0]) }
       expect(stdout).toContain(version)
     })
 
+    it('the library and the start of the program contain no code of OpenTelemetry', async () => {
+      const folder = join(project, 'node_modules/@vera-stack/telephone')
+      for (const entry of ['index.js', 'main.js']) {
+        const text = await readFile(join(folder, entry), 'utf8')
+        const chunks = [...text.matchAll(/\bfrom "\.\/(chunk-[^"]+)"/g)].map(([, name]) => name!)
+        const loaded = [
+          text,
+          ...(await Promise.all(chunks.map(name => readFile(join(folder, name), 'utf8')))),
+        ]
+        expect(chunks.length).toBeGreaterThan(0)
+        expect(loaded.filter(each => each.includes('node_modules/@opentelemetry/'))).toEqual([])
+      }
+    })
+
     // The code of metrics and traces is loaded only when a setting asks for it.
     it('the program is loaded, without undici', async () => {
       const report = `process.on('exit', () =>

@@ -106,6 +106,19 @@ describe('T11 traces', () => {
     expect(receiver.requests.map(({ headers }) => headers['x-scope-orgid'])).toContain('shop')
   })
 
+  it('T11 a receiver that does not respond delays no request, and a stop only for a moment', async () => {
+    const before = receiver.requests.length
+    receiver.respond = () => undefined
+    const { port: target } = backend.address() as AddressInfo
+    const args = ['--tunnels', '1', '--no-follow-replicas', ...toReceiver]
+    const telephone = await cluster.startTelephone(1, { target, service: SERVICE, name: 'third', args })
+    for (let count = 0; count < 10; count += 1) expect((await ask()).status).toBe(200)
+    // Waits for the end of the process, and fails when it takes longer than a stop may take.
+    await telephone.child.stop()
+    expect(receiver.requests.length).toBeGreaterThan(before)
+    receiver.respond = response => void response.end('{}')
+  })
+
   it('T11 a replica that sends no traces has no span object, and forwards the context as it is', async () => {
     const folder = join(cluster.folder, 'replica-1')
     const env = { NODE_OPTIONS: SNAPSHOT_OPTIONS }

@@ -150,6 +150,15 @@ describe('a traced request', () => {
     expect(context(proxy.telephone.calls[0])).toEqual([[], []])
   })
 
+  it('has the version 2 of a request over HTTP/2', async () => {
+    await proxy.restart(options(1, { http2Cleartext: true }), connectTwo)
+    const request = { ':authority': 'test', ':path': '/a', ':method': 'GET', traceparent: SAMPLED }
+    expect((await proxy.http2().ask(request)).status).toBe(200)
+    expect(ofKind(await spans(), 'server')).toMatchObject([
+      { traceId: TRACE, parentSpanId: SPAN, attributes: { 'network.protocol.version': '2' } },
+    ])
+  })
+
   it('has the name HTTP for a method that is not registered', async () => {
     await ask([], 'PROPFIND')
     const [client, server] = await spans()

@@ -1,5 +1,5 @@
 // Figures of this Telephone for other systems: metrics and traces. run.ts imports this file only when a setting asks for them,
-// because an import of node:http takes 16 MB (docs/decisions/0019-memory-of-a-telephone.md).
+// because an import of node:http also loads undici (docs/decisions/0019-memory-of-a-telephone.md).
 
 import { metricsReceiver } from '@vera-stack/shared/otlp/otlp-settings.ts'
 import { publishMetrics } from './publish-metrics.ts'

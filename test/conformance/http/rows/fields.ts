@@ -1,4 +1,4 @@
-// Rows H1-H7, H10, H13 and H14: which fields of a request reach the backend.
+// Rows H1-H7, H10 and H13-H15: which fields of a request reach the backend.
 
 import { CHUNKED, CLUSTER, type EdgeRow, type ExpectedFields, get, HOST, post, refusal } from './edge-row.ts'
 
@@ -273,6 +273,22 @@ const unchanged: readonly EdgeRow[] = [
       {
         names: ['Host', 'x-A', 'X-b', 'x-a', ...ADDED],
         fields: { 'x-a': ['1', '3'], 'x-b': ['\xfc"\\\t!'] },
+      },
+    ],
+  },
+  {
+    name: 'H15 the trace context of a client reaches the backend unchanged',
+    send: get(
+      '/',
+      'TraceParent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\ntraceparent: 00-x\r\ntracestate: a=1\r\ntracestate: ,a=2\r\n',
+    ),
+    received: [
+      {
+        names: ['Host', 'TraceParent', 'traceparent', 'tracestate', 'tracestate', ...ADDED],
+        fields: {
+          traceparent: ['00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', '00-x'],
+          tracestate: ['a=1', ',a=2'],
+        },
       },
     ],
   },
