@@ -13,8 +13,10 @@ export class ResultWindow {
   readonly #totals = new Uint32Array(SLOTS)
   readonly #errors = new Uint32Array(SLOTS)
   readonly #slotMs: number
-  /** The number of the newest slot. */
+  /** The number of the newest slot, its index, and the time at which it ends. Most results change none of them. */
   #slot = Number.NEGATIVE_INFINITY
+  #index = 0
+  #endMs = Number.NEGATIVE_INFINITY
 
   constructor(windowMs = WINDOW_MS) {
     this.#slotMs = windowMs / SLOTS
@@ -22,7 +24,7 @@ export class ResultWindow {
 
   add(isError: boolean, nowMs: number): void {
     this.advance(nowMs)
-    const index = this.#slot % SLOTS
+    const index = this.#index
     this.total += 1
     this.#totals[index] = (this.#totals[index] as number) + 1
     if (!isError) return
@@ -32,8 +34,9 @@ export class ResultWindow {
 
   /** Removes the results that are older than the window. Call it before you read the counts. */
   advance(nowMs: number): void {
+    if (nowMs < this.#endMs) return
     const slot = Math.floor(nowMs / this.#slotMs)
-    if (slot === this.#slot) return
+    this.#endMs = (slot + 1) * this.#slotMs
     if (slot - this.#slot >= SLOTS) {
       this.clear()
       this.#slot = slot
@@ -41,7 +44,8 @@ export class ResultWindow {
     }
     while (this.#slot < slot) {
       this.#slot += 1
-      const index = this.#slot % SLOTS
+      const index = (this.#index + 1) % SLOTS
+      this.#index = index
       this.total -= this.#totals[index] as number
       this.errors -= this.#errors[index] as number
       this.#totals[index] = 0
