@@ -89,7 +89,7 @@ describe('two replicas', () => {
       )
       expect(response.missingReplicas).toMatchObject([{ id: 'replica-2', reason: expect.any(String) }])
       const { output } = await cli(0, 'telephone', 'list')
-      expect(output).toMatch(/note: replica replica-2 sent no response: /)
+      expect(output).toMatch(/note: data of replica replica-2 is missing: /)
     } finally {
       child.signal('SIGCONT')
     }

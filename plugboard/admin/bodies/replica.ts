@@ -66,7 +66,8 @@ export const missingReplicasSchema = z
     }),
   )
   .openapi('MissingReplicas', {
-    description: 'Replicas that sent no response. Data that only they have is missing in this result.',
+    description:
+      'Replicas whose response is missing as a whole or in part, with the reason. Data that only they have is missing in this result.',
   })
 
 export type MissingReplicas = z.infer<typeof missingReplicasSchema>

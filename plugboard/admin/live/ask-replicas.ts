@@ -1,8 +1,12 @@
-// Asks all other replicas for data that only they have, and reads their responses. A response that this version cannot read counts
-// as missing.
+// Asks all other replicas for data that only they have, and reads their responses. A response counts as missing when this version cannot
+// read it. When it can read a part, the replica is listed as missing too, because some of its data is.
 
 import type { z } from '@hono/zod-openapi'
 import type { MissingReplicas } from '../bodies/replica.ts'
+import { readPartly } from './read-partly.ts'
+
+const UNREADABLE = 'its response has a form that this version cannot read'
+const PARTLY_READABLE = 'a part of its response has values that this version cannot read'
 
 /** Asks all other replicas. Never rejects, and is bounded in time (peers/peer-network.ts). */
 export type AskReplicas = (
@@ -26,9 +30,10 @@ export async function askAll<Schema extends z.ZodType>(
   const values: { readonly replicaId: string; readonly value: z.output<Schema> }[] = []
   const unreadable: MissingReplicas = []
   for (const { replicaId, value } of responses) {
-    const parsed = schema.safeParse(value)
-    if (parsed.success) values.push({ replicaId, value: parsed.data })
-    else unreadable.push({ id: replicaId, reason: 'its response has a form that this version cannot read' })
+    const read = readPartly(schema, value)
+    if (read !== undefined) values.push({ replicaId, value: read.value })
+    if (read === undefined) unreadable.push({ id: replicaId, reason: UNREADABLE })
+    else if (read.isPartial) unreadable.push({ id: replicaId, reason: PARTLY_READABLE })
   }
   return { values, missing: [...missing, ...unreadable] }
 }

@@ -9,27 +9,35 @@ import { remoteLimitsSchema } from '../bodies/policy/limit.ts'
 import { remoteProcessesSchema } from '../bodies/policy/service-processes.ts'
 import { servicesResponse, telephonesResponse } from './cluster-view.ts'
 import { exchangeResponse } from './exchanges/exchange-view.ts'
+import { readPartly } from './read-partly.ts'
 import { findResponse } from './requests/request-view.ts'
 
-/** Returns a value that the schema accepts. `more`: keys that each of its objects also has. */
-function sampleOf(schema: z.core.$ZodType, more: Readonly<Record<string, unknown>>): unknown {
+/** Returns a value that the schema accepts. `more`: keys that each of its objects also has. `enumValue`: the value of each enum. */
+function sampleOf(
+  schema: z.core.$ZodType,
+  more: Readonly<Record<string, unknown>>,
+  enumValue?: string,
+): unknown {
   const { def } = (schema as z.core.$ZodTypes)._zod
   switch (def.type) {
     case 'object': {
-      const fields = Object.entries(def.shape).map(([name, field]) => [name, sampleOf(field, more)])
+      const fields = Object.entries(def.shape).map(([name, field]) => [
+        name,
+        sampleOf(field, more, enumValue),
+      ])
       return { ...Object.fromEntries(fields), ...more }
     }
     case 'array':
-      return isNever(def.element) ? [] : [sampleOf(def.element, more)]
+      return isNever(def.element) ? [] : [sampleOf(def.element, more, enumValue)]
     case 'tuple':
-      return def.items.map(item => sampleOf(item, more))
+      return def.items.map(item => sampleOf(item, more, enumValue))
     case 'record':
-      return { [String(sampleOf(def.keyType, more))]: sampleOf(def.valueType, more) }
+      return { [String(sampleOf(def.keyType, more, enumValue))]: sampleOf(def.valueType, more, enumValue) }
     case 'nullable':
     case 'optional':
     case 'default':
     case 'catch':
-      return sampleOf(def.innerType, more)
+      return sampleOf(def.innerType, more, enumValue)
     case 'string':
       return 'format' in def && def.format === 'datetime' ? '2026-11-20T12:00:00.000Z' : 'text'
     case 'number':
@@ -37,7 +45,7 @@ function sampleOf(schema: z.core.$ZodType, more: Readonly<Record<string, unknown
     case 'boolean':
       return true
     case 'enum':
-      return Object.values(def.entries)[0]
+      return enumValue ?? Object.values(def.entries)[0]
     default:
       throw new Error(`add the kind of schema "${def.type}" to this test`)
   }
@@ -59,6 +67,14 @@ describe.each<[string, z.ZodType]>([
     const newer = sampleOf(schema, { newKey: { a: 1 } })
     expect(schema.safeParse(newer).error?.issues ?? []).toEqual([])
     expect(schema.parse(newer)).toEqual(schema.parse(sampleOf(schema, {})))
+  })
+
+  it('is read as far as possible when a newer replica has further values of enums', () => {
+    expect(readPartly(schema, sampleOf(schema, {}, 'newer'))).toBeDefined()
+    expect(readPartly(schema, sampleOf(schema, {}))).toEqual({
+      value: schema.parse(sampleOf(schema, {})),
+      isPartial: false,
+    })
   })
 })
 

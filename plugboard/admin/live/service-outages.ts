@@ -70,6 +70,9 @@ export function outageOf(
   const routes = [...directory.routesOfService(service.id)]
   const present = lines.linesOf(service)
   const facts = replicas.flatMap(({ services }) => services.get(service.id) ?? [])
+  // A replica whose response could be read in part is missing too, but it is not lost.
+  const isLost = (id: string): boolean =>
+    missing.some(replica => replica.id === id) && !replicas.some(({ replicaId }) => replicaId === id)
   const startedAt = replicas.map(replica => replica.startedAt).sort()[0] ?? new Date(0).toISOString()
   return {
     service: service.name,
@@ -78,14 +81,14 @@ export function outageOf(
       .slice(0, MAX_OUTAGE_MOUNTS)
       .map(({ host, mountPath }) => formatMount({ host, path: mountPath })),
     lines: present.length,
-    ...explanation(present, facts, missing, startedAt),
+    ...explanation(present, facts, isLost, startedAt),
   }
 }
 
 function explanation(
   present: readonly Line[],
   facts: readonly ServiceFacts[],
-  missing: MissingReplicas,
+  isLost: (replicaId: string) => boolean,
   startedAt: string,
 ): Pick<OutageBody, 'reason' | 'since' | 'observed' | 'detail'> {
   const lastLine = lastOf(facts)
@@ -104,7 +107,7 @@ function explanation(
     }
   }
   const { telephone, replicaId, end } = lastLine
-  if (missing.some(({ id }) => id === replicaId)) {
+  if (isLost(replicaId)) {
     const detail = `Replica ${replicaId}, which held the tunnel of telephone "${telephone}", cannot be reached.`
     return { ...since, reason: 'replica_lost', detail }
   }

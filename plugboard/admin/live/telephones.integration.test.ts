@@ -57,6 +57,27 @@ describe('with other replicas', () => {
     expect(asked).toEqual([['telephones', { service: 'shop', limit: 10 }]])
   })
 
+  test('lists the tunnels that it can read, and names a replica with values of a newer version', async () => {
+    const [line] = telephone.services
+    api.remote.push({
+      replicaId: 'r2',
+      respond: name => {
+        if (name !== 'telephones') return undefined
+        const newer = { ...row({ id: 'tunnel-8', name: 'b' }), services: [{ ...line, health: 'resting' }] }
+        return { items: [newer, row({ id: 'tunnel-9', name: 'c', replicaId: 'r2' })], more: false }
+      },
+    })
+    const { items, missingReplicas } = await list()
+    // Only the line with the unknown health is left out.
+    expect(items).toMatchObject([
+      { id: 'tunnel-8', services: [] },
+      { id: 'tunnel-9', services: [{ health: 'up' }] },
+    ])
+    expect(missingReplicas).toEqual([
+      { id: 'r2', reason: 'a part of its response has values that this version cannot read' },
+    ])
+  })
+
   test('pages have no gap, also when one replica cuts its list', async () => {
     const own = ['a', 'c', 'e', 'g']
     api.telephones.push(...own.map(name => ({ ...telephone, id: `own-${name}`, name })))
