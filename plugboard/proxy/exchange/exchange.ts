@@ -262,6 +262,8 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
     if (this.#state !== 'open') return
     this.#endConnection()
     if (trailers !== undefined) this.#request.capture?.responseTrailers(trailers)
+    // A complete response that arrives in one turn of the event loop ends at the time of its head.
+    const endedAtMs = this.#response.isHeld ? this.#attempts.headAtMs : undefined
     if (!this.#response.end(trailers)) {
       this.responseBroken()
       return
@@ -272,7 +274,7 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
     this.#respondedStream = stream
     // Row R3: the response is complete, so the backend does not need the rest of the upload.
     if (stream?.open === true) stream.reset('cancelled')
-    this.#ending(this.#response.status, undefined)
+    this.#ending(this.#response.status, undefined, endedAtMs)
   }
 
   failed(code: ErrorCode, detail?: string, error?: TunnelError): void {
@@ -390,10 +392,10 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
   }
 
   /** Ends the exchange after a complete response. The client may still be reading it, or sending its request. */
-  #ending(status: number, code: ErrorCode | undefined): void {
+  #ending(status: number, code: ErrorCode | undefined, endedAtMs?: number): void {
     this.#state = 'ending'
     this.#body?.stop()
-    this.#finish(status, code)
+    this.#finish(status, code, endedAtMs)
     this.#response.whenSent()
   }
 
@@ -426,8 +428,8 @@ export class Exchange implements AttemptsOwner, InFlight, Deadlined, ResponseOwn
     this.#connection.remove(this)
   }
 
-  #finish(status: number, code: ErrorCode | undefined): void {
-    this.#attempts.finish(status, this.#bytesIn, this.#response.bytesOut, code)
+  #finish(status: number, code: ErrorCode | undefined, endedAtMs?: number): void {
+    this.#attempts.finish(status, this.#bytesIn, this.#response.bytesOut, code, endedAtMs)
   }
 
   #active(): void {

@@ -65,8 +65,12 @@ export interface ReportContext {
   readonly clock: Clock
 }
 
-export function reportFinished({ observers, clock }: ReportContext, finished: FinishedRequest): void {
-  const nowMs = clock.now()
+/** `nowMs`: the time of the clock. Default: it is read. */
+export function reportFinished(
+  { observers, clock }: ReportContext,
+  finished: FinishedRequest,
+  nowMs = clock.now(),
+): void {
   for (const observe of observers) observe(finished, nowMs)
 }
 

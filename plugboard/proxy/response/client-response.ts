@@ -64,6 +64,11 @@ export abstract class ClientResponse {
     return this.state === 'streaming' || this.state === 'ended'
   }
 
+  /** True from `hold` to the end of that event-loop turn, unless more than one chunk of the body or the end has come. */
+  get isHeld(): boolean {
+    return this.state === 'held'
+  }
+
   /** Holds the final head. Returns false when it is not valid HTTP. */
   hold(head: StreamResponseHead): boolean {
     const response = this.owner.responseFields(head)

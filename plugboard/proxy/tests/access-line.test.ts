@@ -73,6 +73,19 @@ describe.each([
     expect(JSON.stringify(line)).not.toContain('hunter2')
   })
 
+  it('ends at the time of the head when the whole response arrives in one turn, and later otherwise', async () => {
+    proxy.harness.routes = [harnessRoute({ host: 'test', policy })]
+    expect(await ask({})).toBe(200)
+    proxy.telephone.handler = ({ stream }) => {
+      stream.respond({ status: 200, statusText: '', fields: [] })
+      setImmediate(() => stream.end())
+    }
+    expect(await ask({})).toBe(200)
+    const [whole, parts] = lines()
+    expect(whole?.durationMs).toBe(whole?.headMs)
+    expect(parts?.durationMs).toBeGreaterThanOrEqual((parts?.headMs ?? 0) + 1000)
+  })
+
   it('has the service and the duration of a request that a log-in refuses', async () => {
     const users = [{ name: 'ada', hash: await hashPassword('lovelace', { ln: 10, r: 8, p: 1 }) }]
     const options = resolveRouteOptions({ access: { basic: { users } } })
