@@ -6,6 +6,7 @@ import { decodeClaims, TOKEN_ISSUER } from '@vera-stack/shared/claims.ts'
 import { systemClock } from '@vera-stack/shared/clock.ts'
 import type { Log } from '@vera-stack/shared/log.ts'
 import { asTokenId } from '../common/ids/row-ids.ts'
+import { isJsonObject } from '../common/json.ts'
 import type { LoadedPlugboardConfig, PlugboardConfig } from '../config.ts'
 import { AdminKeyFile } from '../replica/files/admin-key-file.ts'
 import { SecretsFolder } from '../replica/files/secrets-folder.ts'
@@ -25,6 +26,8 @@ const TELEPHONE_TOKEN_FILE = 'telephone.jwt'
 /** The time for the Telephone to connect, ms. A machine under load takes seconds. */
 const CONNECT_DEADLINE_MS = 20_000
 const TOKEN_TTL_SECONDS = 365 * 24 * 3600
+/** The inspector runs for its longest time from each start. */
+const INSPECT_MS = 24 * 3600 * 1000
 /** A token that expires within this time is replaced at the start. */
 const TOKEN_MARGIN_SECONDS = 24 * 3600
 
@@ -144,12 +147,16 @@ async function isGood(plugboard: Plugboard, token: string): Promise<boolean> {
   return row !== undefined && row.revokedAt === null
 }
 
-/** Creates the service and its mounts if they never existed. A row that a person has deleted stays deleted. */
+/** Creates the service and its mounts if they never existed, and turns its inspector on. A row that a person has deleted stays deleted. */
 async function ensureRoutes({ store }: Plugboard, mounts: readonly string[]): Promise<void> {
   const by = { actor: ACTOR }
   const { items } = await store.services.list({ q: SERVICE, includeDeleted: true, limit: 500 })
   if (!items.some(service => service.name === SERVICE)) await store.services.create({ name: SERVICE }, by)
-  if ((await store.services.find(SERVICE)) === undefined) return
+  const service = await store.services.find(SERVICE)
+  if (service === undefined) return
+  const until = new Date(systemClock.wallTime() + INSPECT_MS).toISOString()
+  const inspect = { ...(isJsonObject(service.policy.inspect) ? service.policy.inspect : {}), until }
+  await store.services.update(service.id, { policy: { ...service.policy, inspect } }, by)
   for (const mount of mounts) {
     const before = await store.routes.list({ host: mount, includeDeleted: true, limit: 1 })
     if (before.items.length === 0) await store.routes.create({ mount, service: SERVICE }, by)

@@ -21,7 +21,18 @@ const MASK = '***'
 const MIN_JWT_HEADER = 4
 const MIN_CREDENTIAL = 8
 /** Ends the names of parameters, settings and members of JSON that hold secrets: `accessToken` ends with `token`. */
-const SECRET_NAMES = ['token', 'secret', 'password', 'passwd', 'pwd', 'signature', 'apikey', 'key']
+const SECRET_NAMES = [
+  'token',
+  'secret',
+  'password',
+  'passwd',
+  'pwd',
+  'signature',
+  'session',
+  'sessionid',
+  'apikey',
+  'key',
+]
 const SCHEMES = ['bearer', 'basic']
 
 const SPACE = 0x20
