@@ -124,6 +124,16 @@ const INSPECT: readonly CommandEntry[] = [
 /** Former names of commands, which still work. Help does not list them. */
 const FORMER: readonly CommandEntry[] = [
   {
+    name: 'inspect',
+    summary: 'list captured requests with their responses; --follow shows new ones as they arrive',
+    load: async () => (await import('./commands/exchange/inspect.ts')).defineInspect,
+  },
+  {
+    name: 'exchange',
+    summary: 'show a captured request with its response, export it, or send it again',
+    load: async () => (await import('./commands/exchange/exchange.ts')).defineExchange,
+  },
+  {
     name: 'changes',
     summary: 'list changes; the new name is `change list`',
     load: async () => (await import('./commands/change/change-list.ts')).defineChangeList,

@@ -169,7 +169,9 @@ test('a policy file that cannot be used is refused with its name and the reason'
   expect((await run('service', 'set', 'shop', '--policy-file', 'broken.json')).err).toContain(
     '--policy-file: broken.json cannot be used (',
   )
-  expect(await refused('service set shop')).toContain('give --name, --policy, --policy-file or --limit')
+  expect(await refused('service set shop')).toContain(
+    'give --name, --policy, --policy-file, --limit or --inspect',
+  )
 })
 
 test('--maintenance has exceptions and an end, as a duration from now or a time', async () => {

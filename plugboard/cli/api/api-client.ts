@@ -93,6 +93,12 @@ export class ApiClient {
     return (await this.request<Body>('GET', path, { query })).body
   }
 
+  /** Resolves with a response that is text. */
+  async text(path: string, query: ApiRequest['query']): Promise<string> {
+    const response = await this.#send('GET', path, { query: query ?? {} })
+    return await response.text()
+  }
+
   /** Resolves with all rows of a list, at most `limit`. `onPage`: called with each page, to read its other fields. */
   async list<Row>(
     path: string,
@@ -159,7 +165,8 @@ export class ApiClient {
       url.searchParams.set('dryRun', 'true')
     }
     const headers: Record<string, string> = {
-      accept: 'application/json',
+      // Some paths have both a list and an event stream.
+      accept: signal === undefined ? 'application/json' : 'text/event-stream, application/json',
       authorization: `Bearer ${this.#key()}`,
     }
     if (request.body !== undefined) headers['content-type'] = 'application/json'

@@ -15,6 +15,7 @@ import { changeRow, IF_MATCH, type IfMatch, removeRow } from '../api/row-change.
 import { usageError } from '../cli-error.ts'
 import type { Column, Output } from '../output/output.ts'
 import { defineHistory } from './change/change-list.ts'
+import { addInspectFlags, givenInspector, type InspectFlags } from './exchange/inspect-flags.ts'
 import { keyValues, keyValuesText } from './key-values.ts'
 import { addLimitFlags, givenLimits, type LimitFlags, mergedLimits } from './limit/limit-flags.ts'
 import { readObjectFile } from './object-file.ts'
@@ -38,7 +39,7 @@ const POLICY_HELP =
   'part of the policy, such as retries=3, responseHeadTimeoutMs=10s, maxRequestBodyBytes=10MB, ' +
   'balancing=round_robin, hostHeader=backend; several times; null: the default'
 
-interface PolicyOptions extends LimitFlags {
+interface PolicyOptions extends LimitFlags, InspectFlags {
   readonly policy?: readonly string[]
   readonly policyFile?: string
 }
@@ -64,12 +65,17 @@ async function policyPatch(
 ): Promise<object | undefined> {
   const { policy: pairs, policyFile } = flags
   const limits = givenLimits(flags)
-  if (pairs === undefined && policyFile === undefined && limits === undefined) return undefined
+  const inspect = givenInspector(flags, context.now())
+  if ([pairs, policyFile, limits, inspect].every(given => given === undefined)) return undefined
   const file =
     policyFile === undefined
       ? {}
       : await readObjectFile(context, policyFile, { flag: '--policy-file', content: 'a policy' })
-  const patch = { ...file, ...(pairs === undefined ? {} : keyValues(pairs, '--policy')) }
+  const patch = {
+    ...file,
+    ...(pairs === undefined ? {} : keyValues(pairs, '--policy')),
+    ...(inspect === undefined ? {} : { inspect }),
+  }
   if (limits === undefined) return patch
   if (limits === null) return { ...patch, rateLimits: null }
   const has: Readonly<Record<string, unknown>> = { ...(await before()), ...patch }
@@ -149,6 +155,7 @@ export function defineService(service: Command, context: CliContext): void {
     .description('change a service; other parts of its policy stay unchanged')
     .option('--name <name>', 'a new name; telephones that announce the old name still serve the service')
   addPolicyFlags(set)
+  addInspectFlags(set)
   set.option('--no-limit', 'remove the limits of the service').option(...IF_MATCH)
   examples(
     set,
@@ -156,6 +163,7 @@ export function defineService(service: Command, context: CliContext): void {
     'service set shop --policy retries=null',
     'service set shop --policy-file policy.yaml',
     'service set shop --limit per-client:100/1m --limit-key header:X-API-Key',
+    'service set shop --inspect 30m',
     'service set shop --name shop-eu',
   )
   apiAction(
@@ -173,7 +181,7 @@ export function defineService(service: Command, context: CliContext): void {
       }
       const policy = await policyPatch(call.options, before, context)
       if (name === undefined && policy === undefined)
-        throw usageError('nothing to change: give --name, --policy, --policy-file or --limit')
+        throw usageError('nothing to change: give --name, --policy, --policy-file, --limit or --inspect')
       const changing = ifMatch === undefined ? call : { ...call, options: { ifMatch } }
       const row = await changeRow<ServiceBody>(changing, path, { name, policy })
       await call.output.done(row, `service ${row.name} changed (version ${row.version})`)
