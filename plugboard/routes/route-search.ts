@@ -16,8 +16,6 @@ export interface RouteSearch {
   readonly text?: string | undefined
   /** Only routes with exactly this host pattern. */
   readonly host?: string | undefined
-  /** Only routes to the service with this name or id. */
-  readonly service?: string | undefined
   /** Absent: the caller needs no page, only `total` and `all`. */
   readonly page?:
     | {
@@ -50,7 +48,7 @@ const ROUTES_PER_TURN = 16_384
 export async function searchRoutes(
   routes: Iterable<DirectoryRoute>,
   services: Iterable<DirectoryService>,
-  { text, host, service, page }: RouteSearch,
+  { text, host, page }: RouteSearch,
 ): Promise<FoundRoutes | undefined> {
   const first = page === undefined ? undefined : new FirstPlaces(page)
   const needsTime = page?.order === 'updatedAt'
@@ -62,9 +60,7 @@ export async function searchRoutes(
     looked += 1
     if (looked % ROUTES_PER_TURN === 0) await nextTurn()
     if (host !== undefined && route.host !== host) continue
-    const { service: its } = route
-    if (service !== undefined && its.name !== service && its.id !== service) continue
-    if (text !== undefined && !route.mount.includes(text) && !named.has(its.id)) continue
+    if (text !== undefined && !route.mount.includes(text) && !named.has(route.service.id)) continue
     if (needsTime && route.updatedAtMs === undefined) return undefined
     total += 1
     if (all.length < MAX_IDS) all.push(route.id)
@@ -119,7 +115,8 @@ const COMPARE: Readonly<Record<MemoryOrder, (one: RoutePlace, other: RoutePlace)
     return compareIds(one, other)
   },
   updatedAt: (one, other) => {
-    const [time, otherTime] = [one.updatedAtMs ?? 0, other.updatedAtMs ?? 0]
+    const time = one.updatedAtMs ?? 0
+    const otherTime = other.updatedAtMs ?? 0
     return time === otherTime ? compareIds(one, other) : time - otherTime
   },
 }

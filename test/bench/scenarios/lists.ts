@@ -20,6 +20,7 @@ const QUERIES: Readonly<Record<string, (n: number) => string>> = {
   'first page': () => '',
   'sort=-updatedAt': () => 'sort=-updatedAt',
   'sort=-lastRequestAt': () => 'sort=-lastRequestAt',
+  'sort=lastRequestAt': () => 'sort=lastRequestAt',
   'q, one match': n => `q=host-${n % 90_000}-`,
   'q, many matches': n => `q=${n % 10}-`,
   'q, sort=-updatedAt': n => `q=host-${(n % 90) + 10}&sort=-updatedAt`,

@@ -6,6 +6,7 @@ import { asRouteId, asServiceId } from '../../../common/ids/row-ids.ts'
 import type { Route, RouteSort, Store } from '../../../database/store/store.ts'
 import { isId } from '../../../database/store/values/input.ts'
 import { createdKey, decodeCursor, limitOf, mountKey } from '../../../database/store/values/page.ts'
+import type { DirectoryRoute } from '../../../routes/directory-entries.ts'
 import {
   type FoundRoutes,
   type MemoryOrder,
@@ -37,7 +38,7 @@ export async function listRoutes(query: RouteListQuery, parts: Parts): Promise<C
   const filters = { ...request, q }
   const isCurrent = request.includeDeleted !== true && (await hasAllChanges(parts))
   const order = MEMORY_ORDERS[sort]
-  if (isCurrent && (q !== undefined || order === 'updatedAt')) {
+  if (isCurrent && (q !== undefined || request.service !== undefined || order === 'updatedAt')) {
     const found = await searchMemory(q, query, sort, directory)
     if (found !== undefined) {
       const ids = order === undefined ? found.all : found.page
@@ -46,10 +47,11 @@ export async function listRoutes(query: RouteListQuery, parts: Parts): Promise<C
       return { ...page, total: found.total }
     }
   }
-  const knowsCount = isCurrent && q === undefined && request.host === undefined
+  const countsAll =
+    isCurrent && q === undefined && request.service === undefined && request.host === undefined
   const [page, total] = await Promise.all([
     store.routes.list({ ...filters, sort }),
-    knowsCount ? livingCount(request.service, directory) : store.routes.count(filters),
+    countsAll ? directory.routeCount : store.routes.count(filters),
   ])
   return { ...page, total }
 }
@@ -67,14 +69,6 @@ async function hasAllChanges({ store, directory }: Parts): Promise<boolean> {
   return directory.appliedSequence >= (await store.changes.latest())
 }
 
-function livingCount(service: string | undefined, directory: Parts['directory']): number {
-  if (service === undefined) return directory.routeCount
-  if (isId(service)) return directory.routeCountOf(asServiceId(service.toLowerCase()))
-  const found = directory.serviceByName(service)
-  // An alias is not a name of a list.
-  return found?.name === service ? directory.routeCountOf(found.id) : 0
-}
-
 function searchMemory(
   text: string | undefined,
   { host, service, cursor, ...request }: RouteListQuery,
@@ -82,10 +76,15 @@ function searchMemory(
   directory: Parts['directory'],
 ): Promise<FoundRoutes | undefined> {
   const order = MEMORY_ORDERS[sort]
-  return searchRoutes(directory.routes(), directory.services(), {
+  const candidates =
+    service !== undefined
+      ? routesOfService(service, directory)
+      : host !== undefined
+        ? directory.routesOfHost(host)
+        : directory.routes()
+  return searchRoutes(candidates, directory.services(), {
     text,
     host,
-    service: service !== undefined && isId(service) ? service.toLowerCase() : service,
     page: order && {
       order,
       descending: sort.startsWith('-'),
@@ -93,6 +92,13 @@ function searchMemory(
       limit: limitOf(request) + 1,
     },
   })
+}
+
+/** `service`: a name or an id. An alias is not a name of a list. */
+function routesOfService(service: string, directory: Parts['directory']): Iterable<DirectoryRoute> {
+  if (isId(service)) return directory.routesOfService(asServiceId(service.toLowerCase()))
+  const found = directory.serviceByName(service)
+  return found?.name === service ? directory.routesOfService(found.id) : []
 }
 
 /** Returns the place of a cursor. The database's lists have the same cursors (values/sort.ts). */

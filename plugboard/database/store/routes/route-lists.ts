@@ -66,6 +66,13 @@ function conditionsOf({ q, service, host, includeDeleted }: RouteFilters): (SQL 
 
 const among = (ids: ListRequest['ids']) => (ids === undefined ? undefined : inArray(routes.id, [...ids]))
 
+/**
+ * True for a route without a request. As an anti-join, it reads routes in the order of their ids until the page is full. `IS NULL`
+ * after an outer join would read all routes, because the planner expects few of them. For given ids, it reads only their rows.
+ */
+const UNUSED = sql`NOT EXISTS (
+  SELECT FROM ${routeActivity} used WHERE used.route_id = ${routes.id} AND used.served_at IS NOT NULL)`
+
 const lastRequestKey = z.tuple([
   z.literal(['lastRequestAt', '-lastRequestAt']),
   z.iso.datetime().nullable(),
@@ -105,7 +112,7 @@ async function listByLastRequest(
             ? lt(routes.id, id as Route['id'])
             : gt(routes.id, id as Route['id'])
       return await selectRoutes(db)
-        .where(and(...conditions, isNull(servedAt), after))
+        .where(and(...conditions, request.ids === undefined ? UNUSED : isNull(servedAt), after))
         .orderBy(isDescending ? desc(routes.id) : asc(routes.id))
         .limit(rest)
     },
