@@ -7,11 +7,12 @@
 
 import { isIPv6 } from 'node:net'
 import { domainToASCII } from 'node:url'
+import { ipv6Spelling } from './net/ip-address.ts'
 import { cutText } from './text/cut-text.ts'
 
 /** A mount in normal form. */
 export interface Mount {
-  /** `app.example.com`, `*.example.com` or `*`: lower case, ASCII (IDNA), without port and trailing dot. */
+  /** `app.example.com`, `*.example.com`, `*` or `[2001:db8::1]`: as `normalizeHost` returns it. */
   readonly host: string
   /**
    * Case-sensitive. Starts with `/`, has no trailing slash (except `/` itself), and escapes as `normalizeEscapes` writes
@@ -49,15 +50,15 @@ const PORT_PART =
 
 /**
  * Returns the host of a request (`Host`, `:authority`) in the form that routes are matched by: without port and trailing dot,
- * lower case, IDNA in ASCII. Undefined when the text is not a host.
+ * lower case, IDNA in ASCII, IPv6 addresses as RFC 5952 writes them. Undefined when the text is not a host.
  */
 export function normalizeHost(host: string): string | undefined {
   let name = host
   if (name.startsWith('[')) {
     const end = name.indexOf(']')
     if (end < 0 || !PORT_PART.test(name.slice(end + 1))) return undefined
-    name = name.slice(0, end + 1).toLowerCase()
-    return /^[0-9a-f:.]+$/.test(name.slice(1, -1)) && isIPv6(name.slice(1, -1)) ? name : undefined
+    const address = name.slice(1, end)
+    return /^[0-9a-fA-F:.]+$/.test(address) && isIPv6(address) ? `[${ipv6Spelling(address)}]` : undefined
   }
   const colon = name.indexOf(':')
   if (colon >= 0) {

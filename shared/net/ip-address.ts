@@ -12,8 +12,12 @@ export function ipAddress(text: string): string | undefined {
   const zone = text.indexOf('%')
   const address = zone === -1 ? text : text.slice(0, zone)
   if (!isIPv6(address)) return undefined
-  return withoutMapping(new SocketAddress({ address, family: 'ipv6' }).address)
+  return withoutMapping(ipv6Spelling(address))
 }
+
+/** Returns an IPv6 address as RFC 5952 writes it. An IPv4 address in its IPv6 form keeps that form. `address`: without a zone. */
+export const ipv6Spelling = (address: string): string =>
+  new SocketAddress({ address, family: 'ipv6' }).address
 
 /** Returns the one form of the address of a socket. Returns `unknown` when the socket has no address. */
 export function socketAddress(address: string | undefined): string {
