@@ -1,6 +1,6 @@
 // Heap snapshots of a child process, to count the objects of a class. The child runs with `SNAPSHOT_OPTIONS`.
 
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { open, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { eventually } from '../deadline.ts'
 import type { Child } from './child.ts'
@@ -8,6 +8,9 @@ import type { Child } from './child.ts'
 /** Value of NODE_OPTIONS: SIGUSR2 writes a snapshot into the working directory. */
 export const SNAPSHOT_OPTIONS = '--heapsnapshot-signal=SIGUSR2'
 const PATIENCE_MS = 30_000
+const TAIL_BYTES = 16
+/** The head of a snapshot, whose lists of names end in the same way, is smaller. */
+const MIN_BYTES = 1_000_000
 
 interface Snapshot {
   readonly snapshot: {
@@ -27,22 +30,31 @@ export async function countObjects(
   classes: readonly string[],
 ): Promise<Record<string, number>> {
   child.signal('SIGUSR2')
-  const { path, text } = await eventually(
-    'the snapshot is complete',
-    () => completeSnapshot(folder),
-    PATIENCE_MS,
-  )
+  const path = await eventually('the snapshot is complete', () => completeSnapshot(folder), PATIENCE_MS)
+  const text = await readFile(path, 'utf8')
   await rm(path)
   return countsOf(JSON.parse(text) as Snapshot, classes)
 }
 
-async function completeSnapshot(folder: string): Promise<{ path: string; text: string } | undefined> {
+/** Resolves with the path of a snapshot that is complete: it ends with the list of strings. */
+async function completeSnapshot(folder: string): Promise<string | undefined> {
   const name = (await readdir(folder)).find(each => each.endsWith('.heapsnapshot'))
   if (name === undefined) return undefined
   const path = join(folder, name)
-  const text = await readFile(path, 'utf8')
-  // The strings are the last part.
-  return text.trimEnd().endsWith(']}') ? { path, text } : undefined
+  const file = await open(path)
+  try {
+    const { size } = await file.stat()
+    const { buffer } = await file.read(
+      Buffer.alloc(TAIL_BYTES),
+      0,
+      TAIL_BYTES,
+      Math.max(0, size - TAIL_BYTES),
+    )
+    const isWhole = size > MIN_BYTES && /"\]\s*\}\s*$/.test(buffer.toString('latin1'))
+    return isWhole ? path : undefined
+  } finally {
+    await file.close()
+  }
 }
 
 function countsOf(
