@@ -22,6 +22,11 @@ export class CapturedBody {
     return this.#kept < this.length
   }
 
+  /** The number of bytes that are not kept. */
+  get missing(): number {
+    return this.length - this.#kept
+  }
+
   add(chunk: Buffer): void {
     this.length += chunk.length
     if (this.omitted !== undefined) return

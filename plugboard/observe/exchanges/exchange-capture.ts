@@ -40,6 +40,8 @@ export interface CapturedRequest {
 export interface CaptureTarget {
   readonly memory: Pick<ExchangeRing, 'reserve' | 'release'>
   readonly mask: MaskValue
+  /** Returns false when a body of this length is to be left out, because other bodies take all the time. */
+  admitsBody(bytes: number): boolean
   /** Keeps the exchange, or replaces its open state. */
   store(exchange: CapturedExchange): void
   /** Called when masking has failed, which is a fault of Plugboard. The exchange is dropped. */
@@ -175,6 +177,8 @@ export class ExchangeCapture {
     const { length, omitted, isCut } = body
     if (length === 0) return null
     if (omitted !== undefined) return { bytes: length, text: null, isCut: true, omitted }
+    if (this.#request.replayOf === null && !this.#target.admitsBody(length - body.missing))
+      return { bytes: length, text: null, isCut: true, omitted: 'rate' }
     const bytes = body.take()
     const masked: MaskedBody = await this.#masker.body(
       { bytes, isCut, contentType, contentEncoding },

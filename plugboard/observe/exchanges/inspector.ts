@@ -7,6 +7,7 @@ import { RequestIds } from '../../common/http/request-id.ts'
 import { type MaskValue, maskKeyOf, valueMask } from '../masking/value-mask.ts'
 import { LiveFeeds } from '../stream/live-feeds.ts'
 import type { Feed, FeedSink, ObserveSource } from '../stream/observe-source.ts'
+import { CaptureRate } from './capture-rate.ts'
 import type { CapturedExchange, ExchangeSummary } from './captured-exchange.ts'
 import { type CapturedRequest, ExchangeCapture } from './exchange-capture.ts'
 import { exchangeTest, readExchangeParams } from './exchange-filter.ts'
@@ -26,6 +27,7 @@ export class Inspector implements ObserveSource {
   readonly #log: Logger
   readonly #ids: RequestIds
   readonly #feeds = new LiveFeeds<FeedItem>()
+  readonly #rate: CaptureRate
   #mask: MaskValue = valueMask()
   #expiry: Timer | undefined
   #stopped = false
@@ -35,6 +37,7 @@ export class Inspector implements ObserveSource {
     this.#log = log
     this.#ids = new RequestIds(() => clock.wallTime())
     this.ring = ring
+    this.#rate = new CaptureRate(clock)
   }
 
   /** Uses the hashes of the cluster, so that a value has the same ones on all replicas. Call it before the first capture. */
@@ -42,11 +45,17 @@ export class Inspector implements ObserveSource {
     this.#mask = valueMask(await maskKeyOf(clusterSecret))
   }
 
+  /** True when one more request of a client can be captured in this second. */
+  admits(): boolean {
+    return this.#rate.admitsCapture()
+  }
+
   /** Begins to capture a request. The caller has decided that it is captured. */
   begin(request: CapturedRequest): ExchangeCapture {
     return new ExchangeCapture(this.#ids.next(), request, {
       memory: this.ring,
       mask: this.#mask,
+      admitsBody: bytes => this.#rate.admitsBody(bytes),
       store: exchange => this.#store(exchange),
       failed: error => this.#log.error('exchange not kept', { err: error }),
     })

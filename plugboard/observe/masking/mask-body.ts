@@ -9,7 +9,7 @@ import { maskHtml, maskText } from './mask-text.ts'
 import type { MaskValue } from './value-mask.ts'
 
 /** Why the content of a body is missing. */
-export const OMISSIONS = ['type', 'charset', 'encoding', 'malformed', 'memory', 'stream'] as const
+export const OMISSIONS = ['type', 'charset', 'encoding', 'malformed', 'memory', 'rate', 'stream'] as const
 export type Omission = (typeof OMISSIONS)[number]
 
 export interface MaskedBody {

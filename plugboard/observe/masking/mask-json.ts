@@ -26,6 +26,9 @@ const SPACE = /[ \t\r\n]*/y
 const STRING = /"(?:[^"\\]|\\.)*"/y
 const SCALAR = /(?:true|false|null|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?![\w.+-])/y
 const NUMBER = /^-?\d/
+/** An escape, or a control character, which JSON does not allow in a string. */
+const NEEDS_PARSER = /\\|[^\u0020-\uffff]/
+const BLANK = 0x20
 
 /** Thrown at the end of a text that was cut, and at a malformed character. */
 class JsonStop extends Error {
@@ -64,7 +67,7 @@ class JsonScan {
   }
 
   get isAtEnd(): boolean {
-    this.#match(SPACE)
+    this.#skipSpace()
     return this.#at === this.#text.length
   }
 
@@ -76,7 +79,7 @@ class JsonScan {
   /** Reads one value. `paths`: the rest of the paths that can still match below it. */
   value(paths: readonly JsonPath[], depth: number): void {
     if (depth > MAX_DEPTH) throw new JsonStop(this.#at)
-    this.#match(SPACE)
+    this.#skipSpace()
     switch (this.#text[this.#at]) {
       case '{':
         this.#object(paths, depth)
@@ -96,7 +99,7 @@ class JsonScan {
     this.#at += 1
     if (this.#skips('}')) return
     do {
-      this.#match(SPACE)
+      this.#skipSpace()
       const start = this.#at
       const name = this.#expectString()
       this.#replace(start, this.#masking.maskString(name), name)
@@ -123,7 +126,7 @@ class JsonScan {
 
   /** Replaces a whole value. `true`, `false` and `null` stay: they are no secrets. */
   #secret(depth: number): void {
-    this.#match(SPACE)
+    this.#skipSpace()
     const start = this.#at
     const [out, kept] = [this.#out, this.#kept]
     let isCut: JsonStop | undefined
@@ -161,8 +164,16 @@ class JsonScan {
     this.#kept = this.#at
   }
 
+  #skipSpace(): void {
+    // Most JSON texts are compact.
+    if (this.#text.charCodeAt(this.#at) > BLANK) return
+    SPACE.lastIndex = this.#at
+    SPACE.test(this.#text)
+    this.#at = SPACE.lastIndex
+  }
+
   #skips(character: string): boolean {
-    this.#match(SPACE)
+    this.#skipSpace()
     if (this.#text[this.#at] !== character) return false
     this.#at += 1
     return true
@@ -183,10 +194,11 @@ class JsonScan {
   }
 
   #match(expression: RegExp): string | undefined {
-    expression.lastIndex = this.#at
-    const found = expression.exec(this.#text)?.[0]
-    this.#at += found?.length ?? 0
-    return found
+    const start = this.#at
+    expression.lastIndex = start
+    if (!expression.test(this.#text)) return undefined
+    this.#at = expression.lastIndex
+    return this.#text.slice(start, this.#at)
   }
 }
 
@@ -197,6 +209,7 @@ function plainText(raw: string): string {
 
 /** Returns undefined for a malformed literal. */
 function stringOf(literal: string): string | undefined {
+  if (!NEEDS_PARSER.test(literal)) return literal.slice(1, -1)
   try {
     return JSON.parse(literal) as string
   } catch {

@@ -19,21 +19,38 @@ const WHOLE_LINE = /^(?:proxy-)?authorization$|cookie$/i
 const MASKED = /^\*\*\*[0-9a-f]{6}$/
 
 export function maskText(text: string, mask: MaskValue): string {
+  const named = MAY_NAME.test(text) ? maskNamed(text, mask) : text
+  return redact(maskUserInfo(named, mask), secret => maskOnce(secret, mask))
+}
+
+/** A text without these characters has no value behind a name. */
+const MAY_NAME = /[:=<]/
+
+function maskNamed(text: string, mask: MaskValue): string {
   let masked = ''
   let kept = 0
   NAME.lastIndex = 0
   for (let found = NAME.exec(text); found !== null; found = NAME.exec(text)) {
     const [name] = found
     const end = found.index + name.length
-    const value = name.length > MAX_NAME || isSecretName(name) ? valueBehind(text, name, end) : undefined
+    if (!mayHaveValue(text, found.index, end) || (name.length <= MAX_NAME && !isSecretName(name))) continue
+    const value = valueBehind(text, name, end)
     if (value === undefined) continue
     const [start, stop] = value
     masked += text.slice(kept, start) + maskOnce(text.slice(start, stop), mask)
     kept = stop
     NAME.lastIndex = Math.max(stop, end)
   }
-  return redact(maskUserInfo(masked + text.slice(kept), mask), secret => maskOnce(secret, mask))
+  return masked + text.slice(kept)
 }
+
+/** Returns true unless the characters around the name exclude a value behind it. Most words of a text end here. */
+function mayHaveValue(text: string, start: number, end: number): boolean {
+  return text.charCodeAt(start - 1) === LESS_THAN || BEFORE_VALUE.includes(text.charAt(end))
+}
+
+const LESS_THAN = 0x3c
+const BEFORE_VALUE = ':="\'\\ \t'
 
 /** A longer name is not read. It counts as one of a secret, so that no secret can hide behind it. */
 const MAX_NAME = 256

@@ -254,6 +254,24 @@ describe('the end of an inspector', () => {
     expect(size).toBeLessThan(120)
   })
 
+  it('captures at most 200 requests in a second, and masks at most 2 MiB', async () => {
+    inspect({ maxBodyBytes: 262_144 })
+    const text = 'r'.repeat(300_000)
+    proxy.telephone.handler = call =>
+      call.respond(200, call.opening.target === '/large' ? text : '', ['Content-Type', 'text/plain'])
+    for (let count = 0; count < 9; count += 1) await get('/large')
+    const kept = (await captured(9)).map(({ sent }) => sent?.body?.omitted)
+    expect(kept.filter(omitted => omitted === null)).toHaveLength(8)
+    expect(kept.filter(omitted => omitted === 'rate')).toHaveLength(1)
+    for (let count = 0; count < 250; count += 1) await get()
+    inspector.ring.clear()
+    await get('/late')
+    expect(inspector.ring.size).toBe(0)
+    clock.advance(1000)
+    await get('/next')
+    expect((await captured()).map(({ request }) => request.path)).toEqual(['/next'])
+  })
+
   it('frees the memory of exchanges in flight', async () => {
     inspect()
     proxy.telephone.handler = call => void call.ended.then(() => call.respond(200, 'y'.repeat(5000)))

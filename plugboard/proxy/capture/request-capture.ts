@@ -14,7 +14,7 @@ import { failedAttemptsOf } from '../report/failed-attempts.ts'
 import { type RequestObserver, withoutAttempt } from '../report/finished-request.ts'
 
 export interface RequestCaptureOptions {
-  readonly inspector: Pick<Inspector, 'begin'>
+  readonly inspector: Pick<Inspector, 'admits' | 'begin'>
   readonly replicaId: string
   readonly clock: Clock
   /** Returns a uniform random number in [0, 1). */
@@ -37,7 +37,7 @@ export class RequestCapture {
     const rules = request.route.service.policy.inspect
     if (rules === null || !isInspected(rules, this.#options.clock.wallTime())) return
     if (rules.sample < 1 && this.#random() >= rules.sample) return
-    this.start(request, head, rules, null)
+    if (this.#options.inspector.admits()) this.start(request, head, rules, null)
   }
 
   /** Begins a capture in any case. `replayOf`: the exchange that the request repeats. */

@@ -27,6 +27,11 @@ test.each<[string, boolean, Parameters<typeof wantsMirror>]>([
     false,
     [{ ...RULES, methods: ['PUT'] }, requestOf('GET'), undefined, 0],
   ],
+  [
+    'that is a replay',
+    false,
+    [RULES, { ...requestOf('GET'), replay: { telephone: undefined } }, undefined, 0],
+  ],
   ['with an upgrade', false, [RULES, requestOf('GET', 'websocket'), undefined, 0]],
 ])('a request %s is copied: %s', (_, expected, input) => expect(wantsMirror(...input)).toBe(expected))
 

@@ -98,7 +98,7 @@ describe('a replay', () => {
     }
   })
 
-  it('does not count for rate limits, and is not mirrored', async () => {
+  it('does not count for rate limits', async () => {
     use({ maxRequestsPerSecond: 1 })
     proxy.telephone.handler = call => call.respond(200)
     for (let count = 0; count < 5; count += 1) expect((await exchangeOf(replayed()))?.sent?.status).toBe(200)
