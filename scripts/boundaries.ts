@@ -124,6 +124,7 @@ export const ROOMS: readonly Room[] = [
   ),
   // Of admin only types, like cli.
   plugboardRoom('doctor', ['admin/api-types.ts', 'routes', 'database', 'common'], []),
+  plugboardRoom('config', ['telephones', 'tls', 'common'], []),
   plugboardRoom('dev', [...ROOT_FILES, 'replica', 'common'], ['hono', 'hono/**', '@hono/**']),
   plugboardRoom(
     'cli',
