@@ -64,7 +64,14 @@ export const ROOMS: readonly Room[] = [
   },
   {
     folder: 'shared/trace',
-    imports: ['shared/clock.ts', 'shared/log.ts', 'shared/http', 'shared/metrics', 'shared/otlp'],
+    imports: [
+      'shared/clock.ts',
+      'shared/log.ts',
+      'shared/log',
+      'shared/http',
+      'shared/metrics',
+      'shared/otlp',
+    ],
     libraries: [...NODE, '@opentelemetry/*'],
     depth: 0,
     message: 'shared/trace is the owner of OpenTelemetry. It sends over shared/otlp.',

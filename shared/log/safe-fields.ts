@@ -42,6 +42,11 @@ export function safeText(text: string, max = MAX_FIELD_TEXT): string {
   return redact(cutText(text, max))
 }
 
+/** Returns the path without secrets, in printable ASCII. */
+export function safePath(path: string): string {
+  return safeText(isPrintableAscii(path) ? path : escapedPath(path))
+}
+
 /** Returns a copy of the fields with every string safe. */
 export function safeFields(fields: LogFields): Record<string, unknown> {
   const safe: Record<string, unknown> = {}
@@ -57,16 +62,16 @@ export function safeFields(fields: LogFields): Record<string, unknown> {
  */
 export function safeAccessFields(record: AccessFields): AccessFields {
   const { requestId, method, host, path, detail, userAgent } = record
-  const safePath = safeText(isPrintableAscii(path) ? path : escapedPath(path))
+  const shownPath = safePath(path)
   const bounded = requestId.length <= UUID_LENGTH && method.length <= UUID_LENGTH && host.length <= MAX_HOST
   const plain = detail === undefined && userAgent === undefined
-  if (bounded && safePath === path && plain) return record
+  if (bounded && shownPath === path && plain) return record
   const safe = {
     ...record,
     requestId: safeText(requestId),
     method: safeText(method, UUID_LENGTH),
     host: safeText(host, MAX_HOST),
-    path: safePath,
+    path: shownPath,
   }
   if (detail !== undefined) safe.detail = printable(safeText(detail))
   if (userAgent !== undefined) safe.userAgent = printable(safeText(userAgent, MAX_USER_AGENT))

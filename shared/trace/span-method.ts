@@ -1,7 +1,11 @@
 // The method of a request in the names and attributes of spans (semantic conventions of OpenTelemetry 1.45 for HTTP).
 
 import { isKnownMethod, OTHER_METHOD } from '../http/known-methods.ts'
+import { safeText } from '../log/safe-fields.ts'
 import type { Span } from './tracing.ts'
+
+/** Characters of a method that is not registered. */
+const MAX_METHOD = 36
 
 /** Returns the method as it begins the name of a span. */
 export function spanMethod(method: string): string {
@@ -11,5 +15,5 @@ export function spanMethod(method: string): string {
 export function setMethod(span: Span, method: string): void {
   const isKnown = isKnownMethod(method)
   span.setAttribute('http.request.method', isKnown ? method : OTHER_METHOD)
-  if (!isKnown) span.setAttribute('http.request.method_original', method)
+  if (!isKnown) span.setAttribute('http.request.method_original', safeText(method, MAX_METHOD))
 }

@@ -42,7 +42,7 @@ const opening = (traced: boolean | undefined, fields: string[], service = 'web')
   hops: 0,
   service,
   method: 'GET',
-  target: '/a?token=hunter2',
+  target: '/a;jsessionid=hunter2hunter2?token=hunter2',
   fields,
   traced,
 })
@@ -64,7 +64,7 @@ it('records a request that a Plugboard traces, and the backend gets the id of it
       'http.response.status_code': 200,
       'server.address': '127.0.0.1',
       'server.port': 3000,
-      'url.full': 'http://127.0.0.1:3000/a',
+      'url.full': 'http://127.0.0.1:3000/a;jsessionid=***',
       'plugboard.service': 'web',
     },
   })
@@ -95,7 +95,11 @@ it('starts a trace within the share, when the client sends no valid context', as
   expect(span?.parentSpanId).toBeUndefined()
   expect(span).toMatchObject({
     isError: true,
-    attributes: { 'error.type': 'connection_refused', 'server.address': '/run/app.sock', 'url.path': '/a' },
+    attributes: {
+      'error.type': 'connection_refused',
+      'server.address': '/run/app.sock',
+      'url.path': '/a;jsessionid=***',
+    },
   })
   expect(request.fields).toEqual(['traceparent', `00-${span?.traceId}-${span?.spanId}-03`])
 })

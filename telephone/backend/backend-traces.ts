@@ -3,6 +3,7 @@
 // (PROTOCOL.md, "Traces").
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
+import { safePath } from '@vera-stack/shared/log/safe-fields.ts'
 import { type HttpTarget, targetText } from '@vera-stack/shared/net/backend-target.ts'
 import type { Opening } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { setMethod, spanMethod } from '@vera-stack/shared/trace/span-method.ts'
@@ -80,12 +81,12 @@ export class BackendSpan {
   }
 }
 
-/** Describes the request without its query, which may hold a credential. */
+/** Describes the request without its query, which may hold a credential, and without secrets in its path. */
 function describe(span: Span, { method, service, target }: Opening, backend: HttpTarget | undefined): void {
   setMethod(span, method)
   span.setAttribute('plugboard.service', service)
   if (backend === undefined) return
-  const path = target.split('?', 1)[0] as string
+  const path = safePath(target.split('?', 1)[0] as string)
   if (backend.kind === 'unix') {
     span.setAttribute('server.address', backend.path)
     span.setAttribute('url.path', path)

@@ -1,6 +1,7 @@
 // Describes and ends the spans of each traced request, as the semantic conventions of OpenTelemetry 1.45 define them for HTTP. A
-// query is left out, because it may hold a credential.
+// query is left out, and other texts of the client have no secrets, as in the access line.
 
+import { safePath, safeText } from '@vera-stack/shared/log/safe-fields.ts'
 import { setMethod, spanMethod } from '@vera-stack/shared/trace/span-method.ts'
 import { failSpan, type Span } from '@vera-stack/shared/trace/tracing.ts'
 import type { ClientProtocol } from '../edge/routed-request.ts'
@@ -37,13 +38,13 @@ function describeRequest(span: Span, finished: FinishedRequest): void {
   span.updateName(route === undefined ? name : `${name} ${route.mount}`)
   setMethod(span, method)
   span.setAttribute('url.scheme', facts.proto)
-  span.setAttribute('url.path', facts.path)
+  span.setAttribute('url.path', safePath(facts.path))
   span.setAttribute('client.address', facts.clientAddress)
-  span.setAttribute('plugboard.request_id', facts.requestId)
+  span.setAttribute('plugboard.request_id', safeText(facts.requestId))
   if (facts.host !== '') span.setAttribute('server.address', facts.host)
   if (facts.protocol !== undefined)
     span.setAttribute('network.protocol.version', PROTOCOL_VERSIONS[facts.protocol])
-  if (facts.userAgent) span.setAttribute('user_agent.original', facts.userAgent)
+  if (facts.userAgent) span.setAttribute('user_agent.original', safeText(facts.userAgent))
   // The client closed the connection before it got a status.
   const isUnanswered = status === CLIENT_CLOSED_REQUEST && code === undefined && headMs === undefined
   if (!isUnanswered) span.setAttribute('http.response.status_code', status)

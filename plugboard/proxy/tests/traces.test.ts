@@ -116,6 +116,19 @@ describe('a traced request', () => {
     expect(JSON.stringify(receiver.spans)).not.toContain('hunter2')
   })
 
+  it('has no secret of the path, of the request id or of the user agent', async () => {
+    await proxy.restart(options(1, { reportsUserAgent: true }), connectTwo)
+    const secret = 'hunter2hunter2'
+    const fields = [`X-Request-ID: token=${secret}${'x'.repeat(30)}`, `User-Agent: a?token=${secret}`]
+    await ask(fields, 'GET', `/a;jsessionid=${secret}`)
+    const [server] = ofKind(await spans(), 'server')
+    expect(server?.attributes).toMatchObject({
+      'url.path': '/a;jsessionid=***',
+      'plugboard.request_id': 'token=***',
+      'user_agent.original': 'a?token=***',
+    })
+  })
+
   it.each([
     ['no context', []],
     ['a context that is not valid', [`traceparent: ${SAMPLED}-x`, 'tracestate: a=1']],
