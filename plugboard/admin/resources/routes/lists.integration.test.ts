@@ -7,6 +7,7 @@ import { AdminApiHarness } from '../../../../test/support/admin-api/admin-api.ts
 import { createTestDatabase, type TestDatabase } from '../../../../test/support/postgres/postgres.ts'
 import type { Database } from '../../../database/database.ts'
 import { createDirectory, type Directory } from '../../../routes/directory.ts'
+import { listRoutes } from './route-list.ts'
 
 interface Listed {
   readonly id: string
@@ -139,6 +140,25 @@ test('the order by the last change has a changed route at its end at once', asyn
     expect((await all(api, 'sort=updatedAt', 7)).rows.at(-1)?.id).toBe(first!.id)
     expect((await api.call('GET', '/v1/routes?sort=-updatedAt&limit=1')).body.items[0].id).toBe(first!.id)
   }
+})
+
+test('a page is not the last one when one of its routes was deleted after it was found in memory', async () => {
+  const { store } = opened
+  const query = { q: 'example', limit: 2, sort: '-updatedAt' } as const
+  const { rows } = await all(plain, 'q=example&sort=-updatedAt', 500)
+  // The memory of the replica seems to have all changes, and does not have the deletion yet.
+  const changes = { ...store.changes, latest: async () => directory.appliedSequence }
+  let isDeleted = false
+  const list: typeof store.routes.list = async request => {
+    if (!isDeleted) await store.routes.remove(rows[0]!.id, by)
+    isDeleted = true
+    return await store.routes.list(request)
+  }
+  const routes = { ...store.routes, list }
+  const page = await listRoutes(query, { store: { changes, routes }, directory })
+  expect(page.items.map(({ id }) => id)).toEqual([rows[1]!.id, rows[2]!.id])
+  expect(page.nextCursor).toBeDefined()
+  await directory.waitForSequence(await store.changes.latest())
 })
 
 test('services show their routes and their last request, and have q, sort and total', async () => {

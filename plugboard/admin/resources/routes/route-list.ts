@@ -44,7 +44,10 @@ export async function listRoutes(query: RouteListQuery, parts: Parts): Promise<C
       const ids = order === undefined ? found.all : found.page
       // With many routes that fit, the database finds a page of them soon.
       const page = await store.routes.list({ ...filters, sort, q: ids === undefined ? q : undefined, ids })
-      return { ...page, total: found.total }
+      // When a route of the page was deleted meanwhile, the page seems to be the last one. The database then reads it again.
+      const seemsLast =
+        order !== undefined && found.page.length > limitOf(request) && page.nextCursor === undefined
+      if (!seemsLast) return { ...page, total: found.total }
     }
   }
   const countsAll =
