@@ -3,11 +3,13 @@
 
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { ERRORS, VeraError } from '@vera-stack/shared/errors.ts'
+import { SECURE_SESSION_COOKIE, SESSION_COOKIE } from '../common/http/session-cookie.ts'
 import { authenticate } from './access/authenticate.ts'
 import { requestGuard } from './access/request-guard.ts'
 import type { AdminDependencies, AdminEnv, Phase } from './admin-env.ts'
 import { addBundleOperation } from './bundle/bundle-operation.ts'
 import { BUNDLE_PATH } from './bundle/bundle-path.ts'
+import { addDashboardPages } from './dashboard/dashboard-pages.ts'
 import { addFrontPage } from './front-page-handler.ts'
 import { AllowedMethods } from './http/allowed-methods.ts'
 import { boundedBody } from './http/bounded-body.ts'
@@ -26,6 +28,7 @@ import { addMatchOperation } from './live/route-match.ts'
 import { addOutageOperations } from './live/service-outages.ts'
 import { addStatusOperations } from './live/status.ts'
 import { addTelephoneOperations } from './live/telephones.ts'
+import { addTrafficOperations } from './live/traffic/traffic.ts'
 import { addReferencePage } from './reference/reference-page.ts'
 import { addChangeOperations } from './resources/changes/changes.ts'
 import { addUndoOperation } from './resources/changes/undo.ts'
@@ -34,6 +37,7 @@ import { addJwks, addSigningKeyOperations } from './resources/credentials/signin
 import { addTokenOperations } from './resources/credentials/tokens.ts'
 import { addRouteOperations } from './resources/routes/routes.ts'
 import { addServiceOperations } from './resources/services.ts'
+import { addSessionOperations } from './session/session-operations.ts'
 import { liveBeforeResponse } from './writes/live-before-response.ts'
 
 const MAX_BODY_BYTES = 256 * 1024
@@ -45,6 +49,7 @@ const TAGS: readonly (readonly [name: string, description: string])[] = [
   ['bundle', 'All services and routes in one document and one transaction.'],
   ['tokens', 'Credentials of telephones, with the services and mounts that each may serve.'],
   ['keys', 'API keys: the credentials of this API.'],
+  ['session', 'Sessions of the dashboard, which are cookies of a browser.'],
   ['signing keys', 'The keys that sign tokens.'],
   [
     'changes',
@@ -86,12 +91,14 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   // The document is public, because the source code is public too.
   app.get('/openapi.json', c => c.json(document()))
   addReferencePage(app)
+  addDashboardPages(app)
   // Only the routes below require a credential.
   app.use('/v1/*', authenticate(deps))
   app.use('/metrics', authenticate(deps))
   app.use('/v1/*', allowed.literalFirst)
   app.use('/v1/*', boundedBody(MAX_BODY_BYTES, BUNDLE_PATH))
   app.use('/v1/*', liveBeforeResponse(deps))
+  addSessionOperations(app, deps)
   addRouteOperations(app, deps)
   addMatchOperation(app, deps)
   addServiceOperations(app, deps)
@@ -113,12 +120,19 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   const access = new ExchangeAccess(deps)
   addExchangeOperations(app, deps, access, live)
   addReplayOperation(app, deps, access)
+  addTrafficOperations(app, deps, live)
   app.notFound(allowed.notFound)
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {
     type: 'http',
     scheme: 'bearer',
     description: 'An admin key: `Authorization: Bearer vsk_…`.',
+  })
+  app.openAPIRegistry.registerComponent('securitySchemes', 'session', {
+    type: 'apiKey',
+    in: 'cookie',
+    name: SESSION_COOKIE,
+    description: `A session of the dashboard. With https, the name of the cookie is \`${SECURE_SESSION_COOKIE}\`.`,
   })
   let made: object | undefined
   function document(): object {

@@ -12,6 +12,7 @@ import type { ExchangeParams } from '../observe/exchanges/exchange-filter.ts'
 import type { ReplayRequest, ReplayResult } from '../observe/exchanges/replay-types.ts'
 import type { RequestFilter } from '../observe/requests/request-filter.ts'
 import type { ObserveViewer } from '../observe/stream/observe-viewer.ts'
+import type { TrafficFeedParams } from '../observe/traffic/traffic-feed.ts'
 import type { Directory } from '../routes/directory.ts'
 import type { DryRequest, DryResult } from '../routes/dry-run-types.ts'
 import type { OutboundNetworks } from '../routes/options/outbound-networks.ts'
@@ -27,6 +28,8 @@ import type { ExchangeView } from './live/exchanges/exchange-view.ts'
 import type { LimitView } from './live/policy/limit-view.ts'
 import type { ProcessView } from './live/policy/process-view.ts'
 import type { RequestView } from './live/requests/request-view.ts'
+import type { TrafficView } from './live/traffic/traffic-view.ts'
+import type { DashboardSessions, Session } from './session/dashboard-sessions.ts'
 
 /** Issues and revokes the JWTs of telephones. */
 export interface TokenIssuer {
@@ -80,6 +83,12 @@ export interface LiveRequests {
   watchExchanges(params: ExchangeParams, viewer: ObserveViewer): LiveWatch
 }
 
+/** The live traffic of all replicas. */
+export interface LiveTraffic {
+  /** Sends TrafficSecond items to the viewer. */
+  watch(params: TrafficFeedParams, viewer: ObserveViewer): LiveWatch
+}
+
 export interface LiveWatch {
   /** Returns the replicas that send their lines, and the others. */
   replicas(): { readonly watched: readonly string[]; readonly missing: MissingReplicas }
@@ -113,6 +122,8 @@ export interface AdminDependencies {
     | 'waitForSequence'
   >
   readonly tokens: TokenIssuer
+  /** The log-ins of the dashboard. */
+  readonly sessions: DashboardSessions
   readonly telephones: TelephoneDirectory
   readonly replicas: ReplicaDirectory
   /** The combined state of all replicas. */
@@ -135,6 +146,12 @@ export interface AdminDependencies {
   /** The processes of services, with their state on all replicas. */
   readonly processView: Pick<ProcessView, 'of'>
   readonly metrics: Pick<Scraper, 'scrape'>
+  /** The traffic of the last hours, of all replicas. */
+  readonly trafficView: Pick<TrafficView, 'read'>
+  /** The traffic of each second, of all replicas. */
+  readonly liveTraffic: LiveTraffic
+  /** Calls `listener` with a service whose lines have changed. Returns a function that unsubscribes. */
+  readonly lineChanges: (listener: (service: string) => void) => () => void
   /** The counters of the limits of requests on this replica. */
   readonly limits: () => LimitsBody
   /** Runs all checks of this replica. Never rejects. */
@@ -153,8 +170,11 @@ export interface AdminDependencies {
   readonly generateSigningKey: () => Promise<NewSigningKey>
   readonly log: Logger
   readonly clock: Clock
+  readonly replicaId: string
   /** The version of the software. */
   readonly version: string
+  /** The name and the colour of this installation, for people who use several. */
+  readonly environment?: { readonly name: string; readonly color: string } | undefined
   readonly phase: () => Phase
   /** Hosts (without port) that a request may name; undefined: any host. See `allowedHosts` in access/request-guard.ts. */
   readonly allowedHosts?: ReadonlySet<string> | undefined
@@ -176,5 +196,7 @@ export interface AdminEnv {
     key: AdminKey
     /** The writer: the id of the key, and its name in the audit log (`admin-key:<id>`). */
     by: Mutation
+    /** The dashboard session of the request; undefined when it has sent its credential itself. */
+    session: Session | undefined
   }
 }

@@ -1,6 +1,7 @@
 // The shapes of the admin API for its clients: the command line imports these types, and no code of the API. Each type is derived
 // from a zod schema in bodies/. The server checks with the same schema, and the OpenAPI document shows it.
 
+export type { TrafficSecond } from '../observe/traffic/traffic-feed.ts'
 export type { ListedTelephone } from '../telephones/listed-telephone.ts'
 export type { BundleItem, BundleResultBody } from './bodies/bundle.ts'
 export type { ChangeBody, ResetBody } from './bodies/changes/change.ts'
@@ -29,3 +30,5 @@ export type { OutageBody, OutagesBody } from './bodies/service-outage.ts'
 export type { FailedServiceBody, StatusBody } from './bodies/status.ts'
 export type { TelephonePageBody } from './bodies/telephone.ts'
 export type { TrafficBody } from './bodies/traffic.ts'
+export type { TrafficSeriesBody } from './bodies/traffic-series.ts'
+export type { LoginLinkBody, SessionBody } from './session/session-operations.ts'

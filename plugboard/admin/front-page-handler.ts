@@ -81,6 +81,7 @@ function pageFor(c: Context<AdminEnv>, deps: AdminDependencies): string {
     commands: local ? localCommands(deps, url) : remoteCommands(url),
     links: [
       ...(publicUrl === undefined ? [] : [[publicUrl, 'The public port'] as const]),
+      ['/dashboard/', 'The dashboard: traffic, routes, services and telephones'],
       [LINKS.reference, 'The API, as a page with a form for each operation'],
       [LINKS.openapi, 'The API, as an OpenAPI 3.1 document'],
       [LINKS.ready, 'Readiness, for load balancers'],

@@ -36,6 +36,15 @@ export const plugboardSettings = {
       item: 'host',
       help: 'Host names that the admin API accepts; empty: localhost on loopback, otherwise any',
     }),
+    environmentName: setting.text({
+      since: '0.2.0',
+      help: 'Name of this installation in the dashboard, such as production',
+    }),
+    environmentColor: setting.choice(['gray', 'blue', 'green', 'violet', 'orange', 'red'], {
+      since: '0.2.0',
+      default: 'gray',
+      help: 'Colour of environmentName in the dashboard',
+    }),
     maxBundleBytes: setting.bytes({
       default: '64MiB',
       min: '256KiB',

@@ -37,6 +37,14 @@ export function requestKey(
   return ((known * METHOD_FACTOR + methodNumber) * 2 + schemeNumber) * CODE_FACTOR + codeNumber
 }
 
+/** Returns the class of the status: 0 for 1xx and 2xx, 1 for 3xx, 2 for 4xx, 3 for 5xx. */
+export function classOfKey(key: number): 0 | 1 | 2 | 3 {
+  const status = Math.floor(key / CODE_FACTOR / 2 / METHOD_FACTOR)
+  if (status < 300) return 0
+  if (status < 400) return 1
+  return status < 500 ? 2 : 3
+}
+
 /** Returns the labels of a number of `requestKey`. */
 export function labelsOfKey(key: number): RequestLabelValues {
   const code = key % CODE_FACTOR

@@ -141,11 +141,11 @@ export class RequestMetrics {
   }
 
   readonly requestBytes: MetricSource = sink => {
-    for (const { service, requestBytes } of this.#all()) sink.value([service], requestBytes)
+    for (const { service, requestBytes } of this.all()) sink.value([service], requestBytes)
   }
 
   readonly responseBytes: MetricSource = sink => {
-    for (const { service, responseBytes } of this.#all()) sink.value([service], responseBytes)
+    for (const { service, responseBytes } of this.all()) sink.value([service], responseBytes)
   }
 
   part(part: Part): MetricSource {
@@ -155,7 +155,8 @@ export class RequestMetrics {
     }
   }
 
-  *#all(): Generator<ServiceMeters> {
+  /** Yields the meters of all services, of `_other`, and of requests without a service. */
+  *all(): Generator<ServiceMeters> {
     yield this.#noService
     yield* this.services.all()
   }

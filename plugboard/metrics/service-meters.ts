@@ -3,14 +3,17 @@
 
 import { DURATION_BOUNDARIES, Histogram, PART_BOUNDARIES } from '@vera-stack/shared/metrics/histogram.ts'
 import type { MetricSink } from '@vera-stack/shared/metrics/metric.ts'
-import { labelsOfKey } from './request-labels.ts'
+import { classOfKey, labelsOfKey } from './request-labels.ts'
 import type { SeriesBudget } from './series-budget.ts'
+import { addHistogram, type TrafficTotals } from './traffic-totals.ts'
 
 /** The histograms by subset. `response_head`: from the request to the head. `backend`: the part of it that the backend needed. */
 export type Part = 'response_head' | 'backend' | 'queue_wait'
 
 interface DurationSeries {
   readonly labels: readonly string[]
+  /** Index in TrafficTotals.classes. */
+  readonly statusClass: number
   readonly histogram: Histogram
 }
 
@@ -25,6 +28,12 @@ class SubsetMeters {
 
   constructor(service: string, subset: string) {
     this.labels = [service, subset]
+  }
+
+  addTo({ head, backend, wait }: TrafficTotals): void {
+    addHistogram(this.parts.response_head, head)
+    addHistogram(this.parts.backend, backend)
+    addHistogram(this.parts.queue_wait, wait)
   }
 }
 
@@ -109,6 +118,16 @@ export class ServiceMeters {
     }
   }
 
+  /** Adds the numbers of this service, without the observations that overflowed. */
+  addTo(totals: TrafficTotals): void {
+    totals.requestBytes += this.requestBytes
+    totals.responseBytes += this.responseBytes
+    for (const { statusClass, histogram } of this.#durations.values())
+      totals.classes[statusClass]! += histogram.count
+    this.#noSubset.addTo(totals)
+    if (this.#subsets !== undefined) for (const meters of this.#subsets.values()) meters.addTo(totals)
+  }
+
   /** Returns its series to the budget. Call it when no scrape shows them any more. */
   release(): void {
     this.#budget.give(this.#series)
@@ -118,7 +137,7 @@ export class ServiceMeters {
   #newSeries(key: number): DurationSeries | undefined {
     if (!this.#takes()) return undefined
     const labels = [this.service, ...labelsOfKey(key)]
-    const series = { labels, histogram: new Histogram(DURATION_BOUNDARIES) }
+    const series = { labels, statusClass: classOfKey(key), histogram: new Histogram(DURATION_BOUNDARIES) }
     this.#durations.set(key, series)
     return series
   }

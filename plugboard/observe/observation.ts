@@ -9,6 +9,7 @@ import { FailureRing } from './requests/failure-ring.ts'
 import { LiveLog } from './requests/live-log.ts'
 import { readRequestLine } from './requests/request-line.ts'
 import { ObserveHub } from './stream/observe-hub.ts'
+import { readTrafficSecond, TRAFFIC_TOPIC, TrafficFeed } from './traffic/traffic-feed.ts'
 
 /** The topic of the live log. */
 export const REQUESTS_TOPIC = 'requests'
@@ -19,16 +20,19 @@ export interface Observation {
   readonly failures: FailureRing
   readonly liveLog: LiveLog
   readonly inspector: Inspector
+  readonly traffic: TrafficFeed
   readonly hub: ObserveHub
 }
 
 export function createObservation(replicaId: string, clock: Clock, log?: Logger): Observation {
   const liveLog = new LiveLog(replicaId)
   const inspector = new Inspector(clock, log)
+  const traffic = new TrafficFeed(replicaId)
   const topics = {
     [REQUESTS_TOPIC]: { source: liveLog, read: readRequestLine },
     [EXCHANGES_TOPIC]: { source: inspector, read: readExchangeSummary },
+    [TRAFFIC_TOPIC]: { source: traffic, read: readTrafficSecond },
   }
   const hub = new ObserveHub({ replicaId, topics, clock })
-  return { failures: new FailureRing(), liveLog, inspector, hub }
+  return { failures: new FailureRing(), liveLog, inspector, traffic, hub }
 }

@@ -21,7 +21,9 @@
 
 import type { AddressInfo } from 'node:net'
 import { collectBodyMemory } from '@vera-stack/shared/process/body-memory.ts'
+import { prefixOf } from '../admin/access/api-key-format.ts'
 import type { Phase } from '../admin/admin-env.ts'
+import { DASHBOARD_PATH, DashboardSessions, loginPath } from '../admin/session/dashboard-sessions.ts'
 import { StartupError } from '../common/startup-error.ts'
 import { ChangePruner } from '../database/changes/change-pruner.ts'
 import type { Store } from '../database/store/store.ts'
@@ -37,6 +39,7 @@ import { viaNames } from './cluster/via-names.ts'
 import { provideAdminKey } from './database/offline-admin-key.ts'
 import { openReplicaDatabase, type ReplicaDatabase, startDirectory } from './database/replica-database.ts'
 import { RouteRecorder } from './database/route-recorder.ts'
+import { AdminKeyFile } from './files/admin-key-file.ts'
 import { createRequestLimits, type RequestLimits } from './limits/request-limits.ts'
 import { startMetricsExport } from './metrics/metrics-export.ts'
 import { startMetricsPort } from './metrics/metrics-port.ts'
@@ -57,10 +60,12 @@ export class Plugboard {
   readonly tokens: TokenIssuer
   readonly adminPort: number
   readonly #replica: ReplicaContext
+  readonly #sessions: DashboardSessions
   #stopped: Promise<void> | undefined
 
-  private constructor(replica: ReplicaContext, { store, tokens, adminPort }: StartedParts) {
+  private constructor(replica: ReplicaContext, { store, tokens, sessions, adminPort }: StartedParts) {
     this.#replica = replica
+    this.#sessions = sessions
     this.store = store
     this.tokens = tokens
     this.adminPort = adminPort
@@ -95,6 +100,12 @@ export class Plugboard {
   /** The URL of the public port for clients, without a slash at its end. */
   get publicUrl(): string {
     return this.#replica.address.url
+  }
+
+  /** Resolves with the path of the dashboard: with a one-time link while the data folder has an admin key. */
+  async dashboardPath(): Promise<string> {
+    const key = await new AdminKeyFile(this.#replica.config.data).read()
+    return key === undefined ? DASHBOARD_PATH : loginPath(this.#sessions.createLink(prefixOf(key)))
   }
 
   /** The phase that `/readyz` reports. */
@@ -132,6 +143,7 @@ export class Plugboard {
 interface StartedParts {
   readonly store: Store
   readonly tokens: TokenIssuer
+  readonly sessions: DashboardSessions
   readonly adminPort: number
 }
 
@@ -144,7 +156,15 @@ async function startParts(replica: ReplicaContext): Promise<StartedParts> {
   const limits = createRequestLimits(replica, database)
   const telephones = createTelephoneSide(replica, { database, limits, ports: () => ports })
   const metrics = createReplicaMetrics(replica, { database, telephones, limits, ports: () => ports })
-  const admin = await startAdminPort(replica, { database, telephones, limits, metrics, ports: () => ports })
+  const sessions = new DashboardSessions({ secrets: replica.config.clusterSecret, clock: replica.clock })
+  const admin = await startAdminPort(replica, {
+    database,
+    telephones,
+    sessions,
+    limits,
+    metrics,
+    ports: () => ports,
+  })
   await startMetricsPort(replica, metrics)
   startMetricsExport(replica, metrics)
   const tracing = await startTraceExport(replica, metrics)
@@ -154,7 +174,7 @@ async function startParts(replica: ReplicaContext): Promise<StartedParts> {
   replica.running.add('use of limits', () => limits.quotas.stop())
   await startTelephoneSide(replica, telephones)
   ports = await openPublicPorts(replica, { database, telephones, limits, metrics, tracing })
-  return { store: database.store, tokens: telephones.tokens, adminPort: admin.port }
+  return { store: database.store, tokens: telephones.tokens, sessions, adminPort: admin.port }
 }
 
 function reportLimits({ limits: { lowered }, log }: ReplicaContext): void {

@@ -3,7 +3,7 @@
 
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import { acceptsGzip } from '../http/accepts-gzip.ts'
+import { acceptsCoding } from '../http/accepts-coding.ts'
 import type { Metric } from './metric.ts'
 import { prometheusText } from './prometheus-text.ts'
 
@@ -28,7 +28,7 @@ export class Scraper {
 
   /** `acceptEncoding`: the field of the request; undefined: there is none. Rejects when a source throws. */
   async scrape(acceptEncoding: string | undefined): Promise<ScrapeResult> {
-    if (!acceptsGzip(acceptEncoding)) return { body: await this.#textOnce(), gzipped: false }
+    if (!acceptsCoding(acceptEncoding, 'gzip')) return { body: await this.#textOnce(), gzipped: false }
     this.#gzipped ??= this.#textOnce()
       .then(text => compress(text, { level: GZIP_LEVEL }))
       .finally(() => {

@@ -55,9 +55,8 @@ const LINKED_PAGES: readonly string[] = ['/', '/reference']
 
 /** True when a link opens one of these pages. */
 function opensPage({ req }: Context<AdminEnv>): boolean {
-  return (
-    LINKED_PAGES.includes(req.path) && req.method === 'GET' && req.header('sec-fetch-mode') === 'navigate'
-  )
+  const isPage = LINKED_PAGES.includes(req.path) || req.path.startsWith('/dashboard/')
+  return isPage && req.method === 'GET' && req.header('sec-fetch-mode') === 'navigate'
 }
 
 const sameHost = (origin: string, host: string): boolean =>

@@ -87,7 +87,7 @@ export function operation<const Config extends Omit<RouteConfig, 'security' | 'm
   const route = createRoute({
     ...config,
     description: [config.description, needs].filter(Boolean).join(' '),
-    security: [{ apiKey: [] }],
+    security: [{ apiKey: [] }, { session: [] }],
     responses: { ...problems(...ALWAYS_FAILS, ...fails), ...config.responses },
   } as Config)
   return { ...route, middleware: isFixed ? [requirePermission(permission)] : [] }

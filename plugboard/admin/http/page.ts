@@ -9,14 +9,18 @@ import type { AdminEnv } from '../admin-env.ts'
 import { cursorText } from './formats.ts'
 import { json, LINK_HEADER } from './openapi.ts'
 
-export const pageQuery = {
-  limit: z
+/** Returns the schema of a parameter with a number from 1 to `max`. */
+export const numberQuery = (max: number, description: string, unset?: number) =>
+  z
     .string()
-    .regex(/^\d{1,3}$/, 'is not a number from 1 to 500')
+    .regex(new RegExp(`^\\d{1,${String(max).length}}$`), `is not a number from 1 to ${max}`)
     .transform(Number)
-    .pipe(z.int().min(1, 'must be at least 1').max(500, 'must be at most 500'))
+    .pipe(z.int().min(1, 'must be at least 1').max(max, `must be at most ${max}`))
     .optional()
-    .openapi({ type: 'integer', minimum: 1, maximum: 500, default: 100, description: 'Rows in a page.' }),
+    .openapi({ type: 'integer', minimum: 1, maximum: max, default: unset, description })
+
+export const pageQuery = {
+  limit: numberQuery(500, 'Rows in a page.', 100),
   cursor: cursorText.optional().openapi({ description: 'The value of `next` in the page before.' }),
 } as const
 

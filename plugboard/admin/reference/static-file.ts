@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import { acceptsGzip } from '@vera-stack/shared/http/accepts-gzip.ts'
+import { acceptsCoding } from '@vera-stack/shared/http/accepts-coding.ts'
 import type { Context } from 'hono'
 
 const compress = promisify(gzip)
@@ -40,7 +40,7 @@ export class StaticFile {
     c.header('Vary', 'Accept-Encoding')
     if (c.req.header('if-none-match') === etag) return c.body(null, 304)
     c.header('Content-Type', this.#type)
-    if (!acceptsGzip(c.req.header('accept-encoding'))) return c.body(plain)
+    if (!acceptsCoding(c.req.header('accept-encoding'), 'gzip')) return c.body(plain)
     c.header('Content-Encoding', 'gzip')
     return c.body(gzipped)
   }

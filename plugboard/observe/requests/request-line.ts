@@ -33,7 +33,6 @@ const accessFields = {
   cause: optional,
   detail: optional,
   traceId: optional,
-  replayOf: optional,
   userAgent: optional,
 } as const satisfies Record<Exclude<keyof AccessFields, 'sampleRate'>, z.ZodType>
 

@@ -60,7 +60,8 @@ describe('names', () => {
     'Plugboards-X',
     'Proxy-Status',
     'Proxies',
-    'Cookie',
+    'Cookies',
+    'Set-Cookie',
     'Cache-Control',
     'Traceparents',
     'Hosts',
@@ -73,6 +74,10 @@ describe('names', () => {
 
   it.each(['traceparent', 'TraceParent'])('%s is read, and forwarded', name => {
     expect(kindOf(name)).toBe(KIND.traceParent)
+  })
+
+  it.each(['Cookie', 'COOKIE'])('%s is forwarded without the session of the dashboard', name => {
+    expect(kindOf(name)).toBe(KIND.cookie)
   })
 
   it.each(['Accept', 'ACCEPT'])('%s is kept as the preference of the client', name => {

@@ -14,6 +14,8 @@ export const KIND = {
   /** Never forwarded. */
   dropped: 3,
   traceParent: 4,
+  /** Forwarded without the cookie of a dashboard session. */
+  cookie: 5,
 } as const
 
 export type FieldKind = (typeof KIND)[keyof typeof KIND]
@@ -42,6 +44,8 @@ export function kindOf(name: string): FieldKind {
     case 0x78: // x
       return kindOfExtension(name)
     case 0x63: // c
+      if (name.length === 6 && equalsIgnoringCase(name, 'cookie')) return KIND.cookie
+      return isMisspelt(name) ? KIND.dropped : KIND.plain
     case 0x68: // h
     case 0x6b: // k
     case 0x6d: // m

@@ -16,6 +16,7 @@ import {
 import { setTraceFields, traceStateOf } from '@vera-stack/shared/trace/trace-fields.ts'
 import { TRACE_PARENT, TRACE_STATE } from '@vera-stack/shared/trace/trace-parent.ts'
 import { looksLikeRequestId } from '../../common/http/request-id.ts'
+import { withoutSessionCookies } from '../../common/http/session-cookie.ts'
 import type { ClientFacts } from '../connections/client-connection.ts'
 import type { TraceFields } from '../trace/request-tracing.ts'
 import { ClientClaims } from './client-claims.ts'
@@ -115,6 +116,11 @@ export class RequestFields implements TraceFields {
               this.accept ||= value
               fields.push(name, value)
               break
+            case KIND.cookie: {
+              const cookies = withoutSessionCookies(value)
+              if (cookies !== '' || value === '') fields.push(name, cookies)
+              break
+            }
             case KIND.traceParent:
               traceParents += 1
               this.traceParent = traceParents === 1 ? value : ''

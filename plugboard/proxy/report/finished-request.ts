@@ -11,12 +11,7 @@ import type { RequestFacts, RoutedRequest } from '../edge/routed-request.ts'
 
 /** The facts about a request that its report shows. Texts are empty if it was refused before they were read. */
 export type ReportedFacts = Pick<RequestFacts, 'requestId' | 'clientAddress' | 'proto' | 'host' | 'path'> &
-  Partial<
-    Pick<
-      RoutedRequest,
-      'protocol' | 'traceParent' | 'traced' | 'userAgent' | 'limitName' | 'capture' | 'replay'
-    >
-  >
+  Partial<Pick<RoutedRequest, 'protocol' | 'traceParent' | 'traced' | 'userAgent' | 'limitName' | 'capture'>>
 
 /** A failed attempt. */
 export interface AttemptFailure {

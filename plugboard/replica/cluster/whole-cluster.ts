@@ -10,6 +10,7 @@ import { LimitView, type LimitViewOptions } from '../../admin/live/policy/limit-
 import { ProcessView, type ProcessViewOptions } from '../../admin/live/policy/process-view.ts'
 import { openBreakers, stoppedSubsets } from '../../admin/live/policy/stopped.ts'
 import { RequestView } from '../../admin/live/requests/request-view.ts'
+import { TrafficView } from '../../admin/live/traffic/traffic-view.ts'
 import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import type { Observation } from '../../observe/observation.ts'
 import type { KnownReplica } from '../../peers/known-replicas.ts'
@@ -36,7 +37,7 @@ export interface WholeClusterOptions {
   readonly limits: RequestLimits
   readonly lastErrorOf: ClusterViewOptions['lastErrorOf']
   readonly policyState: ProcessViewOptions['policyState']
-  readonly observation: Pick<Observation, 'failures' | 'inspector'>
+  readonly observation: Pick<Observation, 'failures' | 'inspector' | 'traffic'>
 }
 
 export interface WholeCluster {
@@ -48,6 +49,7 @@ export interface WholeCluster {
   readonly respond: (name: string, params: unknown) => object | undefined
   readonly requests: RequestView
   readonly exchanges: ExchangeView
+  readonly traffic: TrafficView
 }
 
 export function createWholeCluster(options: WholeClusterOptions): WholeCluster {
@@ -95,13 +97,15 @@ export function createWholeCluster(options: WholeClusterOptions): WholeCluster {
   const { failures, inspector } = options.observation
   const requests = new RequestView({ replicaId, failures, ask })
   const exchanges = new ExchangeView({ replicaId, ring: inspector.ring, ask })
+  const traffic = new TrafficView({ history: () => options.observation.traffic.history, clock, ask })
   const respond = (name: string, params: unknown) =>
     view.respond(name, params) ??
     limits.respond(name, params) ??
     processes.respond(name, params) ??
     requests.respond(name, params) ??
-    exchanges.respond(name, params)
-  return { view, lines, limits, processes, requests, exchanges, respond }
+    exchanges.respond(name, params) ??
+    traffic.respond(name, params)
+  return { view, lines, limits, processes, requests, exchanges, traffic, respond }
 }
 
 /** Returns the exchange of limits with each replica that has a link to this one. */

@@ -7,6 +7,7 @@ import { startProcessMetrics } from '@vera-stack/shared/metrics/process-metrics.
 import { Scraper } from '@vera-stack/shared/metrics/scraper.ts'
 import { PLUGBOARD_METRICS } from '../../metrics/plugboard-metrics.ts'
 import { RequestMetrics } from '../../metrics/request-metrics.ts'
+import { TrafficHistory } from '../../observe/traffic/traffic-history.ts'
 import type { ReplicaContext } from '../replica-context.ts'
 import { clusterSources } from './cluster-sources.ts'
 import { connectionSources } from './connection-sources.ts'
@@ -39,6 +40,11 @@ export function createReplicaMetrics(replica: ReplicaContext, parts: MetricParts
     serviceChanged: (before, after) =>
       requests.serviceChanged(before, after, after === undefined ? [] : directory.routesOfService(after.id)),
   })
+  if (replica.measuresRequests) {
+    const history = new TrafficHistory({ counters: () => requests.all(), clock })
+    replica.observation.traffic.history = history
+    running.add('history of traffic', () => history.stop())
+  }
   const own = startProcessMetrics(clock)
   running.add('metrics', () => own.stop())
   const otlpFailures = new LabelledCounts()

@@ -6,10 +6,13 @@ import { allowedHosts } from '../../admin/access/request-guard.ts'
 import { createAdminApp } from '../../admin/admin-app.ts'
 import type { ReplicaDirectory } from '../../admin/admin-env.ts'
 import { startAdminServer } from '../../admin/admin-server.ts'
+import type { DashboardSessions } from '../../admin/session/dashboard-sessions.ts'
+import type { Line } from '../../registry/line.ts'
+import type { Registry } from '../../registry/registry.ts'
 import { OutboundNetworks } from '../../routes/options/outbound-networks.ts'
 import { generateSigningKey } from '../../telephones/tokens/tokens.ts'
 import { VERSION } from '../../version.ts'
-import { createLiveRequests } from '../cluster/live-requests.ts'
+import { createLiveRequests, createLiveTraffic } from '../cluster/live-watch.ts'
 import { ownStatus, replicaStatus, serviceLines, withoutLines } from '../cluster/replica-status.ts'
 import type { ReplicaDatabase } from '../database/replica-database.ts'
 import { runReplicaDoctor } from '../doctor/replica-doctor.ts'
@@ -28,6 +31,7 @@ const ADMIN_GRACE_MS = 2000
 export interface AdminPortParts {
   readonly database: ReplicaDatabase
   readonly telephones: TelephoneSide
+  readonly sessions: DashboardSessions
   readonly limits: RequestLimits
   readonly metrics: ReplicaMetrics
   /** Returns the public ports, or undefined while they are not open. */
@@ -36,15 +40,21 @@ export interface AdminPortParts {
 
 /** Rejects with StartupError. */
 export async function startAdminPort(replica: ReplicaContext, parts: AdminPortParts): Promise<AddressInfo> {
-  const { database, telephones, limits: requestLimits, metrics, ports } = parts
+  const { database, telephones, sessions, limits: requestLimits, metrics, ports } = parts
   const { store, directory } = database
   const { config, limits, log, clock, running, lifecycle } = replica
   const { tokens, switchboard, whole } = telephones
   const replicas = replicaDirectory(replica, directory, telephones)
+  const watchable = {
+    replicaId: replica.id,
+    hub: replica.observation.hub,
+    network: telephones.cluster?.network,
+  }
   const app = createAdminApp({
     store,
     directory,
     tokens,
+    sessions,
     telephones: {
       list: () => switchboard.list(),
       tunnelsOfToken: id => switchboard.tunnelsOfToken(id),
@@ -55,11 +65,10 @@ export async function startAdminPort(replica: ReplicaContext, parts: AdminPortPa
     requests: whole.requests,
     exchanges: whole.exchanges,
     replay: request => ports()?.replay(request) ?? Promise.resolve({ kind: 'lost' }),
-    liveLog: createLiveRequests({
-      replicaId: replica.id,
-      hub: replica.observation.hub,
-      network: telephones.cluster?.network,
-    }),
+    liveLog: createLiveRequests(watchable),
+    liveTraffic: createLiveTraffic(watchable),
+    trafficView: whole.traffic,
+    lineChanges: listener => subscribeToLines(replica.registry, listener),
     lines: whole.lines,
     dryRun: request => ports()?.dryRun(request) ?? Promise.resolve(undefined),
     traffic: () => ports()?.traffic(),
@@ -76,7 +85,12 @@ export async function startAdminPort(replica: ReplicaContext, parts: AdminPortPa
     generateSigningKey,
     log,
     clock,
+    replicaId: replica.id,
     version: VERSION,
+    environment:
+      config.environmentName === undefined
+        ? undefined
+        : { name: config.environmentName, color: config.environmentColor },
     phase: () => lifecycle.phase,
     allowedHosts: allowedHosts(config.adminListen.host, config.adminHosts),
     // Event streams hold their connections, so some connections are kept for probes and operators.
@@ -87,6 +101,11 @@ export async function startAdminPort(replica: ReplicaContext, parts: AdminPortPa
   const server = await replica.listening(starting, 'adminListen')
   running.add('admin port', () => server.stop(ADMIN_GRACE_MS))
   return server.address
+}
+
+function subscribeToLines(registry: Registry, listener: (service: string) => void): () => void {
+  const changed = ({ service }: Line): void => listener(service)
+  return registry.subscribe({ lineAdded: changed, lineChanged: changed, lineRemoved: changed })
 }
 
 function replicaDirectory(

@@ -26,6 +26,8 @@ import { LimitView } from '../../../plugboard/admin/live/policy/limit-view.ts'
 import type { PolicyState } from '../../../plugboard/admin/live/policy/policy-state.ts'
 import { ProcessView } from '../../../plugboard/admin/live/policy/process-view.ts'
 import { RequestView } from '../../../plugboard/admin/live/requests/request-view.ts'
+import { TrafficView } from '../../../plugboard/admin/live/traffic/traffic-view.ts'
+import { DashboardSessions } from '../../../plugboard/admin/session/dashboard-sessions.ts'
 import { asTokenId, type ServiceId } from '../../../plugboard/common/ids/row-ids.ts'
 import type { ServiceError } from '../../../plugboard/common/service-error.ts'
 import type { Store } from '../../../plugboard/database/store/store.ts'
@@ -34,7 +36,7 @@ import { RouteLimits } from '../../../plugboard/limits/route-limits.ts'
 import type { ReplayRequest, ReplayResult } from '../../../plugboard/observe/exchanges/replay-types.ts'
 import { createObservation } from '../../../plugboard/observe/observation.ts'
 import type { Line } from '../../../plugboard/registry/line.ts'
-import { createLiveRequests } from '../../../plugboard/replica/cluster/live-requests.ts'
+import { createLiveRequests, createLiveTraffic } from '../../../plugboard/replica/cluster/live-watch.ts'
 import type {
   DirectoryListener,
   DirectoryRoute,
@@ -170,6 +172,8 @@ export class AdminApiHarness {
       return () => void this.listeners.delete(listener)
     },
   }
+  readonly lineListeners = new Set<(service: string) => void>()
+  readonly #watchable = { replicaId: 'r1', hub: this.observation.hub, network: undefined }
   readonly #store: Store
   readonly #check: OpenApiCheck
 
@@ -209,7 +213,17 @@ export class AdminApiHarness {
         ask: (name, params) => this.#ask(name, params),
       }),
       replay: request => this.replay(request),
-      liveLog: createLiveRequests({ replicaId: 'r1', hub: this.observation.hub, network: undefined }),
+      liveLog: createLiveRequests(this.#watchable),
+      liveTraffic: createLiveTraffic(this.#watchable),
+      trafficView: new TrafficView({
+        history: () => this.observation.traffic.history,
+        clock: systemClock,
+        ask: (name, params) => this.#ask(name, params),
+      }),
+      lineChanges: listener => {
+        this.lineListeners.add(listener)
+        return () => this.lineListeners.delete(listener)
+      },
       lines: {
         linesOf: ({ name }) => this.#statesOf(name).map(({ line }) => line),
         statesOf: ({ name }) => this.#statesOf(name).values(),
@@ -255,6 +269,8 @@ export class AdminApiHarness {
         }),
       log: silentLogger,
       clock: systemClock,
+      sessions: new DashboardSessions({ clock: systemClock }),
+      replicaId: 'r1',
       version: '0.0.0',
       phase: () => 'ready',
       ...overrides,

@@ -8,6 +8,7 @@ import { Scraper } from '@vera-stack/shared/metrics/scraper.ts'
 import { createApiKey } from '../../../plugboard/admin/access/api-key-format.ts'
 import { createAdminApp } from '../../../plugboard/admin/admin-app.ts'
 import type { AdminDependencies } from '../../../plugboard/admin/admin-env.ts'
+import { DashboardSessions } from '../../../plugboard/admin/session/dashboard-sessions.ts'
 import { OutboundNetworks } from '../../../plugboard/routes/options/outbound-networks.ts'
 import { type JsonSchema, JsonSchemaReader } from './json-schema.ts'
 
@@ -99,6 +100,8 @@ export const app = createAdminApp({
     serviceByName: () => row,
   } as unknown as AdminDependencies['directory'],
   tokens: { issue: passed, revoke: passed },
+  sessions: new DashboardSessions({ clock: systemClock }),
+  replicaId: 'r1',
   metrics: new Scraper(() => []),
   telephones: {
     list: () => [],
@@ -119,6 +122,9 @@ export const app = createAdminApp({
   exchanges: { list: passed, get: passed },
   replay: passed,
   liveLog: { watch: noWatch, watchExchanges: noWatch },
+  trafficView: { read: passed },
+  liveTraffic: { watch: noWatch },
+  lineChanges: () => () => undefined,
   lines: {
     linesOf: () => [],
     statesOf: () => [].values(),

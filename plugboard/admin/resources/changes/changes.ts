@@ -2,8 +2,6 @@
 // stream of new changes as server-sent events.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
-import type { ReadPosition } from '../../../database/store/changes/log-gap.ts'
-import type { Store } from '../../../database/store/store.ts'
 import { requirePermission } from '../../access/authenticate.ts'
 import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
 import { changeBody, changeSchema } from '../../bodies/changes/change.ts'
@@ -11,9 +9,9 @@ import type { EventStreams } from '../../http/event-streams.ts'
 import { eventStreamResponses, operation } from '../../http/openapi.ts'
 import { pageBody, pageQuery, pageResponse } from '../../http/page.ts'
 import { parsedQuery } from '../../http/parsed-query.ts'
-import { RequestError } from '../../http/problem.ts'
 import { changeFilterQuery, filtersOf, positionText, sequenceText } from './change-query.ts'
 import { streamChanges } from './change-stream.ts'
+import { lastEventHeader, lastEventPosition } from './last-event.ts'
 
 const listOperation = operation(
   { permission: 'changes:read', fails: ['not_found', 'precondition_failed'] },
@@ -71,28 +69,15 @@ export function addChangeOperations(
     security: [{ apiKey: [] }],
     request: {
       query: streamQuery,
-      headers: z.looseObject({
-        'last-event-id': positionText
-          .optional()
-          .openapi({ description: 'The same as `after`. When both are present, `after` applies.' }),
-      }),
+      headers: lastEventHeader('The same as `after`. When both are present, `after` applies.'),
     },
     responses: eventStreamResponses('not_found'),
   })
   app.get('/v1/changes/stream', requirePermission('changes:read'), async c => {
     const { after: given, ...query } = parsedQuery(streamQuery, c.req.queries())
-    const text = c.req.header('last-event-id')
-    const after = given ?? (text === undefined ? await newest(store) : positionText.safeParse(text).data)
-    if (after === undefined) {
-      const detail = 'is not a position: use the id of an event, or a sequence'
-      const header = 'last-event-id'
-      throw new RequestError('invalid_request', `${header}: ${detail}`, [{ header, detail }])
-    }
+    const after = given ?? (await lastEventPosition(c, store))
     const filters = await filtersOf(query, store)
     const onEnd = streams.open(c.get('key').id)
     return streamChanges(c, deps, { after, filters, stopping, onEnd })
   })
 }
-
-const newest = async ({ changes }: Pick<Store, 'changes'>): Promise<ReadPosition> =>
-  (await changes.continuation({ sequence: 0 })).newest

@@ -234,6 +234,21 @@ const dropped: readonly EdgeRow[] = [
       received: [{ names: ['Host', ...ADDED] }],
     }),
   ),
+  ...(
+    [
+      ['plugboard-session=1.a.2.s', []],
+      ['a=1; plugboard-session=s; b=2', ['a=1; b=2']],
+      ['__Host-plugboard-session=s; a=1', ['a=1']],
+      [' a=1;plugboard-session = s;plugboard-sessions=t', ['a=1;plugboard-sessions=t']],
+      ['a=plugboard-session; b=2', ['a=plugboard-session; b=2']],
+    ] as const
+  ).map(
+    ([sent, seen]): EdgeRow => ({
+      name: `H5 the session of the dashboard is removed from the cookies ${sent}`,
+      send: get('/', `Cookie: ${sent}\r\n`),
+      received: [{ fields: { cookie: [...seen] } }],
+    }),
+  ),
   {
     name: 'H14 other names with _ are forwarded',
     send: get('/', 'X_Custom: 1\r\nContent_Type: 2\r\nX-Custom: 3\r\n'),

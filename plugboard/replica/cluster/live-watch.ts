@@ -1,19 +1,20 @@
 // The live data of all replicas for the admin API: watches this replica and its peers, and lists the replicas that send no items.
 
-import type { LiveRequests, LiveWatch } from '../../admin/admin-env.ts'
+import type { LiveRequests, LiveTraffic, LiveWatch } from '../../admin/admin-env.ts'
 import { EXCHANGES_TOPIC, REQUESTS_TOPIC } from '../../observe/observation.ts'
 import type { ObserveHub } from '../../observe/stream/observe-hub.ts'
 import type { ObserveViewer } from '../../observe/stream/observe-viewer.ts'
+import { TRAFFIC_TOPIC } from '../../observe/traffic/traffic-feed.ts'
 import type { PeerNetwork } from '../../peers/peer-network.ts'
 
-export interface LiveRequestsOptions {
+export interface LiveWatchOptions {
   readonly replicaId: string
   readonly hub: ObserveHub
   /** Undefined without other replicas. */
   readonly network: Pick<PeerNetwork, 'observed' | 'subscribe'> | undefined
 }
 
-export function createLiveRequests(options: LiveRequestsOptions): LiveRequests {
+export function createLiveRequests(options: LiveWatchOptions): LiveRequests {
   return {
     watch: (filter, viewer) => watchTopic(options, REQUESTS_TOPIC, filter, filter.replica, viewer),
     watchExchanges: (params, viewer) =>
@@ -21,9 +22,13 @@ export function createLiveRequests(options: LiveRequestsOptions): LiveRequests {
   }
 }
 
+export function createLiveTraffic(options: LiveWatchOptions): LiveTraffic {
+  return { watch: (params, viewer) => watchTopic(options, TRAFFIC_TOPIC, params, undefined, viewer) }
+}
+
 /** `only`: the only replica to watch; undefined: all. */
 function watchTopic(
-  { replicaId, hub, network }: LiveRequestsOptions,
+  { replicaId, hub, network }: LiveWatchOptions,
   topic: string,
   params: object,
   only: string | undefined,

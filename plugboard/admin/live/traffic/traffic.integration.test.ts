@@ -1,0 +1,165 @@
+// The charts of traffic over HTTP: the last hours of all replicas, and the live stream of the dashboard.
+
+import { systemClock } from '@vera-stack/shared/clock.ts'
+import { afterEach, describe, expect, test } from 'vitest'
+import type { AdminApiHarness, CallOptions } from '../../../../test/support/admin-api/admin-api.ts'
+import { useAdminApi } from '../../../../test/support/admin-api/use-admin-api.ts'
+import { eventually } from '../../../../test/support/deadline.ts'
+import { readEvents, type SentEvent } from '../../../../test/support/http/event-stream.ts'
+import { ManualClock } from '../../../../test/support/manual-clock.ts'
+import type { TrafficTotals } from '../../../metrics/traffic-totals.ts'
+import { TrafficHistory } from '../../../observe/traffic/traffic-history.ts'
+
+let api: AdminApiHarness
+let counts: Map<string, number>
+let clock: ManualClock
+const database = useAdminApi(created => {
+  api = created
+  counts = new Map()
+  clock = new ManualClock(0, Math.floor(Date.now() / 60_000) * 60_000 - 60_000)
+  const counters = () =>
+    [...counts].map(([service, requests]) => ({
+      service,
+      addTo({ classes }: TrafficTotals) {
+        classes[0]! += requests
+      },
+    }))
+  api.observation.traffic.history = new TrafficHistory({ counters, clock })
+})
+afterEach(() => api.observation.traffic.history?.stop())
+
+const send = (service: string, requests: number) => {
+  counts.set(service, (counts.get(service) ?? 0) + requests)
+  clock.advance(1000)
+}
+
+describe('the last hours', () => {
+  test('are the sums of all replicas, by service, with nulls where no replica has data', async () => {
+    while (clock.wallTime() < Date.now() - 2000) send('shop', 3)
+    const now = Math.floor(systemClock.wallTime() / 1000)
+    api.remote.push({
+      replicaId: 'r2',
+      respond: (name, params) => {
+        expect([name, params]).toMatchObject(['traffic', { resolution: 1, count: 10 }])
+        const { from, service } = params as { from: number; service: string | null }
+        expect([from >= now - 12, service]).toEqual([true, 'shop'])
+        const point = [1, 0, 0, 2, 5, 6, 10, 20, 30, 1, 2, 3]
+        return { points: Array.from({ length: 10 }, (_, index) => (index < 5 ? point : null)), newer: 1 }
+      },
+    })
+    api.missing.push({ id: 'r3', reason: 'there is no link to it' })
+    const { body } = await api.call('GET', '/v1/traffic?resolution=1&service=shop&points=10')
+    expect(body.success.slice(0, 5)).toEqual([4, 4, 4, 4, 4])
+    expect(body.success[6]).toBe(3)
+    // The second in progress.
+    expect(body.success.at(-1)).toBeNull()
+    expect([body.serverError[0], body.serverError[6], body.requestBytes[0]]).toEqual([2, 0, 5])
+    expect([body.p50Ms[0], body.p50Ms[6], body.backendMs[0], body.waitMs[0]]).toEqual([10, null, 3, 1])
+    expect([body.resolution, body.missingReplicas]).toEqual([1, api.missing])
+    expect(Date.parse(body.from) / 1000).toBeGreaterThanOrEqual(now - 12)
+  })
+
+  test('have one list of each number with all intervals', async () => {
+    const { body } = await api.call('GET', '/v1/traffic')
+    expect(body.resolution).toBe(10)
+    expect(
+      Object.values(body)
+        .filter(Array.isArray)
+        .map(list => list.length),
+    ).toEqual([...Array.from({ length: 12 }, () => 720), 0])
+  })
+
+  test.each(['?resolution=5', '?points=0', '?points=1441', '?service=', '?other=1'])(
+    'refuse %s',
+    async query => {
+      expect((await api.call('GET', `/v1/traffic${query}`)).status).toBe(400)
+    },
+  )
+
+  test('count a replica as missing whose response cannot be read', async () => {
+    api.remote.push({ replicaId: 'r2', respond: () => ({ points: [[-1]] }) })
+    const { body } = await api.call('GET', '/v1/traffic')
+    expect(body.missingReplicas).toMatchObject([{ id: 'r2' }])
+  })
+})
+
+describe('the live stream', () => {
+  const open = async (query = '', options: CallOptions = {}) =>
+    await api.app.fetch(api.request('GET', `/v1/live${query}`, options), {
+      incoming: { socket: { remoteAddress: '127.0.0.1' } },
+    })
+  const has =
+    (name: string, count = 1) =>
+    (events: readonly SentEvent[]) =>
+      events.filter(({ event }) => event === name).length >= count
+
+  test('has the traffic of each second, of all requests and of the services that were named', async () => {
+    const response = await open('?services=shop,cart')
+    const reading = readEvents(response, has('traffic', 2))
+    send('shop', 2)
+    send('other', 5)
+    const events = await reading
+    expect(events.find(({ event }) => event === 'replicas')?.data).toEqual({ watched: ['r1'], missing: [] })
+    expect(events.filter(({ event }) => event === 'traffic').map(({ data }) => data)).toMatchObject([
+      { replicaId: 'r1', total: [2, 0, 0, 0, 0, 0], services: { shop: [2, 0, 0, 0, 0, 0] } },
+      { replicaId: 'r1', total: [5, 0, 0, 0, 0, 0], services: { shop: [0, 0, 0, 0, 0, 0] } },
+    ])
+  })
+
+  test('has the services whose lines changed, together', async () => {
+    const reading = readEvents(await open(), has('lines'))
+    await eventually('the stream follows lines', () => (api.lineListeners.size > 0 ? true : undefined))
+    for (const service of ['a', 'b', 'a']) for (const listener of api.lineListeners) listener(service)
+    expect((await reading).at(-1)).toMatchObject({
+      event: 'lines',
+      data: { services: ['a', 'b'], more: false },
+    })
+    await eventually('the stream has ended', () => (api.lineListeners.size === 0 ? true : undefined))
+  })
+
+  test('bounds the names of services of one event', async () => {
+    const reading = readEvents(await open(), has('lines'))
+    await eventually('the stream follows lines', () => (api.lineListeners.size > 0 ? true : undefined))
+    for (let at = 0; at < 500; at += 1) for (const listener of api.lineListeners) listener(`s${at}`)
+    const { data } = (await reading).at(-1)!
+    expect([data.services.length, data.more]).toEqual([200, true])
+  })
+
+  test('has changes from now on, or after Last-Event-ID, for keys that may read them', async () => {
+    const reading = readEvents(await open(), has('change'))
+    const created = await api.call('POST', '/v1/services', { body: { name: 'shop' } })
+    api.applied(1)
+    const [change] = (await reading).filter(({ event }) => event === 'change')
+    expect(change?.data).toMatchObject({ entity: 'service', action: 'created', entityId: created.body.id })
+
+    await api.call('POST', '/v1/services', { body: { name: 'cart' } })
+    const continued = await readEvents(
+      await open('', { headers: { 'last-event-id': change!.id } }),
+      has('change'),
+    )
+    expect(continued.find(({ event }) => event === 'change')?.data).toMatchObject({ after: { name: 'cart' } })
+    expect((await open('', { headers: { 'last-event-id': 'x' } })).status).toBe(400)
+
+    const { key } = await api.key(['status:read'])
+    const limited = readEvents(await open('', { key }), has('traffic'))
+    await api.call('POST', '/v1/services', { body: { name: 'third' } })
+    api.applied(2)
+    send('shop', 1)
+    expect((await limited).map(({ event }) => event)).not.toContain('change')
+  })
+
+  test('ends when its key is revoked, and needs the scope status:read', async () => {
+    const { key, id } = await api.key(['status:read'])
+    const reading = readEvents(await open('', { key }), () => false)
+    await database().open().store.adminKeys.revoke(id, { actor: 'test' })
+    api.applied(1)
+    await reading
+    expect((await open('', { key: (await api.key(['routes:read'])).key })).status).toBe(403)
+  })
+
+  test('refuses more services than it sends', async () => {
+    const names = Array.from({ length: 101 }, (_, at) => `s${at}`)
+    expect((await open(`?services=${names.join(',')}`)).status).toBe(400)
+    expect((await open('?services=a,,b')).status).toBe(400)
+  })
+})

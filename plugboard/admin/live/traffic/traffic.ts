@@ -1,0 +1,94 @@
+// The charts of traffic: the last hours, and live. Works without the database.
+
+import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import { MAX_WATCHED_SERVICES } from '../../../observe/traffic/traffic-feed.ts'
+import type { Resolution } from '../../../observe/traffic/traffic-history.ts'
+import { requirePermission } from '../../access/authenticate.ts'
+import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
+import { trafficSeriesSchema } from '../../bodies/traffic-series.ts'
+import type { EventStreams } from '../../http/event-streams.ts'
+import { eventStreamResponses, json, operation } from '../../http/openapi.ts'
+import { numberQuery } from '../../http/page.ts'
+import { parsedQuery } from '../../http/parsed-query.ts'
+import { lastEventHeader, lastEventPosition } from '../../resources/changes/last-event.ts'
+import { streamDashboard } from './dashboard-stream.ts'
+
+const trafficOperation = operation(
+  { permission: 'status:read' },
+  {
+    method: 'get',
+    path: '/v1/traffic',
+    operationId: 'readTraffic',
+    tags: ['status'],
+    summary: 'Read the traffic of the last minutes or hours, for charts',
+    description:
+      'Each replica keeps 10 minutes with a point for each second, 2 hours with one for 10 s, and 24 hours with one for each ' +
+      'minute: of all requests, and of its 50 busiest services. A request counts when it ends. A restart of a replica loses its ' +
+      'points. Quantiles are estimates.',
+    request: {
+      query: z.strictObject({
+        resolution: z
+          .enum(['1', '10', '60'])
+          .default('10')
+          .openapi({ description: 'Seconds of an interval.' }),
+        service: z
+          .string()
+          .min(1)
+          .max(255)
+          .optional()
+          .openapi({ description: 'Name of a service. Default: all requests.' }),
+        points: numberQuery(1440, 'Number of the newest intervals. Default: all.'),
+      }),
+    },
+    responses: { 200: json(trafficSeriesSchema, 'One list for each number, the oldest interval first.') },
+  },
+)
+
+/** Names of services do not contain commas. */
+const NAMES = new RegExp(`^[^,]{1,63}(?:,[^,]{1,63}){0,${MAX_WATCHED_SERVICES - 1}}$`)
+
+const liveQuery = z.strictObject({
+  services: z
+    .string()
+    .regex(NAMES, `is not a list of at most ${MAX_WATCHED_SERVICES} names of services, with commas`)
+    .optional()
+    .openapi({
+      description: 'Names of services, with commas: `traffic` has them too.',
+      example: 'shop,cart',
+    }),
+})
+
+export function addTrafficOperations(
+  app: OpenAPIHono<AdminEnv>,
+  deps: AdminDependencies,
+  { streams, stopping }: { readonly streams: EventStreams; readonly stopping: AbortSignal },
+): void {
+  app.openapi(trafficOperation, async c => {
+    const { resolution, service, points } = c.req.valid('query')
+    return c.json(await deps.trafficView.read(Number(resolution) as Resolution, service, points), 200)
+  })
+
+  app.openAPIRegistry.registerPath({
+    method: 'get',
+    path: '/v1/live',
+    operationId: 'streamLive',
+    tags: ['status'],
+    summary: 'Follow traffic, lines and changes on all replicas, for dashboards',
+    description:
+      'Server-sent events. `traffic`, once a second for each replica: `replicaId`, `second` (since 1970), `total` and `services` ' +
+      'with a point each: the numbers of requests with 1xx or 2xx, 3xx, 4xx and 5xx, the bytes of requests and of responses; when ' +
+      'there were responses also p50, p95 and p99 of the time to the head, and the mean times of the wait, the tunnel and the ' +
+      'backend, in ms. `lines`: `services` whose lines have changed, and `more` when there are others. `change`: a Change, for ' +
+      'keys with the scope `changes:read`. `replicas` and `dropped`: as in the live log. Needs the scope ' +
+      '`status:read`.',
+    security: [{ apiKey: [] }, { session: [] }],
+    request: { query: liveQuery, headers: lastEventHeader('The changes after this one are sent first.') },
+    responses: eventStreamResponses(),
+  })
+  app.get('/v1/live', requirePermission('status:read'), async c => {
+    const services = parsedQuery(liveQuery, c.req.queries()).services?.split(',') ?? []
+    const after = await lastEventPosition(c, deps.store)
+    const onEnd = streams.open(c.get('key').id)
+    return streamDashboard(c, deps, { services, after, stopping, onEnd })
+  })
+}
