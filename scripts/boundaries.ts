@@ -16,6 +16,8 @@ interface Room {
   /** The number of folder levels inside of it. */
   readonly depth: number
   readonly message: string
+  /** Of its files. Default: ts. */
+  readonly extensions?: readonly string[]
 }
 
 const DIRECTION =
@@ -91,7 +93,7 @@ export const ROOMS: readonly Room[] = [
   plugboardRoom('metrics', ['common'], []),
   plugboardRoom('routes', ['metrics', 'database', 'common'], ['zod']),
   plugboardRoom('limits', ['routes', 'common'], []),
-  plugboardRoom('observe', ['common'], ['zod']),
+  plugboardRoom('observe', ['metrics', 'common'], ['zod']),
   plugboardRoom('jwks', ['routes', 'common'], ['jose'], 0),
   plugboardRoom('peers', ['limits', 'observe', 'registry', 'common'], ['jose']),
   plugboardRoom(
@@ -132,6 +134,26 @@ export const ROOMS: readonly Room[] = [
   // Of admin only types, like cli.
   plugboardRoom('doctor', ['admin/api-types.ts', 'routes', 'database', 'common'], []),
   plugboardRoom('config', ['telephones', 'tls', 'common'], []),
+  // Code of browsers. Of the server it has the types of the API, and one file without imports.
+  {
+    ...plugboardRoom(
+      'dashboard',
+      ['admin/api-types.ts', 'observe/traffic/traffic-point.ts'],
+      [
+        'preact',
+        'preact/**',
+        '@preact/signals',
+        'preact-iso',
+        'uplot',
+        '@tanstack/virtual-core',
+        'yaml',
+        'vite',
+        '@prefresh/vite',
+      ],
+      3,
+    ),
+    extensions: ['ts', 'tsx'],
+  },
   plugboardRoom('dev', [...ROOT_FILES, 'replica', 'common'], ['hono', 'hono/**', '@hono/**']),
   plugboardRoom(
     'cli',
@@ -162,7 +184,7 @@ interface Override {
 }
 
 /** Returns the rule for the files that are `level` folders under a room. */
-function ruleOf({ folder, imports, libraries, message }: Room, level: number): Override {
+function ruleOf({ folder, imports, libraries, message, extensions = ['ts'] }: Room, level: number): Override {
   const up = '../'.repeat(level)
   const outside = `${up}../`
   const owner = folder.split('/').slice(0, -1)
@@ -171,7 +193,10 @@ function ruleOf({ folder, imports, libraries, message }: Room, level: number): O
     return path.endsWith('.ts') || path.endsWith('.json') ? `!${outside}${below}` : `!${outside}${below}/**`
   })
   return {
-    includes: [`${folder}/${'*/'.repeat(level)}*.ts`, '!**/*.test.ts'],
+    includes: [
+      ...extensions.map(extension => `${folder}/${'*/'.repeat(level)}*.${extension}`),
+      '!**/*.test.ts',
+    ],
     patterns: [
       {
         group: [

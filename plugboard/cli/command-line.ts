@@ -90,6 +90,11 @@ const INSPECT: readonly CommandEntry[] = [
     load: async () => (await import('./commands/status/status.ts')).defineStatus,
   },
   {
+    name: 'dashboard',
+    summary: 'print a one-time link to the dashboard',
+    load: async () => (await import('./commands/dashboard.ts')).defineDashboard,
+  },
+  {
     name: 'doctor',
     summary: 'check Plugboard, its database and its machine, and print what to do',
     load: async () => (await import('./commands/doctor/doctor.ts')).defineDoctor,

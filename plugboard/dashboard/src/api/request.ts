@@ -1,0 +1,110 @@
+// Requests to the admin API, with the session cookie of the browser. The types of the bodies are those of the API itself.
+
+/** An error response of the API, or a request without a response (status 0). */
+export class ApiError extends Error {
+  readonly status: number
+  readonly code: string
+  readonly culprits: readonly Culprit[]
+  /** The whole problem document. */
+  readonly problem: Problem
+
+  constructor(status: number, problem: Problem) {
+    super(problem.detail ?? problem.title ?? `The admin API responded with ${status}.`)
+    this.name = 'ApiError'
+    this.status = status
+    this.code = problem.code ?? ''
+    this.culprits = problem.errors ?? []
+    this.problem = problem
+  }
+}
+
+/** A wrong field: a JSON pointer into the body, a parameter or a header. */
+export interface Culprit {
+  readonly pointer?: string
+  readonly parameter?: string
+  readonly header?: string
+  readonly detail: string
+}
+
+export interface Problem {
+  readonly code?: string
+  readonly title?: string
+  readonly detail?: string
+  readonly errors?: readonly Culprit[]
+}
+
+export interface ApiRequest {
+  readonly query?: Query | undefined
+  readonly body?: unknown
+  readonly ifMatch?: string | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Credential in the place of the cookie, to log in. */
+  readonly bearer?: string | undefined
+}
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>
+
+export interface ApiResponse<Body> {
+  readonly body: Body
+  readonly etag: string | undefined
+}
+
+/** Rejects with ApiError, or with the reason of `signal`. */
+export async function request<Body>(
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+  path: string,
+  { query, body, ifMatch, signal, bearer }: ApiRequest = {},
+): Promise<ApiResponse<Body>> {
+  const headers = new Headers({ Accept: 'application/json' })
+  if (body !== undefined) headers.set('Content-Type', 'application/json')
+  if (ifMatch !== undefined) headers.set('If-Match', ifMatch)
+  if (bearer !== undefined) headers.set('Authorization', `Bearer ${bearer}`)
+  if (method === 'POST') headers.set('Idempotency-Key', crypto.randomUUID())
+  let response: Response
+  try {
+    response = await fetch(urlOf(path, query), {
+      method,
+      headers,
+      body: body === undefined ? null : JSON.stringify(body),
+      signal: signal ?? null,
+    })
+  } catch (error) {
+    if (signal?.aborted === true) throw error
+    throw new ApiError(0, { detail: 'Plugboard cannot be reached. The page tries again.' })
+  }
+  const text = await response.text()
+  const parsed: unknown = parse(text)
+  if (!response.ok) {
+    if (response.status === 401 && bearer === undefined) for (const listener of loggedOut) listener()
+    throw new ApiError(response.status, (parsed ?? {}) as Problem)
+  }
+  // The schema of the server is the contract, so the body is not checked here.
+  return { body: parsed as Body, etag: response.headers.get('etag') ?? undefined }
+}
+
+export async function get<Body>(path: string, query?: Query, signal?: AbortSignal): Promise<Body> {
+  return (await request<Body>('GET', path, { query, signal })).body
+}
+
+const loggedOut = new Set<() => void>()
+
+/** Calls `listener` when a request shows that the session has ended. */
+export function onLoggedOut(listener: () => void): void {
+  loggedOut.add(listener)
+}
+
+function urlOf(path: string, query: Query = {}): string {
+  const parameters = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined || value === '' ? [] : [[name, String(value)]],
+  )
+  return parameters.length === 0 ? path : `${path}?${new URLSearchParams(parameters)}`
+}
+
+function parse(text: string): unknown {
+  if (text === '') return undefined
+  try {
+    return JSON.parse(text)
+  } catch {
+    // A proxy in between can send another type.
+    return { detail: 'The response is not JSON. Another server may be between this page and Plugboard.' }
+  }
+}

@@ -1,0 +1,61 @@
+// The API keys.
+
+import type { KeyBody } from '../../../../admin/api-types.ts'
+import { changeCount } from '../../api/live.ts'
+import { request } from '../../api/request.ts'
+import { ConfirmButton, showMessage } from '../../parts/action.tsx'
+import { Chip } from '../../parts/chip.tsx'
+import { DataTable } from '../../parts/data-table.tsx'
+import { QueryNotice } from '../../parts/page-head.tsx'
+import { TimeAgo } from '../../parts/time-ago.tsx'
+import { useList } from '../../parts/use-list.ts'
+import { may, session } from '../../session/session.ts'
+import { STATE_TONES } from './tokens.tsx'
+
+export function Keys() {
+  const list = useList<KeyBody>('/v1/keys', {}, changeCount)
+  return (
+    <div class="stack">
+      <QueryNotice query={list.first} />
+      {list.rows.length > 0 && (
+        <DataTable
+          label="API keys"
+          rows={list.rows}
+          keyOf={({ id }) => id}
+          onEnd={list.loadMore}
+          columns={[
+            {
+              name: 'Name',
+              isWide: true,
+              cell: ({ id, name }) => (
+                <span class="row">
+                  <strong>{name}</strong>{' '}
+                  {id === session.value?.key.id && <Chip tone="accent">your session</Chip>}
+                </span>
+              ),
+            },
+            { name: 'Prefix', cell: ({ prefix }) => <span class="mono">{prefix}…</span> },
+            { name: 'State', cell: ({ state }) => <Chip tone={STATE_TONES[state]}>{state}</Chip> },
+            { name: 'Scopes', isWide: true, cell: ({ scopes }) => scopes.join(' ') },
+            { name: 'Last used', cell: ({ lastUsedAt }) => <TimeAgo time={lastUsedAt} /> },
+            {
+              name: 'Action',
+              cell: ({ id, name, state, version }) =>
+                state === 'active' &&
+                may('keys:write') && (
+                  <ConfirmButton
+                    label="Revoke"
+                    question={`Plugboard refuses the key ${name} from now on. Its sessions in the dashboard end.`}
+                    onConfirm={async () => {
+                      await request('POST', `/v1/keys/${id}/revoke`, { ifMatch: `"${version}"` })
+                      showMessage(`API key ${name} revoked.`)
+                    }}
+                  />
+                ),
+            },
+          ]}
+        />
+      )}
+    </div>
+  )
+}

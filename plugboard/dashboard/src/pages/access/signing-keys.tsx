@@ -1,0 +1,52 @@
+// The keys that sign tokens.
+
+import type { SigningKeyBody } from '../../../../admin/api-types.ts'
+import { changeCount } from '../../api/live.ts'
+import { get, request } from '../../api/request.ts'
+import { useQuery } from '../../api/use-query.ts'
+import { ConfirmButton, showMessage } from '../../parts/action.tsx'
+import { DataTable } from '../../parts/data-table.tsx'
+import { QueryNotice } from '../../parts/page-head.tsx'
+import { TimeAgo } from '../../parts/time-ago.tsx'
+import { may } from '../../session/session.ts'
+
+export function SigningKeys() {
+  const query = useQuery<{ items: readonly SigningKeyBody[] }>(
+    'signing keys',
+    signal => get('/v1/signing-keys', {}, signal),
+    { on: changeCount },
+  )
+  return (
+    <div class="stack">
+      <QueryNotice query={query} />
+      {query.data !== undefined && (
+        <DataTable
+          label="Signing keys"
+          rows={query.data.items}
+          keyOf={({ kid }) => kid}
+          columns={[
+            { name: 'Key', isWide: true, cell: ({ kid }) => <span class="mono">{kid}</span> },
+            {
+              name: 'State',
+              cell: ({ retiredAt }) => (retiredAt === null ? 'signs and verifies' : 'verifies only'),
+            },
+            { name: 'Created', cell: ({ createdAt }) => <TimeAgo time={createdAt} /> },
+          ]}
+        />
+      )}
+      {may('keys:write') && (
+        <div class="row">
+          <ConfirmButton
+            label="Rotate"
+            tone="plain"
+            question="New tokens are signed with a new key. Tokens that exist stay valid until they expire."
+            onConfirm={async () => {
+              await request('POST', '/v1/signing-keys/rotate')
+              showMessage('A new key signs tokens from now on.')
+            }}
+          />
+        </div>
+      )}
+    </div>
+  )
+}

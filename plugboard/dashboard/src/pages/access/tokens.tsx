@@ -1,0 +1,72 @@
+// The tokens of telephones.
+
+import type { TokenBody } from '../../../../admin/api-types.ts'
+import { changeCount } from '../../api/live.ts'
+import { request } from '../../api/request.ts'
+import { ConfirmButton, showMessage } from '../../parts/action.tsx'
+import { Chip, type Tone } from '../../parts/chip.tsx'
+import { DataTable } from '../../parts/data-table.tsx'
+import { Empty } from '../../parts/empty.tsx'
+import { duration } from '../../parts/format.ts'
+import { QueryNotice } from '../../parts/page-head.tsx'
+import { TimeAgo } from '../../parts/time-ago.tsx'
+import { useList } from '../../parts/use-list.ts'
+import { may } from '../../session/session.ts'
+
+export const STATE_TONES: Readonly<Record<TokenBody['state'], Tone>> = {
+  active: 'good',
+  expired: 'warn',
+  revoked: 'bad',
+}
+
+export function Tokens() {
+  const list = useList<TokenBody>('/v1/tokens', {}, changeCount)
+  return (
+    <div class="stack">
+      <QueryNotice query={list.first} />
+      {list.first.data !== undefined && list.rows.length === 0 && (
+        <Empty
+          title="No token yet"
+          commands={['npx --no plugboard token issue --name web-1 --service web --ttl 30d']}
+        />
+      )}
+      {list.rows.length > 0 && (
+        <DataTable
+          label="Tokens"
+          rows={list.rows}
+          keyOf={({ id }) => id}
+          onEnd={list.loadMore}
+          columns={[
+            { name: 'Name', isWide: true, cell: ({ name }) => <strong>{name}</strong> },
+            { name: 'State', cell: ({ state }) => <Chip tone={STATE_TONES[state]}>{state}</Chip> },
+            { name: 'Services', isWide: true, cell: ({ services }) => services.join(' ') },
+            { name: 'Mounts', isWide: true, cell: ({ mounts }) => mounts.join(' ') },
+            { name: 'Tunnels', align: 'end', cell: ({ usage }) => usage.tunnels },
+            {
+              name: 'Left',
+              align: 'end',
+              cell: ({ state, expiresAt }) =>
+                state === 'active' ? duration((Date.parse(expiresAt) - Date.now()) / 1000) : '–',
+            },
+            { name: 'Last seen', cell: ({ lastSeenAt }) => <TimeAgo time={lastSeenAt} /> },
+            {
+              name: 'Action',
+              cell: ({ id, name, state, version }) =>
+                state === 'active' &&
+                may('tokens:write') && (
+                  <ConfirmButton
+                    label="Revoke"
+                    question={`Telephones with the token ${name} are disconnected at once, and cannot connect again.`}
+                    onConfirm={async () => {
+                      await request('POST', `/v1/tokens/${id}/revoke`, { ifMatch: `"${version}"` })
+                      showMessage(`Token ${name} revoked.`)
+                    }}
+                  />
+                ),
+            },
+          ]}
+        />
+      )}
+    </div>
+  )
+}

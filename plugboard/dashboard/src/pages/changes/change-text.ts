@@ -1,0 +1,59 @@
+// A change of a row in one sentence.
+
+import type { ChangeBody } from '../../../../admin/api-types.ts'
+
+const KINDS: Readonly<Record<ChangeBody['entity'], string>> = {
+  route: 'route',
+  service: 'service',
+  token: 'token',
+  signing_key: 'signing key',
+  admin_key: 'API key',
+  inspection: 'inspection of',
+}
+
+/** The name of the row: of a route its mount. */
+export function rowName({ before, after, entityId }: ChangeBody): string {
+  const row = (after ?? before ?? {}) as Readonly<Record<string, unknown>>
+  const name = row.mount ?? row.name ?? row.kid
+  return typeof name === 'string' ? name : entityId
+}
+
+export function changeText(change: ChangeBody): string {
+  return `${KINDS[change.entity]} ${rowName(change)} ${change.action}`
+}
+
+/** The changed fields of a row, as lines of YAML-like text: removed, and added. */
+export interface DiffLine {
+  readonly kind: 'removed' | 'added'
+  readonly text: string
+}
+
+/** Fields that change with each write. */
+const ALWAYS: ReadonlySet<string> = new Set(['version', 'updatedAt', 'updated_at'])
+
+export function diffOf(before: object | null, after: object | null): DiffLine[] {
+  const olds = flattened(before)
+  const news = flattened(after)
+  const names = [...new Set([...olds.keys(), ...news.keys()])].filter(name => !ALWAYS.has(name)).sort()
+  return names.flatMap(name => {
+    const [old, now] = [olds.get(name), news.get(name)]
+    if (old === now) return []
+    const lines: DiffLine[] = []
+    if (old !== undefined) lines.push({ kind: 'removed', text: `- ${name}: ${old}` })
+    if (now !== undefined) lines.push({ kind: 'added', text: `+ ${name}: ${now}` })
+    return lines
+  })
+}
+
+/** The leaves of a document by their path, as JSON. Lists are one leaf. */
+function flattened(value: object | null, prefix = ''): Map<string, string> {
+  const found = new Map<string, string>()
+  for (const [name, part] of Object.entries(value ?? {})) {
+    const path = prefix === '' ? name : `${prefix}.${name}`
+    const isObject = typeof part === 'object' && part !== null && !Array.isArray(part)
+    if (isObject && Object.keys(part as object).length > 0) {
+      for (const [inner, text] of flattened(part as object, path)) found.set(inner, text)
+    } else if (part !== null && part !== undefined) found.set(path, JSON.stringify(part))
+  }
+  return found
+}

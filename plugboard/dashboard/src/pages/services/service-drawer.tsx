@@ -1,0 +1,95 @@
+// One service: its processes with the state of the policy, its traffic, its policy as YAML, and its deletion.
+
+import { useState } from 'preact/hooks'
+import type { ServiceBody } from '../../../../admin/api-types.ts'
+import { changeCount } from '../../api/live.ts'
+import { get, request } from '../../api/request.ts'
+import { useQuery } from '../../api/use-query.ts'
+import { TrafficCharts } from '../../charts/traffic-charts.tsx'
+import { useTraffic } from '../../charts/use-traffic.ts'
+import { ConfirmButton, showMessage } from '../../parts/action.tsx'
+import { DocumentEditor } from '../../parts/document-editor.tsx'
+import { Drawer, Tabs } from '../../parts/drawer.tsx'
+import { QueryNotice } from '../../parts/page-head.tsx'
+import { removedKeys } from '../../parts/removed-keys.ts'
+import { may } from '../../session/session.ts'
+import { hrefOf } from '../../shell/address.ts'
+import { Processes } from './processes.tsx'
+
+type Tab = 'processes' | 'traffic' | 'policy'
+const TABS = [
+  ['processes', 'Processes'],
+  ['traffic', 'Traffic'],
+  ['policy', 'Policy'],
+] as const
+
+export function ServiceDrawer({ name, onClose }: { name: string; onClose: () => void }) {
+  const [tab, setTab] = useState<Tab>('processes')
+  const query = useQuery<ServiceBody>(`service ${name}`, signal => get(`/v1/services/${name}`, {}, signal), {
+    on: changeCount,
+  })
+  const service = query.data
+  return (
+    <Drawer title={name} label="Service" onClose={onClose}>
+      <Tabs names={TABS} selected={tab} onSelect={setTab} />
+      <QueryNotice query={query} />
+      {tab === 'processes' && <Processes service={name} />}
+      {tab === 'traffic' && <ServiceTraffic name={name} />}
+      {service !== undefined && tab === 'policy' && <Policy service={service} onDeleted={onClose} />}
+    </Drawer>
+  )
+}
+
+function ServiceTraffic({ name }: { name: string }) {
+  const traffic = useTraffic('5 min', name)
+  return (
+    <>
+      <QueryNotice query={traffic.query} />
+      <TrafficCharts traffic={traffic} />
+    </>
+  )
+}
+
+function Policy({ service, onDeleted }: { service: ServiceBody; onDeleted: () => void }) {
+  const { id, name, version, policy, routes } = service
+  return (
+    <div class="stack">
+      <p class="soft">
+        The keys are described in the reference of the API, schema <a href="/reference">ServiceChange</a>.
+        Without a key, its default applies.
+      </p>
+      <DocumentEditor
+        key={version}
+        label="The policy as YAML"
+        document={policy}
+        canWrite={may('services:write')}
+        save={(document, dryRun) =>
+          request('PATCH', `/v1/services/${id}`, {
+            query: { dryRun: dryRun || undefined },
+            ifMatch: `"${version}"`,
+            body: { policy: removedKeys(policy, document) },
+          })
+        }
+      />
+      {may('services:write') && (
+        <div class="row">
+          <ConfirmButton
+            label="Delete the service"
+            disabled={routes > 0}
+            question={`The service ${name} is deleted. Its telephones stay connected.`}
+            onConfirm={async () => {
+              await request('DELETE', `/v1/services/${id}`, { ifMatch: `"${version}"` })
+              showMessage(`Service ${name} deleted.`)
+              onDeleted()
+            }}
+          />
+          {routes > 0 && (
+            <span class="soft">
+              <a href={hrefOf(`/routes?service=${name}`)}>{routes} routes</a> lead to it. Delete them first.
+            </span>
+          )}
+        </div>
+      )}
+    </div>
+  )
+}

@@ -1,0 +1,89 @@
+// All services, and the drawer of one.
+
+import { useRoute } from 'preact-iso'
+import type { ServiceBody } from '../../../../admin/api-types.ts'
+import { anyChange } from '../../api/live.ts'
+import { Chip } from '../../parts/chip.tsx'
+import { DataTable } from '../../parts/data-table.tsx'
+import { Empty } from '../../parts/empty.tsx'
+import { count } from '../../parts/format.ts'
+import { PageHead, QueryNotice } from '../../parts/page-head.tsx'
+import { TextFilter } from '../../parts/text-filter.tsx'
+import { TimeAgo } from '../../parts/time-ago.tsx'
+import { type ListPage, useList } from '../../parts/use-list.ts'
+import { hrefOf, useAddress } from '../../shell/address.ts'
+import { ServiceDrawer } from './service-drawer.tsx'
+import { useOutages } from './use-outages.ts'
+
+interface ServicePage extends ListPage<ServiceBody> {
+  readonly total: number
+}
+
+export function ServicesPage() {
+  const { params } = useRoute()
+  const { filter, setFilters, go } = useAddress()
+  const q = filter('q')
+  const list = useList<ServiceBody, ServicePage>('/v1/services', { q }, anyChange)
+  const outages = useOutages()
+  return (
+    <>
+      <PageHead title="Services">
+        {list.first.data !== undefined && <span class="soft number">{count(list.first.data.total)}</span>}
+      </PageHead>
+      <div class="filters">
+        <TextFilter label="Search" value={q} onChange={text => setFilters({ q: text })} />
+      </div>
+      <QueryNotice query={list.first} />
+      {list.first.data !== undefined && list.rows.length === 0 && (
+        <Empty
+          title={q === '' ? 'No service yet' : 'No service fits the search'}
+          commands={q === '' ? ['npx --no telephone http 3000 --service web --mount web.localhost'] : []}
+        />
+      )}
+      {list.rows.length > 0 && (
+        <DataTable
+          label="Services"
+          rows={list.rows}
+          keyOf={({ id }) => id}
+          selected={list.rows.find(({ name }) => name === params.name)?.id}
+          onOpen={({ name }) => go(`/services/${name}`)}
+          onEnd={list.loadMore}
+          columns={[
+            { name: 'Service', isWide: true, cell: ({ name }) => <strong>{name}</strong> },
+            {
+              name: 'State',
+              cell: ({ name }) => {
+                const outage = outages.get(name)
+                return outage === undefined ? (
+                  <Chip tone="good">served</Chip>
+                ) : (
+                  <Chip tone="bad">{outage}</Chip>
+                )
+              },
+            },
+            {
+              name: 'Routes',
+              align: 'end',
+              cell: ({ name, routes }) => <a href={hrefOf(`/routes?service=${name}`)}>{count(routes)}</a>,
+            },
+            {
+              name: 'Policy',
+              isWide: true,
+              cell: ({ policy }) => (
+                <span class="row">
+                  {Object.keys(policy).map(key => (
+                    <Chip key={key}>{key}</Chip>
+                  ))}
+                </span>
+              ),
+            },
+            { name: 'Last request', cell: ({ lastRequestAt }) => <TimeAgo time={lastRequestAt} /> },
+          ]}
+        />
+      )}
+      {params.name !== undefined && (
+        <ServiceDrawer key={params.name} name={params.name} onClose={() => go('/services')} />
+      )}
+    </>
+  )
+}

@@ -1,0 +1,154 @@
+// A table whose rows can be opened. With many rows, only the visible ones are in the document (@tanstack/virtual-core).
+
+import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from '@tanstack/virtual-core'
+import type { ComponentChildren } from 'preact'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+
+export interface Column<Row> {
+  readonly name: string
+  readonly cell: (row: Row) => ComponentChildren
+  readonly align?: 'end'
+  readonly isWide?: boolean
+}
+
+export interface DataTableProps<Row> {
+  /** Of the table, for screen readers. */
+  readonly label: string
+  readonly columns: readonly Column<Row>[]
+  readonly rows: readonly Row[]
+  readonly keyOf: (row: Row) => string
+  readonly selected?: string | undefined
+  readonly onOpen?: ((row: Row) => void) | undefined
+  /** Called when the last rows come into view. */
+  readonly onEnd?: (() => void) | undefined
+}
+
+/** From this number of rows on, the table is virtual. */
+const MANY = 200
+const ROW_PX = 35
+
+export function DataTable<Row>(props: DataTableProps<Row>) {
+  const { label, columns, rows, keyOf, selected, onOpen, onEnd } = props
+  const box = useRef<HTMLElement>(null)
+  const isVirtual = rows.length > MANY
+  const visible = useVisibleRows(box, rows.length, isVirtual)
+  const last = visible.end
+  useEffect(() => {
+    if (last >= rows.length - 5) onEnd?.()
+  }, [last, rows.length, onEnd])
+
+  return (
+    // A box without a row to focus is focusable itself, so that the keyboard can scroll it.
+    <section
+      class={isVirtual ? 'table-box tall' : 'table-box'}
+      aria-label={label}
+      tabIndex={onOpen === undefined ? 0 : undefined}
+      ref={box}
+    >
+      <table aria-label={label} aria-rowcount={rows.length}>
+        <thead>
+          <tr>
+            {columns.map(({ name, align }) => (
+              <th key={name} scope="col" class={align}>
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody onKeyDown={moveBetweenRows}>
+          {visible.before > 0 && <Spacer height={visible.before} />}
+          {rows.slice(visible.start, visible.end).map((row, index) => {
+            const key = keyOf(row)
+            return (
+              <tr
+                key={key}
+                class={onOpen === undefined ? undefined : 'selectable'}
+                tabIndex={onOpen === undefined ? undefined : 0}
+                aria-rowindex={visible.start + index + 1}
+                aria-selected={onOpen === undefined ? undefined : key === selected}
+                onClick={event => {
+                  if (!(event.target as Element).closest('a, button, input')) onOpen?.(row)
+                }}
+                onKeyDown={event => {
+                  if (event.key === 'Enter' && event.target === event.currentTarget) onOpen?.(row)
+                }}
+              >
+                {columns.map(({ name, cell, align, isWide }) => (
+                  <td key={name} class={[align, isWide ? 'wide' : ''].join(' ').trim() || undefined}>
+                    {cell(row)}
+                  </td>
+                ))}
+              </tr>
+            )
+          })}
+          {visible.after > 0 && <Spacer height={visible.after} />}
+        </tbody>
+      </table>
+    </section>
+  )
+}
+
+const Spacer = ({ height }: { height: number }) => (
+  <tr>
+    <td class="spacer" style={{ height: `${height}px` }} />
+  </tr>
+)
+
+/** `j`, `k` and the arrows move the focus between the rows. */
+function moveBetweenRows(event: KeyboardEvent): void {
+  const row = (event.target as Element).closest('tr')
+  if (row !== event.target) return
+  const next = event.key === 'j' || event.key === 'ArrowDown' ? row?.nextElementSibling : undefined
+  const previous = event.key === 'k' || event.key === 'ArrowUp' ? row?.previousElementSibling : undefined
+  const target = next ?? previous
+  if (!(target instanceof HTMLElement) || target.tabIndex < 0) return
+  event.preventDefault()
+  target.focus()
+}
+
+interface VisibleRows {
+  readonly start: number
+  readonly end: number
+  /** Heights of the rows that are not in the document, px. */
+  readonly before: number
+  readonly after: number
+}
+
+function useVisibleRows(
+  box: { readonly current: HTMLElement | null },
+  total: number,
+  isVirtual: boolean,
+): VisibleRows {
+  const [, setVersion] = useState(0)
+  const virtualizer = useMemo(
+    () =>
+      new Virtualizer<HTMLElement, Element>({
+        count: total,
+        getScrollElement: () => box.current,
+        estimateSize: () => ROW_PX,
+        overscan: 12,
+        scrollToFn: elementScroll,
+        observeElementRect,
+        observeElementOffset,
+        onChange: () => setVersion(version => version + 1),
+      }),
+    [box],
+  )
+  virtualizer.setOptions({ ...virtualizer.options, count: total })
+  useEffect(() => (isVirtual ? virtualizer._didMount() : undefined), [virtualizer, isVirtual])
+  useEffect(() => {
+    if (isVirtual) virtualizer._willUpdate()
+  })
+  if (!isVirtual) return { start: 0, end: total, before: 0, after: 0 }
+  const items = virtualizer.getVirtualItems()
+  const first = items[0]
+  const last = items.at(-1)
+  if (first === undefined || last === undefined)
+    return { start: 0, end: Math.min(total, 40), before: 0, after: 0 }
+  return {
+    start: first.index,
+    end: last.index + 1,
+    before: first.start,
+    after: virtualizer.getTotalSize() - last.end,
+  }
+}

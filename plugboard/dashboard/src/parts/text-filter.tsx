@@ -1,0 +1,26 @@
+// A text that filters a list. The list is read again when the person stops to type.
+
+import { useEffect, useState } from 'preact/hooks'
+
+const WAIT_MS = 250
+
+export function TextFilter(props: { label: string; value: string; onChange: (value: string) => void }) {
+  const { label, value, onChange } = props
+  const [text, setText] = useState(value)
+  useEffect(() => setText(value), [value])
+  useEffect(() => {
+    if (text === value) return
+    const timer = setTimeout(() => onChange(text.trim()), WAIT_MS)
+    return () => clearTimeout(timer)
+    // only typing starts the wait
+  }, [text])
+  return (
+    <input
+      type="search"
+      aria-label={label}
+      placeholder={label}
+      value={text}
+      onInput={event => setText(event.currentTarget.value)}
+    />
+  )
+}

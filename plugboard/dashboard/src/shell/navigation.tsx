@@ -1,0 +1,59 @@
+// The pages in the order of their use.
+
+import { useLocation } from 'preact-iso'
+import {
+  AccessIcon,
+  ChangesIcon,
+  ClusterIcon,
+  DoctorIcon,
+  LimitsIcon,
+  LogoIcon,
+  OverviewIcon,
+  RoutesIcon,
+  ServicesIcon,
+  TelephonesIcon,
+  TrafficIcon,
+} from '../parts/icons.tsx'
+import { hrefOf } from './address.ts'
+
+export const PAGES = [
+  ['/', 'Overview', OverviewIcon],
+  ['/routes', 'Routes', RoutesIcon],
+  ['/services', 'Services', ServicesIcon],
+  ['/telephones', 'Telephones', TelephonesIcon],
+  ['/traffic', 'Traffic', TrafficIcon],
+  ['/changes', 'Changes', ChangesIcon],
+  ['/limits', 'Limits', LimitsIcon],
+  ['/cluster', 'Cluster', ClusterIcon],
+  ['/access', 'Access', AccessIcon],
+  ['/doctor', 'Doctor', DoctorIcon],
+] as const
+
+export function Navigation({ isOpen, onChoose }: { isOpen: boolean; onChoose: () => void }) {
+  const { path } = useLocation()
+  return (
+    <nav class="nav" data-open={isOpen} aria-label="Pages">
+      <a class="brand" href={hrefOf('/')} onClick={onChoose}>
+        <LogoIcon /> Plugboard
+      </a>
+      {PAGES.map(([to, name, Icon]) => {
+        const href = hrefOf(to)
+        const isCurrent =
+          to === '/'
+            ? `${path}/`.startsWith(href) && path.length <= href.length
+            : `${path}/`.startsWith(`${href}/`)
+        return (
+          <a
+            key={to}
+            class="link"
+            href={href}
+            aria-current={isCurrent ? 'page' : undefined}
+            onClick={onChoose}
+          >
+            <Icon /> {name}
+          </a>
+        )
+      })}
+    </nav>
+  )
+}
