@@ -15,7 +15,7 @@ import { cleanEnvironment } from '../support/programs/plugboard-process.ts'
 import { HOST, SERVICE } from '../support/programs/stack.ts'
 
 const MAIN = join(import.meta.dirname, '../../plugboard/main.ts')
-/** A part of each secret. It is in no file of a process and in no argument. */
+/** A part of each secret. No argument and no file of a process has it. */
 const PART = ['hunter', 'two', Date.now().toString(36)].join('')
 let secrets = 0
 const secret = () => {
@@ -176,7 +176,6 @@ describe('an exchange with secrets in more than 20 places', () => {
     )
     expect(exchange.sent?.body).toMatchObject({ isCut: false, omitted: null })
     expect(exchange.sent?.trailers).toMatchObject([['X-Trailer-Secret', expect.stringMatching(/^\*\*\*/)]])
-    // The same replica key: the number of the card has different values, but the form of one hash.
     outputs.push(JSON.stringify(exchange))
 
     for (const args of [
