@@ -6,7 +6,7 @@ import type { TLSSocket } from 'node:tls'
 import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import { Gatekeeper } from '../access/gatekeeper.ts'
-import { RequestIds } from '../common/http/request-id.ts'
+import { UuidV7 } from '../common/ids/uuid-v7.ts'
 import { addressGroup } from '../common/net/address-group.ts'
 import { ServiceDecisions } from '../common/service-decisions.ts'
 import { Limiter } from '../limits/limiter.ts'
@@ -131,7 +131,7 @@ export class ProxyServer {
     const clock = options.clock ?? systemClock
     const limits = { ...DEFAULT_PROXY_LIMITS, ...options.limits }
     const trusted = new TrustedProxies(options.trustedProxies ?? [])
-    const ids = new RequestIds(() => clock.wallTime())
+    const ids = new UuidV7(() => clock.wallTime())
     const { limiter = new Limiter() } = options
     const capture = options.inspector && new RequestCapture({ ...options.inspector, clock })
     const observers = this.#observers(options, clock, capture)

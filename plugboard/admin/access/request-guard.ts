@@ -4,7 +4,8 @@
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Context, MiddlewareHandler } from 'hono'
-import { looksLikeRequestId, RequestIds } from '../../common/http/request-id.ts'
+import { looksLikeRequestId } from '../../common/http/request-id.ts'
+import { UuidV7 } from '../../common/ids/uuid-v7.ts'
 import type { AdminEnv } from '../admin-env.ts'
 import { isLoopback } from './loopback.ts'
 
@@ -20,7 +21,7 @@ export function requestGuard(options: {
   readonly log: Logger
   readonly allowedHosts: ReadonlySet<string> | undefined
 }): MiddlewareHandler<AdminEnv> {
-  const requestIds = new RequestIds()
+  const requestIds = new UuidV7()
   return async (c, next) => {
     const given = c.req.header('x-request-id')
     const requestId = given !== undefined && looksLikeRequestId(given) ? given : requestIds.next()

@@ -2,11 +2,11 @@
 // mounts that conflict with routes that stay, names and aliases that mean two services, and the limits of the key. The result is
 // the difference, which bundle-difference.ts writes and shows.
 
-import { randomUUIDv7 } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { formatMount, type Mount } from '@vera-stack/shared/mounts.ts'
 import { ScopeIndex } from '../../common/ids/scope-index.ts'
+import { UuidV7 } from '../../common/ids/uuid-v7.ts'
 import type { JsonObject } from '../../common/json.ts'
 import type {
   BundleCopySink,
@@ -33,6 +33,7 @@ export interface ComparisonOptions {
 }
 
 export class BundleComparison implements BundleCopySink {
+  readonly #ids = new UuidV7()
   readonly #input: BundleInput
   readonly #options: ComparisonOptions
   readonly #limits: ScopeIndex | undefined
@@ -123,7 +124,7 @@ export class BundleComparison implements BundleCopySink {
     this.#servicesEnded = true
     for (const { name } of this.#input.services.values()) {
       if (!this.#services.has(name)) {
-        const id = randomUUIDv7()
+        const id = this.#ids.next()
         this.#newServices.set(name, id)
         this.#serviceNames.set(id, name)
       }
@@ -169,7 +170,7 @@ export class BundleComparison implements BundleCopySink {
         continue
       }
       if (serviceId !== null) this.#used.add(serviceId)
-      if (!this.#seen.has(input)) created.push({ id: randomUUIDv7(), input, serviceId })
+      if (!this.#seen.has(input)) created.push({ id: this.#ids.next(), input, serviceId })
     }
     missing.throwIfAny()
     return created

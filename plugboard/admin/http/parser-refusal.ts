@@ -5,14 +5,14 @@ import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import { RequestIds } from '../../common/http/request-id.ts'
+import { UuidV7 } from '../../common/ids/uuid-v7.ts'
 import type { Problem } from './problem.ts'
 
 /** `mayRespond`: true when no response is in progress on the connection. The connection is closed in any case. */
 export type RefuseBytes = (error: NodeJS.ErrnoException, socket: Duplex, mayRespond: boolean) => void
 
 export function createParserRefusal(log: Logger): RefuseBytes {
-  const ids = new RequestIds()
+  const ids = new UuidV7()
   return (error, socket, mayRespond) => {
     if (!mayRespond || !socket.writable || error.code === 'ECONNRESET') {
       socket.destroy()

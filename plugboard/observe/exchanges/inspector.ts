@@ -3,7 +3,7 @@
 
 import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts'
 import { type Logger, silentLogger } from '@vera-stack/shared/log.ts'
-import { RequestIds } from '../../common/http/request-id.ts'
+import { UuidV7 } from '../../common/ids/uuid-v7.ts'
 import { type MaskValue, maskKeyOf, valueMask } from '../masking/value-mask.ts'
 import { LiveFeeds } from '../stream/live-feeds.ts'
 import type { Feed, FeedSink, ObserveSource } from '../stream/observe-source.ts'
@@ -25,7 +25,7 @@ export class Inspector implements ObserveSource {
   readonly ring: ExchangeRing
   readonly #clock: Clock
   readonly #log: Logger
-  readonly #ids: RequestIds
+  readonly #ids: UuidV7
   readonly #feeds = new LiveFeeds<FeedItem>()
   readonly #rate: CaptureRate
   #mask: MaskValue = valueMask()
@@ -35,7 +35,7 @@ export class Inspector implements ObserveSource {
   constructor(clock: Clock = systemClock, log: Logger = silentLogger, ring = new ExchangeRing()) {
     this.#clock = clock
     this.#log = log
-    this.#ids = new RequestIds(() => clock.wallTime())
+    this.#ids = new UuidV7(() => clock.wallTime())
     this.ring = ring
     this.#rate = new CaptureRate(clock)
   }

@@ -8,8 +8,8 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { harnessRoute } from '../../../test/support/harness/proxy-harness.ts'
 import { processesIn } from '../../../test/support/harness/simulated-pool.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
-import { RequestIds } from '../../common/http/request-id.ts'
 import { asReplicaId } from '../../common/ids/replica-id.ts'
+import { UuidV7 } from '../../common/ids/uuid-v7.ts'
 import { ServiceDecisions } from '../../common/service-decisions.ts'
 import { Limiter } from '../../limits/limiter.ts'
 import { asTunnelId, lineId } from '../../registry/line-ids.ts'
@@ -177,7 +177,7 @@ function begin(recovery?: TestRecovery): void {
       recordServiceErrors(serviceErrors, () => clock.wallTime()),
     ],
     refusals: new RefusalLog({
-      ids: new RequestIds(),
+      ids: new UuidV7(),
       observers: [],
       counters,
       clock,

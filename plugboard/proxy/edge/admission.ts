@@ -12,7 +12,7 @@ import {
 } from '@vera-stack/shared/mounts.ts'
 import type { StreamKind } from '@vera-stack/shared/protocol/wire/stream-kind.ts'
 import type { Gatekeeper } from '../../access/gatekeeper.ts'
-import type { RequestIds } from '../../common/http/request-id.ts'
+import type { UuidV7 } from '../../common/ids/uuid-v7.ts'
 import { addressGroup } from '../../common/net/address-group.ts'
 import type { Directory } from '../../routes/directory.ts'
 import type { ClientFacts } from '../connections/client-connection.ts'
@@ -49,7 +49,7 @@ export interface AdmissionLimits {
 export interface AdmissionOptions {
   readonly directory: Pick<Directory, 'match'>
   readonly limits: AdmissionLimits
-  readonly ids: RequestIds
+  readonly ids: UuidV7
   readonly trusted: TrustedProxies
   readonly gatekeeper: Gatekeeper
   /** Strict-Transport-Security for routes without a rule of their own; empty: no field is sent. */
@@ -67,7 +67,7 @@ export interface AdmissionOptions {
 export class Admission {
   readonly #directory: Pick<Directory, 'match'>
   readonly #limits: AdmissionLimits
-  readonly #ids: RequestIds
+  readonly #ids: UuidV7
   readonly #trusted: TrustedProxies
   readonly #gatekeeper: Gatekeeper
   readonly #hsts: string

@@ -2,7 +2,7 @@ import type { AccessFields } from '@vera-stack/shared/log.ts'
 import { type Log, type LogFields, silentLogger } from '@vera-stack/shared/log.ts'
 import { beforeEach, expect, it } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
-import { RequestIds } from '../../common/http/request-id.ts'
+import { UuidV7 } from '../../common/ids/uuid-v7.ts'
 import { createProxyCounters, type ProxyCounters } from '../counters.ts'
 import { accessLog } from './access-log.ts'
 import { RefusalLog } from './refusal-log.ts'
@@ -28,7 +28,7 @@ beforeEach(() => {
     },
   }
   const observers = [accessLog(line => lines.push(line), 1, 0)]
-  refusals = new RefusalLog({ ids: new RequestIds(), observers, counters, clock, log })
+  refusals = new RefusalLog({ ids: new UuidV7(), observers, counters, clock, log })
 })
 
 function note(clientAddress: string, times = 1): void {

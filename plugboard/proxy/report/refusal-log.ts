@@ -5,14 +5,14 @@
 import type { Timer } from '@vera-stack/shared/clock.ts'
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import type { RequestIds } from '../../common/http/request-id.ts'
+import type { UuidV7 } from '../../common/ids/uuid-v7.ts'
 import { addressGroup } from '../../common/net/address-group.ts'
 import type { RequestMetrics } from '../../metrics/request-metrics.ts'
 import { countProblem, type ProxyCounters } from '../counters.ts'
 import { type ReportContext, reportFinished, withoutAttempt } from './finished-request.ts'
 
 export interface RefusalLogOptions extends ReportContext {
-  readonly ids: RequestIds
+  readonly ids: UuidV7
   readonly counters: ProxyCounters
   /** Counts the refusals that have no report. */
   readonly metrics?: RequestMetrics | undefined
