@@ -322,7 +322,9 @@ const PROVOKED: Record<string, (operation: DocumentedOperation) => Partial<Docum
       ? path.replace('{sequence}', '999999999999999').replace(/\{\w+\}/, 'no-such-row')
       : `${path}?service=no-such-row`,
   }),
-  412: () => ({ headers: OTHER_VERSION }),
+  // A list of changes has no If-Match: the log does not reach the sequence.
+  412: ({ path }) =>
+    path === '/v1/changes' ? { path: `${path}?after=999999999999999` } : { headers: OTHER_VERSION },
   413: () => ({ body: Buffer.alloc(300_000, 32) }),
   415: () => ({ headers: { 'content-type': 'text/plain' } }),
   428: () => ({ headers: { 'if-match': null } }),
