@@ -63,7 +63,10 @@ beforeAll(async () => {
   database = await createTestDatabase()
   const args = ['--max-bundle', '256KiB']
   const plugboard = await PlugboardProcess.start({ processes, folder, databaseUrl: database.url, args })
-  api = await DocumentedApi.open(plugboard.adminPort, await plugboard.adminKey())
+  const soon = new Date(Date.now() + 3_600_000).toISOString()
+  api = await DocumentedApi.open(plugboard.adminPort, await plugboard.adminKey(), description =>
+    description.startsWith('Capture stops at this time') ? soon : undefined,
+  )
   cases = new SchemaCases(api.reader)
   weakKey = (await plugboard.call<{ key: string }>('POST', '/v1/keys', { name: 'weak', scopes: [] })).key
   for (const [path, body] of Object.entries(ROWS))
@@ -73,9 +76,13 @@ beforeAll(async () => {
   const { items } = await plugboard.call<{ items: { sequence: number }[] }>('GET', '/v1/changes?limit=1')
   rows['/v1/changes'] = String(items[0]?.sequence)
   await plugboard.call('DELETE', '/v1/services/changed')
+  const inspect = { policy: { inspect: { until: soon } } }
+  await plugboard.call('PATCH', '/v1/services/shop', inspect)
   // A request that failed, because the service has no telephone.
   const failed = await send({ port: plugboard.port, host: 'row.test' })
   rows['/v1/requests'] = String(failed.headers['x-request-id'])
+  const exchanges = await plugboard.call<{ items: { id: string }[] }>('GET', '/v1/services/shop/exchanges')
+  rows['/v1/exchanges'] = String(exchanges.items[0]?.id)
 })
 afterAll(async () => {
   api?.close()
@@ -314,8 +321,12 @@ function typedValue({ type }: JsonSchema, text: string): unknown {
 const PROVOKED: Record<string, (operation: DocumentedOperation) => Partial<DocumentedCall>> = {
   400: () => ({ headers: { authorization: ['Bearer a', 'Bearer b'] } }),
   401: () => ({ headers: { authorization: null } }),
-  403: ({ security }) => ({
-    headers: security.length === 0 ? { host: 'elsewhere.test' } : { authorization: `Bearer ${weakKey}` },
+  // Every key may use the operations of sessions.
+  403: ({ security, path }) => ({
+    headers:
+      security.length === 0 || path.startsWith('/v1/session')
+        ? { host: 'elsewhere.test' }
+        : { authorization: `Bearer ${weakKey}` },
   }),
   404: ({ path }) => ({
     path: path.includes('{')

@@ -1,15 +1,23 @@
 // A bundle: all services and routes in one document, as `plugboard export` writes it, and the difference that its import made.
 
 import { z } from '@hono/zod-openapi'
-import { jsonObject } from '../http/formats.ts'
+import { servicePolicyInputSchema } from '../../routes/options/service-policy.ts'
+import { jsonObject, serviceNameText } from '../http/formats.ts'
 import { newRouteSchema } from './route.ts'
-import { newServiceSchema } from './service.ts'
+
+/** An inspector ends after hours, so a bundle does not contain it. */
+const bundleServiceSchema = z
+  .strictObject({
+    name: serviceNameText,
+    policy: servicePolicyInputSchema.omit({ inspect: true }).optional(),
+  })
+  .openapi('BundleService')
 
 /** For the document. bundle-scanner.ts and bundle-input.ts check the elements one by one, while the bundle arrives. */
 export const bundleSchema = z
   .strictObject({
     version: z.literal(1).openapi({ description: 'The version of the format.' }),
-    services: z.array(newServiceSchema).optional(),
+    services: z.array(bundleServiceSchema).optional(),
     routes: z.array(newRouteSchema).optional(),
   })
   .openapi('Bundle', {

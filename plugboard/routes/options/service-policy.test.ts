@@ -31,6 +31,7 @@ test('has defaults for all keys', () => {
     breaker: null,
     hostHeader: 'preserve',
     aliases: [],
+    inspect: null,
   })
   expect(DEFAULT_ROUTE_OPTIONS).toEqual({
     stripMount: false,

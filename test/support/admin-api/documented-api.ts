@@ -63,9 +63,18 @@ export class DocumentedApi {
   readonly #check: OpenApiCheck
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 8 })
 
-  static async open(port: number, key: string): Promise<DocumentedApi> {
+  /** `example`: returns a value for a schema whose values depend on the time, by its description. */
+  static async open(
+    port: number,
+    key: string,
+    example: (description: string) => unknown = () => undefined,
+  ): Promise<DocumentedApi> {
     const response = await fetch(`http://127.0.0.1:${port}/openapi.json`)
-    return new DocumentedApi(port, key, (await response.json()) as OpenApiDocument)
+    const document: unknown = JSON.parse(await response.text(), (_, value: unknown) => {
+      const found = isDescribed(value) ? example(value.description) : undefined
+      return found === undefined ? value : { ...(value as object), example: found }
+    })
+    return new DocumentedApi(port, key, document as OpenApiDocument)
   }
 
   private constructor(port: number, key: string, document: OpenApiDocument) {
@@ -106,7 +115,9 @@ export class DocumentedApi {
     const body: unknown =
       text === '' || !/json/.test(received['content-type'] ?? '') ? text || undefined : JSON.parse(text)
     const contentType = received['content-type']?.split(';')[0]
-    const problem = this.#problemOf(method, documented, { status, contentType, body, headers: received })
+    // Node collects Set-Cookie in a list.
+    const single = { ...received, 'set-cookie': received['set-cookie']?.join('\n') }
+    const problem = this.#problemOf(method, documented, { status, contentType, body, headers: single })
     const culprits = (body as { errors?: DocumentedResponse['culprits'] } | undefined)?.errors ?? []
     return { status, headers: received, body, culprits, problem }
   }
@@ -155,3 +166,9 @@ export class DocumentedApi {
     })
   }
 }
+
+const isDescribed = (value: unknown): value is { readonly description: string } =>
+  typeof value === 'object' &&
+  value !== null &&
+  'description' in value &&
+  typeof value.description === 'string'

@@ -33,7 +33,8 @@ export const replayInputSchema = z
           .string()
           .max(16_384)
           .regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'has a character that a field cannot have')
-          .nullable(),
+          .nullable()
+          .openapi({ description: 'The value. The name is a token (RFC 9110, section 5.6.2).' }),
       )
       .optional()
       .openapi({
