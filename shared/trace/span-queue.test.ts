@@ -147,6 +147,22 @@ it('drops the batch of a refused request, with the remedy and without the creden
   expect(fields?.remedy).toContain('otlpTracesEndpoint')
 })
 
+it.each([0, 1])('sends later spans again after a refusal, with %i spans during the pause', async waiting => {
+  receiver.respond = response => void response.writeHead(401).end()
+  end(2)
+  await send()
+  await counted('refused', 2)
+  receiver.respond = response => void response.end('{}')
+  await eventually('the pause', () => (clock.pendingTimers === 1 ? true : undefined))
+  end(waiting)
+  if (waiting === 0) clock.advance(60_000)
+  else await send(60_000)
+  if (waiting > 0) await counted('sent', waiting)
+  end(1)
+  await send()
+  await counted('sent', waiting + 1)
+})
+
 it('counts the spans that the receiver rejects', async () => {
   const partialSuccess = { rejectedSpans: '2', errorMessage: 'too old' }
   receiver.respond = response => void response.end(JSON.stringify({ partialSuccess }))

@@ -121,9 +121,15 @@ export class SpanQueue implements SpanProcessor {
     this.#timer?.cancel()
     this.#timer = this.#options.clock.after(delayMs, () => {
       this.#timer = undefined
+      if (this.#count === 0) {
+        // No span has ended during the pause after a refusal.
+        this.#pauseMs = 0
+        return
+      }
       this.#sending = this.#send().then(() => {
         this.#sending = undefined
-        if (this.#stopped !== undefined || this.#count === 0) return
+        // A pause has a timer also without spans: `onEnd` sets none during a pause.
+        if (this.#stopped !== undefined || (this.#count === 0 && this.#pauseMs === 0)) return
         this.#schedule(this.#pauseMs > 0 ? this.#pauseMs : this.#waiting.length >= BATCH ? 0 : INTERVAL_MS)
       })
     })
