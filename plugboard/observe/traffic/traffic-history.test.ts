@@ -166,6 +166,20 @@ test('a viewer gets each second, also of a service without a history', () => {
   expect(requests(1, 'rare', START + 3, START + 4)).toEqual([undefined])
 })
 
+test('a watched service without a history gets one when there is a place', () => {
+  const stop = history.watch('a', () => undefined)
+  clock.advance(1000)
+  expect(history.services).toEqual([])
+  send('a', 3)
+  clock.advance(1000)
+  send('a', 4)
+  clock.advance(1000)
+  expect(history.services).toEqual(['a'])
+  expect(requests(1, 'a', START + 1, START + 3)).toEqual([3, 4])
+  stop()
+  expect(history.services).toEqual(['a'])
+})
+
 test('a viewer of an unknown service gets seconds without a point', () => {
   const seen: unknown[] = []
   const stop = history.watch('none', (second, point) => seen.push([second - START, point]))

@@ -54,7 +54,7 @@ export type TrafficListener = (second: number, point: TrafficPoint | undefined) 
 class Series {
   /** The counters at the end of the last interval of each resolution. */
   readonly before: readonly TrafficTotals[]
-  /** Undefined for a service that is only watched. */
+  /** Undefined for a service that is only watched, until it gets a place. */
   rings: readonly TrafficRing[] | undefined
   readonly listeners = new Set<TrafficListener>()
   /** Recent requests, for the comparison with other services. */
@@ -158,7 +158,12 @@ export class TrafficHistory {
       if (service === '' || service.startsWith('_')) continue
       known.add(service)
       const series = this.#services.get(service) ?? this.#compare(service, this.#one)
-      if (series !== undefined) this.#extend(series, this.#one, spans)
+      if (series === undefined) continue
+      // A service that was watched before its first request gets a history like any other one.
+      const { rings, busy, before } = series
+      const recent = busy + Math.max(0, requestsOf(this.#one) - requestsOf(before[0] as TrafficTotals))
+      if (rings === undefined && recent > 0 && this.#makePlace(recent)) series.rings = newRings()
+      this.#extend(series, this.#one, spans)
     }
     this.#extend(this.#total, this.#sum, spans)
     this.#forget(known, second)
