@@ -2,15 +2,13 @@
 // without separators, so `X-Api-Key`, `api_key` and `apiKey` are one name. A name that is masked by mistake costs little; a secret
 // that is shown costs much, so the list is wide.
 
-/** A name that contains one of these is the name of a secret. */
+/** A name that contains one of these is the name of a secret. `pass` counts at the end only: a passenger is no secret. */
 const PARTS =
-  /token|secret|key|password|passwd|passphrase|passcode|session|sessid|credential|authorization|cookie|signature|csrf|xsrf|jwt|assertion|samlresponse|samlrequest/
+  /token|secret|key|password|passwd|passphrase|passcode|session|sessid|credential|authorization|cookie|signature|csrf|xsrf|jwt|assertion|samlresponse|samlrequest|pwd|pass$/
 /** These names are too short to be searched within longer ones. */
 const NAMES: ReadonlySet<string> = new Set([
   'auth',
   'xauth',
-  'pass',
-  'pwd',
   'pw',
   'sid',
   'sig',

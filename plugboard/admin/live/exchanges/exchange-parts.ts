@@ -51,6 +51,10 @@ export function unmaskedJson(value: unknown, pointer: string, leftOut: string[])
   return Object.fromEntries(
     Object.entries(value).flatMap(([name, each]) => {
       const place = `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+      if (hasMask(name)) {
+        leftOut.push(place)
+        return []
+      }
       return unmaskedMember(each, place, leftOut).map(kept => [name, kept])
     }),
   )

@@ -89,6 +89,27 @@ describe('the request of a replay', () => {
     expect([String(form.request.body), form.leftOut]).toEqual(['a=1', ['pin']])
   })
 
+  test('leaves masked names out', () => {
+    const fields: [string, string][] = [[M, '1'], ...type('application/json')]
+    const { request, leftOut } = plan({ fields, body: body(`{"a":1,"${M}":2,"b":{"${M}/c":3}}`) })
+    expect([request.fields, String(request.body)]).toEqual([
+      ['Content-Type', 'application/json'],
+      '{"a":1,"b":{}}',
+    ])
+    expect(leftOut).toEqual([M, `/${M}`, `/b/${M}~1c`])
+  })
+
+  test('leaves out the fields that Connection lists', () => {
+    const fields: [string, string][] = [
+      ['Connection', 'keep-alive, X-Hop'],
+      ['connection', 'x-other'],
+      ['X-Hop', '1'],
+      ['X-Other', '2'],
+      ['X-A', '3'],
+    ]
+    expect(plan({ fields }).request.fields).toEqual(['X-A', '3'])
+  })
+
   test('takes the edits of a person', () => {
     const fields: [string, string][] = [
       ['Authorization', `Bearer ${M}`],
@@ -119,6 +140,7 @@ describe('the request of a replay', () => {
     ['a cut body', { body: body('te', { isCut: true }) }, {}, 'too long'],
     ['a body that was left out', { body: body(null, { omitted: 'type' }) }, {}, '(type)'],
     ['a masked text', { fields: type('text/plain'), body: body(`key: ${M}`) }, {}, 'masked values'],
+    ['a masked string', { fields: type('application/json'), body: body(`"${M}"`) }, {}, 'masked values'],
     ['a masked path', { target: `/${M}` }, {}, 'masked parts'],
     ['a WebSocket', { fields: [['Upgrade', 'websocket']] }, {}, 'cannot be replayed'],
     ['an unknown method', {}, { method: 'CONNECT' }, 'no method'],

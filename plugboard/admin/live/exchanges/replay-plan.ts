@@ -2,6 +2,7 @@
 // replay never sends `***`. Throws `invalid_request` with the place of a fault.
 
 import { METHODS } from 'node:http'
+import { nominatedFields } from '@vera-stack/shared/http/headers.ts'
 import type { CapturedExchange } from '../../../observe/exchanges/captured-exchange.ts'
 import type { CaptureRules } from '../../../observe/exchanges/exchange-capture.ts'
 import type { ReplayRequest } from '../../../observe/exchanges/replay-types.ts'
@@ -90,15 +91,23 @@ function fieldsOf(
     given.set(name.toLowerCase(), [name, value])
   }
   const fields: string[] = []
+  const ofConnection = fieldsOfConnection(received)
   for (const [name, value] of received.fields) {
     const key = name.toLowerCase()
     // The captured body has no content coding.
-    if (given.has(key) || NOT_REPEATED.has(key) || key === 'content-encoding') continue
-    if (hasMask(value)) leftOut.push(name)
+    if (given.has(key) || NOT_REPEATED.has(key) || ofConnection.has(key) || key === 'content-encoding')
+      continue
+    if (hasMask(name) || hasMask(value)) leftOut.push(name)
     else fields.push(name, value)
   }
   for (const [name, value] of given.values()) if (value !== null) fields.push(name, value)
   return fields
+}
+
+/** Returns the names that the fields Connection of the client list. They did not reach the backend. */
+function fieldsOfConnection({ fields }: CapturedExchange['received']): ReadonlySet<string> {
+  const values = fields.filter(([name]) => name.toLowerCase() === 'connection').map(([, value]) => value)
+  return new Set(values.flatMap(value => nominatedFields(value) ?? []))
 }
 
 /** Returns undefined for a request without a body. */
@@ -118,7 +127,9 @@ function bodyOf({ received }: CapturedExchange, edits: ReplayInput, leftOut: str
     return text
   }
   const json = parsedJson(body.text)
-  if (json === undefined) return refuse(['body'], 'is required: the body of the exchange has masked values')
+  // A body that is a masked string itself has no part to send.
+  if (json === undefined || typeof json.value === 'string')
+    return refuse(['body'], 'is required: the body of the exchange has masked values')
   return JSON.stringify(unmaskedJson(json.value, '', leftOut))
 }
 
