@@ -13,7 +13,7 @@ import { addDashboardPages } from './dashboard/dashboard-pages.ts'
 import { addFrontPage } from './front-page-handler.ts'
 import { AllowedMethods } from './http/allowed-methods.ts'
 import { boundedBody } from './http/bounded-body.ts'
-import { EventStreams } from './http/event-streams.ts'
+import { EventStreams, endStreamOfHead } from './http/event-streams.ts'
 import { problemResponse, validationError } from './http/problem.ts'
 import { addDoctorOperation } from './live/doctor.ts'
 import { addExchangeOperations, ExchangeAccess } from './live/exchanges/exchanges.ts'
@@ -96,6 +96,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   app.use('/v1/*', authenticate(deps))
   app.use('/metrics', authenticate(deps))
   app.use('/v1/*', allowed.literalFirst)
+  app.use('/v1/*', endStreamOfHead)
   app.use('/v1/*', boundedBody(MAX_BODY_BYTES, BUNDLE_PATH))
   app.use('/v1/*', liveBeforeResponse(deps))
   addSessionOperations(app, deps)

@@ -3,6 +3,8 @@
 
 import { ClientShares, DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 import { VeraError } from '@vera-stack/shared/errors.ts'
+import type { MiddlewareHandler } from 'hono'
+import type { AdminEnv } from '../admin-env.ts'
 
 export class EventStreams {
   readonly #max: number
@@ -23,4 +25,14 @@ export class EventStreams {
     this.#open.add(keyId)
     return () => this.#open.remove(keyId)
   }
+}
+
+/**
+ * Ends the event stream of a HEAD request. Hono handles HEAD as GET and drops the body, so nobody would read the stream, and it
+ * would keep its place for ever.
+ */
+export const endStreamOfHead: MiddlewareHandler<AdminEnv> = async (c, next) => {
+  await next()
+  if (c.req.method !== 'HEAD') return
+  if (c.res.headers.get('content-type')?.startsWith('text/event-stream') === true) await c.res.body?.cancel()
 }

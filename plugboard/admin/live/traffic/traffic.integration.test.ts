@@ -157,6 +157,22 @@ describe('the live stream', () => {
     expect((await open('', { key: (await api.key(['routes:read'])).key })).status).toBe(403)
   })
 
+  test.each(['/v1/live', '/v1/requests/stream', '/v1/changes/stream'])(
+    '%s ends at once for HEAD',
+    async path => {
+      const head = () =>
+        api.app.fetch(api.request('HEAD', path), { incoming: { socket: { remoteAddress: '127.0.0.1' } } })
+      const { length } = [...api.listeners]
+      // More than the streams that one key may have at once.
+      for (let sent = 0; sent < 60; sent += 1) {
+        const response = await head()
+        expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream'])
+        expect(response.body).toBeNull()
+      }
+      await eventually('all streams have ended', () => (api.listeners.size === length ? true : undefined))
+    },
+  )
+
   test('refuses more services than it sends', async () => {
     const names = Array.from({ length: 101 }, (_, at) => `s${at}`)
     expect((await open(`?services=${names.join(',')}`)).status).toBe(400)
