@@ -2,7 +2,7 @@
 // newer than the last build; `npm start` does this. `--out FOLDER`: the folder of the files; default: dist/. modules.json lists the
 // files of packages that the build has used, for their licences.
 
-import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
@@ -25,6 +25,8 @@ async function buildAll(): Promise<void> {
   try {
     await writeFile(join(folder, 'modules.json'), JSON.stringify(await bundle(folder)))
     await compressAll(folder)
+    // Only its owner can read a temporary folder. In an image, another user runs Plugboard.
+    await chmod(folder, 0o755)
     await rm(out, { recursive: true, force: true })
     await rename(folder, out)
   } finally {

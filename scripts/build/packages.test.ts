@@ -2,7 +2,7 @@
 // of Node that this machine has. The install downloads no package, because the binaries of the embedded Postgres are omitted.
 
 import { execFile } from 'node:child_process'
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { execPath, versions } from 'node:process'
 import { promisify } from 'node:util'
@@ -66,6 +66,17 @@ describe.each(['plugboard', 'telephone'])('the package of %s', name => {
     expect(reference).toEqual(name === 'plugboard' ? expected.map(file => `reference/${file}`) : [])
     const unexpected = paths.filter(path => /(?<!\.d)\.ts$/.test(path) || /\.test\./.test(path))
     expect(unexpected).toEqual([])
+  })
+
+  it('can be read by other users, such as the user of the image', async () => {
+    const bundle = join(folder, 'bundles', name)
+    const closed: string[] = []
+    for (const path of await readdir(bundle, { recursive: true })) {
+      const entry = await stat(join(bundle, path))
+      const needed = entry.isDirectory() ? 0o005 : 0o004
+      if ((entry.mode & needed) !== needed) closed.push(path)
+    }
+    expect(closed).toEqual([])
   })
 
   it('has a description, and its source folder cannot be published by mistake', async () => {
