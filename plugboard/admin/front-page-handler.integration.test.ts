@@ -75,6 +75,7 @@ describe('the front page', () => {
   test('opens from a link on another web site, and rejects all other requests from there', async () => {
     const link = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }
     expect((await page(link)).status).toBe(200)
+    expect((await api.call('GET', '/dashboard', { key: null, headers: link })).status).toBe(302)
     expect((await page({ ...link, 'sec-fetch-mode': 'no-cors' })).status).toBe(403)
     const { status } = await api.call('GET', '/openapi.json', { key: null, headers: link })
     expect(status).toBe(403)

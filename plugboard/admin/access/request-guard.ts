@@ -52,7 +52,7 @@ export function requestGuard(options: {
 }
 
 /** Pages that change no state when they are opened. Any web site may link to them. */
-const LINKED_PAGES: readonly string[] = ['/', '/reference']
+const LINKED_PAGES: readonly string[] = ['/', '/reference', '/dashboard']
 
 /** True when a link opens one of these pages. */
 function opensPage({ req }: Context<AdminEnv>): boolean {
