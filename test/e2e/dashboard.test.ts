@@ -63,9 +63,11 @@ describe.skipIf(!executablePath)('the dashboard', () => {
   beforeAll(async () => {
     await promisify(execFile)(process.execPath, [join(ROOT, 'plugboard/dashboard/build.ts'), '--when-stale'])
     folder = await temporaryFolder()
-    plugboard = await PlugboardProcess.start({ processes, folder, command: 'dev' })
+    const env = { PLUGBOARD_ADMIN_HOSTS: 'admin.test' }
+    plugboard = await PlugboardProcess.start({ processes, folder, command: 'dev', env })
     // Root cannot use the sandbox of Chromium, and the page is our own.
-    browser = await chromium.launch({ executablePath: executablePath!, args: ['--no-sandbox'] })
+    const args = ['--no-sandbox', '--host-resolver-rules=MAP admin.test 127.0.0.1']
+    browser = await chromium.launch({ executablePath: executablePath!, args })
     context = await browser.newContext()
     page = await newPage(context)
   }, 60_000)
@@ -95,6 +97,20 @@ describe.skipIf(!executablePath)('the dashboard', () => {
     await stranger.locator('#key').waitFor()
     await stranger.reload()
     await stranger.locator('#key').waitFor()
+    await other.close()
+  })
+
+  it('works over http from another machine, where browsers have fewer functions', async () => {
+    const other = await browser.newContext()
+    const far = await other.newPage()
+    await far.goto(`http://admin.test:${plugboard.adminPort}/dashboard/doctor`)
+    expect(await far.evaluate('isSecureContext')).toBe(false)
+    await far.getByRole('button', { name: /^Copy npx/ }).click()
+    await far.getByText('Copied').waitFor()
+    await far.locator('#key').fill(await plugboard.adminKey())
+    await far.keyboard.press('Enter')
+    await far.getByRole('button', { name: 'Copy report' }).click()
+    await far.getByText('Copied').waitFor()
     await other.close()
   })
 

@@ -58,7 +58,7 @@ export async function request<Body>(
   if (body !== undefined) headers.set('Content-Type', 'application/json')
   if (ifMatch !== undefined) headers.set('If-Match', ifMatch)
   if (bearer !== undefined) headers.set('Authorization', `Bearer ${bearer}`)
-  if (method === 'POST') headers.set('Idempotency-Key', crypto.randomUUID())
+  if (method === 'POST') headers.set('Idempotency-Key', randomKey())
   let response: Response
   try {
     response = await fetch(urlOf(path, query), {
@@ -90,6 +90,12 @@ const loggedOut = new Set<() => void>()
 /** Calls `listener` when a request shows that the session has ended. */
 export function onLoggedOut(listener: () => void): void {
   loggedOut.add(listener)
+}
+
+/** Browsers have `crypto.randomUUID` over https and on localhost only. */
+function randomKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
 }
 
 function urlOf(path: string, query: Query = {}): string {

@@ -1,6 +1,8 @@
 // A command with a button that copies it.
 
 import { useState } from 'preact/hooks'
+import { run } from './action.tsx'
+import { copyText } from './copy-text.ts'
 import { CopyIcon } from './icons.tsx'
 
 const SHOWN_MS = 1500
@@ -14,7 +16,7 @@ export function CommandLine({ command }: { command: string }) {
         type="button"
         aria-label={`Copy ${command}`}
         onClick={async () => {
-          await navigator.clipboard.writeText(command)
+          if (!(await run(() => copyText(command)))) return
           setCopied(true)
           setTimeout(() => setCopied(false), SHOWN_MS)
         }}

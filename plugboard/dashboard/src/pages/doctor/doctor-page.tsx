@@ -4,7 +4,9 @@ import { useState } from 'preact/hooks'
 import type { CheckBody, DoctorBody } from '../../../../admin/api-types.ts'
 import { get } from '../../api/request.ts'
 import { useQuery } from '../../api/use-query.ts'
+import { run } from '../../parts/action.tsx'
 import { Chip, type Tone } from '../../parts/chip.tsx'
+import { copyText } from '../../parts/copy-text.ts'
 import { DataTable } from '../../parts/data-table.tsx'
 import { PageHead, QueryNotice } from '../../parts/page-head.tsx'
 import { TimeAgo } from '../../parts/time-ago.tsx'
@@ -33,8 +35,7 @@ export function DoctorPage() {
           <button
             type="button"
             onClick={async () => {
-              await navigator.clipboard.writeText(reportOf(data))
-              setCopied(true)
+              setCopied(await run(() => copyText(reportOf(data))))
             }}
           >
             {isCopied ? 'Copied' : 'Copy report'}

@@ -53,7 +53,7 @@ export function Processes({ service }: { service: string }) {
               isWide: true,
               cell: ({ telephone, instance, version }) => (
                 <span class="row">
-                  <a href={hrefOf(`/telephones/${telephone}`)}>{telephone}</a>
+                  <a href={hrefOf(`/telephones/${encodeURIComponent(telephone)}`)}>{telephone}</a>
                   {version !== '' && <Chip>{version}</Chip>}
                   {next.has(instance) && <Chip tone="accent">next</Chip>}
                 </span>

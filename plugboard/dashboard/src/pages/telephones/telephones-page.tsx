@@ -52,7 +52,7 @@ export function TelephonesPage() {
             rows={telephones}
             keyOf={({ name }) => name}
             selected={params.name}
-            onOpen={({ name }) => go(`/telephones/${name}`)}
+            onOpen={({ name }) => go(`/telephones/${encodeURIComponent(name)}`)}
             onEnd={list.loadMore}
             columns={[
               { name: 'Name', isWide: true, cell: ({ name }) => <strong>{name}</strong> },
