@@ -124,10 +124,6 @@ const INSPECT: readonly CommandEntry[] = [
     summary: 'explain why a request failed, from the id on its error page',
     load: async () => (await import('./commands/request/explain.ts')).defineExplain,
   },
-]
-
-/** Former names of commands, which still work. Help does not list them. */
-const FORMER: readonly CommandEntry[] = [
   {
     name: 'inspect',
     summary: 'list captured requests with their responses; --follow shows new ones as they arrive',
@@ -138,6 +134,10 @@ const FORMER: readonly CommandEntry[] = [
     summary: 'show a captured request with its response, export it, or send it again',
     load: async () => (await import('./commands/exchange/exchange.ts')).defineExchange,
   },
+]
+
+/** Former names of commands, which still work. Help does not list them. */
+const FORMER: readonly CommandEntry[] = [
   {
     name: 'changes',
     summary: 'list changes; the new name is `change list`',
