@@ -1,5 +1,5 @@
-// The live data of the whole cluster: one event stream for all parts of the page. It is closed while the page is hidden, and opened
-// again with the last event that has arrived.
+// The live data of the whole cluster: one event stream for all parts of the page. It is closed while the page is hidden. After each
+// opening, rows and lines are read again.
 
 import { computed, effect, signal } from '@preact/signals'
 import type { ChangeBody, MissingReplicas, TrafficSecond } from '../../../admin/api-types.ts'
@@ -28,7 +28,7 @@ export const lineCount = signal(0)
 export const secondCount = signal(0)
 export const lastChange = signal<ChangeBody | undefined>(undefined)
 export const watchedReplicas = signal<WatchedReplicas>({ watched: [], missing: [] })
-/** Rows or lines have changed. */
+/** Increases when rows or lines have changed. */
 export const anyChange = computed(() => changeCount.value + lineCount.value)
 
 /** The live points by service; '' for all requests. By second, and within it by replica. */
@@ -47,7 +47,7 @@ export function livePoints(service: string, from: number, until: number): (Traff
   })
 }
 
-/** Adds the traffic of a service to the stream. Returns a function that ends this. */
+/** Adds the traffic of a service to the stream. Returns a function that removes it again. */
 export function wantService(service: string): () => void {
   wantedCounts.set(service, (wantedCounts.get(service) ?? 0) + 1)
   updateWanted()
@@ -100,7 +100,7 @@ function open(services: readonly string[]): void {
   })
   opened.addEventListener('error', () => {
     connection.value = 'connecting'
-    // A response other than a stream ends the attempts of the browser: the session may have ended.
+    // After a response that is not a stream, the browser does not try again. The session may have ended.
     if (opened.readyState !== EventSource.CLOSED) return
     void checkSession()
     retry = setTimeout(() => {

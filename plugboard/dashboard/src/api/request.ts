@@ -38,7 +38,7 @@ export interface ApiRequest {
   readonly body?: unknown
   readonly ifMatch?: string | undefined
   readonly signal?: AbortSignal | undefined
-  /** Credential in the place of the cookie, to log in. */
+  /** Credential in place of the cookie, to log in. */
   readonly bearer?: string | undefined
 }
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>
@@ -69,7 +69,9 @@ export async function request<Body>(
     })
   } catch (error) {
     if (signal?.aborted === true) throw error
-    throw new ApiError(0, { detail: 'Plugboard cannot be reached. The page tries again.' })
+    throw new ApiError(0, {
+      detail: 'Plugboard cannot be reached. Check that it runs, and your connection to it.',
+    })
   }
   const text = await response.text()
   const parsed: unknown = parse(text)
@@ -110,7 +112,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    // A proxy in between can send another type.
+    // A proxy between the page and Plugboard can send another type.
     return { detail: 'The response is not JSON. Another server may be between this page and Plugboard.' }
   }
 }

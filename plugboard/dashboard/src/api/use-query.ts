@@ -1,4 +1,4 @@
-// Reads data for a component. The old data stay on the screen until the new ones have arrived.
+// Reads data for a component. The old data stay on the screen until the new data have arrived.
 
 import type { ReadonlySignal } from '@preact/signals'
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
@@ -12,13 +12,13 @@ export interface QueryState<Data> {
 }
 
 export interface QueryOptions {
-  /** The data are read again when it changes, soon after. */
+  /** The data are read again soon after this signal changes. */
   readonly on?: ReadonlySignal<unknown> | undefined
   /** The data are read again after this time, ms. */
   readonly everyMs?: number | undefined
 }
 
-/** Changes that follow each other within this time cause one request, ms. */
+/** Changes within this time cause only one request, ms. */
 const GATHER_MS = 80
 const RETRY_MS = 3000
 
@@ -50,7 +50,7 @@ export function useQuery<Data>(
         const error =
           reason instanceof ApiError
             ? reason
-            : new ApiError(0, { detail: `The page failed: ${String(reason)}` })
+            : new ApiError(0, { detail: `This part of the page failed: ${String(reason)}. Reload the page.` })
         setState(before => ({ ...(before.key === key ? before : { key }), error, isLoading: false }))
       },
     )

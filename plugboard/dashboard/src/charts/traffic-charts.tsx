@@ -42,7 +42,7 @@ export function TrafficCharts({ traffic, marks = [], onMark }: TrafficChartsProp
           ]}
         />
       </Card>
-      <Card title="Time to the response" unit="of half, 95 % and 99 % of the requests">
+      <Card title="Time to the response" unit="50 %, 95 % and 99 % of the requests are faster">
         <TimeChart
           {...shared}
           label="Time until the head of the response"
@@ -50,7 +50,7 @@ export function TrafficCharts({ traffic, marks = [], onMark }: TrafficChartsProp
           lines={[plain('p50Ms', 'p50', 1), plain('p95Ms', 'p95', 3), plain('p99Ms', 'p99', 4)]}
         />
       </Card>
-      <Card title="Where the time goes" unit="mean of a request">
+      <Card title="Where the time goes" unit="mean per request">
         <TimeChart
           {...shared}
           label="Mean times in Plugboard, in the tunnel and in the backend"
@@ -63,7 +63,7 @@ export function TrafficCharts({ traffic, marks = [], onMark }: TrafficChartsProp
           ]}
         />
       </Card>
-      <Card title="Bytes" unit="per second, of bodies">
+      <Card title="Bytes" unit="of bodies, per second">
         <TimeChart
           {...shared}
           label="Bytes of bodies per second"

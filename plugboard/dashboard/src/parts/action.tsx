@@ -1,4 +1,4 @@
-// Actions that change something: a button that asks first when the action is hard to undo, and a message with the result.
+// Parts for actions: a button that asks for confirmation, a dialog, and a message with the result.
 
 import { signal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
@@ -72,7 +72,7 @@ export function Dialog({
   )
 }
 
-/** A button that asks before it acts. `question`: what happens, in one sentence. */
+/** A button that asks for confirmation. `question`: the effect of the action, in one or two sentences. */
 export function ConfirmButton(props: {
   label: string
   question: string

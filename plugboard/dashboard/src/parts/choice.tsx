@@ -1,4 +1,4 @@
-// A row of buttons, of which one is pressed.
+// A row of buttons. One of them is selected.
 
 export function Choice<Name extends string>(props: {
   label: string

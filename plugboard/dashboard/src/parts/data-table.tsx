@@ -38,7 +38,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   }, [last, rows.length, onEnd])
 
   return (
-    // A box without a row to focus is focusable itself, so that the keyboard can scroll it.
+    // When rows cannot have the focus, the box can, so that the keyboard can scroll it.
     <section
       class={isVirtual ? 'table-box tall' : 'table-box'}
       aria-label={label}

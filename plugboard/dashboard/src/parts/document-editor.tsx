@@ -1,5 +1,5 @@
-// Edits a document as YAML. While a person types, the API checks the change (dry run), and the errors are shown. The code for YAML is
-// loaded with the first editor.
+// Edits a document as YAML. While a person types, the API checks the change with a dry run, and the page shows the problems. The code
+// for YAML is loaded with the first editor.
 
 import { useEffect, useState } from 'preact/hooks'
 import type { parse, stringify } from 'yaml'
@@ -51,7 +51,7 @@ export function DocumentEditor({ label, document, canWrite, save }: DocumentEdit
       isGone = true
       clearTimeout(timer)
     }
-    // only typing starts the check
+    // Only a change of the text starts the check.
   }, [text, yaml])
 
   return (
@@ -91,7 +91,7 @@ export function DocumentEditor({ label, document, canWrite, save }: DocumentEdit
             Discard
           </button>
           <span class="soft">
-            {isChecked && text !== undefined ? 'Checked: the change can be saved.' : ''}
+            {isChecked && text !== undefined ? 'Checked. You can save the change.' : ''}
           </span>
         </div>
       )}

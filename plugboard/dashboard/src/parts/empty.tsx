@@ -1,4 +1,4 @@
-// The place of data that do not exist yet, with the next command.
+// The text in place of an empty list, with the next command.
 
 import type { ComponentChildren } from 'preact'
 import { CommandLine } from './command-line.tsx'

@@ -1,4 +1,4 @@
-// A text field of a form with the error of the API about it.
+// A text field of a form, with the problem that the API reports for it.
 
 import type { ApiError } from '../api/request.ts'
 

@@ -1,4 +1,4 @@
-// The icons, as inline SVG. They are decoration: the text beside them has the meaning.
+// The icons, as inline SVG. They are decoration: a text or a label beside each one has the meaning.
 
 import type { ComponentChildren } from 'preact'
 

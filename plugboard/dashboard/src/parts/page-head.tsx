@@ -17,7 +17,7 @@ export function PageHead({ title, children }: { title: string; children?: Compon
   )
 }
 
-/** Shows an error, or that the first data are loading. Without both, nothing. */
+/** Shows an error, or that the first data are loading; otherwise null. */
 export function QueryNotice({ query }: { query: Pick<QueryState<unknown>, 'data' | 'error' | 'isLoading'> }) {
   if (query.error !== undefined) {
     return (
@@ -34,7 +34,8 @@ export function MissingReplicasNotice({ missing }: { missing: MissingReplicas | 
   if (missing === undefined || missing.length === 0) return null
   return (
     <div class="notice" data-tone="warn">
-      Without the data of {missing.map(({ id, reason }) => `${id} (${reason})`).join(', ')}.
+      These replicas did not respond, so their data are missing:{' '}
+      {missing.map(({ id, reason }) => `${id} (${reason})`).join(', ')}.
     </div>
   )
 }

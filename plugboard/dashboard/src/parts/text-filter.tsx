@@ -1,4 +1,4 @@
-// A text that filters a list. The list is read again when the person stops to type.
+// A text field that filters a list. The list is read again when the person stops typing.
 
 import { useEffect, useState } from 'preact/hooks'
 
@@ -12,7 +12,7 @@ export function TextFilter(props: { label: string; value: string; onChange: (val
     if (text === value) return
     const timer = setTimeout(() => onChange(text.trim()), WAIT_MS)
     return () => clearTimeout(timer)
-    // only typing starts the wait
+    // Only a change of the text starts the wait.
   }, [text])
   return (
     <input

@@ -1,4 +1,4 @@
-// A point in time as its distance from now. The text changes as time passes; the full time is in its title.
+// A time as its distance from now, such as "5 min ago". The text is updated; its title has the full time.
 
 import { signal } from '@preact/signals'
 import { ago, fullTime } from './format.ts'

@@ -8,7 +8,7 @@ import { type QueryState, useQuery } from '../api/use-query.ts'
 export interface ListPage<Row> {
   readonly items: readonly Row[]
   readonly next: string | null
-  /** Lists that count their rows. */
+  /** Only in lists that count their rows. */
   readonly total?: number
 }
 
@@ -20,7 +20,7 @@ export interface List<Row, Page extends ListPage<Row>> {
 
 const PAGE_ROWS = 100
 
-/** A change reads the first page again: pages behind it are then read again as they are needed. */
+/** After a change, the first page is read again. Later pages are read again when they are needed. */
 export function useList<Row, Page extends ListPage<Row> = ListPage<Row>>(
   path: string,
   query: Query,
@@ -49,12 +49,12 @@ export function useList<Row, Page extends ListPage<Row> = ListPage<Row>>(
           before.of === of ? { of, rows: [...before.rows, ...page.items], next: page.next } : before,
         )
       })
-      // A failed page is asked for again when the end comes into view again.
+      // A page that failed is requested again when the end comes into view again.
       .catch(() => undefined)
       .finally(() => {
         isLoading.current = false
       })
-    // `key` stands for the path and the query
+    // `key` contains the path and the query.
   }, [key, next, first.data])
   return {
     rows: [...(first.data?.items ?? []), ...(more.of === first.data ? more.rows : [])],

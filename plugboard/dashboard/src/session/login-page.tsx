@@ -23,7 +23,7 @@ export function LoginPage() {
         </h1>
         <div class="field">
           <label for="key">API key</label>
-          {/* The field has a name of a user for managers of passwords. */}
+          {/* Password managers need a user name. */}
           <input type="text" name="username" autocomplete="username" value="plugboard" hidden readOnly />
           <input
             id="key"
@@ -44,7 +44,9 @@ export function LoginPage() {
         <button type="submit" class="primary" disabled={isSending || key === ''}>
           Log in
         </button>
-        <p class="soft">Or open a one-time link. This command prints one, on the machine of Plugboard:</p>
+        <p class="soft">
+          Or log in with a one-time link. This command prints one, on the machine of Plugboard:
+        </p>
         <CommandLine command="npx --no plugboard dashboard" />
       </form>
     </main>

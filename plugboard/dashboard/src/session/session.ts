@@ -1,10 +1,10 @@
-// The session of the person: its start by a key or a one-time link, and its end.
+// The session of this browser: its start with an API key or a one-time link, and its end.
 
 import { signal } from '@preact/signals'
 import type { SessionBody } from '../../../admin/api-types.ts'
 import { ApiError, onLoggedOut, request } from '../api/request.ts'
 
-/** Undefined: not known yet. Null: nobody is logged in. */
+/** Undefined: not known yet. Null: there is no session. */
 export const session = signal<SessionBody | null | undefined>(undefined)
 /** Why the last log-in failed, or why the session ended. */
 export const loginProblem = signal('')

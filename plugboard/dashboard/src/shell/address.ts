@@ -1,10 +1,10 @@
-// The address of the page: its path beneath /dashboard/, and its filters in the query.
+// The address of the page: its path below /dashboard/, and its filters in the query.
 
 import { useLocation } from 'preact-iso'
 
 export const BASE = '/dashboard'
 
-/** `path`: beneath the dashboard, such as `/routes/<id>`. */
+/** `path`: below /dashboard, such as `/routes/<id>`. */
 export const hrefOf = (path: string): string => `${BASE}${path}`
 
 export interface Address {

@@ -80,7 +80,7 @@ function Frame() {
 
 const NotFound = () => (
   <div class="empty">
-    <h1>No such page</h1>
+    <h1>This page does not exist</h1>
     <a href={hrefOf('/')}>Overview</a>
   </div>
 )

@@ -1,4 +1,4 @@
-// The pages in the order of their use.
+// The links to the pages.
 
 import { useLocation } from 'preact-iso'
 import {

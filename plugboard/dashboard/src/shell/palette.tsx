@@ -1,4 +1,4 @@
-// The search over everything: pages, routes, services and telephones by name, a request by its id, and a URL.
+// The search: pages, routes and services by name, a request by its id, and the route of a URL.
 
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
@@ -99,7 +99,7 @@ async function search(text: string, signal: AbortSignal): Promise<Result[]> {
     direct.push({
       href: hrefOf(`/routes?url=${encodeURIComponent(text)}`),
       text,
-      kind: 'which route takes it',
+      kind: 'show its route',
     })
   const [routes, services] = await Promise.all([
     rows<RouteBody>('/v1/routes', text, signal),

@@ -1,4 +1,4 @@
-// The bar at the top: search, the environment, the replica that responds, the theme, and the person.
+// The bar at the top: the search, the environment, the replica that serves this page, the theme, and the log-out.
 
 import { connection, watchedReplicas } from '../api/live.ts'
 import { run } from '../parts/action.tsx'

@@ -30,7 +30,7 @@ export function Keys() {
               cell: ({ id, name }) => (
                 <span class="row">
                   <strong>{name}</strong>{' '}
-                  {id === session.value?.key.id && <Chip tone="accent">your session</Chip>}
+                  {id === session.value?.key.id && <Chip tone="accent">this session</Chip>}
                 </span>
               ),
             },
@@ -45,7 +45,7 @@ export function Keys() {
                 may('keys:write') && (
                   <ConfirmButton
                     label="Revoke"
-                    question={`Plugboard refuses the key ${name} from now on. Its sessions in the dashboard end.`}
+                    question={`Plugboard will reject the key ${name}. Sessions of the dashboard with this key end.`}
                     onConfirm={async () => {
                       await request('POST', `/v1/keys/${id}/revoke`, { ifMatch: `"${version}"` })
                       showMessage(`API key ${name} revoked.`)

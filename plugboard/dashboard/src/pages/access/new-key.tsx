@@ -20,7 +20,7 @@ export function NewKey({ onClose }: { onClose: () => void }) {
     return (
       <Dialog title={`API key ${created.name}`} onClose={onClose}>
         <div class="notice" data-tone="warn">
-          Copy it now. The key is shown only once.
+          Copy the key now. It is shown only once.
         </div>
         <CommandLine command={created.key} />
         <div class="actions">

@@ -39,10 +39,10 @@ export function SigningKeys() {
           <ConfirmButton
             label="Rotate"
             tone="plain"
-            question="New tokens are signed with a new key. Tokens that exist stay valid until they expire."
+            question="Plugboard will sign new tokens with a new key. Existing tokens stay valid until they expire."
             onConfirm={async () => {
               await request('POST', '/v1/signing-keys/rotate')
-              showMessage('A new key signs tokens from now on.')
+              showMessage('New tokens are signed with a new key.')
             }}
           />
         </div>

@@ -56,7 +56,7 @@ export function Tokens() {
                 may('tokens:write') && (
                   <ConfirmButton
                     label="Revoke"
-                    question={`Telephones with the token ${name} are disconnected at once, and cannot connect again.`}
+                    question={`Plugboard disconnects telephones with the token ${name} at once. They cannot connect with it again.`}
                     onConfirm={async () => {
                       await request('POST', `/v1/tokens/${id}/revoke`, { ifMatch: `"${version}"` })
                       showMessage(`Token ${name} revoked.`)

@@ -1,4 +1,5 @@
-// One change: who, when, the difference, and its undo. A row that has changed since is not overwritten: the difference is shown.
+// One change: its author, its time, its difference, and its undo. The API refuses the undo when the row has changed since: the dialog
+// then shows the reason.
 
 import { useState } from 'preact/hooks'
 import type { ChangeBody } from '../../../../admin/api-types.ts'

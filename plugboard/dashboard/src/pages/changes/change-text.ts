@@ -11,7 +11,7 @@ const KINDS: Readonly<Record<ChangeBody['entity'], string>> = {
   inspection: 'inspection of',
 }
 
-/** The name of the row: of a route its mount. */
+/** Returns the name of the row. A route is named by its mount. */
 export function rowName({ before, after, entityId }: ChangeBody): string {
   const row = (after ?? before ?? {}) as Readonly<Record<string, unknown>>
   const name = row.mount ?? row.name ?? row.kid
@@ -22,7 +22,7 @@ export function changeText(change: ChangeBody): string {
   return `${KINDS[change.entity]} ${rowName(change)} ${change.action}`
 }
 
-/** The changed fields of a row, as lines of YAML-like text: removed, and added. */
+/** A changed field of a row, as a line of text: the old value, or the new one. */
 export interface DiffLine {
   readonly kind: 'removed' | 'added'
   readonly text: string
@@ -45,7 +45,7 @@ export function diffOf(before: object | null, after: object | null): DiffLine[] 
   })
 }
 
-/** The leaves of a document by their path, as JSON. Lists are one leaf. */
+/** Returns the values of a document by their path, as JSON. A list is one value. */
 function flattened(value: object | null, prefix = ''): Map<string, string> {
   const found = new Map<string, string>()
   for (const [name, part] of Object.entries(value ?? {})) {

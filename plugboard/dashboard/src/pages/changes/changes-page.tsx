@@ -1,4 +1,4 @@
-// The audit log: each change with its author and its difference, and the undo of one.
+// The audit log: each change with its author, its difference and its undo.
 
 import { useState } from 'preact/hooks'
 import type { ChangeBody } from '../../../../admin/api-types.ts'
@@ -39,7 +39,7 @@ export function ChangesPage() {
           ))}
         </select>
         <TextFilter
-          label="Mount or id of a route"
+          label="Route: mount or id"
           value={filter('route')}
           onChange={route => setFilters({ route })}
         />
@@ -48,7 +48,7 @@ export function ChangesPage() {
       </div>
       <QueryNotice query={list.first} />
       {list.first.data !== undefined && list.rows.length === 0 && (
-        <p class="soft">No change fits the filters.</p>
+        <p class="soft">No change matches the filters.</p>
       )}
       {list.rows.length > 0 && (
         <DataTable

@@ -1,4 +1,4 @@
-// The replicas: their state, the links between them, the lines of services, and what they disagree about.
+// The replicas: their state, the links between them, the lines of services, and their disagreements.
 
 import type { ReplicaBody, ReplicasBody } from '../../../../admin/api-types.ts'
 import { anyChange, watchedReplicas } from '../../api/live.ts'
@@ -47,7 +47,7 @@ export function ClusterPage() {
                 isWide: true,
                 cell: ({ id, self }) => (
                   <span class="row">
-                    <strong>{id}</strong> {self && <Chip tone="accent">responds to this page</Chip>}
+                    <strong>{id}</strong> {self && <Chip tone="accent">serves this page</Chip>}
                   </span>
                 ),
               },
@@ -72,7 +72,7 @@ export function ClusterPage() {
         )}
         {watchedReplicas.value.missing.length > 0 && (
           <div class="notice" data-tone="warn">
-            The live charts are without{' '}
+            The live charts lack the data of{' '}
             {watchedReplicas.value.missing.map(({ id, reason }) => `${id} (${reason})`).join(', ')}.
           </div>
         )}

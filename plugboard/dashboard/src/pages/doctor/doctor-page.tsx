@@ -1,4 +1,4 @@
-// All checks of the doctor, sorted by harm, with the step that corrects each fault.
+// All checks of the doctor, the most harmful first, with the step that corrects each fault.
 
 import { useState } from 'preact/hooks'
 import type { CheckBody, DoctorBody } from '../../../../admin/api-types.ts'
@@ -73,7 +73,7 @@ export function DoctorPage() {
   )
 }
 
-/** The checks have no secrets. */
+/** Returns the report as text. The checks contain no secrets. */
 function reportOf({ replicaId, version, node, checkedAt, items }: DoctorBody): string {
   return [
     `Plugboard ${version}, Node ${node}, replica ${replicaId}, ${checkedAt}`,

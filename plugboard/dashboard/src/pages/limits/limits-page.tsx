@@ -1,4 +1,4 @@
-// The rate limits with their decisions, and the keys that have used most of them.
+// The rate limits with their decisions, and the keys that have used the largest part of each limit.
 
 import type { LimitPageBody, LimitRowBody } from '../../../../admin/api-types.ts'
 import { changeCount } from '../../api/live.ts'
@@ -28,8 +28,8 @@ export function LimitsPage() {
         <MissingReplicasNotice missing={data?.missingReplicas} />
         {old.map(({ replicaId, peerId, state, ageMs }) => (
           <div key={`${replicaId} ${peerId}`} class="notice" data-tone="warn">
-            {replicaId} has no fresh counts of {peerId}:{' '}
-            {state === 'open' ? `${duration((ageMs ?? 0) / 1000)} old` : state}. It counts alone.
+            {replicaId} has no recent counts of {peerId}:{' '}
+            {state === 'open' ? `they are ${duration((ageMs ?? 0) / 1000)} old` : state}. It counts alone.
           </div>
         ))}
         {data !== undefined && data.items.length === 0 && (
@@ -49,7 +49,7 @@ export function LimitsPage() {
                 isWide: true,
                 cell: ({ name, enforce }) => (
                   <span class="row">
-                    <strong>{name}</strong> {!enforce && <Chip tone="warn">only counts</Chip>}
+                    <strong>{name}</strong> {!enforce && <Chip tone="warn">not enforced</Chip>}
                   </span>
                 ),
               },

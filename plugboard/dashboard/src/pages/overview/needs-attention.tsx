@@ -1,4 +1,4 @@
-// The checks of the doctor that are not good, the most harmful first.
+// The checks of the doctor that failed or warn, the most harmful first.
 
 import type { DoctorBody } from '../../../../admin/api-types.ts'
 import { lineCount } from '../../api/live.ts'
@@ -25,7 +25,7 @@ export function NeedsAttention() {
         <a href={hrefOf('/doctor')}>All checks</a>
       </header>
       <QueryNotice query={doctor} />
-      {doctor.data !== undefined && problems.length === 0 && <p class="soft">No check has failed.</p>}
+      {doctor.data !== undefined && problems.length === 0 && <p class="soft">No failures and no warnings.</p>}
       <ul class="list">
         {problems.slice(0, SHOWN).map(({ id, state, detail }) => (
           <li key={id}>

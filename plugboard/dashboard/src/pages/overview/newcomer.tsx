@@ -9,8 +9,9 @@ export function Newcomer() {
       commands={['npx --no telephone http 3000 --mount app.localhost', 'curl http://app.localhost:4000/']}
     >
       <p class="soft">
-        A Telephone connects your web server to this Plugboard. Run the first command beside a server on port
-        3000, and open the address that it prints. This page shows the request as soon as it arrives.
+        A Telephone connects your web server to this Plugboard. Start a web server on port 3000, run the first
+        command on the same machine, and open the address that it prints. This page shows the request as soon
+        as it ends.
       </p>
     </Empty>
   )

@@ -1,4 +1,4 @@
-// What happens now, what changed, and what needs attention.
+// The traffic now, the last changes, and the checks that need attention.
 
 import { useState } from 'preact/hooks'
 import type { ChangeBody, StatusBody } from '../../../../admin/api-types.ts'
@@ -74,12 +74,12 @@ async function loadChanges(signal: AbortSignal): Promise<readonly ChangeBody[]> 
   return (await get<{ items: readonly ChangeBody[] }>('/v1/changes', { limit: MARKS }, signal)).items
 }
 
-/** True until the first request to a backend of the user arrives. */
+/** True while neither this replica nor the charts have counted a request. */
 function isWithoutTraffic({ traffic }: StatusBody, { columns }: Traffic): boolean {
   return (traffic?.requests ?? 0) === 0 && columns.success.every(value => value === null || value === 0)
 }
 
-/** The sums of the last 10 seconds of the range. */
+/** The figures of the last 10 seconds, or of one interval when it is longer. */
 function Figures({ traffic, status }: { traffic: Traffic; status: StatusBody | undefined }) {
   const { columns, resolution } = traffic
   const intervals = Math.max(1, Math.round(10 / resolution))

@@ -57,11 +57,7 @@ function About({ route, onDeleted }: { route: RouteBody; onDeleted: () => void }
           <TimeAgo time={lastRequestAt} />
         </dd>
         <dt>Claimed by</dt>
-        <dd>
-          {claimedBy === null
-            ? 'nobody: a person created it'
-            : `${lastTelephone ?? 'a telephone'} (${claimedBy})`}
-        </dd>
+        <dd>{claimedBy === null ? 'no telephone' : `${lastTelephone ?? 'a telephone'} (${claimedBy})`}</dd>
         <dt>Created</dt>
         <dd>{fullTime(createdAt)}</dd>
         <dt>Changed</dt>
@@ -75,7 +71,7 @@ function About({ route, onDeleted }: { route: RouteBody; onDeleted: () => void }
         <div class="row">
           <ConfirmButton
             label="Delete"
-            question={`Requests to ${route.mount} then get 404. The History of Changes can restore the route.`}
+            question={`Requests to ${route.mount} will no longer use this route. To restore it, undo this deletion on the page Changes.`}
             onConfirm={async () => {
               await request('DELETE', `/v1/routes/${id}`, { ifMatch: `"${version}"` })
               showMessage(`Route ${route.mount} deleted.`)

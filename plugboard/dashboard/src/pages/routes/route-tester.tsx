@@ -23,7 +23,7 @@ export function RouteTester({ url, onUrl }: { url: string; onUrl: (url: string) 
     <section class="card" aria-label="Which route takes a URL">
       <div class="field">
         <TextFilter
-          label="Which route takes this URL? https://shop.example.com/cart"
+          label="Which route takes this URL? Example: https://shop.example.com/cart"
           value={url}
           onChange={onUrl}
         />
@@ -36,7 +36,7 @@ export function RouteTester({ url, onUrl }: { url: string; onUrl: (url: string) 
 function Result({ url }: { url: string }) {
   const parsed = URL.parse(url.includes('://') ? url : `http://${url}`)
   if (parsed === null)
-    return <p class="bad">This is no URL. Write a host and a path, such as shop.example.com/cart.</p>
+    return <p class="bad">This is not a URL. Write a host and a path, such as shop.example.com/cart.</p>
   return <Match host={parsed.host} path={parsed.pathname} key={parsed.href} />
 }
 
@@ -70,7 +70,7 @@ function Match({ host, path }: { host: string; path: string }) {
         )}
         {match.lines !== null && (
           <span class="soft">
-            {match.lines.serving} of {match.lines.total} lines serve
+            {match.lines.serving} of {match.lines.total} lines can take requests
           </span>
         )}
       </p>
@@ -99,7 +99,7 @@ function Match({ host, path }: { host: string; path: string }) {
       {match.lastError !== null && (
         <p class="soft">
           Last error: {match.lastError.message}{' '}
-          <a href={hrefOf(`/traffic/${match.lastError.requestId}`)}>Explain it</a>
+          <a href={hrefOf(`/traffic/${match.lastError.requestId}`)}>Explain this error</a>
         </p>
       )}
     </div>

@@ -20,8 +20,8 @@ import { RuleChips } from './rule-chips.tsx'
 
 const SORTS = [
   ['mount', 'by mount'],
-  ['-updatedAt', 'changed last'],
-  ['-lastRequestAt', 'used last'],
+  ['-updatedAt', 'last changed first'],
+  ['-lastRequestAt', 'last used first'],
 ] as const
 
 interface RoutePage extends ListPage<RouteBody> {
@@ -65,7 +65,7 @@ export function RoutesPage() {
       <QueryNotice query={list.first} />
       {list.first.data !== undefined && list.rows.length === 0 && (
         <Empty
-          title={isFiltered ? 'No route fits the search' : 'No route yet'}
+          title={isFiltered ? 'No route matches the filters' : 'No route yet'}
           commands={isFiltered ? [] : ['npx --no plugboard route add shop.localhost --service web']}
         />
       )}

@@ -1,4 +1,4 @@
-// The processes of a service on all replicas, with what the policy does now.
+// The telephone processes of a service on all replicas, with the decisions of the policy now.
 
 import type { ServiceProcessBody, ServiceProcessesBody } from '../../../../admin/api-types.ts'
 import { lineCount } from '../../api/live.ts'
@@ -93,7 +93,9 @@ export function Processes({ service }: { service: string }) {
         <div key={replicaId} class="row">
           <span class="soft">{replicaId}</span>
           <span>median {milliseconds(medianMs)}</span>
-          {waiting.queue + waiting.hold > 0 && <Chip tone="warn">{waiting.queue + waiting.hold} wait</Chip>}
+          {waiting.queue + waiting.hold > 0 && (
+            <Chip tone="warn">{waiting.queue + waiting.hold} waiting</Chip>
+          )}
           {breaker !== null && breaker.state !== 'closed' && <Chip tone="bad">breaker {breaker.state}</Chip>}
           {subsets.map(subset => (
             <Chip key={subset.subset} tone={subset.state === 'serving' ? 'plain' : 'bad'}>
@@ -107,7 +109,7 @@ export function Processes({ service }: { service: string }) {
   )
 }
 
-/** Why a process is not serving, for a title. */
+/** Returns the reasons of the ejections of a process, for a title. */
 function reasonOf({ replicas }: ServiceProcessBody): string {
   return replicas
     .flatMap(({ replicaId, ejection }) => {

@@ -55,8 +55,8 @@ function Policy({ service, onDeleted }: { service: ServiceBody; onDeleted: () =>
   return (
     <div class="stack">
       <p class="soft">
-        The keys are described in the reference of the API, schema <a href="/reference">ServiceChange</a>.
-        Without a key, its default applies.
+        The <a href="/reference">reference of the API</a> describes the keys, in the schema ServiceChange. A
+        key that is absent has its default.
       </p>
       <DocumentEditor
         key={version}
@@ -76,7 +76,7 @@ function Policy({ service, onDeleted }: { service: ServiceBody; onDeleted: () =>
           <ConfirmButton
             label="Delete the service"
             disabled={routes > 0}
-            question={`The service ${name} is deleted. Its telephones stay connected.`}
+            question={`Plugboard will delete the service ${name}. Its telephones stay connected.`}
             onConfirm={async () => {
               await request('DELETE', `/v1/services/${id}`, { ifMatch: `"${version}"` })
               showMessage(`Service ${name} deleted.`)
@@ -85,7 +85,8 @@ function Policy({ service, onDeleted }: { service: ServiceBody; onDeleted: () =>
           />
           {routes > 0 && (
             <span class="soft">
-              <a href={hrefOf(`/routes?service=${name}`)}>{routes} routes</a> lead to it. Delete them first.
+              <a href={hrefOf(`/routes?service=${name}`)}>{routes} routes</a> lead to this service. Delete
+              them first.
             </span>
           )}
         </div>

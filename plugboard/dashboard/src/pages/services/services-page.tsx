@@ -36,7 +36,7 @@ export function ServicesPage() {
       <QueryNotice query={list.first} />
       {list.first.data !== undefined && list.rows.length === 0 && (
         <Empty
-          title={q === '' ? 'No service yet' : 'No service fits the search'}
+          title={q === '' ? 'No service yet' : 'No service matches the search'}
           commands={q === '' ? ['npx --no telephone http 3000 --service web --mount web.localhost'] : []}
         />
       )}

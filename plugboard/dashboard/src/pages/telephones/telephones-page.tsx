@@ -18,7 +18,7 @@ interface TelephonePage extends ListPage<ListedTelephone> {
   readonly missingReplicas: MissingReplicas
 }
 
-/** One telephone: its tunnels together. */
+/** One telephone with all its tunnels. */
 interface Telephone {
   readonly name: string
   readonly tunnels: readonly ListedTelephone[]

@@ -1,4 +1,4 @@
-// Why a request failed, and what to do next.
+// The reason why a request failed, and the next step.
 
 import type { ExplanationBody } from '../../../../admin/api-types.ts'
 import { get } from '../../api/request.ts'
@@ -15,8 +15,8 @@ export function Explanation({ id }: { id: string }) {
   if (query.error?.status === 404) {
     return (
       <p>
-        No replica has the details of this request. They keep requests that failed, were slow or were retried,
-        and the last 5,000 of them.
+        No replica has the details of this request. Each replica keeps its last 5,000 requests that failed,
+        were slow or were retried.
       </p>
     )
   }
@@ -94,7 +94,7 @@ export function Explanation({ id }: { id: string }) {
       )}
       {lines !== null && (
         <p class="soft">
-          At that moment, {lines.serving} of {lines.total} lines of the service were serving.
+          At that moment, {lines.serving} of {lines.total} lines of the service could take requests.
         </p>
       )}
       <MissingReplicasNotice missing={data.missingReplicas} />
@@ -102,14 +102,14 @@ export function Explanation({ id }: { id: string }) {
   )
 }
 
-/** The bar of the times: Plugboard and tunnel, backend, body. */
+/** A bar with the parts of the duration. `headMs` begins with the last attempt, or at the end of the request body. */
 function Timing({ request }: { request: ExplanationBody['request'] }) {
   const { durationMs, headMs, backendMs } = request
   if (headMs === undefined || durationMs <= 0) return <p class="soft">Duration: {milliseconds(durationMs)}</p>
   const parts = [
-    ['Plugboard and tunnel', headMs - (backendMs ?? 0), 'var(--chart-1)'],
+    ['tunnel', headMs - (backendMs ?? 0), 'var(--chart-1)'],
     ['backend', backendMs ?? 0, 'var(--chart-5)'],
-    ['body', durationMs - headMs, 'var(--chart-2)'],
+    ['waiting, retries, bodies', durationMs - headMs, 'var(--chart-2)'],
   ] as const
   return (
     <div>
@@ -119,7 +119,7 @@ function Timing({ request }: { request: ExplanationBody['request'] }) {
         ))}
       </div>
       <p class="soft small">
-        {parts.map(([name, ms]) => `${name} ${milliseconds(Math.max(0, ms))}`).join(' · ')} · together{' '}
+        {parts.map(([name, ms]) => `${name} ${milliseconds(Math.max(0, ms))}`).join(' · ')} · total{' '}
         {milliseconds(durationMs)}
       </p>
     </div>

@@ -18,9 +18,9 @@ import { useLiveLog } from './use-live-log.ts'
 const FILTERS = [
   ['service', 'Service'],
   ['route', 'Mount'],
-  ['status', 'Status: 5xx, 404'],
+  ['status', 'Status, such as 5xx,404'],
   ['telephone', 'Telephone'],
-  ['path', 'Path: /api'],
+  ['path', 'Path, such as /api'],
 ] as const
 type View = 'live' | 'failures'
 
@@ -81,11 +81,11 @@ function LiveLog({ filters, selected, onOpen }: ListProps) {
         </button>
         <span class="soft" role="status">
           {log.problem ??
-            `${count(log.rows.length)} requests${log.dropped > 0 ? `, ${count(log.dropped)} left out` : ''}`}
+            `${count(log.rows.length)} requests${log.dropped > 0 ? `, ${count(log.dropped)} not shown` : ''}`}
         </span>
       </div>
       {log.rows.length === 0 && log.problem === undefined && (
-        <p class="soft">Requests appear here when they end. None has ended since the page was opened.</p>
+        <p class="soft">Requests that match the filters appear here when they end.</p>
       )}
       {log.rows.length > 0 && <Requests rows={log.rows} selected={selected} onOpen={onOpen} />}
     </div>
@@ -98,7 +98,7 @@ function Failures({ filters, selected, onOpen }: ListProps) {
     <div class="stack">
       <QueryNotice query={list.first} />
       {list.first.data !== undefined && list.rows.length === 0 && (
-        <p class="soft">No request failed or was slow since the replicas started.</p>
+        <p class="soft">No failed or slow request matches the filters.</p>
       )}
       {list.rows.length > 0 && (
         <Requests rows={list.rows} selected={selected} onOpen={onOpen} onEnd={list.loadMore} />

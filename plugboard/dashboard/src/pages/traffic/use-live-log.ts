@@ -9,7 +9,7 @@ const GATHER_MS = 100
 
 export interface LiveLog {
   readonly rows: readonly RequestBody[]
-  /** Lines that replicas or this page left out, because there were too many. */
+  /** The number of lines that replicas or this page dropped, because there were too many. */
   readonly dropped: number
   readonly problem: string | undefined
 }
@@ -54,7 +54,7 @@ export function useLiveLog(filters: Readonly<Record<string, string>>, isPaused: 
     source.addEventListener('error', () => {
       const problem =
         source.readyState === EventSource.CLOSED
-          ? 'The live log has ended: a filter is wrong, or your key lacks the scope traffic:read.'
+          ? 'The live log could not be opened: a filter is wrong, your key lacks the scope traffic:read, or too many event streams are open.'
           : 'Connecting to the live log…'
       setLog(before => ({ ...before, problem }))
     })
