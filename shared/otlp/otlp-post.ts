@@ -15,12 +15,12 @@ export type OtlpResult =
 
 /** The longest response whose text is read. */
 const MAX_RESPONSE_BYTES = 65_536
-/** A status with which OTLP permits a repetition. Others below 500 and above 299 are permanent. */
+/** OTLP permits a retry after these statuses and after each status from 500 on. All other errors are permanent. */
 const RETRYABLE: ReadonlySet<number> = new Set([408, 429])
 
 /**
- * Resolves with the result. Never rejects. `signal` ends the request. `body`: JSON with gzip. `agent`: keeps connections open
- * for later requests. Absent: the request has a connection of its own, because one that stays open for a minute becomes stale.
+ * Resolves with the result. Never rejects. `signal` ends the request. `body`: JSON with gzip. `agent` keeps connections open for
+ * later requests. Without an agent, the request has its own connection, because a connection that is idle for a minute becomes stale.
  */
 export function postOtlp(
   { url, headers }: OtlpReceiver,
@@ -44,7 +44,7 @@ export function postOtlp(
     },
   })
   request.on('error', failed)
-  // Covers each end without a response, such as one that the receiver cut.
+  // The connection was closed before the end of the response, without an error.
   request.on('close', () => resolve({ kind: 'unavailable', detail: 'the connection was closed' }))
   request.on('response', response => {
     const { statusCode: status = 0 } = response
@@ -66,7 +66,8 @@ export function postOtlp(
 }
 
 function reasonOf(error: Error, signal: AbortSignal): string {
-  if (signal.aborted) return signal.reason instanceof Error ? signal.reason.message : 'the time is over'
+  if (signal.aborted)
+    return signal.reason instanceof Error ? signal.reason.message : 'the time limit has passed'
   const { code } = error as NodeJS.ErrnoException
   // A connection to several addresses fails with an error without a text.
   return error.message === '' ? (code ?? error.name) : error.message

@@ -11,7 +11,7 @@ const WARNING_INTERVAL_MS = 60_000
 export interface OtlpReportOptions {
   readonly signal: OtlpSignal
   readonly url: URL
-  /** The text after a refusal: the behaviour until a person has corrected the cause. */
+  /** The last part of the warning about a refusal: what the program does until a person corrects the cause. */
   readonly afterRefusal: string
   readonly clock: Clock
   readonly log: Logger

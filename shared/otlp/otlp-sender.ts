@@ -1,4 +1,4 @@
-// Sends the requests of one signal to its receiver. Each request has a time limit, and all requests have a common end.
+// Sends the requests of one signal to its receiver. Each request has a time limit, and `endAfter` ends all of them.
 
 import type { Agent } from 'node:http'
 import { promisify } from 'node:util'
@@ -14,7 +14,7 @@ const compress = promisify(gzip)
 export interface OtlpSenderOptions {
   readonly receiver: OtlpReceiver
   readonly clock: Clock
-  /** Keeps connections open between requests. Absent: each request has a connection of its own. */
+  /** Keeps connections open between requests. Absent: each request has its own connection. */
   readonly agent?: Agent
 }
 

@@ -8,18 +8,18 @@ export const otlpSettings = {
   otlpEndpoint: setting.url({
     protocols: ['http', 'https'],
     check: otlpEndpointProblem,
-    help: 'URL of a receiver of OTLP over HTTP, without /v1/metrics, such as http://127.0.0.1:4318; metrics are sent there each minute, and traces',
+    help: 'URL of a receiver of OTLP over HTTP, without /v1/metrics, such as http://127.0.0.1:4318; it receives metrics each minute, and traces',
   }),
   otlpTracesEndpoint: setting.url({
     protocols: ['http', 'https'],
     check: otlpEndpointProblem,
-    help: 'URL of a receiver of traces, such as Tempo, without /v1/traces; default: otlpEndpoint',
+    help: 'URL of another receiver for traces, such as Tempo, without /v1/traces; default: otlpEndpoint',
   }),
   otlpHeaders: setting.list({
     default: [],
     secret: true,
     item: 'name=value',
-    help: 'Fields of each request to these receivers, such as a credential; %xx stands for a character in a value',
+    help: 'Header fields of each request to these receivers, such as a credential; %xx in a value is an escaped character',
   }),
   traceSample: setting.fraction({
     default: 0.01,

@@ -1,6 +1,6 @@
 // Spans of the SDK of OpenTelemetry. The caller decides which requests are traced, before a span exists, so the SDK records each
-// span. Its own processor and exporter are not used: they count no dropped spans, read variables beside the settings, and have no
-// limit for the whole time of a request (docs/decisions/0022-traces.md).
+// span. The processor and the exporter of OpenTelemetry are not used: they report no count of dropped spans, read environment variables
+// beside the settings, and do not limit the whole time of a request (docs/decisions/0022-traces.md).
 
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
@@ -26,7 +26,7 @@ export interface TracingOptions {
   readonly log: Logger
 }
 
-/** Characters of an attribute. A path can be much longer. */
+/** The longest value of an attribute, in characters. A longer one, such as a path, is cut. */
 const MAX_ATTRIBUTE = 1024
 /** A longer tracestate is forwarded, but not recorded. */
 const MAX_TRACE_STATE = 512

@@ -1,5 +1,5 @@
-// Wall time with a fraction of a millisecond. Many spans take less than one, and the clock of the system shows whole ones. The
-// difference between the two clocks is corrected until their times agree.
+// Wall time with fractions of a millisecond. Many spans are shorter than a millisecond, and the system clock returns whole
+// milliseconds. The offset between the monotonic clock and the system clock is corrected until both agree.
 
 import type { Clock } from '../clock.ts'
 
@@ -18,8 +18,8 @@ export class PreciseTime {
     const nowMs = this.#clock.now()
     const wallMs = this.#clock.wallTime()
     const differenceMs = this.#zeroMs + nowMs - wallMs
-    // The system has cut the fraction, so the real difference is between 0 and 1. Otherwise the estimate is too early, or
-    // the clock of the system was set.
+    // The system clock cuts the fraction, so a right estimate is later than it by 0 to 1 ms. Any other difference shows that the
+    // estimate is wrong, or that the system clock was set.
     if (differenceMs < 0 || differenceMs >= 1) this.#zeroMs = wallMs - nowMs
     return this.#zeroMs + monotonicMs
   }

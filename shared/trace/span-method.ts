@@ -4,10 +4,10 @@ import { isKnownMethod, OTHER_METHOD } from '../http/known-methods.ts'
 import { safeText } from '../log/safe-fields.ts'
 import type { Span } from './tracing.ts'
 
-/** Characters of a method that is not registered. */
+/** The longest text of an unregistered method, in characters. */
 const MAX_METHOD = 36
 
-/** Returns the method as it begins the name of a span. */
+/** Returns the first word of a span's name: the method, or HTTP for an unregistered method. */
 export function spanMethod(method: string): string {
   return isKnownMethod(method) ? method : 'HTTP'
 }

@@ -30,7 +30,7 @@ export interface SpanQueueOptions {
 /** Results of spans. */
 const SENT = 'sent'
 const QUEUE_FULL = 'queue_full'
-/** The receiver dropped them from a request that it accepted. */
+/** The receiver accepted the request, but dropped these spans. */
 const REJECTED = 'rejected'
 
 export const MAX_WAITING = 2048
@@ -46,7 +46,7 @@ export class SpanQueue implements SpanProcessor {
   readonly #sender: OtlpSender
   readonly #report: OtlpReport
   #waiting: ReadableSpan[] = []
-  /** The spans of the current request, or of the one that is repeated. */
+  /** The spans of the current request, or of the request that will be repeated. */
   #batch: ReadableSpan[] = []
   #body: Buffer | undefined
   #timer: Timer | undefined
@@ -64,7 +64,7 @@ export class SpanQueue implements SpanProcessor {
   }
 
   onStart(): void {
-    // A span waits after its end.
+    // Only ended spans are queued.
   }
 
   onEnd(span: ReadableSpan): void {
@@ -112,7 +112,7 @@ export class SpanQueue implements SpanProcessor {
   #drop(count: number): void {
     const { counts, log, receiver } = this.#options
     counts.add(QUEUE_FULL, count)
-    // While the receiver is unavailable, its own warning is enough.
+    // While the receiver is unavailable, OtlpReport warns about that.
     if (this.#pauseMs === 0 && this.#report.mayWarn())
       log.warn('spans are dropped, because the receiver is too slow', { url: receiver.url.href })
   }

@@ -1,4 +1,4 @@
-// Loads the SDK of OpenTelemetry, only when traces are sent: it takes time at the start, and memory.
+// Loads the OpenTelemetry SDK when traces are sent. Without traces, the program saves this memory and time at the start.
 
 import type { TracingOptions } from './open-telemetry.ts'
 import type { Tracing } from './tracing.ts'

@@ -14,7 +14,7 @@ export function traceStateOf(fields: readonly string[]): string {
   return linesOf(fields, TRACE_STATE).join()
 }
 
-/** Replaces the trace context. `traceState`: empty: the list gets none. */
+/** Replaces the trace context. An empty `traceState` adds no tracestate. */
 export function setTraceFields(fields: string[], traceParent: string, traceState: string): void {
   removeFields(fields, [TRACE_PARENT, TRACE_STATE])
   fields.push(TRACE_PARENT, traceParent)

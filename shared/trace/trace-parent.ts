@@ -1,5 +1,5 @@
-// The value of the field traceparent (W3C Trace Context level 1, section 3.2). The random flag of level 2 is kept. A check makes
-// no object, because it runs for requests that are not traced.
+// The value of the field traceparent (W3C Trace Context level 1, section 3.2). The random flag of level 2 is kept. A check
+// creates no object, because it also runs for requests that are not traced.
 //
 //   00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
 //   version · trace id · id of the parent span · flags

@@ -7,7 +7,7 @@ const KEY = /^[a-z0-9][a-z0-9_\-*/@]{0,255}$/
 /** Up to 256 characters of printable ASCII without comma and equals sign. The last one is no space. */
 const VALUE = /^[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/
 
-/** True when the value of all lines, joined by commas, is a valid list. A list that is not valid must not be forwarded. */
+/** True when the value is a valid list. `text`: all lines, joined by commas. An invalid list must not be forwarded. */
 export function isTraceState(text: string): boolean {
   const keys = new Set<string>()
   for (const part of text.split(',')) {

@@ -29,9 +29,9 @@ export interface SpanStart {
 }
 
 export interface Tracing {
-  /** Starts a span. It is sent after its `end`; one that never ends is dropped. */
+  /** Starts a span. It is sent after `end` is called. A span that never ends is not sent. */
   start(span: SpanStart): Span
-  /** Returns ms since 1970 for a time of the clock, more exact than the clock of the system. */
+  /** Returns ms since 1970, with a fraction, for a time of the monotonic clock. */
   wallTimeOf(monotonicMs: number): number
   /** Sends the ended spans, and resolves after at most three seconds. Never rejects. */
   stop(): Promise<void>

@@ -1,4 +1,4 @@
-// The traffic of the last hours in responses: one list for each number, so that a chart can use it as it is.
+// The traffic of the last hours in responses: one list for each figure, the form that a chart needs.
 
 import { z } from '@hono/zod-openapi'
 import { mergePoints, type TrafficPoint } from '../../observe/traffic/traffic-point.ts'
@@ -8,7 +8,7 @@ const column = (description: string) => z.array(z.number().nullable()).openapi({
 
 export const trafficSeriesSchema = z
   .strictObject({
-    from: z.iso.datetime().openapi({ description: 'The begin of the first interval.' }),
+    from: z.iso.datetime().openapi({ description: 'The start of the first interval.' }),
     resolution: z.union([z.literal(1), z.literal(10), z.literal(60)]).openapi({
       description: 'Seconds of an interval.',
     }),
@@ -20,9 +20,11 @@ export const trafficSeriesSchema = z
     serverError: column('Requests with 5xx.'),
     requestBytes: column('Bytes of request bodies.'),
     responseBytes: column('Bytes of response bodies.'),
-    p50Ms: column('Median of the time from a request to the head of its response, ms. Null: no request.'),
-    p95Ms: column('95 of 100 requests had a shorter time, ms.'),
-    p99Ms: column('99 of 100 requests had a shorter time, ms.'),
+    p50Ms: column(
+      'Median of the time from the last byte of a request to the head of its response, ms. Null: no response.',
+    ),
+    p95Ms: column('95 % of the requests had a shorter time, ms.'),
+    p99Ms: column('99 % of the requests had a shorter time, ms.'),
     waitMs: column('Mean wait for a line, ms.'),
     tunnelMs: column('Mean time that the tunnel took, ms.'),
     backendMs: column('Mean time that the backend took, ms.'),

@@ -1,11 +1,11 @@
-// The sessions of the dashboard. A session acts with the scopes of one admin key, which is read at each request. So a session
-// ends when its key is revoked.
+// The sessions of the dashboard. A session has the scopes of one admin key. Each request reads this key from the database, so a
+// session ends when its key is revoked.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import { type LoginLink, LoginLinks } from './login-links.ts'
 import { SessionSeal } from './session-seal.ts'
 
-/** The page that shows the dashboard. */
+/** The path of the dashboard. */
 export const DASHBOARD_PATH = '/dashboard/'
 /** POST starts a session, GET describes it, DELETE ends it. */
 export const SESSION_PATH = '/v1/session'
@@ -22,7 +22,7 @@ export interface Session {
 export const loginPath = ({ code }: LoginLink): string => `${DASHBOARD_PATH}#code=${code}`
 
 export interface DashboardSessionOptions {
-  /** The secrets of the cluster: the first signs, all verify. Undefined: sessions end with this process. */
+  /** The secrets of the cluster: the first one signs, each one verifies. Undefined: sessions end with this process. */
   readonly secrets?: readonly string[] | undefined
   readonly clock: Clock
 }
@@ -46,7 +46,7 @@ export class DashboardSessions {
     return { session, value: this.#seal.seal({ keyPrefix, expiresAt: seconds }) }
   }
 
-  /** Returns the session of the value of a cookie. Undefined: it has ended, or no replica of this cluster has signed it. */
+  /** Returns the session of a cookie's value. Undefined: the session has ended, or the signature is not of this cluster. */
   open(value: string): Session | undefined {
     const claims = this.#seal.open(value)
     if (claims === undefined) return undefined
@@ -60,12 +60,12 @@ export class DashboardSessions {
     return this.#links.create(keyPrefix)
   }
 
-  /** Returns the prefix of the admin key of a one-time link. Undefined: the link does not work, or not any more. */
+  /** Returns the prefix of the admin key of a one-time link. Undefined: the code is unknown, used or too old. */
   keyOfLink(code: string): string | undefined {
     return this.#links.keyOf(code)
   }
 
-  /** Ends a one-time link. Returns false when it has ended before. */
+  /** Ends a one-time link. Returns false when the code was unknown, used or too old. */
   redeemLink(code: string): boolean {
     return this.#links.redeem(code)
   }

@@ -1,5 +1,5 @@
 // Codes of one-time links to the dashboard. A code starts one session of one admin key. This process keeps the codes in memory,
-// as hashes, so a link works only once, and only on the replica that made it.
+// as hashes. So a link works only once, and only on the replica that created it.
 
 import { createHash, randomBytes } from 'node:crypto'
 import type { Clock } from '@vera-stack/shared/clock.ts'
@@ -9,7 +9,7 @@ const CODE = /^vsl_[\w-]{32}$/
 const CODE_BYTES = 24
 /** How long a link works, ms. */
 const LIFETIME_MS = 3_600_000
-/** Links that may wait for their use. The oldest one is removed for a further one. */
+/** The largest number of unused links. A further link removes the oldest one. */
 const MAX_LINKS = 100
 
 interface WaitingLink {

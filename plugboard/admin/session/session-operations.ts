@@ -29,7 +29,8 @@ export type SessionBody = z.output<typeof sessionSchema>
 const linkSchema = z
   .strictObject({
     path: z.string().openapi({
-      description: 'Path of the dashboard, with a code that starts one session of the key of the request.',
+      description:
+        'Path of the dashboard, with a code that starts one session with the API key of this request.',
       example: '/dashboard/#code=vsl_…',
     }),
     expiresAt: z.iso.datetime(),
@@ -57,8 +58,8 @@ const startOperation = operation(
     tags,
     summary: 'Start a session of the dashboard',
     description:
-      'The credential is an API key, or the code of a one-time link, as `Authorization: Bearer`. A session lasts 12 hours, ' +
-      'or until its key is revoked or expires. A session cannot start another one.',
+      'Send an API key, or the code of a one-time link, as `Authorization: Bearer`. A session lasts 12 hours, or until its key ' +
+      'is revoked or expires. A session cannot start another one.',
     responses: { 201: { ...json(sessionSchema, 'The new session.'), headers: SET_COOKIE } },
   },
 )
@@ -94,8 +95,8 @@ const linkOperation = operation(
     tags,
     summary: 'Create a one-time link to the dashboard',
     description:
-      'The link works once, for an hour, and only on the replica that made it. It needs an API key: a session cannot create one.',
-    responses: { 201: json(linkSchema, 'The link. No other response contains its code.') },
+      'The link works once, within an hour, and only on the replica that created it. Send an API key: a session cannot create a link.',
+    responses: { 201: json(linkSchema, 'The link. Its code is shown only here.') },
   },
 )
 
@@ -132,13 +133,13 @@ export function addSessionOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepe
   })
 }
 
-/** A stolen cookie would otherwise start sessions without end. */
+/** Throws `forbidden` for a session. Otherwise a stolen cookie could be renewed without end. */
 function refuseSession(c: Context<AdminEnv>): void {
   if (c.get('session') === undefined) return
   throw new VeraError('forbidden', 'A session cannot start another one. Send an API key.')
 }
 
-/** A browser sends Origin with each POST and DELETE. The scheme of Origin is the one that the browser uses. */
+/** Returns Set-Cookie. A browser sends Origin with each POST and DELETE, and its scheme shows whether the browser uses https. */
 function cookie(c: Context<AdminEnv>, value: string, maxAge: number): string {
   const isSecure = c.req.header('origin')?.toLowerCase().startsWith('https:') === true
   const name = isSecure ? SECURE_SESSION_COOKIE : SESSION_COOKIE

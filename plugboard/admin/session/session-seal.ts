@@ -27,7 +27,7 @@ export class SessionSeal {
     return `${claims}.${signature(this.#keys[0], claims)}`
   }
 
-  /** Returns the claims, also when the session has ended. Undefined: another secret signed the value, or somebody changed it. */
+  /** Returns the claims, also when the session has expired. Undefined: the value was changed, or signed with another secret. */
   open(value: string): SessionClaims | undefined {
     const match = /^(1\.([^.]{1,64})\.(\d{1,12}))\.([\w-]{43})$/.exec(value)
     if (match === null) return undefined

@@ -12,7 +12,7 @@ export function defineDashboard(command: Command, context: CliContext): void {
     await output.row({ url: api.urlOf(body.path), expiresAt: body.expiresAt }, [
       { title: 'link', value: ({ url }) => url },
       { title: 'works', value: () => 'once' },
-      { title: 'ends', value: ({ expiresAt }) => relative(expiresAt, context.now()) },
+      { title: 'expires', value: ({ expiresAt }) => relative(expiresAt, context.now()) },
     ])
   })
 }

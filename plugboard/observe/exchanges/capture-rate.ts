@@ -1,5 +1,6 @@
-// Bounds the work of the inspector on a busy service: masking 64 KiB of JSON takes some milliseconds of the event loop. Further requests
-// of a second are not captured, and further bodies are left out. The ring would soon evict them anyway.
+// Bounds the work of the inspector on a busy service: masking 64 KiB of JSON takes some milliseconds of the event loop. When a
+// limit of a second is reached, further requests are not captured, and further bodies are left out. On such a busy service, the ring
+// would evict them soon anyway.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 
@@ -19,7 +20,7 @@ export class CaptureRate {
     this.#clock = clock
   }
 
-  /** Counts a capture. Returns false when this second has enough of them. */
+  /** Counts a capture. Returns false when the limit of this second is reached. */
   admitsCapture(): boolean {
     this.#renew()
     if (this.#captures >= MAX_CAPTURES_PER_SECOND) return false
@@ -27,7 +28,7 @@ export class CaptureRate {
     return true
   }
 
-  /** Counts a body. Returns false when it is to be left out. */
+  /** Counts a body. Returns false when the limit of this second is reached: the body is then left out. */
   admitsBody(bytes: number): boolean {
     this.#renew()
     if (this.#maskedBytes + bytes > MAX_MASKED_BYTES_PER_SECOND) return false

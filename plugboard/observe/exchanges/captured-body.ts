@@ -1,5 +1,5 @@
-// The first bytes of a body in flight, as copies of its chunks. They are unmasked, because a body can be masked at its end only; they are
-// overwritten with zeros then. Their number counts for the memory of the inspector.
+// The first bytes of a body in flight, as copies of its chunks. They are not masked yet, because masking needs the end of the body. After
+// masking, they are overwritten with zeros. They count toward the memory limit of the inspector.
 
 import type { Omission } from '../masking/mask-body.ts'
 import type { ExchangeRing } from './exchange-ring.ts'
@@ -36,7 +36,7 @@ export class CapturedBody {
       this.leaveOut('memory')
       return
     }
-    // A copy in memory of its own, so that it can be erased, and does not keep the memory of the chunk.
+    // The copy has its own memory. So it can be erased, and the memory of the chunk can be freed.
     const copy = Buffer.allocUnsafeSlow(part.length)
     part.copy(copy)
     this.#chunks.push(copy)
@@ -49,7 +49,7 @@ export class CapturedBody {
     this.omitted = reason
   }
 
-  /** Returns the kept bytes in memory of their own, and erases the copies. */
+  /** Returns the kept bytes in one new buffer, and erases the copies. */
   take(): Buffer {
     const bytes = Buffer.allocUnsafeSlow(this.#kept)
     let at = 0

@@ -14,13 +14,13 @@ export const capturedBodySchema = z.strictObject({
   bytes: z
     .int()
     .meta({ description: 'The length of the whole body as it was sent, with its content coding.' }),
-  text: z
-    .string()
-    .nullable()
-    .meta({ description: 'The content without content coding, with masked secrets. null: it is left out.' }),
+  text: z.string().nullable().meta({
+    description: 'The content without its content coding, with masked secrets. null: it is left out.',
+  }),
   isCut: z.boolean().meta({ description: 'True when `text` lacks a part of the body.' }),
   omitted: z.enum(OMISSIONS).nullable().meta({
-    description: 'Why the content, or the rest of it, is left out. null: it is complete, or too long.',
+    description:
+      'Why the content, or the rest of it, is left out. null: the content is complete, or was only too long.',
   }),
 })
 export type CapturedBodyText = z.infer<typeof capturedBodySchema>
@@ -32,7 +32,7 @@ export const exchangeSummarySchema = z.strictObject({
   id: z.string().meta({ example: '0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5e' }),
   open: z.boolean().meta({
     description:
-      'True while a WebSocket or an event stream has not ended. Its times and bytes are from its start.',
+      'True until a WebSocket or an event stream ends. Its times and bytes are then those at its start.',
   }),
   replayOf: z
     .string()
@@ -62,7 +62,7 @@ const sent = {
 export const capturedExchangeSchema = z.strictObject({
   ...exchangeSummarySchema.shape,
   serviceId: z.string(),
-  scheme: z.string().meta({ description: 'The scheme of the client.' }),
+  scheme: z.string().meta({ description: 'The scheme of the request: http or https.' }),
   received: z.strictObject(received).meta({ description: 'The request as Plugboard received it.' }),
   interim: z.array(z.strictObject(interim)).meta({ description: 'The 1xx responses.' }),
   sent: z.strictObject(sent).nullable().meta({

@@ -1,5 +1,5 @@
-// Captures one exchange while the proxy serves it: heads at once with masked secrets, and the first bytes of both bodies until the end.
-// An event stream and an upgraded connection appear when their response head arrives, without a body, and again at their end.
+// Captures one exchange while the proxy serves it. Heads are masked at once. The first bytes of both bodies are kept until the end, and
+// masked then. An event stream or an upgraded connection is stored twice: when its response head arrives, and at its end.
 //
 //   begin ──▶ request body, 1xx, response ──▶ finish ──bodies are masked──▶ ring and feed
 //                        └─ 101, event stream ──▶ ring and feed (open)
@@ -40,9 +40,9 @@ export interface CapturedRequest {
 export interface CaptureTarget {
   readonly memory: Pick<ExchangeRing, 'reserve' | 'release'>
   readonly mask: MaskValue
-  /** Returns false when a body of this length is to be left out, because other bodies take all the time. */
+  /** Returns false when a body of this length must be left out, because the limit of this second is reached. */
   admitsBody(bytes: number): boolean
-  /** Keeps the exchange, or replaces its open state. */
+  /** Keeps the exchange, or replaces the open exchange with the same id. */
   store(exchange: CapturedExchange): void
   /** Called when masking has failed, which is a fault of Plugboard. The exchange is dropped. */
   failed(error: unknown): void

@@ -1,4 +1,4 @@
-// The exchanges that a viewer wants: those of one service, and of them the ones that pass the filters of the live log.
+// The filter of a viewer: the exchanges of one service that also pass the filters of the live log.
 
 import { z } from 'zod'
 import { readRequestFilter, requestFilterFields, requestTest } from '../requests/request-filter.ts'

@@ -1,5 +1,5 @@
-// The captured exchanges of this replica, in memory: the newest 200 of each service, and 32 MiB in all. An exchange is kept as the bytes
-// of its JSON, so that the bound is exact, and its summary for lists. Bytes of exchanges in flight count too.
+// The captured exchanges of this replica, in memory: the newest 200 of each service, and 32 MiB in all. An exchange is kept as
+// bytes of JSON, so that the bound is exact, and as a summary for lists. Bytes of exchanges in flight count too.
 
 import type { CapturedExchange, ExchangeSummary } from './captured-exchange.ts'
 
@@ -20,7 +20,7 @@ export const EXCHANGE_BOUNDS: ExchangeRingBounds = {
 }
 /** Exchanges in flight use at most this part of the bytes. */
 const IN_FLIGHT_SHARE = 0.5
-/** Bytes of the objects and texts of a summary, about. */
+/** The estimated size of a summary in memory, in bytes. */
 const SUMMARY_BYTES = 2048
 
 interface RingEntry {
@@ -58,7 +58,7 @@ export class ExchangeRing {
     return this.#bytes + this.#inFlight
   }
 
-  /** Takes bytes for an exchange in flight. Returns false when those have their whole share. */
+  /** Reserves bytes for an exchange in flight. Returns false when exchanges in flight would exceed their share. */
   reserve(bytes: number): boolean {
     if (this.#inFlight + bytes > this.#bounds.bytes * IN_FLIGHT_SHARE) return false
     this.#inFlight += bytes

@@ -40,17 +40,17 @@ export class Inspector implements ObserveSource {
     this.#rate = new CaptureRate(clock)
   }
 
-  /** Uses the hashes of the cluster, so that a value has the same ones on all replicas. Call it before the first capture. */
+  /** Uses the mask key of the cluster, so that equal values have equal masks on all replicas. Call it before the first capture. */
   async joinCluster(clusterSecret: string): Promise<void> {
     this.#mask = valueMask(await maskKeyOf(clusterSecret))
   }
 
-  /** True when one more request of a client can be captured in this second. */
+  /** Counts a capture of a client's request. Returns false when the limit of this second is reached. */
   admits(): boolean {
     return this.#rate.admitsCapture()
   }
 
-  /** Begins to capture a request. The caller has decided that it is captured. */
+  /** Begins to capture a request. The caller has checked rules, sample and `admits`. */
   begin(request: CapturedRequest): ExchangeCapture {
     return new ExchangeCapture(this.#ids.next(), request, {
       memory: this.ring,

@@ -1,4 +1,4 @@
-// A captured request that is to be sent again, and what became of it. admin/ makes the request, and proxy/ sends it.
+// The request of a replay and its result. admin/ makes the request, and proxy/ sends it.
 
 import type { CaptureRules } from './exchange-capture.ts'
 
@@ -25,7 +25,8 @@ export interface ReplayRequest {
 
 /**
  * `sent`: `id` is the new exchange. `unrouted`: no route takes the request. `other_service`: its route leads to another service.
- * `no_line`: the telephone has no line for the service. `busy`: too many replays are in progress. `lost`: Plugboard stops.
+ * `no_line`: the telephone has no line for the service. `busy`: too many replays are in progress. `lost`: Plugboard is stopping, or the
+ * new exchange could not be kept.
  */
 export type ReplayResult =
   | { readonly kind: 'sent'; readonly id: string }

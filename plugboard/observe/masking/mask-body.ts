@@ -1,5 +1,5 @@
-// Masks the first bytes of a body by its type. A body whose secrets cannot be found is left out: files, images, other types, other
-// charsets, and JSON from its first malformed character on.
+// Masks the first bytes of a body by its type. Bodies in which secrets cannot be found are left out: files, images, unknown types and
+// charsets, and the part of JSON from its first malformed character on.
 
 import { decodeBody } from './body-decoding.ts'
 import { type JsonMasking, type JsonPath, maskJson } from './mask-json.ts'
@@ -17,7 +17,7 @@ export interface MaskedBody {
   readonly text: string | undefined
   /** True when the text lacks a part of the body. */
   readonly isCut: boolean
-  /** Why the content, or its rest, is left out; undefined: it is not left out, or was only too long. */
+  /** Why the content, or the rest of it, is left out; undefined: the content is complete, or was only too long. */
   readonly omitted: Omission | undefined
 }
 

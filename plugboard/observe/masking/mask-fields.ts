@@ -1,5 +1,5 @@
-// Masks header fields and trailers. Fields with the name of a secret are masked as a whole; of cookies and credentials, the names, the
-// attributes and the scheme stay, because they help to find a fault.
+// Masks header fields and trailers. Fields with the name of a secret are masked as a whole. The names and attributes of cookies and the
+// scheme of credentials stay, because they help to find a fault.
 
 import { maskUrl, type PairMasking } from './mask-pairs.ts'
 import { maskText } from './mask-text.ts'

@@ -1,6 +1,6 @@
 // Masks a JSON text in one pass, without a copy of its values: members with the name of a secret, values at the paths of `maskJson`, and
-// secrets within strings. The text may be cut at any place. Everything behind the first malformed character is left out, because its
-// names cannot be told from its values.
+// secrets within strings. The text may be cut at any place. The text from the first malformed character on is left out, because
+// names and values cannot be distinguished there.
 
 import { isSecretName } from './secret-names.ts'
 import type { MaskValue } from './value-mask.ts'
@@ -17,7 +17,7 @@ export interface JsonMasking {
 
 export interface MaskedJson {
   readonly text: string
-  /** False when the text was cut, or is no JSON. */
+  /** False when the text is incomplete, or is not JSON. */
   readonly isComplete: boolean
 }
 
@@ -30,7 +30,7 @@ const NUMBER = /^-?\d/
 const NEEDS_PARSER = /\\|[^\u0020-\uffff]/
 const BLANK = 0x20
 
-/** Thrown at the end of a text that was cut, and at a malformed character. */
+/** Thrown at the end of an incomplete text, and at a malformed character. */
 class JsonStop extends Error {
   readonly at: number
 
@@ -124,7 +124,7 @@ class JsonScan {
     else this.value(below, depth + 1)
   }
 
-  /** Replaces a whole value. `true`, `false` and `null` stay: they are no secrets. */
+  /** Replaces a whole value. `true`, `false` and `null` stay, because they are not secrets. */
   #secret(depth: number): void {
     this.#skipSpace()
     const start = this.#at

@@ -1,4 +1,4 @@
-// Masks a form with several parts (RFC 7578). The parts with text are masked by their name and their type. The content of files and of
+// Masks a form with several parts (RFC 7578). Parts with text are masked by their name and their type. The content of files and of
 // parts with other types is left out.
 
 import { type FieldPairs, maskFields } from './mask-fields.ts'

@@ -1,4 +1,4 @@
-// Masks the secrets of a text without a known structure: values behind the name of a secret (`token=…`, `"token": "…"`, `password: …`,
+// Masks the secrets of a text without a known structure: values that follow the name of a secret (`token=…`, `"token": "…"`, `password: …`,
 // `<password>…`), passwords of URLs, JWTs, API keys and credentials. Foreign parties choose the text, so each expression below reads
 // a character a bounded number of times.
 
@@ -8,7 +8,7 @@ import type { MaskValue } from './value-mask.ts'
 
 /** A name of a field, a parameter, a member or an element. */
 const NAME = /[A-Za-z0-9_.$[\]-]+/g
-/** What stands between a name and its value. JSON within JSON has escaped quotes. */
+/** The characters between a name and its value. JSON within JSON has escaped quotes. */
 const SEPARATOR = /\\?["']?[ \t]*[:=]>?[ \t\r\n]{0,64}/y
 const VALUE = /\\?"(?:[^"\\]|\\[^"])*|\\?'(?:[^'\\]|\\[^'])*|[^\s&;,"'<>)}\]\\]+/y
 const LINE = /[^\r\n]+/y
@@ -23,7 +23,7 @@ export function maskText(text: string, mask: MaskValue): string {
   return redact(maskUserInfo(named, mask), secret => maskOnce(secret, mask))
 }
 
-/** A text without these characters has no value behind a name. */
+/** In a text without these characters, no value follows a name. */
 const MAY_NAME = /[:=<]/
 
 function maskNamed(text: string, mask: MaskValue): string {
@@ -44,7 +44,7 @@ function maskNamed(text: string, mask: MaskValue): string {
   return masked + text.slice(kept)
 }
 
-/** Returns true unless the characters around the name exclude a value behind it. Most words of a text end here. */
+/** True when a value can follow the name, by the characters around it. Excludes most words of a text at low cost. */
 function mayHaveValue(text: string, start: number, end: number): boolean {
   return text.charCodeAt(start - 1) === LESS_THAN || BEFORE_VALUE.includes(text.charAt(end))
 }
@@ -52,7 +52,7 @@ function mayHaveValue(text: string, start: number, end: number): boolean {
 const LESS_THAN = 0x3c
 const BEFORE_VALUE = ':="\'\\ \t'
 
-/** A longer name is not read. It counts as one of a secret, so that no secret can hide behind it. */
+/** A longer name is not read. It counts as the name of a secret, so that a long name cannot prevent masking. */
 const MAX_NAME = 256
 
 /** Returns the place of the value; undefined: no value follows the name. */

@@ -23,7 +23,7 @@ const NAMES: ReadonlySet<string> = new Set([
   'nonce',
 ])
 
-/** Has no memory of the names: a word of a text may be a secret itself. */
+/** True for the name of a secret. Results are not cached, because a word of a text may be a secret itself. */
 export function isSecretName(name: string): boolean {
   const plain = name.toLowerCase().replace(/[^a-z0-9]/g, '')
   return NAMES.has(plain) || PARTS.test(plain)

@@ -12,7 +12,7 @@ const COST: ScryptOptions = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 1024 * 1024 }
 /** Returns the masked form of a secret. */
 export type MaskValue = (secret: string) => string
 
-/** `key`: default: a random one. */
+/** Returns the mask with this key. Default: a random key. */
 export function valueMask(key: Buffer = randomBytes(KEY_BYTES)): MaskValue {
   return secret => `***${createHmac('sha256', key).update(secret).digest('hex').slice(0, HEX_DIGITS)}`
 }

@@ -14,7 +14,7 @@ export function pointOf(totals: TrafficTotals): TrafficPoint {
   const heads = countOf(head)
   const times = heads === 0 ? null : { heads, backends: countOf(backend) }
   const headMs = times === null ? 0 : (head.sum / heads) * MS
-  // An older Telephone does not report the time of its backend: then the whole time counts as the backend's.
+  // An older Telephone does not report the time of its backend. The whole time then counts as time of the backend.
   const backendMs =
     times === null ? 0 : times.backends === 0 ? headMs : Math.min(headMs, (backend.sum / times.backends) * MS)
   return {

@@ -7,7 +7,7 @@ import { type TrafficPoint, type WirePoint, wirePoint } from './traffic-point.ts
 import { wirePointSchema } from './wire-point.ts'
 
 export const TRAFFIC_TOPIC = 'traffic'
-/** Services of one viewer. */
+/** The largest number of services of one viewer. */
 export const MAX_WATCHED_SERVICES = 100
 
 const paramsSchema = z.object({ services: z.array(z.string().min(1).max(255)).max(MAX_WATCHED_SERVICES) })
@@ -19,7 +19,7 @@ const secondSchema = z.object({
   total: wirePointSchema,
   services: z.record(z.string(), wirePointSchema),
 })
-/** One second of one replica. `second`: since 1970. Services without a point are unknown to the replica. */
+/** One second of one replica. `second`: since 1970. The replica knows only the services with a point. */
 export type TrafficSecond = z.infer<typeof secondSchema>
 
 /** Returns the item of another replica; undefined when this version cannot read it. */

@@ -18,7 +18,7 @@ import { pointOf } from './point-of-totals.ts'
 import { dividePoint, type TrafficPoint } from './traffic-point.ts'
 import { TrafficRing } from './traffic-ring.ts'
 
-/** Seconds of an interval, and the number of intervals that are kept. */
+/** `seconds`: of an interval. `length`: the number of intervals that are kept. */
 export const RESOLUTIONS = [
   { seconds: 1, length: 600 },
   { seconds: 10, length: 720 },
@@ -26,17 +26,17 @@ export const RESOLUTIONS = [
 ] as const
 export type Resolution = (typeof RESOLUTIONS)[number]['seconds']
 
-/** Services with a history. */
+/** The largest number of services with a history. */
 const MAX_SERVICES = 50
-/** The part of its requests that a service keeps in the comparison of services, per second: half of them after 70 s. */
+/** To compare services, their recent requests are multiplied by this each second: a request counts half after 70 s. */
 const DECAY = 0.99
-/** A service takes the place of another one when it has this many times its requests. */
+/** A service replaces the least busy one when it has this many times its recent requests. */
 const BUSIER = 2
 const SECOND_MS = 1000
 
 /** The counters of one service. */
 export interface TrafficCounters {
-  /** Empty: requests without a service. It begins with _ for services without counters of their own. */
+  /** Empty: requests without a service. A name that begins with _ stands for all services without counters of their own. */
   readonly service: string
   addTo(totals: TrafficTotals): void
 }
@@ -76,7 +76,7 @@ export class TrafficHistory {
   readonly #options: TrafficHistoryOptions
   readonly #total = new Series(newTotals(), true)
   readonly #services = new Map<string, Series>()
-  /** Recent requests of services without a series. The number of services with counters bounds it. */
+  /** Recent requests of services without a series. Its size is bounded by the number of services with counters. */
   readonly #others = new Map<string, { seen: number; busy: number }>()
   /** The interval in progress, by resolution. */
   readonly #current: number[]
@@ -113,7 +113,7 @@ export class TrafficHistory {
     return Array.from({ length: until - from }, (_, offset) => ring?.get(from + offset))
   }
 
-  /** Calls `listener` for each second. Returns a function that ends this. */
+  /** Calls `listener` for each second. Returns a function that ends the calls. */
   watch(service: string | undefined, listener: TrafficListener): () => void {
     const series = service === undefined ? this.#total : this.#seriesOf(service)
     series.listeners.add(listener)
@@ -146,7 +146,7 @@ export class TrafficHistory {
       this.#current[index] = until
       return { from, until }
     })
-    // A timer can run a moment too early. The next one reads all of it.
+    // A timer can run a moment before the second ends. The next timer then reads the whole interval.
     if (spans[0]?.from === spans[0]?.until) return
     clearTotals(this.#sum)
     const known = new Set<string>()
@@ -184,13 +184,13 @@ export class TrafficHistory {
     }
   }
 
-  /** Gives a history to a service that has none, when there is a place or when it is busier than another one. */
+  /** Gives a history to a service when a place is free, or when the service is much busier than the least busy one. */
   #compare(service: string, now: TrafficTotals): Series | undefined {
     const requests = requestsOf(now)
     const known = this.#others.get(service)
-    // The counters of a new service have begun after the last sample.
+    // The counters of a new service began at 0 after the last sample.
     const { seen, busy } = known ?? { seen: 0, busy: 0 }
-    // Counters that have fallen have begun again.
+    // A lower count shows that the counters began again at 0.
     const recent = busy * DECAY + (requests < seen ? requests : requests - seen)
     this.#others.set(service, { seen: requests, busy: recent })
     if (recent === 0 || !this.#makePlace(recent)) return undefined
@@ -212,7 +212,7 @@ export class TrafficHistory {
     return true
   }
 
-  /** Removes a series without a history that nobody watches. */
+  /** Removes a series that has neither a history nor a viewer. */
   #removeUnused(service: string, { rings, listeners, before, busy }: Series): void {
     if (rings !== undefined || listeners.size > 0) return
     this.#services.delete(service)
@@ -230,7 +230,7 @@ export class TrafficHistory {
     return series
   }
 
-  /** Removes services that have no counters any more. Watched ones stay. */
+  /** Removes services that no longer have counters. Services with a viewer stay. */
   #forget(known: ReadonlySet<string>, second: number): void {
     for (const name of this.#others.keys()) if (!known.has(name)) this.#others.delete(name)
     for (const [name, series] of this.#services) {

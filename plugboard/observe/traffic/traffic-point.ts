@@ -7,7 +7,7 @@ export interface TrafficPoint {
   readonly classes: readonly [number, number, number, number]
   readonly requestBytes: number
   readonly responseBytes: number
-  /** Times to the head of the response, ms. Null: there was none in the interval. */
+  /** Times to the head of the response, ms. Null: no response head was sent in the interval. */
   readonly quantiles: readonly [p50: number, p95: number, p99: number] | null
   /** Mean times of a request, ms: the wait for a line, the tunnel, the backend. Null: as above. */
   readonly parts: readonly [wait: number, tunnel: number, backend: number] | null
@@ -21,7 +21,10 @@ export const NO_TRAFFIC: TrafficPoint = {
   parts: null,
 }
 
-/** A point on the way to a viewer: four classes, bytes of requests, bytes of responses; with times: three quantiles, three parts. */
+/**
+ * A point as viewers and other replicas receive it: four classes, bytes of requests, and bytes of responses. A point with times has three
+ * quantiles and three parts after them.
+ */
 export type WirePoint =
   | [number, number, number, number, number, number]
   | [number, number, number, number, number, number, number, number, number, number, number, number]

@@ -23,7 +23,7 @@ export class TrafficRing {
   #newest: number | undefined
   #oldest = 0
 
-  /** `length`: points that it holds. */
+  /** `length`: the number of points that it holds. */
   constructor(length: number) {
     this.#length = length
     this.#counts = new Float32Array(length * COUNTS)
@@ -32,7 +32,7 @@ export class TrafficRing {
 
   /** `interval`: the number of the interval since 1970. Intervals between the newest one and this one are without traffic. */
   set(interval: number, point: TrafficPoint): void {
-    // The wall clock was set back: the points of the future are wrong.
+    // After the wall clock was set back, the points of later intervals are wrong.
     if (this.#newest === undefined || interval < this.#newest) this.#oldest = interval
     else if (interval - this.#newest >= this.#length) this.#oldest = interval - this.#length + 1
     for (

@@ -40,7 +40,7 @@ export class RequestCapture {
     if (this.#options.inspector.admits()) this.start(request, head, rules, null)
   }
 
-  /** Begins a capture in any case. `replayOf`: the exchange that the request repeats. */
+  /** Begins a capture without checking rules, sample and rate. `replayOf`: the exchange that the request repeats. */
   start(request: RoutedRequest, head: CapturedHead, rules: CaptureRules, replayOf: string | null): void {
     const { inspector, replicaId, clock } = this.#options
     const { route, opening } = request

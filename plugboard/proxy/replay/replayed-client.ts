@@ -1,5 +1,5 @@
-// The client's side of a replay: a connection without a socket, a body in memory, and a response whose bytes are dropped once the capture
-// has them. The exchange between them is the one of real clients.
+// The client's side of a replay: a connection without a socket, a body in memory, and a response whose bytes are dropped after they are
+// captured. Between them, the same Exchange runs as for real clients.
 
 import type { Fields } from '@vera-stack/shared/protocol/streams/stream.ts'
 import type { InFlight, RequestConnection } from '../connections/client-connection.ts'
@@ -33,7 +33,7 @@ export class ReplayedConnection implements RequestConnection {
   }
 }
 
-/** Bytes of the body in one chunk. */
+/** The largest chunk of the body. */
 const CHUNK_BYTES = 16 * 1024
 
 export class ReplayedBody implements BodySource {

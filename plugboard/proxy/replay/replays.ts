@@ -1,4 +1,4 @@
-// Sends captured requests again. A replay takes the way of a client's request: admission, rules of the route, choice of a line, retries. It
+// Sends captured requests again. A replay is handled like a client's request: admission, rules of the route, choice of a line, retries. It
 // differs in four points: it does not count for rate limits, its backend gets `Plugboard-Replay`, it can be bound to one telephone, and its
 // response goes to the inspector only.
 
@@ -18,11 +18,11 @@ import { ReplayedBody, ReplayedConnection, ReplayedResponse } from './replayed-c
 
 /** The field that names the exchange to the backend. A client cannot send it: the edge drops `Plugboard-*`. */
 const REPLAY_FIELD = 'Plugboard-Replay'
-/** The client that the streams of all replays name. So replays together hold at most the share of one client of each limit. */
+/** All replays count as this one client, so that together they hold at most the share of one client of each limit. */
 const REPLAY_CLIENT = 'replay'
-/** Replays in progress. */
+/** Replays in progress on this replica. */
 const MAX_ACTIVE = 16
-/** A replay that takes longer is ended. Its exchange has what has arrived until then. */
+/** A replay that takes longer is ended. Its exchange keeps the part of the response that has arrived. */
 const TIMEOUT_MS = 30_000
 /** A response with a longer body is ended. */
 const MAX_RESPONSE_BYTES = 16 * 1024 * 1024

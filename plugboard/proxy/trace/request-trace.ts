@@ -28,7 +28,7 @@ export class RequestTrace {
   readonly traceState: string
   readonly #tracing: Tracing
   readonly #clock: Clock
-  /** The report of the finished request describes it (report/trace-observer.ts). */
+  /** report/trace-observer.ts sets its attributes when the request has finished. */
   readonly server: Span
   readonly #flags: number
   /** The span of the attempt whose stream is open; undefined before and between attempts. */
@@ -41,7 +41,7 @@ export class RequestTrace {
     this.#tracing = tracing
     this.#clock = clock
     this.traceState = parent !== undefined && isTraceState(traceState) ? traceState : ''
-    // The SDK makes ids of random bits alone.
+    // The SDK makes trace ids of random bits only.
     this.#flags = SAMPLED | (parent === undefined ? RANDOM : flagsOf(parent))
     this.server = tracing.start({
       kind: 'server',
@@ -61,12 +61,12 @@ export class RequestTrace {
     return this.#textOf(this.server)
   }
 
-  /** The attempt whose stream is open. A further one can begin before this one ends. */
+  /** The attempt whose stream is open. The next attempt can begin before this one ends. */
   get attempt(): Span | undefined {
     return this.#attempt
   }
 
-  /** Starts an attempt on a line, and writes its id into the fields. Call `attemptSent` when the line has taken it. */
+  /** Starts an attempt on a line, and writes its id into the fields. Call `attemptSent` when the line has accepted it. */
   beginAttempt(fields: Fields, method: string): void {
     const { traceId, spanId } = this.server.spanContext()
     this.#next = this.#tracing.start({

@@ -14,13 +14,13 @@ export interface TracedShare {
   readonly random?: () => number
 }
 
-/** The fields of a request, of which edge/request-fields.ts has the implementation. */
+/** The trace context in the fields of a request (edge/request-fields.ts). */
 export interface TraceFields {
   /** The value of traceparent; empty without one, and when the field occurs more than once. */
   readonly traceParent: string
   /** The lines of tracestate, joined by commas; empty without one. */
   readonly traceState: string
-  /** Replaces both fields. `state`: empty: none is forwarded. */
+  /** Replaces both fields. An empty `state` forwards no tracestate. */
   setTrace(traceParent: string, state: string): void
 }
 
@@ -38,9 +38,10 @@ export class RequestTracing {
   }
 
   /**
-   * Starts the trace of a request, and writes it into the fields to forward. Undefined: the request is not traced, and its fields
-   * stay as they are. `trusted`: the sender is a trusted proxy, whose decision counts. Any other sender could have all of its
-   * requests traced, so the share decides for them. For the same reason it does not depend on the trace id.
+   * Starts the trace of a request, and writes its context into the fields to forward. Returns undefined when the request is not
+   * traced; its fields then stay as they are. `trusted`: the sender is a trusted proxy, so its sampled flag decides. Any other
+   * sender could have all of its requests traced, so a random number decides. A decision by the trace id would have the same
+   * fault, because the sender chooses the trace id.
    */
   begin(fields: TraceFields, method: string, trusted: boolean): RequestTrace | undefined {
     const { traceParent } = fields

@@ -46,7 +46,8 @@ export const exchangePageSchema = z
       .nullable()
       .openapi({ description: 'Cursor of the next page. null: this is the last page.' }),
     inspectedUntil: z.string().nullable().openapi({
-      description: 'Capture runs until this time. null: it is off, and only older exchanges are listed.',
+      description:
+        'The capture runs until this time. null: it is off, and only earlier exchanges are listed.',
     }),
     missingReplicas: missingReplicasSchema,
   })

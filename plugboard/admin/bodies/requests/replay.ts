@@ -39,11 +39,11 @@ export const replayInputSchema = z
       .optional()
       .openapi({
         description:
-          'Fields to set, in place of those of the exchange; null removes a field. Give masked fields here.',
+          'Fields to set, in place of the same fields of the exchange; null removes a field. Give values of masked fields here.',
         example: { Authorization: 'Bearer secret' },
       }),
     body: z.string().max(262_144).nullable().optional().openapi({
-      description: 'The body in place of that of the exchange; null: none.',
+      description: 'The body, in place of the body of the exchange; null: no body.',
     }),
   })
   .openapi('Replay')

@@ -1,5 +1,5 @@
-// A captured request as a curl command that a person can paste into a shell. Masked values are left out and named in a comment. Foreign
-// texts are quoted, and their control characters are escaped, so that they reach neither the shell nor the terminal.
+// A captured request as a curl command that a person can paste into a shell. Masked values are left out and named in a comment. Texts of
+// clients and backends are quoted, and their control characters are escaped, so that the shell and the terminal do not interpret them.
 
 import type { CapturedExchange } from '../../../observe/exchanges/captured-exchange.ts'
 import { hasMask } from '../../../observe/masking/value-mask.ts'

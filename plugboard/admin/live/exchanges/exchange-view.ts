@@ -110,7 +110,7 @@ export class ExchangeView {
   }
 }
 
-/** The position in a list: later exchanges are first, and exchanges of the same time are in the order of their ids. */
+/** The position in a list: the newest exchanges are first. Exchanges of the same time are in the order of their ids. */
 function positionOf({ id, request }: ExchangeSummary): Position {
   return [request.at, id]
 }

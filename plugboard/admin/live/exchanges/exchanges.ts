@@ -31,8 +31,9 @@ const listOperation = operation(
     summary: 'List the captured exchanges of a service on all replicas, newest first',
     description:
       'The inspector (`inspect` of the policy) captures them. With `Accept: text/event-stream`, the response is a stream of new ' +
-      'ones: `exchange` has an ExchangeSummary; a WebSocket or an event stream is sent at its start and again at its end. ' +
-      '`replicas` and `dropped` are those of `/v1/requests/stream`. The change log has one entry for each key, service and hour.',
+      'exchanges. The event `exchange` has an ExchangeSummary. A WebSocket or an event stream has one event at its start, and ' +
+      'another one at its end. The events `replicas` and `dropped` are those of `/v1/requests/stream`. Reading is recorded in the ' +
+      'change log, with one entry for each key, service and hour.',
     request: {
       params: z.object({
         id: storedText(1, 63, 'shop').openapi({
@@ -70,7 +71,7 @@ const getOperation = operation(
     operationId: 'getExchange',
     tags,
     summary: 'Show an exchange, or export it as HAR or as a curl command',
-    description: 'The change log has one entry for each key, service and hour.',
+    description: 'Reading is recorded in the change log, with one entry for each key, service and hour.',
     request: {
       params: exchangeParams,
       query: z.strictObject({

@@ -1,5 +1,5 @@
-// Records each person who looks at exchanges in the change log: once per key, service and hour, and each replay. An exchange is shown
-// only after its entry was written, so without the database no one can look unseen.
+// Records in the change log which keys read exchanges, once per key, service and hour, and each replay. An exchange is shown only after
+// this entry was written, so no read is unrecorded, also while the database is unavailable.
 
 import type { AdminKey, InspectedService, InspectionStore, Mutation } from '../../../database/store/store.ts'
 

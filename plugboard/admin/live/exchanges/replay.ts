@@ -11,7 +11,7 @@ import { type ExchangeAccess, exchangeParams } from './exchanges.ts'
 import { replayPlan } from './replay-plan.ts'
 import { responseDiff } from './response-diff.ts'
 
-/** For an exchange whose inspector has ended. */
+/** The rules for a service whose policy has no inspector. */
 const DEFAULT_RULES = { maxBodyBytes: 65_536, maskJson: [] }
 
 const replayOperation = operation(
@@ -26,8 +26,9 @@ const replayOperation = operation(
     tags: ['exchanges'],
     summary: 'Send a captured request again, and compare the responses',
     description:
-      'The request takes the way of a client: rules of its route, choice of a telephone, retries. It does not count for rate limits. ' +
-      'Masked values are left out unless the body has them. The backend gets `Plugboard-Replay` with the id of the exchange. The ' +
+      'Plugboard handles it like a request of a client: rules of its route, choice of a telephone, retries. It does not count for ' +
+      'rate limits. Masked values are left out unless the body of this operation sets them. The backend gets ' +
+      '`Plugboard-Replay` with the id of the exchange. The ' +
       'response comes at the end of the replay, after 30 s at most. The change log has an entry for each replay. ' +
       'Also needs the scope `traffic:read`.',
     request: { params: exchangeParams, body: body(replayInputSchema) },
@@ -68,12 +69,12 @@ function failureOf(
     case 'unrouted':
       return new VeraError(
         'conflict',
-        `Plugboard would refuse this request before it finds a route: ${result.meaning}`,
+        `Plugboard rejects this request before it reaches a service: ${result.meaning}`,
       )
     case 'other_service':
       return new VeraError(
         'conflict',
-        `The request now leads to the service "${result.service}", not to "${service}".`,
+        `The route of this request now leads to the service "${result.service}", not to "${service}".`,
       )
     case 'no_line':
       return new VeraError(
@@ -83,6 +84,9 @@ function failureOf(
     case 'busy':
       return new VeraError('overloaded', 'Too many replays are in progress on this replica. Try again later.')
     case 'lost':
-      return new VeraError('overloaded', 'This replica serves no requests now, so it cannot replay one.')
+      return new VeraError(
+        'overloaded',
+        'The replay has no result: this replica is stopping, or could not keep the new exchange.',
+      )
   }
 }

@@ -1,5 +1,5 @@
-// Compares the response of an exchange with that of its replay: status, fields and body. JSON is compared by value, other texts by line. A cut
-// body is compared as far as it was kept.
+// Compares the response of an exchange with the response of its replay: status, fields and body. JSON is compared by value, other texts by
+// line. Of a body that was cut, the kept part is compared.
 
 import { isDeepStrictEqual } from 'node:util'
 import { isJsonObject } from '../../../common/json.ts'
@@ -9,11 +9,11 @@ import type { ResponseDiffBody } from '../../bodies/requests/replay.ts'
 type Sent = CapturedExchange['sent']
 type Difference = ResponseDiffBody['body']['differences'][number]
 
-/** Differences of a body that are listed. */
+/** The largest number of listed differences of a body. */
 const MAX_DIFFERENCES = 100
-/** Characters of a listed value. */
+/** The longest listed value, in characters. */
 const MAX_VALUE = 200
-/** Fields that differ in each response. */
+/** Fields that are usually different in each response. The lengths of bodies are compared separately. */
 const ALWAYS_DIFFERENT: ReadonlySet<string> = new Set(['date', 'x-request-id', 'age', 'content-length'])
 
 export function responseDiff(before: Sent, after: Sent): ResponseDiffBody {

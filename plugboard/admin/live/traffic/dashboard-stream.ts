@@ -1,5 +1,5 @@
-// One event stream of the dashboard: each second's traffic, changed lines, and changes of rows. A page needs only one connection. The
-// stream ends when its key expires or is revoked.
+// The event stream of the dashboard: the traffic of each second, changed lines, and changes of rows. So a page needs only one connection.
+// The stream ends when its key expires or is revoked.
 
 import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
@@ -126,7 +126,7 @@ class ChangedLines {
     this.#onReady()
   }
 
-  /** `more`: lines of further services have changed too. */
+  /** Returns the services, and clears the set. `more`: lines of further services have changed too. */
   take(): { readonly services: readonly string[]; readonly more: boolean } {
     const taken = { services: [...this.#services], more: this.#more }
     this.#services.clear()

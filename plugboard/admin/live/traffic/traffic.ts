@@ -1,4 +1,4 @@
-// The charts of traffic: the last hours, and live. Works without the database.
+// The traffic for charts: the last hours, and live. Both need the database: the key is read from it, and the stream reads changes.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { MAX_WATCHED_SERVICES } from '../../../observe/traffic/traffic-feed.ts'
@@ -22,9 +22,9 @@ const trafficOperation = operation(
     tags: ['status'],
     summary: 'Read the traffic of the last minutes or hours, for charts',
     description:
-      'Each replica keeps 10 minutes with a point for each second, 2 hours with one for 10 s, and 24 hours with one for each ' +
-      'minute: of all requests, and of its 50 busiest services. A request counts when it ends. A restart of a replica loses its ' +
-      'points. Quantiles are estimates.',
+      'Each replica keeps a point for each second of the last 10 minutes, for each 10 seconds of the last 2 hours, and for each ' +
+      'minute of the last 24 hours: for all requests together, and for each of its 50 busiest services. A request counts when ' +
+      'it ends. A restart of a replica deletes its points. Quantiles are estimates.',
     request: {
       query: z.strictObject({
         resolution: z
@@ -40,7 +40,7 @@ const trafficOperation = operation(
         points: numberQuery(1440, 'Number of the newest intervals. Default: all.'),
       }),
     },
-    responses: { 200: json(trafficSeriesSchema, 'One list for each number, the oldest interval first.') },
+    responses: { 200: json(trafficSeriesSchema, 'One list for each figure, the oldest interval first.') },
   },
 )
 
@@ -53,7 +53,7 @@ const liveQuery = z.strictObject({
     .regex(NAMES, `is not a list of at most ${MAX_WATCHED_SERVICES} names of services, with commas`)
     .optional()
     .openapi({
-      description: 'Names of services, with commas: `traffic` has them too.',
+      description: 'Names of services, with commas. The event `traffic` then has their points too.',
       example: 'shop,cart',
     }),
 })
@@ -75,12 +75,12 @@ export function addTrafficOperations(
     tags: ['status'],
     summary: 'Follow traffic, lines and changes on all replicas, for dashboards',
     description:
-      'Server-sent events. `traffic`, once a second for each replica: `replicaId`, `second` (since 1970), `total` and `services` ' +
-      'with a point each: the numbers of requests with 1xx or 2xx, 3xx, 4xx and 5xx, the bytes of requests and of responses; when ' +
-      'there were responses also p50, p95 and p99 of the time to the head, and the mean times of the wait, the tunnel and the ' +
-      'backend, in ms. `lines`: `services` whose lines have changed, and `more` when there are others. `change`: a Change, for ' +
-      'keys with the scope `changes:read`. `replicas` and `dropped`: as in the live log. Needs the scope ' +
-      '`status:read`.',
+      'Server-sent events. `traffic` is sent once a second for each replica. It has `replicaId`, `second` (since 1970), a point in ' +
+      '`total`, and a point for each service in `services`. A point is a list: the numbers of requests with 1xx or 2xx, 3xx, 4xx ' +
+      'and 5xx, the bytes of requests, and the bytes of responses. When there were responses, six times in ms follow: p50, p95 ' +
+      'and p99 of the time to the head, and the mean times of the wait, the tunnel and the backend. `lines` has the `services` ' +
+      'whose lines have changed; `more` is true when there are others. `change` has a Change, for keys with the scope ' +
+      '`changes:read`. `replicas` and `dropped` are those of `/v1/requests/stream`. Needs the scope `status:read`.',
     security: [{ apiKey: [] }, { session: [] }],
     request: { query: liveQuery, headers: lastEventHeader('The changes after this one are sent first.') },
     responses: eventStreamResponses(),

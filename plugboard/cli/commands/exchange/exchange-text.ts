@@ -1,4 +1,4 @@
-// A captured exchange as text for people. All texts are foreign, so their control characters are replaced.
+// A captured exchange as text for people. Clients and backends choose its texts, so control characters are replaced.
 
 import { printable } from '@vera-stack/shared/text/printable.ts'
 import type { ExchangeBody, ExchangeSummaryBody, ReplayedBody } from '../../../admin/api-types.ts'
@@ -8,7 +8,7 @@ const REPLACEMENT = '\u{FFFD}'
 type Body = ExchangeBody['received']['body']
 type Pairs = readonly (readonly [string, string])[]
 
-/** Returns one line: that of the live log, and the id of the exchange. */
+/** Returns one line: the line of the live log, followed by the id of the exchange. */
 export function exchangeText({ id, open, replayOf, request }: ExchangeSummaryBody): string {
   const parts = [
     requestText(request),
@@ -19,7 +19,7 @@ export function exchangeText({ id, open, replayOf, request }: ExchangeSummaryBod
   return printable(parts.filter(Boolean).join('  '), REPLACEMENT)
 }
 
-/** Returns the request and the response like messages of HTTP/1.1. */
+/** Returns the request and the response in the form of HTTP/1.1 messages. */
 export function messageText({ received, interim, sent }: ExchangeBody): string {
   const parts = [
     `${received.method} ${received.target}`,

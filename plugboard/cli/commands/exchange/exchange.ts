@@ -43,8 +43,8 @@ function defineShow(exchange: Command, context: CliContext): void {
   const show = exchange
     .command('show <id>')
     .description('show a captured exchange, with masked secrets')
-    .option('--curl', 'write it as a curl command, without masked values')
-    .option('--har', 'write it as HAR 1.2')
+    .option('--curl', 'print a curl command, without masked values')
+    .option('--har', 'print HAR 1.2')
   const id = '0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5e'
   examples(show, `exchange show ${id}`, `exchange show ${id} --curl`, `exchange show ${id} --har > shop.har`)
   apiAction(show, context, async ({ api, output, options }: ApiCommand<ShowOptions>, text: string) => {
@@ -65,11 +65,11 @@ function defineReplay(exchange: Command, context: CliContext): void {
     .command('replay <id>')
     .description('send the request of an exchange again, and compare the responses')
     .option('--telephone <name>', 'send it to this Telephone only')
-    .option('--method <method>', 'another method')
-    .option('--target <path>', 'another path with its query, such as /orders?page=2')
+    .option('--method <method>', 'send another method')
+    .option('--target <path>', 'send another path and query, such as /orders?page=2')
     .option('-H, --header <name: value>', 'set a field, such as a masked one; several times', several)
     .option('--without <name>', 'remove a field; several times', several)
-    .option('--body <text|@file>', 'another body')
+    .option('--body <text|@file>', 'send another body')
     .option('--no-body', 'send no body')
   const id = '0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5e'
   examples(

@@ -13,8 +13,8 @@ export interface InspectFlags {
 
 export function addInspectFlags(command: Command): void {
   command
-    .option('--inspect <duration>', 'keep requests with their responses in memory for this time, at most 24h')
-    .option('--no-inspect', 'stop the inspector; exchanges that were captured stay for up to 24h')
+    .option('--inspect <duration>', 'capture requests with their responses for this time, at most 24h')
+    .option('--no-inspect', 'stop the inspector; captured exchanges stay for up to 24h')
     .option(
       '--inspect-mask <path>',
       'with --inspect: also mask this value of JSON bodies, such as /card/number; several times',

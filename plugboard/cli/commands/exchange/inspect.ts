@@ -22,7 +22,7 @@ export function defineInspect(inspect: Command, context: CliContext): void {
   inspect
     .argument('<service>', 'name or id of the service')
     .option('-f, --follow', 'show new exchanges as they arrive')
-    .option('--limit <n>', `number of exchanges, without --follow (default ${DEFAULT_LIMIT})`)
+    .option('--limit <n>', `number of exchanges; not with --follow (default ${DEFAULT_LIMIT})`)
   addFilterFlags(inspect)
   examples(inspect, 'service set shop --inspect 30m', 'inspect shop --status 5xx', 'inspect shop --follow')
   apiAction(inspect, context, async (call: ApiCommand<InspectOptions>, service: string) => {

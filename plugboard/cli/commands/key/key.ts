@@ -45,7 +45,7 @@ export function defineKey(key: Command, context: CliContext): void {
     .requiredOption('-n, --name <name>', 'name of the person or program that uses the key')
     .option(
       '-s, --scope <scope>',
-      'right of the key: routes:read, routes:write, services:*, tokens:*, keys:*, changes:read, status:read, metrics:read, or admin for all; several times',
+      'right of the key: routes:read, routes:write, services:*, tokens:*, keys:*, changes:read, status:read, metrics:read, traffic:read, traffic:replay, or admin for all; several times',
       collect,
     )
     .option(
