@@ -54,7 +54,7 @@ export type TrafficListener = (second: number, point: TrafficPoint | undefined) 
 class Series {
   /** The counters at the end of the last interval of each resolution. */
   readonly before: readonly TrafficTotals[]
-  /** Undefined for a service that is only watched, until it gets a place. */
+  /** Undefined while a service is watched, but has no place among the services with a history. */
   rings: readonly TrafficRing[] | undefined
   readonly listeners = new Set<TrafficListener>()
   /** Recent requests, for the comparison with other services. */

@@ -1,6 +1,6 @@
-// Copies a text for the person.
+// Copies a text to the clipboard.
 
-/** Rejects when the browser refuses. Browsers have the clipboard of the first line over https and on localhost only. */
+/** Rejects when the browser does not allow it. `navigator.clipboard` exists over https and on localhost only. */
 export async function copyText(text: string): Promise<void> {
   if (window.isSecureContext) return await navigator.clipboard.writeText(text)
   const area = document.createElement('textarea')
