@@ -107,8 +107,10 @@ export class ExchangeRing {
   /** Removes the exchanges that were added too long ago. */
   expire(nowMs: number): void {
     for (const { entries } of [...this.#services.values()]) {
-      for (const entry of entries.filter(({ addedAtMs }) => nowMs - addedAtMs >= this.#bounds.keepMs))
-        this.#remove(entry)
+      for (let [oldest] = entries; oldest !== undefined; [oldest] = entries) {
+        if (nowMs - oldest.addedAtMs < this.#bounds.keepMs) break
+        this.#remove(oldest)
+      }
     }
   }
 

@@ -53,8 +53,10 @@ export function wantService(service: string): () => void {
   updateWanted()
   return () => {
     const left = (wantedCounts.get(service) ?? 1) - 1
-    if (left === 0) wantedCounts.delete(service)
-    else wantedCounts.set(service, left)
+    if (left === 0) {
+      wantedCounts.delete(service)
+      points.delete(service)
+    } else wantedCounts.set(service, left)
     updateWanted()
   }
 }
