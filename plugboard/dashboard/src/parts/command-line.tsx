@@ -1,7 +1,7 @@
 // A command with a button that copies it.
 
 import { useState } from 'preact/hooks'
-import { run } from './action.tsx'
+import { run } from '../forms/action.tsx'
 import { copyText } from './copy-text.ts'
 import { CopyIcon } from './icons.tsx'
 

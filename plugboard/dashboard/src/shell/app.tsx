@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from 'preact/hooks'
 import { ErrorBoundary, LocationProvider, lazy, Route, Router } from 'preact-iso'
-import { Toasts } from '../parts/action.tsx'
+import { Toasts } from '../forms/action.tsx'
 import { LoginPage } from '../session/login-page.tsx'
 import { session } from '../session/session.ts'
 import { BASE, hrefOf } from './address.ts'

@@ -1,7 +1,7 @@
 // The bar at the top: the search, the environment, the replica that serves this page, the theme, and the log-out.
 
 import { connection, watchedReplicas } from '../api/live.ts'
-import { run } from '../parts/action.tsx'
+import { run } from '../forms/action.tsx'
 import { Chip } from '../parts/chip.tsx'
 import { MenuIcon, SearchIcon, ThemeIcon } from '../parts/icons.tsx'
 import { logOut, session } from '../session/session.ts'

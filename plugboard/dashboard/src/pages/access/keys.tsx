@@ -3,13 +3,13 @@
 import type { KeyBody } from '../../../../admin/api-types.ts'
 import { changeCount } from '../../api/live.ts'
 import { request } from '../../api/request.ts'
-import { ConfirmButton, showMessage } from '../../parts/action.tsx'
+import { ConfirmButton, showMessage } from '../../forms/action.tsx'
 import { Chip } from '../../parts/chip.tsx'
-import { DataTable } from '../../parts/data-table.tsx'
 import { QueryNotice } from '../../parts/page-head.tsx'
 import { TimeAgo } from '../../parts/time-ago.tsx'
-import { useList } from '../../parts/use-list.ts'
 import { may, session } from '../../session/session.ts'
+import { DataTable } from '../../tables/data-table.tsx'
+import { useList } from '../../tables/use-list.ts'
 import { STATE_TONES } from './tokens.tsx'
 
 export function Keys() {

@@ -3,9 +3,9 @@
 import { useState } from 'preact/hooks'
 import type { CreatedKeyBody } from '../../../../admin/api-types.ts'
 import { ApiError, request } from '../../api/request.ts'
-import { Dialog } from '../../parts/action.tsx'
+import { Dialog } from '../../forms/action.tsx'
+import { Field } from '../../forms/field.tsx'
 import { CommandLine } from '../../parts/command-line.tsx'
-import { Field } from '../../parts/field.tsx'
 
 const READ_ONLY = ['status:read', 'metrics:read', 'traffic:read', 'changes:read'] as const
 const AREAS = ['routes', 'services', 'tokens', 'keys'] as const

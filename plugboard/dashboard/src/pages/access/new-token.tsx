@@ -3,10 +3,10 @@
 import { useState } from 'preact/hooks'
 import type { IssuedTokenBody } from '../../../../admin/api-types.ts'
 import { ApiError, request } from '../../api/request.ts'
-import { Dialog } from '../../parts/action.tsx'
+import { Dialog } from '../../forms/action.tsx'
+import { Field } from '../../forms/field.tsx'
 import { CommandLine } from '../../parts/command-line.tsx'
 import { Tabs } from '../../parts/drawer.tsx'
-import { Field } from '../../parts/field.tsx'
 
 const words = (text: string): string[] => text.split(/[\s,]+/).filter(word => word !== '')
 

@@ -4,11 +4,11 @@ import type { SigningKeyBody } from '../../../../admin/api-types.ts'
 import { changeCount } from '../../api/live.ts'
 import { get, request } from '../../api/request.ts'
 import { useQuery } from '../../api/use-query.ts'
-import { ConfirmButton, showMessage } from '../../parts/action.tsx'
-import { DataTable } from '../../parts/data-table.tsx'
+import { ConfirmButton, showMessage } from '../../forms/action.tsx'
 import { QueryNotice } from '../../parts/page-head.tsx'
 import { TimeAgo } from '../../parts/time-ago.tsx'
 import { may } from '../../session/session.ts'
+import { DataTable } from '../../tables/data-table.tsx'
 
 export function SigningKeys() {
   const query = useQuery<{ items: readonly SigningKeyBody[] }>(

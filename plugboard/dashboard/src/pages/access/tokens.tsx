@@ -3,15 +3,15 @@
 import type { TokenBody } from '../../../../admin/api-types.ts'
 import { changeCount } from '../../api/live.ts'
 import { request } from '../../api/request.ts'
-import { ConfirmButton, showMessage } from '../../parts/action.tsx'
+import { ConfirmButton, showMessage } from '../../forms/action.tsx'
 import { Chip, type Tone } from '../../parts/chip.tsx'
-import { DataTable } from '../../parts/data-table.tsx'
 import { Empty } from '../../parts/empty.tsx'
 import { duration } from '../../parts/format.ts'
 import { QueryNotice } from '../../parts/page-head.tsx'
 import { TimeAgo } from '../../parts/time-ago.tsx'
-import { useList } from '../../parts/use-list.ts'
 import { may } from '../../session/session.ts'
+import { DataTable } from '../../tables/data-table.tsx'
+import { useList } from '../../tables/use-list.ts'
 
 export const STATE_TONES: Readonly<Record<TokenBody['state'], Tone>> = {
   active: 'good',

@@ -4,7 +4,7 @@
 import { useState } from 'preact/hooks'
 import type { ChangeBody } from '../../../../admin/api-types.ts'
 import { ApiError, request } from '../../api/request.ts'
-import { Dialog, showMessage } from '../../parts/action.tsx'
+import { Dialog, showMessage } from '../../forms/action.tsx'
 import { fullTime } from '../../parts/format.ts'
 import { may } from '../../session/session.ts'
 import { changeText, diffOf } from './change-text.ts'

@@ -5,11 +5,11 @@ import { anyChange, watchedReplicas } from '../../api/live.ts'
 import { get } from '../../api/request.ts'
 import { useQuery } from '../../api/use-query.ts'
 import { Chip, type Tone } from '../../parts/chip.tsx'
-import { DataTable } from '../../parts/data-table.tsx'
 import { count, duration, milliseconds } from '../../parts/format.ts'
 import { MissingReplicasNotice, PageHead, QueryNotice } from '../../parts/page-head.tsx'
 import { TimeAgo } from '../../parts/time-ago.tsx'
 import { hrefOf } from '../../shell/address.ts'
+import { DataTable } from '../../tables/data-table.tsx'
 
 const EVERY_MS = 2000
 const TONES: Readonly<Record<ReplicaBody['state'], Tone>> = { ready: 'good', leaving: 'warn', lost: 'bad' }

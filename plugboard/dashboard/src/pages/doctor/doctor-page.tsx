@@ -4,12 +4,12 @@ import { useState } from 'preact/hooks'
 import type { CheckBody, DoctorBody } from '../../../../admin/api-types.ts'
 import { get } from '../../api/request.ts'
 import { useQuery } from '../../api/use-query.ts'
-import { run } from '../../parts/action.tsx'
+import { run } from '../../forms/action.tsx'
 import { Chip, type Tone } from '../../parts/chip.tsx'
 import { copyText } from '../../parts/copy-text.ts'
-import { DataTable } from '../../parts/data-table.tsx'
 import { PageHead, QueryNotice } from '../../parts/page-head.tsx'
 import { TimeAgo } from '../../parts/time-ago.tsx'
+import { DataTable } from '../../tables/data-table.tsx'
 
 const TONES: Readonly<Record<CheckBody['state'], Tone>> = {
   failed: 'bad',

@@ -5,11 +5,11 @@ import { changeCount } from '../../api/live.ts'
 import { get } from '../../api/request.ts'
 import { useQuery } from '../../api/use-query.ts'
 import { Chip } from '../../parts/chip.tsx'
-import { DataTable } from '../../parts/data-table.tsx'
 import { Empty } from '../../parts/empty.tsx'
 import { count, duration } from '../../parts/format.ts'
 import { MissingReplicasNotice, PageHead, QueryNotice } from '../../parts/page-head.tsx'
 import { hrefOf } from '../../shell/address.ts'
+import { DataTable } from '../../tables/data-table.tsx'
 
 const EVERY_MS = 2000
 

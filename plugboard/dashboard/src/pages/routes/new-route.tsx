@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks'
 import type { RouteBody, ServiceBody } from '../../../../admin/api-types.ts'
 import { ApiError, get, request } from '../../api/request.ts'
 import { useQuery } from '../../api/use-query.ts'
-import { Dialog } from '../../parts/action.tsx'
+import { Dialog } from '../../forms/action.tsx'
 
 export function NewRoute({ onClose, onAdded }: { onClose: () => void; onAdded: (id: string) => void }) {
   const [mount, setMount] = useState('')

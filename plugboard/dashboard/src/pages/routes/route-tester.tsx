@@ -6,8 +6,8 @@ import { get } from '../../api/request.ts'
 import { useQuery } from '../../api/use-query.ts'
 import { Chip, type Tone } from '../../parts/chip.tsx'
 import { QueryNotice } from '../../parts/page-head.tsx'
-import { TextFilter } from '../../parts/text-filter.tsx'
 import { hrefOf } from '../../shell/address.ts'
+import { TextFilter } from '../../tables/text-filter.tsx'
 
 const TONES: Readonly<Record<MatchBody['rules'][number]['effect'], Tone>> = {
   passes: 'good',

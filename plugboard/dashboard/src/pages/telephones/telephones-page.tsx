@@ -4,15 +4,15 @@ import { useRoute } from 'preact-iso'
 import type { ListedTelephone, MissingReplicas } from '../../../../admin/api-types.ts'
 import { anyChange } from '../../api/live.ts'
 import { Chip } from '../../parts/chip.tsx'
-import { DataTable } from '../../parts/data-table.tsx'
 import { Drawer } from '../../parts/drawer.tsx'
 import { Empty } from '../../parts/empty.tsx'
 import { fullTime, milliseconds } from '../../parts/format.ts'
 import { MissingReplicasNotice, PageHead, QueryNotice } from '../../parts/page-head.tsx'
-import { TextFilter } from '../../parts/text-filter.tsx'
 import { TimeAgo } from '../../parts/time-ago.tsx'
-import { type ListPage, useList } from '../../parts/use-list.ts'
 import { hrefOf, useAddress } from '../../shell/address.ts'
+import { DataTable } from '../../tables/data-table.tsx'
+import { TextFilter } from '../../tables/text-filter.tsx'
+import { type ListPage, useList } from '../../tables/use-list.ts'
 
 interface TelephonePage extends ListPage<ListedTelephone> {
   readonly missingReplicas: MissingReplicas
