@@ -46,7 +46,7 @@ export function replayPlan(exchange: CapturedExchange, edits: ReplayInput, rules
   if (sent?.status === 101 || fieldValue(received.fields, 'upgrade') !== undefined)
     refuse([], 'An upgraded connection, such as a WebSocket, cannot be replayed.')
   const method = edits.method ?? received.method
-  if (!KNOWN_METHODS.has(method)) refuse(['method'], `cannot be replayed: "${method}" is not a known method`)
+  if (!KNOWN_METHODS.has(method)) refuse(['method'], `is no method that can be replayed: "${method}"`)
   const leftOut: string[] = []
   const target = edits.target ?? targetOf(received.target, leftOut)
   const fields = fieldsOf(exchange, edits, leftOut)

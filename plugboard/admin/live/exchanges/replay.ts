@@ -86,7 +86,7 @@ function failureOf(
     case 'lost':
       return new VeraError(
         'overloaded',
-        'The replay has no result: this replica is stopping, or could not keep the new exchange.',
+        'The replay has no result: this replica serves no requests now, or could not keep the exchange.',
       )
   }
 }
