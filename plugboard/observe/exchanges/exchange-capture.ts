@@ -193,7 +193,15 @@ export class ExchangeCapture {
     const pairs = this.#pairs(all)
     const contentType = fieldValue(pairs, 'content-type') ?? ''
     const contentEncoding = fieldValue(pairs, 'content-encoding') ?? ''
-    this.#head = { status, statusText, isLocal, fields: pairs, contentType, contentEncoding }
+    this.#head = {
+      status,
+      // A backend may write the text of an error here.
+      statusText: this.#masker.maskString(statusText),
+      isLocal,
+      fields: pairs,
+      contentType,
+      contentEncoding,
+    }
   }
 
   #store(

@@ -47,6 +47,29 @@ const captured = (count = 1): Promise<CapturedExchange[]> =>
 const fieldOf = (fields: [string, string][], name: string) => fields.find(([each]) => each === name)?.[1]
 
 describe('an inspected service', () => {
+  it('masks secrets in the reason phrase of a response', async () => {
+    const line = {
+      at: '2026-12-01T12:00:00.000Z',
+      replicaId: 'r1',
+      requestId: 'q1',
+      method: 'GET',
+      host: 'test',
+      path: '/',
+      status: 0,
+      durationMs: 0,
+      bytesIn: 0,
+      bytesOut: 0,
+      remoteAddress: '192.0.2.1',
+    }
+    const rules = { maxBodyBytes: 10, maskJson: [] }
+    const request = { serviceId: SERVICE, rules, scheme: 'http', method: 'GET', target: '/', rawFields: [] }
+    const capture = inspector.begin({ ...request, line, replayOf: null })
+    capture.responseHead({ status: 403, statusText: 'Wrong token=hunter2', fields: [] })
+    capture.finish({ ...line, status: 403 }, [])
+    const [kept] = await captured()
+    expect(kept?.sent?.statusText).toMatch(/^Wrong token=\*\*\*[0-9a-f]{6}$/)
+  })
+
   it('keeps the request as it was received and the response as it was sent', async () => {
     inspect()
     proxy.telephone.handler = call =>
