@@ -27,9 +27,9 @@ import { ObserveChannel, type ObserveState } from './channels/observe-channel.ts
 import { RegistryChannel } from './channels/registry-channel.ts'
 import { ShareChannel, type ShareState } from './channels/share-channel.ts'
 import type { PeerIdentity } from './link/peer-tokens.ts'
-import { QueryError, QueryResponder, type RespondToQuery, sendQuery } from './peer-queries.ts'
+import { QueryError, QueryResponder, type RespondToQuery, sendQuery } from './queries/peer-queries.ts'
+import { TunnelCountSync } from './rebalancing/tunnel-count-sync.ts'
 import { type OpenLocal, relayStream } from './stream-relay.ts'
-import { TunnelCountSync } from './tunnel-count-sync.ts'
 
 /** The parts that all peers of a replica share. */
 export interface PeerHost {

@@ -1,5 +1,5 @@
 // Counts the tunnels of each token holder in the cluster, for the limit of tunnels. This replica counts its own tunnels, and the
-// other replicas report theirs (peers/tunnel-count-sync.ts), so a sum is late by the time of one report. The counts of a replica
+// other replicas report theirs (peers/rebalancing/tunnel-count-sync.ts), so a sum is late by the time of one report. The counts of a replica
 // are dropped when the last link to it closes, so each side of a partition counts only replicas that it reaches. This file uses
 // no sockets and no tokens: a holder is an opaque key.
 

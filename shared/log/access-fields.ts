@@ -54,6 +54,10 @@ export const ACCESS_FIELDS: Readonly<Record<keyof AccessFields, AccessFieldRow>>
   cause: row('plugboard.cause', 'The cause behind `code`, for a fault behind Plugboard.'),
   detail: row('error.message', 'More about `code` or `cause`.'),
   traceId: row('trace.id', 'The trace of the request (W3C Trace Context).'),
+  replayOf: row(
+    'plugboard.replay_of',
+    'The exchange of the inspector that this request repeats. Absent: a client sent the request.',
+  ),
   userAgent: row('user_agent.original', '`User-Agent` of the request. Only with `accessLogUserAgent`.'),
   sampleRate: row(
     'plugboard.sample_rate',

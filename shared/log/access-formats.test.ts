@@ -28,6 +28,7 @@ const ROUTED: AccessFields = {
   backendMs: 1,
   retries: 1,
   traceId: '0af7651916cd43dd8448eb211c80319c',
+  replayOf: '0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5e',
   userAgent: 'curl/8.5.0',
   sampleRate: 0.1,
 }
@@ -114,6 +115,7 @@ test('ecs names the fields as the Elastic Common Schema', () => {
     'plugboard.head_ms': 1.25,
     'plugboard.backend_ms': 1,
     'plugboard.retries': 1,
+    'plugboard.replay_of': '0199a5f2-7c3a-7b1c-9d2e-0f1a2b3c4d5e',
     'plugboard.sample_rate': 0.1,
   })
 })

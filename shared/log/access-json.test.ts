@@ -51,6 +51,7 @@ const fields: { readonly [Name in keyof Required<AccessFields>]: fc.Arbitrary<Ac
   cause: optional(text),
   detail: optional(text),
   traceId: optional(text),
+  replayOf: optional(text),
   userAgent: optional(text),
   sampleRate: optional(fc.double({ min: 0, max: 1 })),
 }

@@ -43,7 +43,7 @@ const SUBSET = new KnownTexts('subset')
 const LIMIT = new KnownTexts('limit')
 
 function outcome(record: AccessFields): string {
-  const { headMs, backendMs, retries, code, cause, detail, traceId, userAgent, sampleRate } = record
+  const { headMs, backendMs, retries, code, cause, detail, traceId, replayOf, userAgent, sampleRate } = record
   let text = PROTOCOL.of(record.protocol) + ROUTE.of(record.route) + MOUNT.of(record.mount)
   text += SERVICE.of(record.service) + TELEPHONE.of(record.telephoneId) + PEER.of(record.peer)
   text += SUBSET.of(record.subset)
@@ -55,6 +55,7 @@ function outcome(record: AccessFields): string {
   if (cause !== undefined) text += `,"cause":"${escaped(cause)}"`
   if (detail !== undefined) text += `,"detail":"${escaped(detail)}"`
   if (traceId !== undefined) text += `,"traceId":"${escaped(traceId)}"`
+  if (replayOf !== undefined) text += `,"replayOf":"${escaped(replayOf)}"`
   if (userAgent !== undefined) text += `,"userAgent":"${escaped(userAgent)}"`
   if (sampleRate !== undefined) text += `,"sampleRate":${numeral(sampleRate)}`
   return `${text}}\n`

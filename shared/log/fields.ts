@@ -77,6 +77,8 @@ export interface AccessFields {
   /** More about `code` or `cause`: text of Plugboard, of its HTTP parser or of a Telephone. */
   readonly detail?: string | undefined
   readonly traceId?: string | undefined
+  /** The exchange of the inspector that this request repeats. Absent: a client sent it. */
+  readonly replayOf?: string | undefined
   /** Only with the setting `accessLogUserAgent`. */
   readonly userAgent?: string | undefined
   readonly sampleRate?: number | undefined

@@ -33,6 +33,7 @@ const accessFields = {
   cause: optional,
   detail: optional,
   traceId: optional,
+  replayOf: optional,
   userAgent: optional,
 } as const satisfies Record<Exclude<keyof AccessFields, 'sampleRate'>, z.ZodType>
 

@@ -55,8 +55,8 @@ export interface RoutedRequest extends RequestFacts, RouteResponseRules {
   subset: SubsetChoice | undefined
   /** Captures the exchange for the inspector; undefined: it is not captured. */
   capture: ExchangeCapture | undefined
-  /** Set for a replay of the inspector: the only telephone that it may use, if any. Undefined: a client sent the request. */
-  readonly replay: { readonly telephone: string | undefined } | undefined
+  /** Set for a replay of the inspector: the exchange that it repeats, and the only telephone that it may use, if any. */
+  readonly replay: { readonly exchange: string; readonly telephone: string | undefined } | undefined
   readonly opening: Opening
   readonly route: DirectoryRoute
   /** The path in the client's spelling, without dot segments. */

@@ -30,7 +30,7 @@ test.each<[string, boolean, Parameters<typeof wantsMirror>]>([
   [
     'that is a replay',
     false,
-    [RULES, { ...requestOf('GET'), replay: { telephone: undefined } }, undefined, 0],
+    [RULES, { ...requestOf('GET'), replay: { exchange: 'e1', telephone: undefined } }, undefined, 0],
   ],
   ['with an upgrade', false, [RULES, requestOf('GET', 'websocket'), undefined, 0]],
 ])('a request %s is copied: %s', (_, expected, input) => expect(wantsMirror(...input)).toBe(expected))

@@ -78,6 +78,7 @@ describe('a replay', () => {
         method: 'POST',
         remoteAddress: '192.0.2.7',
         telephoneId: 'first',
+        replayOf: 'e1',
         bytesIn: 100_000,
       },
       received: { body: { bytes: 100_000, isCut: true } },

@@ -55,7 +55,11 @@ export class Replays {
     const candidates = context.picker.candidatesOf(route.service.name)
     if (telephone !== undefined && !candidates.some(({ line }) => line.telephone === telephone))
       return { kind: 'no_line' }
-    const request = { ...admitted, replay: { telephone }, opening: { ...opening, client: REPLAY_CLIENT } }
+    const request = {
+      ...admitted,
+      replay: { exchange: replay.exchange, telephone },
+      opening: { ...opening, client: REPLAY_CLIENT },
+    }
     context.capture.start(request, head, replay.rules, replay.exchange)
     const id = await this.#run(request, replay)
     return id === undefined ? { kind: 'lost' } : { kind: 'sent', id }

@@ -51,6 +51,7 @@ export function accessFieldsOf(finished: FinishedRequest, nowMs: number): Access
     cause: failure?.cause,
     detail: failure?.detail,
     traceId: facts.traced?.traceId ?? (isTraceParent(traceParent) ? traceIdOf(traceParent) : undefined),
+    replayOf: facts.replay?.exchange,
     userAgent: userAgent === '' ? undefined : userAgent,
   }
 }

@@ -11,7 +11,12 @@ import type { RequestFacts, RoutedRequest } from '../edge/routed-request.ts'
 
 /** The facts about a request that its report shows. Texts are empty if it was refused before they were read. */
 export type ReportedFacts = Pick<RequestFacts, 'requestId' | 'clientAddress' | 'proto' | 'host' | 'path'> &
-  Partial<Pick<RoutedRequest, 'protocol' | 'traceParent' | 'traced' | 'userAgent' | 'limitName' | 'capture'>>
+  Partial<
+    Pick<
+      RoutedRequest,
+      'protocol' | 'traceParent' | 'traced' | 'userAgent' | 'limitName' | 'capture' | 'replay'
+    >
+  >
 
 /** A failed attempt. */
 export interface AttemptFailure {

@@ -47,6 +47,7 @@ const summary = (context: CliContext): readonly Column<ExplanationBody>[] => [
   },
   { title: 'client', value: ({ request }) => request.remoteAddress },
   { title: 'replica', value: ({ request }) => request.replicaId },
+  { title: 'replay of', value: ({ request }) => request.replayOf },
   { title: 'trace', value: ({ request }) => request.traceId },
 ]
 

@@ -37,6 +37,7 @@ async function counted(expression: string, view: string): Promise<number> {
   return Number(rows[0]!.count)
 }
 const entriesRead = () => counted('sum(idx_tup_read)', 'pg_stat_user_indexes')
+const indexSearches = () => counted('sum(idx_scan)', 'pg_stat_user_indexes')
 const updatesWithoutIndexes = () => counted('n_tup_hot_upd', 'pg_stat_user_tables')
 
 const insertRoutes = (host: string) => `
@@ -57,6 +58,16 @@ describe.each([
     await transaction(bundle, insertRoutes("'tenant-' || n || '.test'"))
     expect((await entriesRead()) - before).toBeLessThan(ROWS * 20)
   })
+})
+
+test('the deletion of many services by a bundle does not search the routes of each service', async () => {
+  await client.query(
+    `INSERT INTO plugboard.services (name) SELECT 'unused-' || n FROM generate_series(1, 50) n`,
+  )
+  await transaction('bundle-1', insertRoutes("'kept-' || n || '.test'"))
+  const before = await indexSearches()
+  await transaction('bundle-2', `UPDATE plugboard.services SET deleted_at = now() WHERE name LIKE 'unused-%'`)
+  expect((await indexSearches()) - before).toBeLessThan(10)
 })
 
 test('a change of options writes no entries of indexes', async () => {

@@ -3,9 +3,9 @@
 
 import { HeldBytes } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
 import { expect, it } from 'vitest'
-import { eventually } from '../../test/support/deadline.ts'
-import { linkedPair } from '../../test/support/harness/peer-node.ts'
-import type { RecordedStream } from '../../test/support/session/recorded-stream.ts'
+import { eventually } from '../../../test/support/deadline.ts'
+import { linkedPair } from '../../../test/support/harness/peer-node.ts'
+import type { RecordedStream } from '../../../test/support/session/recorded-stream.ts'
 
 const KIB = 1024
 const OK = { status: 200, statusText: 'OK', fields: [] }

@@ -1,7 +1,7 @@
 // Sends one query to all other replicas at once. The results list each expected replica that gave no response, with the reason.
 
-import type { ReplicaId } from '../common/ids/replica-id.ts'
-import type { KnownReplica } from './known-replicas.ts'
+import type { ReplicaId } from '../../common/ids/replica-id.ts'
+import type { KnownReplica } from '../known-replicas.ts'
 import { QueryError } from './peer-queries.ts'
 
 /** A replica that gave no response to a query, with the reason as a text. */

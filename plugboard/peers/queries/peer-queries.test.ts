@@ -2,11 +2,11 @@ import { silentLogger } from '@vera-stack/shared/log.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 import { expect, it } from 'vitest'
-import { eventually } from '../../test/support/deadline.ts'
-import { linkedPair, PeerNode } from '../../test/support/harness/peer-node.ts'
-import { Relay } from '../../test/support/http/relay.ts'
-import { ManualClock } from '../../test/support/manual-clock.ts'
-import { LINES_FEATURE } from './peer.ts'
+import { eventually } from '../../../test/support/deadline.ts'
+import { linkedPair, PeerNode } from '../../../test/support/harness/peer-node.ts'
+import { Relay } from '../../../test/support/http/relay.ts'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { LINES_FEATURE } from '../peer.ts'
 import {
   MAX_OPEN_QUERIES,
   MAX_QUERY_BYTES,

@@ -4,7 +4,7 @@
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import type { ReplicaId } from '../common/ids/replica-id.ts'
+import type { ReplicaId } from '../../common/ids/replica-id.ts'
 
 export interface RebalancerOptions {
   /** Returns the tunnel counts of the other replicas that are alive, do not leave, and can be dialled. */

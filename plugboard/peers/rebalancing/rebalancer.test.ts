@@ -1,7 +1,7 @@
 import { silentLogger } from '@vera-stack/shared/log.ts'
 import { expect, it } from 'vitest'
-import { ManualClock } from '../../test/support/manual-clock.ts'
-import { asReplicaId } from '../common/ids/replica-id.ts'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { asReplicaId } from '../../common/ids/replica-id.ts'
 import { moveTarget, Rebalancer } from './rebalancer.ts'
 
 const others = (...tunnels: number[]) =>

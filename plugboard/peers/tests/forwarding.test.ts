@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
-import { eventually } from '../../test/support/deadline.ts'
-import { linkedPair } from '../../test/support/harness/peer-node.ts'
-import type { RecordedStream } from '../../test/support/session/recorded-stream.ts'
+import { eventually } from '../../../test/support/deadline.ts'
+import { linkedPair } from '../../../test/support/harness/peer-node.ts'
+import type { RecordedStream } from '../../../test/support/session/recorded-stream.ts'
 
 const until = (what: string, condition: () => boolean) =>
   eventually(what, () => (condition() ? true : undefined))

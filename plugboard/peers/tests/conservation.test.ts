@@ -5,11 +5,11 @@ import { Session, type SessionEvents } from '@vera-stack/shared/protocol/session
 import { HeldBytes } from '@vera-stack/shared/protocol/streams/held-bytes.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { expect, it } from 'vitest'
-import { ManualClock } from '../../test/support/manual-clock.ts'
-import { runSeed, seededRandom } from '../../test/support/seeded-random.ts'
-import { type MemoryEnd, memoryTransportPair } from '../../test/support/session/memory-transport.ts'
-import { RecordedStream } from '../../test/support/session/recorded-stream.ts'
-import { relayStream } from './stream-relay.ts'
+import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { runSeed, seededRandom } from '../../../test/support/seeded-random.ts'
+import { type MemoryEnd, memoryTransportPair } from '../../../test/support/session/memory-transport.ts'
+import { RecordedStream } from '../../../test/support/session/recorded-stream.ts'
+import { relayStream } from '../stream-relay.ts'
 
 /** Number of runs for each ending. The environment variable RUNS sets another number. */
 const RUNS = Number(process.env.RUNS ?? 20)

@@ -6,8 +6,8 @@
 import type { TunnelCountReport } from '@vera-stack/shared/protocol/control/control.ts'
 import { MAX_TUNNEL_COUNTS } from '@vera-stack/shared/protocol/control/control-schema.ts'
 import type { Session } from '@vera-stack/shared/protocol/session.ts'
-import type { ReplicaId } from '../common/ids/replica-id.ts'
-import type { TunnelCounts } from '../registry/tunnel-counts.ts'
+import type { ReplicaId } from '../../common/ids/replica-id.ts'
+import type { TunnelCounts } from '../../registry/tunnel-counts.ts'
 
 type CountLink = Pick<Session, 'state' | 'sendControl'>
 

@@ -1,10 +1,10 @@
 import type { TunnelCountReport } from '@vera-stack/shared/protocol/control/control.ts'
 import { MAX_TUNNEL_COUNTS } from '@vera-stack/shared/protocol/control/control-schema.ts'
 import { describe, expect, it } from 'vitest'
-import { eventually } from '../../test/support/deadline.ts'
-import { linkedPair } from '../../test/support/harness/peer-node.ts'
-import { asReplicaId } from '../common/ids/replica-id.ts'
-import { TunnelCounts } from '../registry/tunnel-counts.ts'
+import { eventually } from '../../../test/support/deadline.ts'
+import { linkedPair } from '../../../test/support/harness/peer-node.ts'
+import { asReplicaId } from '../../common/ids/replica-id.ts'
+import { TunnelCounts } from '../../registry/tunnel-counts.ts'
 import { TunnelCountSync } from './tunnel-count-sync.ts'
 
 /** Returns a link that records the messages. */
