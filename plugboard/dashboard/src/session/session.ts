@@ -24,12 +24,11 @@ export function may(permission: string): boolean {
 /** Uses the code of a one-time link in the address, or the cookie of an earlier log-in. */
 export async function startSession(): Promise<void> {
   const code = /^#code=(vsl_[\w-]+)$/.exec(location.hash)?.[1]
-  if (code === undefined) return await checkSession()
   // The code must not stay in the history of the browser.
-  history.replaceState(null, '', location.pathname + location.search)
-  await logIn(code)
-  // The code may have been used in this browser before.
-  if (session.value === null) await checkSession()
+  if (code !== undefined) history.replaceState(null, '', location.pathname + location.search)
+  await checkSession()
+  // A session stays: a link of another web site must not replace it with the session of a stranger.
+  if (code !== undefined && session.value === null) await logIn(code)
 }
 
 /** `credential`: an API key, or the code of a one-time link. */
