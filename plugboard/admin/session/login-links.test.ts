@@ -30,9 +30,14 @@ test('knows no other code', () => {
     expect(links.keyOf(code)).toBeUndefined()
 })
 
-test('keeps the 100 newest links', () => {
+test.each([
+  ['of a key', 11, () => 'key'],
+  ['of all keys', 1001, (at: number) => `key ${at}`],
+])('removes the oldest link %s for one too many', (_, length, keyOf) => {
   const links = new LoginLinks(new ManualClock())
-  const [oldest, second, ...others] = Array.from({ length: 101 }, (_, at) => links.create(`key ${at}`))
+  const other = length === 11 ? links.create('other key') : undefined
+  const [oldest, ...rest] = Array.from({ length }, (_none, at) => links.create(keyOf(at)))
   expect(links.keyOf(oldest!.code)).toBeUndefined()
-  for (const { code } of [second!, ...others]) expect(links.keyOf(code)).toMatch(/^key /)
+  for (const { code } of rest) expect(links.keyOf(code)).toMatch(/^key/)
+  if (other !== undefined) expect(links.keyOf(other.code)).toBe('other key')
 })

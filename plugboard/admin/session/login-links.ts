@@ -9,8 +9,10 @@ const CODE = /^vsl_[\w-]{32}$/
 const CODE_BYTES = 24
 /** How long a link works, ms. */
 const LIFETIME_MS = 3_600_000
+/** The largest number of unused links of a key. A further link removes the oldest one of the same key. */
+const MAX_LINKS_OF_KEY = 10
 /** The largest number of unused links. A further link removes the oldest one. */
-const MAX_LINKS = 100
+const MAX_LINKS = 1000
 
 interface WaitingLink {
   readonly keyPrefix: string
@@ -34,8 +36,10 @@ export class LoginLinks {
 
   /** `keyPrefix`: the admin key of the later session. */
   create(keyPrefix: string): LoginLink {
-    const [oldest] = this.#waiting.keys()
-    if (oldest !== undefined && this.#waiting.size >= MAX_LINKS) this.#waiting.delete(oldest)
+    const own = [...this.#waiting].flatMap(([hash, link]) => (link.keyPrefix === keyPrefix ? [hash] : []))
+    const isFull = own.length >= MAX_LINKS_OF_KEY || this.#waiting.size >= MAX_LINKS
+    const [oldest] = own.length >= MAX_LINKS_OF_KEY ? own : this.#waiting.keys()
+    if (isFull && oldest !== undefined) this.#waiting.delete(oldest)
     const code = CODE_PREFIX + randomBytes(CODE_BYTES).toString('base64url')
     this.#waiting.set(hashOfCode(code), { keyPrefix, until: this.#clock.now() + LIFETIME_MS })
     return { code, expiresAt: new Date(this.#clock.wallTime() + LIFETIME_MS) }
