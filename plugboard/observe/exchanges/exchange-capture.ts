@@ -4,8 +4,9 @@
 //   begin ──▶ request body, 1xx, response ──▶ finish ──bodies are masked──▶ ring and feed
 //                        └─ 101, event stream ──▶ ring and feed (open)
 
+import { type FieldPairs, fieldValue } from '../masking/field-pairs.ts'
 import { BodyMasker, type MaskedBody } from '../masking/mask-body.ts'
-import { type FieldPairs, maskFields } from '../masking/mask-fields.ts'
+import { maskFields } from '../masking/mask-fields.ts'
 import { maskUrl } from '../masking/mask-pairs.ts'
 import type { MaskValue } from '../masking/value-mask.ts'
 import type { FailedAttempt } from '../requests/failed-request.ts'
@@ -260,11 +261,6 @@ export class ExchangeCapture {
 
 function mutable(pairs: FieldPairs | undefined): [string, string][] | null {
   return pairs === undefined ? null : pairs.map(([name, value]) => [name, value])
-}
-
-/** Returns the first value of the field; undefined: there is none. `name`: in lower case. */
-function fieldValue(pairs: FieldPairs, name: string): string | undefined {
-  return pairs.find(([each]) => each.toLowerCase() === name)?.[1]
 }
 
 /** `/a~1b/c` → `['a/b', 'c']` (RFC 6901). */

@@ -1,12 +1,10 @@
 // Masks header fields and trailers. Fields with the name of a secret are masked as a whole. The names and attributes of cookies and the
 // scheme of credentials stay, because they help to find a fault.
 
+import type { FieldPairs } from './field-pairs.ts'
 import { maskUrl, type PairMasking } from './mask-pairs.ts'
 import { maskText } from './mask-text.ts'
 import { isSecretName } from './secret-names.ts'
-
-/** Names and values. */
-export type FieldPairs = readonly (readonly [name: string, value: string])[]
 
 /** The schemes of credentials that are shown. The first word of any other value may be the secret itself. */
 const SCHEMES =

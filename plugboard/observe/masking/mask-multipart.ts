@@ -1,7 +1,8 @@
 // Masks a form with several parts (RFC 7578). Parts with text are masked by their name and their type. The content of files and of
 // parts with other types is left out.
 
-import { type FieldPairs, maskFields } from './mask-fields.ts'
+import { type FieldPairs, fieldValue } from './field-pairs.ts'
+import { maskFields } from './mask-fields.ts'
 import type { PairMasking } from './mask-pairs.ts'
 import { isSecretParameter } from './secret-names.ts'
 
@@ -68,10 +69,9 @@ function maskPart(part: Buffer, masking: MultipartMasking): MaskedMultipart {
 }
 
 function maskContent(fields: FieldPairs, content: Buffer, masking: MultipartMasking): string | undefined {
-  const fieldValue = (name: string) => fields.find(([each]) => each.toLowerCase() === name)?.[1]
-  const disposition = fieldValue('content-disposition') ?? ''
+  const disposition = fieldValue(fields, 'content-disposition') ?? ''
   const [, quoted, plain] = NAME.exec(disposition) ?? []
   if (isSecretParameter(quoted ?? plain ?? '')) return masking.mask(content.toString('utf8'))
   if (FILE.test(disposition)) return undefined
-  return masking.maskContent(fieldValue('content-type') ?? 'text/plain', content)
+  return masking.maskContent(fieldValue(fields, 'content-type') ?? 'text/plain', content)
 }

@@ -2,8 +2,9 @@
 // clients and backends are quoted, and their control characters are escaped, so that the shell and the terminal do not interpret them.
 
 import type { CapturedExchange } from '../../../observe/exchanges/captured-exchange.ts'
+import { fieldValue } from '../../../observe/masking/field-pairs.ts'
 import { hasMask } from '../../../observe/masking/value-mask.ts'
-import { fieldValue, unmaskedTarget, urlOf } from './exchange-parts.ts'
+import { unmaskedTarget, urlOf } from './exchange-parts.ts'
 
 /** Fields that curl sends by itself, or that end at each hop. */
 const LEFT_TO_CURL: ReadonlySet<string> = new Set([

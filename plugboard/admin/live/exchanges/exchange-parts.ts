@@ -1,15 +1,8 @@
 // Reads the parts of a captured exchange that its exports and its replay share, and leaves masked values out of a request.
 
 import type { CapturedExchange } from '../../../observe/exchanges/captured-exchange.ts'
+import { fieldValue } from '../../../observe/masking/field-pairs.ts'
 import { hasMask } from '../../../observe/masking/value-mask.ts'
-
-/** Returns the first value of the field; undefined: there is none. `name`: in lower case. */
-export function fieldValue(
-  fields: readonly (readonly [name: string, value: string])[],
-  name: string,
-): string | undefined {
-  return fields.find(([each]) => each.toLowerCase() === name)?.[1]
-}
 
 /** Returns the URL of the request as its client has sent it. */
 export function urlOf({ scheme, request, received }: CapturedExchange): string {

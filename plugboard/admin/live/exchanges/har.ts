@@ -1,7 +1,8 @@
 // An exchange as HAR 1.2, for browsers and other tools. Masked values stay masked. Unknown sizes are -1, as the format requires.
 
 import type { CapturedBodyText, CapturedExchange } from '../../../observe/exchanges/captured-exchange.ts'
-import { fieldValue, urlOf } from './exchange-parts.ts'
+import { fieldValue } from '../../../observe/masking/field-pairs.ts'
+import { urlOf } from './exchange-parts.ts'
 
 const UNKNOWN = -1
 const VERSIONS: Readonly<Record<string, string>> = { h2: 'HTTP/2', 'http/1.0': 'HTTP/1.0' }

@@ -6,10 +6,11 @@ import { nominatedFields } from '@vera-stack/shared/http/headers.ts'
 import type { CapturedExchange } from '../../../observe/exchanges/captured-exchange.ts'
 import type { CaptureRules } from '../../../observe/exchanges/exchange-capture.ts'
 import type { ReplayRequest } from '../../../observe/exchanges/replay-types.ts'
+import { fieldValue } from '../../../observe/masking/field-pairs.ts'
 import { hasMask } from '../../../observe/masking/value-mask.ts'
 import type { ReplayInput } from '../../bodies/requests/replay.ts'
 import { refuseProblems } from '../../http/problem.ts'
-import { fieldValue, unmaskedJson, unmaskedPairs, unmaskedTarget } from './exchange-parts.ts'
+import { unmaskedJson, unmaskedPairs, unmaskedTarget } from './exchange-parts.ts'
 
 export interface ReplayPlan {
   readonly request: ReplayRequest
