@@ -11,24 +11,34 @@ export function Field(props: {
   error: ApiError | undefined
   required?: boolean
   placeholder?: string
+  /** Values that the browser offers. */
+  suggestions?: readonly string[] | undefined
 }) {
-  const { name, label, value, onInput, error, required = false, placeholder } = props
+  const { name, label, value, onInput, error, required = false, placeholder, suggestions } = props
   const detail = error?.culprits.find(
     ({ pointer }) => pointer === `/${name}` || pointer?.startsWith(`/${name}/`),
   )?.detail
   return (
     <div class="field">
-      <label for={`field-${name}`}>{label}</label>
+      <label for={name}>{label}</label>
       <input
-        id={`field-${name}`}
+        id={name}
+        list={suggestions && `${name}-suggestions`}
         value={value}
         required={required}
         placeholder={placeholder}
         aria-invalid={detail !== undefined}
-        aria-describedby={`error-${name}`}
+        aria-describedby={`${name}-error`}
         onInput={event => onInput(event.currentTarget.value)}
       />
-      <span id={`error-${name}`} class="error">
+      {suggestions && (
+        <datalist id={`${name}-suggestions`}>
+          {suggestions.map(each => (
+            <option key={each} value={each} />
+          ))}
+        </datalist>
+      )}
+      <span id={`${name}-error`} class="error">
         {detail}
       </span>
     </div>

@@ -2,11 +2,12 @@
 
 import { useState } from 'preact/hooks'
 import type { IssuedTokenBody } from '../../../../admin/api-types.ts'
-import { ApiError, request } from '../../api/request.ts'
-import { Dialog } from '../../forms/action.tsx'
+import { request } from '../../api/request.ts'
+import { CreateDialog } from '../../forms/create-dialog.tsx'
 import { Field } from '../../forms/field.tsx'
 import { CommandLine } from '../../parts/command-line.tsx'
 import { Tabs } from '../../parts/drawer.tsx'
+import { ShownOnce } from './shown-once.tsx'
 
 const words = (text: string): string[] => text.split(/[\s,]+/).filter(word => word !== '')
 
@@ -15,72 +16,53 @@ export function NewToken({ onClose }: { onClose: () => void }) {
   const [services, setServices] = useState('')
   const [mounts, setMounts] = useState('')
   const [ttl, setTtl] = useState('30d')
-  const [error, setError] = useState<ApiError | undefined>(undefined)
   const [issued, setIssued] = useState<IssuedTokenBody | undefined>(undefined)
   if (issued !== undefined) return <Issued token={issued} onClose={onClose} />
+  const create = async (): Promise<void> => {
+    const body = { name, services: words(services), mounts: words(mounts), ttl }
+    setIssued((await request<IssuedTokenBody>('POST', '/v1/tokens', { body })).body)
+  }
   return (
-    <Dialog title="Issue a token" onClose={onClose}>
-      <form
-        class="stack"
-        onSubmit={async event => {
-          event.preventDefault()
-          try {
-            const body = { name, services: words(services), mounts: words(mounts), ttl }
-            setIssued((await request<IssuedTokenBody>('POST', '/v1/tokens', { body })).body)
-          } catch (reason) {
-            setError(reason instanceof ApiError ? reason : new ApiError(0, { detail: String(reason) }))
-          }
-        }}
-      >
-        <Field
-          name="name"
-          label="Name of the telephone"
-          value={name}
-          onInput={setName}
-          error={error}
-          required
-          placeholder="web-1"
-        />
-        <Field
-          name="services"
-          label="Services that it may serve"
-          value={services}
-          onInput={setServices}
-          error={error}
-          placeholder="web shop-*"
-        />
-        <Field
-          name="mounts"
-          label="Mounts that it may claim"
-          value={mounts}
-          onInput={setMounts}
-          error={error}
-          placeholder="web.example.com"
-        />
-        <Field
-          name="ttl"
-          label="Lifetime"
-          value={ttl}
-          onInput={setTtl}
-          error={error}
-          required
-          placeholder="30d"
-        />
-        {error !== undefined && error.culprits.length === 0 && (
-          <div class="notice" data-tone="bad" role="alert">
-            {error.message}
-          </div>
-        )}
-        <div class="actions">
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="primary">
-            Issue
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <CreateDialog title="Issue a token" submit="Issue" create={create} onClose={onClose}>
+      {error => (
+        <>
+          <Field
+            name="name"
+            label="Name of the telephone"
+            value={name}
+            onInput={setName}
+            error={error}
+            required
+            placeholder="web-1"
+          />
+          <Field
+            name="services"
+            label="Services that it may serve"
+            value={services}
+            onInput={setServices}
+            error={error}
+            placeholder="web shop-*"
+          />
+          <Field
+            name="mounts"
+            label="Mounts that it may claim"
+            value={mounts}
+            onInput={setMounts}
+            error={error}
+            placeholder="web.example.com"
+          />
+          <Field
+            name="ttl"
+            label="Lifetime"
+            value={ttl}
+            onInput={setTtl}
+            error={error}
+            required
+            placeholder="30d"
+          />
+        </>
+      )}
+    </CreateDialog>
   )
 }
 
@@ -96,19 +78,15 @@ type Form = (typeof FORMS)[number][0]
 function Issued({ token, onClose }: { token: IssuedTokenBody; onClose: () => void }) {
   const [form, setForm] = useState<Form>('http')
   return (
-    <Dialog title={`Token ${token.name}`} onClose={onClose}>
-      <div class="notice" data-tone="warn">
-        Copy it now. The token is shown only once.
-      </div>
-      <CommandLine command={token.token} />
+    <ShownOnce
+      title={`Token ${token.name}`}
+      notice="Copy it now. The token is shown only once."
+      secret={token.token}
+      onClose={onClose}
+    >
       <Tabs names={FORMS} selected={form} onSelect={setForm} />
       <CommandLine command={textOf(form, token)} />
-      <div class="actions">
-        <button type="button" class="primary" onClick={onClose}>
-          Done
-        </button>
-      </div>
-    </Dialog>
+    </ShownOnce>
   )
 }
 
