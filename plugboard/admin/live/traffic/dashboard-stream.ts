@@ -2,17 +2,13 @@
 // The stream ends when its key expires or is revoked.
 
 import type { Context } from 'hono'
-import { streamSSE } from 'hono/streaming'
-import { Wakeup } from '../../../common/wakeup.ts'
 import type { ReadPosition } from '../../../database/store/changes/log-gap.ts'
-import { isExpired } from '../../access/credential-state.ts'
 import { allows } from '../../access/scope.ts'
 import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
+import { eventStream, KEEP_ALIVE_MS } from '../../http/event-stream.ts'
 import { changeEvents, changeReader } from '../../resources/changes/change-reader.ts'
 import { LiveViewer } from '../requests/live-viewer.ts'
 
-/** Time between comments. The comments prevent proxies from closing an idle stream. */
-const KEEP_ALIVE_MS = 15_000
 /** Changed lines are collected for this time, so that a restart of many telephones causes few events, ms. */
 const LINES_MS = 100
 /** Most names of services in one event. */
@@ -37,73 +33,56 @@ export function streamDashboard(
   { services, after, stopping, onEnd }: DashboardStreamOptions,
 ): Response {
   const key = c.get('key')
-  const log = c.get('log')
-  const wakeup = new Wakeup(clock)
-  const stop = (): void => wakeup.wake()
-  stopping.addEventListener('abort', stop, { once: true })
-  const viewer = new LiveViewer(stop)
-  const watch = liveTraffic.watch({ services: [...services] }, viewer)
-  const changedLines = new ChangedLines(stop)
-  const unsubscribeLines = lineChanges(service => changedLines.add(service))
-  let changesMayExist = true
-  const unsubscribe = directory.subscribe({
-    applied: () => {
-      changesMayExist = true
-      wakeup.wake()
-    },
-  })
   const showsChanges = allows(key.scopes, 'changes:read')
   const readChanges = changeReader({ store, filters: {}, keyId: key.id })
-
-  return streamSSE(
-    c,
-    async stream => {
-      stream.onAbort(stop)
-      let last = after
-      let replicas = ''
-      let linesAtMs = clock.now()
-      try {
-        await stream.write(': live data follow\n\n')
-        while (!stream.aborted && !stopping.aborted && !isExpired(key, clock)) {
-          if (changesMayExist) {
-            changesMayExist = false
-            const next = await readChanges(last)
-            if (showsChanges) for (const event of changeEvents(next)) await stream.writeSSE(event)
-            last = next.through
-            if (next.isRevoked) return
-            changesMayExist ||= next.more
-          }
-          if (viewer.takeReplicasChanged()) {
-            const text = JSON.stringify(watch.replicas())
-            if (text !== replicas) await stream.writeSSE({ event: 'replicas', data: text })
-            replicas = text
-          }
-          for (const data of viewer.takeItems()) await stream.writeSSE({ event: 'traffic', data })
-          for (const dropped of viewer.takeDropped())
-            await stream.writeSSE({ event: 'dropped', data: JSON.stringify(dropped) })
-          if (changesMayExist) continue
-          const waitMs = changedLines.isEmpty ? undefined : linesAtMs + LINES_MS - clock.now()
-          if (waitMs !== undefined && waitMs <= 0) {
-            linesAtMs = clock.now()
-            await stream.writeSSE({ event: 'lines', data: JSON.stringify(changedLines.take()) })
-            continue
-          }
-          const woken = await wakeup.wait(waitMs ?? KEEP_ALIVE_MS)
-          if (!woken && waitMs === undefined && !stream.aborted) await stream.write(': still here\n\n')
+  return eventStream(c, { comment: 'live data follow', clock, stopping, onEnd }, wake => {
+    const viewer = new LiveViewer(wake)
+    const watch = liveTraffic.watch({ services: [...services] }, viewer)
+    const changedLines = new ChangedLines(wake)
+    const unsubscribeLines = lineChanges(service => changedLines.add(service))
+    let changesMayExist = true
+    const unsubscribe = directory.subscribe({
+      applied: () => {
+        changesMayExist = true
+        wake()
+      },
+    })
+    let last = after
+    let replicas = ''
+    let linesAtMs = clock.now()
+    return {
+      async write(stream) {
+        if (changesMayExist) {
+          changesMayExist = false
+          const next = await readChanges(last)
+          if (showsChanges) for (const event of changeEvents(next)) await stream.writeSSE(event)
+          last = next.through
+          if (next.isRevoked) return undefined
+          changesMayExist ||= next.more
         }
-      } finally {
+        if (viewer.takeReplicasChanged()) {
+          const text = JSON.stringify(watch.replicas())
+          if (text !== replicas) await stream.writeSSE({ event: 'replicas', data: text })
+          replicas = text
+        }
+        for (const data of viewer.takeItems()) await stream.writeSSE({ event: 'traffic', data })
+        for (const dropped of viewer.takeDropped())
+          await stream.writeSSE({ event: 'dropped', data: JSON.stringify(dropped) })
+        if (changesMayExist) return 0
+        if (changedLines.isEmpty) return KEEP_ALIVE_MS
+        const waitMs = linesAtMs + LINES_MS - clock.now()
+        if (waitMs > 0) return waitMs
+        linesAtMs = clock.now()
+        await stream.writeSSE({ event: 'lines', data: JSON.stringify(changedLines.take()) })
+        return 0
+      },
+      close() {
         watch.close()
         unsubscribeLines()
         unsubscribe()
-        stopping.removeEventListener('abort', stop)
-        onEnd()
-      }
-    },
-    error => {
-      log.warn('event stream failed', { err: error })
-      return Promise.resolve()
-    },
-  )
+      },
+    }
+  })
 }
 
 /** The services whose lines have changed since the last event. */
