@@ -19,8 +19,8 @@ const FACTS = 4
 const KEY = 0
 const FULL_AT = 1
 const ADMITTED = 2
-/** A lower bound of FULL_AT. It is corrected when the slot is the first of the heap. */
-const ORDER = 3
+/** The number of the limit that counts the key; 0: no request of this replica has shown it yet. */
+const OWNER = 3
 /**
  * Most slots that one addition, and one eviction, move in the heap. A key gets its first request after its addition, so the next
  * addition moves it. Without this bound, the first eviction would move all keys at once, and stop the process for 200 ms.
@@ -33,12 +33,12 @@ export class LimitTable {
   #capacity: number
   /** Entries by hash: open addressing with linear probing, at most half full. So no slot has all bits of the mask, as EMPTY has. */
   #index: Int32Array
-  /** FACTS numbers for each slot: KEY, FULL_AT, ADMITTED, ORDER. */
+  /** FACTS numbers for each slot: KEY, FULL_AT, ADMITTED, OWNER. */
   #facts: Float64Array
-  /** Slots in the order of a binary heap by ORDER. */
+  /** Slots in the order of a binary heap by `#orders`. */
   #heap: Int32Array
-  /** By slot: the number of the limit that counts the key; 0: no request of this replica has shown it yet. */
-  #owners: Int32Array
+  /** By place in the heap: a lower bound of FULL_AT of the slot. It is corrected when the slot is the first of the heap. */
+  #orders: Float64Array
   #size = 0
   /** Keys that were evicted before their quota was restored. */
   evictions = 0
@@ -51,7 +51,7 @@ export class LimitTable {
     this.#index = emptyIndex(this.#capacity)
     this.#facts = new Float64Array(FACTS * this.#capacity)
     this.#heap = new Int32Array(this.#capacity)
-    this.#owners = new Int32Array(this.#capacity)
+    this.#orders = new Float64Array(this.#capacity)
   }
 
   /** Number of keys. */
@@ -79,12 +79,10 @@ export class LimitTable {
     this.#facts[at + KEY] = key
     this.#facts[at + FULL_AT] = 0
     this.#facts[at + ADMITTED] = 0
-    this.#facts[at + ORDER] = nowMs
-    this.#owners[slot] = 0
+    this.#facts[at + OWNER] = 0
     this.#enter(key, slot)
-    this.#heap[this.#size] = slot
     this.#size += 1
-    this.#siftUp(this.#size - 1)
+    this.#siftUp(this.#size - 1, slot, nowMs)
     return slot
   }
 
@@ -94,11 +92,11 @@ export class LimitTable {
 
   /** Returns the number of the limit to which the key of the slot belongs; 0: unknown. */
   ownerOf(slot: number): number {
-    return this.#owners[slot] as number
+    return this.#facts[FACTS * slot + OWNER] as number
   }
 
   setOwner(slot: number, owner: number): void {
-    this.#owners[slot] = owner
+    this.#facts[FACTS * slot + OWNER] = owner
   }
 
   /** Returns the theoretical arrival time of the next request, ms of the clock (see gcra.ts). */
@@ -125,8 +123,7 @@ export class LimitTable {
     const slot = this.#heap[0] as number
     if (this.fullAtMs(slot) > nowMs) this.evictions += 1
     this.#size -= 1
-    this.#heap[0] = this.#heap[this.#size] as number
-    this.#siftDown()
+    this.#siftDown(this.#heap[this.#size] as number, this.#orders[this.#size] as number)
     this.#forget(this.keyOf(slot))
     return slot
   }
@@ -136,9 +133,8 @@ export class LimitTable {
     for (let count = 0; count < max && this.#size > 0; count += 1) {
       const slot = this.#heap[0] as number
       const fullAtMs = this.fullAtMs(slot)
-      if (fullAtMs <= this.#order(slot)) return
-      this.#facts[FACTS * slot + ORDER] = fullAtMs
-      this.#siftDown()
+      if (fullAtMs <= (this.#orders[0] as number)) return
+      this.#siftDown(slot, fullAtMs)
       this.corrections += 1
     }
   }
@@ -186,48 +182,45 @@ export class LimitTable {
     const heap = new Int32Array(this.#capacity)
     heap.set(this.#heap)
     this.#heap = heap
-    const owners = new Int32Array(this.#capacity)
-    owners.set(this.#owners)
-    this.#owners = owners
+    const orders = new Float64Array(this.#capacity)
+    orders.set(this.#orders)
+    this.#orders = orders
     this.#index = emptyIndex(this.#capacity)
     for (let slot = 0; slot < this.#size; slot += 1) {
       this.#enter(this.keyOf(slot), slot)
     }
   }
 
-  #order(slot: number): number {
-    return this.#facts[FACTS * slot + ORDER] as number
-  }
-
-  #siftUp(start: number): void {
-    const heap = this.#heap
-    const slot = heap[start] as number
-    const order = this.#order(slot)
+  /** Puts the slot into the heap, at the place `start` or above it. */
+  #siftUp(start: number, slot: number, order: number): void {
+    const [heap, orders] = [this.#heap, this.#orders]
     let at = start
     while (at > 0) {
       const parent = (at - 1) >> 1
-      const above = heap[parent] as number
-      if (this.#order(above) <= order) break
-      heap[at] = above
+      const above = orders[parent] as number
+      if (above <= order) break
+      heap[at] = heap[parent] as number
+      orders[at] = above
       at = parent
     }
     heap[at] = slot
+    orders[at] = order
   }
 
-  #siftDown(): void {
-    const [heap, size] = [this.#heap, this.#size]
-    const slot = heap[0] as number
-    const order = this.#order(slot)
+  /** Puts the slot into the heap in place of the first one, at the first place or below it. */
+  #siftDown(slot: number, order: number): void {
+    const [heap, orders, size] = [this.#heap, this.#orders, this.#size]
     let at = 0
     for (let child = 1; child < size; child = 2 * at + 1) {
-      const [left, right] = [heap[child] as number, heap[child + 1] as number]
-      if (child + 1 < size && this.#order(right) < this.#order(left)) child += 1
-      const below = heap[child] as number
-      if (order <= this.#order(below)) break
-      heap[at] = below
+      if (child + 1 < size && (orders[child + 1] as number) < (orders[child] as number)) child += 1
+      const below = orders[child] as number
+      if (order <= below) break
+      heap[at] = heap[child] as number
+      orders[at] = below
       at = child
     }
     heap[at] = slot
+    orders[at] = order
   }
 }
 

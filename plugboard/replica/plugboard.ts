@@ -21,6 +21,7 @@
 
 import type { AddressInfo } from 'node:net'
 import { collectBodyMemory } from '@vera-stack/shared/process/body-memory.ts'
+import { keepTickShape } from '@vera-stack/shared/process/tick-shape.ts'
 import { prefixOf } from '../admin/access/api-key-format.ts'
 import type { Phase } from '../admin/admin-env.ts'
 import { DASHBOARD_PATH, DashboardSessions, loginPath } from '../admin/session/dashboard-sessions.ts'
@@ -74,6 +75,7 @@ export class Plugboard {
   /** Resolves when requests can be served. Rejects with a StartupError of one line when a person has to act. */
   static async start(options: PlugboardOptions): Promise<Plugboard> {
     collectBodyMemory()
+    keepTickShape()
     const replica = new ReplicaContext(options)
     try {
       const parts = await startParts(replica)

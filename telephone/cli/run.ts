@@ -12,6 +12,7 @@ import {
   SCOPE_VARIABLE,
   serveLocalStatus,
 } from '@vera-stack/shared/process/local-status.ts'
+import { keepTickShape } from '@vera-stack/shared/process/tick-shape.ts'
 import { type LoadedTelephoneConfig, type TelephoneConfig, telephoneOptions } from '../config.ts'
 import type { TelephoneEvent } from '../events.ts'
 import { TelephoneMeters } from '../metrics/telephone-meters.ts'
@@ -53,6 +54,7 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
     reportExchanges: watched || config.values.accessLog,
   }
   collectBodyMemory()
+  keepTickShape()
   const telephone = new Telephone(options)
   const log = format === 'status' ? undefined : openLog(format, config, telephone)
   const report: Logger = log ?? terminalLogger(terminal)
