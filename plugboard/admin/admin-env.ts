@@ -28,6 +28,7 @@ import type { ExchangeView } from './live/exchanges/exchange-view.ts'
 import type { LimitView } from './live/policy/limit-view.ts'
 import type { ProcessView } from './live/policy/process-view.ts'
 import type { RequestView } from './live/requests/request-view.ts'
+import type { RouteTrafficView } from './live/traffic/route-traffic-view.ts'
 import type { TrafficView } from './live/traffic/traffic-view.ts'
 import type { DashboardSessions, Session } from './session/dashboard-sessions.ts'
 
@@ -148,6 +149,8 @@ export interface AdminDependencies {
   readonly metrics: Pick<Scraper, 'scrape'>
   /** The traffic of the last hours, of all replicas. */
   readonly trafficView: Pick<TrafficView, 'read'>
+  /** The traffic of routes in the last minutes, of all replicas. */
+  readonly routeTraffic: Pick<RouteTrafficView, 'read'>
   /** The traffic of each second, of all replicas. */
   readonly liveTraffic: LiveTraffic
   /** Calls `listener` with a service whose lines have changed. Returns a function that unsubscribes. */

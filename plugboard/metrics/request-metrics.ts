@@ -5,7 +5,7 @@ import type { ErrorCode } from '@vera-stack/shared/errors.ts'
 import type { MetricSource } from '@vera-stack/shared/metrics/metric.ts'
 import { type MeterOwner, MeterSlots, OTHER } from './meter-slots.ts'
 import { requestKey } from './request-labels.ts'
-import { RouteMeters } from './route-meters.ts'
+import { RouteMeters, routeKey } from './route-meters.ts'
 import { SeriesBudget } from './series-budget.ts'
 import { OverflowMeters, type Part, ServiceMeters } from './service-meters.ts'
 
@@ -41,6 +41,9 @@ export class RequestMetrics {
   readonly services: MeterSlots<ServiceMeters>
   readonly #directory: MeteredDirectory
   readonly #routes: MeterSlots<RouteMeters>
+  readonly #otherRoutes = new RouteMeters(OTHER, OTHER)
+  /** The requests of `#otherRoutes` at the last promotion by `routeCounters`. */
+  #promotedAt = 0
   readonly #overflow = new OverflowMeters(OTHER)
   /** Requests without a route, and routes without a service. */
   readonly #noService: ServiceMeters
@@ -59,8 +62,7 @@ export class RequestMetrics {
     })
     this.#routes = new MeterSlots({
       max: maxRoutes,
-      other: new RouteMeters(OTHER, OTHER),
-      // The name of a service contains no space.
+      other: this.#otherRoutes,
       create: name => {
         const at = name.lastIndexOf(' ')
         return new RouteMeters(name.slice(0, at), name.slice(at + 1))
@@ -98,10 +100,32 @@ export class RequestMetrics {
     this.#metersOf(service).observe(part, subset, durationMs / 1000)
   }
 
+  /** Measures the time to the head of a response. `subset`: as in `observe`. */
+  headArrived(route: MeteredRoute, subset: string | undefined, durationMs: number): void {
+    const seconds = durationMs / 1000
+    const bucket = this.#metersOf(route.service).observe('response_head', subset, seconds)
+    const { activity } = route
+    if (activity.meters === undefined && activity.unmetered === undefined) {
+      this.#routes.claim(activity, routeName(route))
+      // `finished` counts the request.
+      if (activity.unmetered !== undefined) activity.unmetered = 0
+    }
+    activity.meters?.headArrived(bucket, seconds)
+  }
+
   /** Gives free slots to the busiest routes and services. Call it before each scrape. */
   promote(): void {
     this.services.promote(ownersOf(this.#directory.services(), service => [service, service.name]))
-    this.#routes.promote(ownersOf(this.#directory.routes(), route => [route.activity, routeName(route)]))
+    this.#promoteRoutes()
+  }
+
+  /** Yields the meters of all routes with a slot. Before, it gives free slots to the busiest routes. */
+  *routeCounters(): Generator<RouteMeters> {
+    // The routes are read only when one without a slot had requests.
+    const { requests } = this.#otherRoutes
+    if (requests !== this.#promotedAt) this.#promoteRoutes()
+    this.#promotedAt = requests
+    yield* this.#routes.all()
   }
 
   /** Call after a change of a route. `before`: undefined for a new route. `after`: undefined for a deleted one. */
@@ -125,7 +149,7 @@ export class RequestMetrics {
     after.meters = undefined
     for (const { mount, activity } of routes) {
       if (activity.meters === undefined) continue
-      this.#routes.retire(nameOf(mount, before.name))
+      this.#routes.retire(routeKey(mount, before.name))
       activity.meters = undefined
     }
   }
@@ -161,6 +185,10 @@ export class RequestMetrics {
     yield* this.services.all()
   }
 
+  #promoteRoutes(): void {
+    this.#routes.promote(ownersOf(this.#directory.routes(), route => [route.activity, routeName(route)]))
+  }
+
   #metersOf(service: MeteredService): ServiceMeters {
     if (service.meters !== undefined) return service.meters
     // The object of routes without a service is shared, and cannot change.
@@ -176,10 +204,4 @@ function* ownersOf<Row, Meters>(
   for (const row of rows) yield ownerOf(row)
 }
 
-function routeName({ mount, service }: MeteredRoute): string {
-  return nameOf(mount, service.name)
-}
-
-function nameOf(mount: string, service: string): string {
-  return `${mount} ${service}`
-}
+const routeName = ({ mount, service }: MeteredRoute): string => routeKey(mount, service.name)

@@ -5,7 +5,7 @@ import { DURATION_BOUNDARIES, Histogram, PART_BOUNDARIES } from '@vera-stack/sha
 import type { MetricSink } from '@vera-stack/shared/metrics/metric.ts'
 import { classOfKey, labelsOfKey } from './request-labels.ts'
 import type { SeriesBudget } from './series-budget.ts'
-import { addHistogram, type TrafficTotals } from './traffic-totals.ts'
+import { addHistogram, type TrafficCounters, type TrafficTotals } from './traffic-totals.ts'
 
 /** The histograms by subset. `response_head`: from the request to the head. `backend`: the part of it that the backend needed. */
 export type Part = 'response_head' | 'backend' | 'queue_wait'
@@ -57,8 +57,9 @@ export class OverflowMeters {
     this.#durations.observe(seconds)
   }
 
-  part(name: Part, seconds: number): void {
-    this.#parts[name].observe(seconds)
+  /** Returns the bucket of PART_BOUNDARIES. */
+  part(name: Part, seconds: number): number {
+    return this.#parts[name].observe(seconds)
   }
 
   collectDurations(sink: MetricSink): void {
@@ -71,9 +72,10 @@ export class OverflowMeters {
   }
 }
 
-export class ServiceMeters {
+export class ServiceMeters implements TrafficCounters {
   /** The name of the service; empty: requests without a service. */
   readonly service: string
+  readonly historyKey: string | undefined
   requestBytes = 0
   responseBytes = 0
   readonly #budget: SeriesBudget
@@ -85,6 +87,7 @@ export class ServiceMeters {
 
   constructor(service: string, budget: SeriesBudget, overflow: OverflowMeters) {
     this.service = service
+    this.historyKey = service === '' || service.startsWith('_') ? undefined : service
     this.#budget = budget
     this.#overflow = overflow
     this.#noSubset = new SubsetMeters(service, '')
@@ -99,12 +102,11 @@ export class ServiceMeters {
     else series.histogram.observe(seconds)
   }
 
-  /** `subset`: its name; undefined: the process belongs to none. */
-  observe(part: Part, subset: string | undefined, seconds: number): void {
+  /** `subset`: its name; undefined: the process belongs to none. Returns the bucket of PART_BOUNDARIES. */
+  observe(part: Part, subset: string | undefined, seconds: number): number {
     const meters = subset === undefined ? this.#noSubset : this.#ofSubset(subset)
     const histogram = meters.parts[part] ?? this.#newPart(meters, part)
-    if (histogram === undefined) this.#overflow.part(part, seconds)
-    else histogram.observe(seconds)
+    return histogram === undefined ? this.#overflow.part(part, seconds) : histogram.observe(seconds)
   }
 
   collectDurations(sink: MetricSink): void {

@@ -25,6 +25,13 @@ export interface TrafficTotals {
   readonly wait: TimeTotals
 }
 
+/** Counters of a service or of a route, which a history of traffic reads. */
+export interface TrafficCounters {
+  /** The name in the history. Undefined: these counters have no history of their own, as they count several rows or none. */
+  readonly historyKey: string | undefined
+  addTo(totals: TrafficTotals): void
+}
+
 export function newTotals(): TrafficTotals {
   const times = (): TimeTotals => ({ counts: new Float64Array(BUCKETS), sum: 0 })
   return {

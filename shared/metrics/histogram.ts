@@ -13,12 +13,14 @@ export class Histogram {
     this.counts = Array.from({ length: boundaries.length + 1 }, () => 0)
   }
 
-  observe(value: number): void {
+  /** Counts the value. Returns the index of its bucket, so that a second series with these bounds needs no scan of its own. */
+  observe(value: number): number {
     const { boundaries, counts } = this
     let bucket = 0
     while (bucket < boundaries.length && value > (boundaries[bucket] as number)) bucket += 1
     counts[bucket]! += 1
     this.sum += value
+    return bucket
   }
 
   get count(): number {

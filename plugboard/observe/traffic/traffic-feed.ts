@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import type { Feed, FeedSink, ObserveSource } from '../stream/observe-source.ts'
+import type { RouteTraffic } from './route-traffic.ts'
 import type { TrafficHistory } from './traffic-history.ts'
 import { type TrafficPoint, type WirePoint, wirePoint } from './traffic-point.ts'
 import { wirePointSchema } from './wire-point.ts'
@@ -31,6 +32,8 @@ export class TrafficFeed implements ObserveSource {
   readonly #replicaId: string
   /** Undefined until the replica measures its requests. */
   history: TrafficHistory | undefined
+  /** As `history`. */
+  routes: Pick<RouteTraffic, 'read'> | undefined
 
   constructor(replicaId: string) {
     this.#replicaId = replicaId

@@ -2,19 +2,19 @@ import { Histogram, PART_BOUNDARIES } from '@vera-stack/shared/metrics/histogram
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { addHistogram, type TrafficTotals } from '../../metrics/traffic-totals.ts'
-import { TrafficHistory } from './traffic-history.ts'
+import { RESOLUTIONS, TrafficHistory } from './traffic-history.ts'
 
 /** Seconds since 1970 of the first sample: the begin of a minute. */
 const START = 1_700_000_040
 
 class Counters {
-  readonly service: string
+  readonly historyKey: string | undefined
   requests = 0
   failed = 0
   readonly #head = new Histogram(PART_BOUNDARIES)
 
   constructor(service: string) {
-    this.service = service
+    this.historyKey = service === '' || service === '_other' ? undefined : service
   }
 
   request(seconds = 0.02): void {
@@ -35,7 +35,7 @@ let history: TrafficHistory
 beforeEach(() => {
   clock = new ManualClock(0, START * 1000)
   counters = new Map()
-  history = new TrafficHistory({ counters: () => counters.values(), clock, maxServices: 2 })
+  history = new TrafficHistory({ counters: () => counters.values(), clock, resolutions: RESOLUTIONS, max: 2 })
 })
 afterEach(() => {
   history.stop()
@@ -61,7 +61,7 @@ test('keeps the requests of each second, of all services and of each one', () =>
   expect(requests(1, undefined, START - 1, START + 4)).toEqual([undefined, 1, 9, 0, undefined])
   expect(requests(1, 'a', START, START + 3)).toEqual([1, 2, 0])
   expect(requests(1, 'b', START, START + 3)).toEqual([undefined, 3, 0])
-  expect(history.services).toEqual(['a', 'b'])
+  expect(history.names).toEqual(['a', 'b'])
 })
 
 test('keeps sums for 10 seconds and for a minute', () => {
@@ -88,7 +88,12 @@ test('continues after the clock was set back', () => {
   let offset = 0
   const wall = { ...clockOf(), wallTime: () => clock.wallTime() + offset }
   history.stop()
-  history = new TrafficHistory({ counters: () => counters.values(), clock: wall })
+  history = new TrafficHistory({
+    counters: () => counters.values(),
+    clock: wall,
+    resolutions: RESOLUTIONS,
+    max: 2,
+  })
   send('a')
   clock.advance(1000)
   offset = -100_000
@@ -110,14 +115,14 @@ test('gives the places to the busiest services', () => {
     send('middle', 5)
     clock.advance(1000)
   }
-  expect(history.services.toSorted()).toEqual(['calm', 'middle'])
+  expect(history.names.toSorted()).toEqual(['calm', 'middle'])
   for (let second = 0; second < 30; second += 1) {
     send('calm')
     send('middle', 5)
     send('busy', 50)
     clock.advance(1000)
   }
-  expect(history.services.toSorted()).toEqual(['busy', 'middle'])
+  expect(history.names.toSorted()).toEqual(['busy', 'middle'])
 })
 
 test('has no history of a deleted service, nor of services without counters of their own', () => {
@@ -128,10 +133,10 @@ test('has no history of a deleted service, nor of services without counters of t
   clock.advance(1000)
   send('_other')
   clock.advance(1000)
-  expect(history.services).toEqual(['a'])
+  expect(history.names).toEqual(['a'])
   counters.delete('a')
   clock.advance(1000)
-  expect(history.services).toEqual([])
+  expect(history.names).toEqual([])
 })
 
 test('counts from 0 when the counters of a service have begun again', () => {
@@ -162,22 +167,22 @@ test('a viewer gets each second, also of a service without a history', () => {
     [2, 0],
     [3, 2],
   ])
-  expect(history.services).toEqual(['a', 'b'])
+  expect(history.names).toEqual(['a', 'b'])
   expect(requests(1, 'rare', START + 3, START + 4)).toEqual([undefined])
 })
 
 test('a watched service without a history gets one when there is a place', () => {
   const stop = history.watch('a', () => undefined)
   clock.advance(1000)
-  expect(history.services).toEqual([])
+  expect(history.names).toEqual([])
   send('a', 3)
   clock.advance(1000)
   send('a', 4)
   clock.advance(1000)
-  expect(history.services).toEqual(['a'])
+  expect(history.names).toEqual(['a'])
   expect(requests(1, 'a', START + 1, START + 3)).toEqual([3, 4])
   stop()
-  expect(history.services).toEqual(['a'])
+  expect(history.names).toEqual(['a'])
 })
 
 test('a viewer of an unknown service gets seconds without a point', () => {

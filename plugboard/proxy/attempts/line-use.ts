@@ -66,10 +66,10 @@ export function reportResponse(use: LineUse, { status, backendUs }: StreamRespon
   use.context.picker.responded(use.line, status, headMs, nowMs)
   const { metrics } = use.context
   if (metrics === undefined) return
-  const { service } = use.request.route
+  const { route } = use.request
   const subset = use.line.process.subset?.name
-  metrics.observe(service, 'response_head', subset, headMs)
-  if (backendUs !== undefined) metrics.observe(service, 'backend', subset, backendUs / 1000)
+  metrics.headArrived(route, subset, headMs)
+  if (backendUs !== undefined) metrics.observe(route.service, 'backend', subset, backendUs / 1000)
 }
 
 /** Reports a failure to the picker, unless the head of the response has arrived, or another part has caused the failure. */

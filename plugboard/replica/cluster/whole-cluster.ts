@@ -10,6 +10,7 @@ import { LimitView, type LimitViewOptions } from '../../admin/live/policy/limit-
 import { ProcessView, type ProcessViewOptions } from '../../admin/live/policy/process-view.ts'
 import { openBreakers, stoppedSubsets } from '../../admin/live/policy/stopped.ts'
 import { RequestView } from '../../admin/live/requests/request-view.ts'
+import { RouteTrafficView } from '../../admin/live/traffic/route-traffic-view.ts'
 import { TrafficView } from '../../admin/live/traffic/traffic-view.ts'
 import type { ReplicaId } from '../../common/ids/replica-id.ts'
 import type { Observation } from '../../observe/observation.ts'
@@ -50,6 +51,7 @@ export interface WholeCluster {
   readonly requests: RequestView
   readonly exchanges: ExchangeView
   readonly traffic: TrafficView
+  readonly routeTraffic: RouteTrafficView
 }
 
 export function createWholeCluster(options: WholeClusterOptions): WholeCluster {
@@ -98,14 +100,16 @@ export function createWholeCluster(options: WholeClusterOptions): WholeCluster {
   const requests = new RequestView({ replicaId, failures, ask })
   const exchanges = new ExchangeView({ replicaId, ring: inspector.ring, ask })
   const traffic = new TrafficView({ history: () => options.observation.traffic.history, clock, ask })
+  const routeTraffic = new RouteTrafficView({ routes: () => options.observation.traffic.routes, clock, ask })
   const respond = (name: string, params: unknown) =>
     view.respond(name, params) ??
     limits.respond(name, params) ??
     processes.respond(name, params) ??
     requests.respond(name, params) ??
     exchanges.respond(name, params) ??
-    traffic.respond(name, params)
-  return { view, lines, limits, processes, requests, exchanges, traffic, respond }
+    traffic.respond(name, params) ??
+    routeTraffic.respond(name, params)
+  return { view, lines, limits, processes, requests, exchanges, traffic, routeTraffic, respond }
 }
 
 /** Returns the exchange of limits with each replica that has a link to this one. */

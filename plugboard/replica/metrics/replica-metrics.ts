@@ -5,9 +5,11 @@ import { LabelledCounts } from '@vera-stack/shared/metrics/labelled-counts.ts'
 import { type Metric, metricsOf } from '@vera-stack/shared/metrics/metric.ts'
 import { startProcessMetrics } from '@vera-stack/shared/metrics/process-metrics.ts'
 import { Scraper } from '@vera-stack/shared/metrics/scraper.ts'
+import { asRouteId } from '../../common/ids/row-ids.ts'
 import { PLUGBOARD_METRICS } from '../../metrics/plugboard-metrics.ts'
 import { RequestMetrics } from '../../metrics/request-metrics.ts'
-import { TrafficHistory } from '../../observe/traffic/traffic-history.ts'
+import { RouteTraffic } from '../../observe/traffic/route-traffic.ts'
+import { SERVICE_HISTORY, TrafficHistory } from '../../observe/traffic/traffic-history.ts'
 import type { ReplicaContext } from '../replica-context.ts'
 import { clusterSources } from './cluster-sources.ts'
 import { connectionSources } from './connection-sources.ts'
@@ -41,9 +43,13 @@ export function createReplicaMetrics(replica: ReplicaContext, parts: MetricParts
       requests.serviceChanged(before, after, after === undefined ? [] : directory.routesOfService(after.id)),
   })
   if (replica.measuresRequests) {
-    const history = new TrafficHistory({ counters: () => requests.all(), clock })
-    replica.observation.traffic.history = history
+    const { traffic } = replica.observation
+    const history = new TrafficHistory({ ...SERVICE_HISTORY, counters: () => requests.all(), clock })
+    traffic.history = history
     running.add('history of traffic', () => history.stop())
+    const routes = new RouteTraffic({ requests, clock, route: id => directory.route(asRouteId(id)) })
+    traffic.routes = routes
+    running.add('history of routes', () => routes.stop())
   }
   const own = startProcessMetrics(clock)
   running.add('metrics', () => own.stop())

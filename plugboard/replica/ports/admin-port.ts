@@ -68,6 +68,7 @@ export async function startAdminPort(replica: ReplicaContext, parts: AdminPortPa
     liveLog: createLiveRequests(watchable),
     liveTraffic: createLiveTraffic(watchable),
     trafficView: whole.traffic,
+    routeTraffic: whole.routeTraffic,
     lineChanges: listener => subscribeToLines(replica.registry, listener),
     lines: whole.lines,
     dryRun: request => ports()?.dryRun(request) ?? Promise.resolve(undefined),

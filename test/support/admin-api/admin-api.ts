@@ -26,6 +26,7 @@ import { LimitView } from '../../../plugboard/admin/live/policy/limit-view.ts'
 import type { PolicyState } from '../../../plugboard/admin/live/policy/policy-state.ts'
 import { ProcessView } from '../../../plugboard/admin/live/policy/process-view.ts'
 import { RequestView } from '../../../plugboard/admin/live/requests/request-view.ts'
+import { RouteTrafficView } from '../../../plugboard/admin/live/traffic/route-traffic-view.ts'
 import { TrafficView } from '../../../plugboard/admin/live/traffic/traffic-view.ts'
 import { DashboardSessions } from '../../../plugboard/admin/session/dashboard-sessions.ts'
 import { asTokenId, type ServiceId } from '../../../plugboard/common/ids/row-ids.ts'
@@ -217,6 +218,11 @@ export class AdminApiHarness {
       liveTraffic: createLiveTraffic(this.#watchable),
       trafficView: new TrafficView({
         history: () => this.observation.traffic.history,
+        clock: systemClock,
+        ask: (name, params) => this.#ask(name, params),
+      }),
+      routeTraffic: new RouteTrafficView({
+        routes: () => this.observation.traffic.routes,
         clock: systemClock,
         ask: (name, params) => this.#ask(name, params),
       }),

@@ -123,6 +123,7 @@ export const app = createAdminApp({
   replay: passed,
   liveLog: { watch: noWatch, watchExchanges: noWatch },
   trafficView: { read: passed },
+  routeTraffic: { read: passed },
   liveTraffic: { watch: noWatch },
   lineChanges: () => () => undefined,
   lines: {

@@ -8,7 +8,9 @@ import { eventually } from '../../../../test/support/deadline.ts'
 import { readEvents, type SentEvent } from '../../../../test/support/http/event-stream.ts'
 import { ManualClock } from '../../../../test/support/manual-clock.ts'
 import type { TrafficTotals } from '../../../metrics/traffic-totals.ts'
-import { TrafficHistory } from '../../../observe/traffic/traffic-history.ts'
+import type { RoutePoints } from '../../../observe/traffic/route-traffic.ts'
+import { SERVICE_HISTORY, TrafficHistory } from '../../../observe/traffic/traffic-history.ts'
+import { NO_TRAFFIC, type TrafficPoint, wirePoint } from '../../../observe/traffic/traffic-point.ts'
 
 let api: AdminApiHarness
 let counts: Map<string, number>
@@ -19,12 +21,12 @@ const database = useAdminApi(created => {
   clock = new ManualClock(0, Math.floor(Date.now() / 60_000) * 60_000 - 60_000)
   const counters = () =>
     [...counts].map(([service, requests]) => ({
-      service,
+      historyKey: service,
       addTo({ classes }: TrafficTotals) {
         classes[0]! += requests
       },
     }))
-  api.observation.traffic.history = new TrafficHistory({ counters, clock })
+  api.observation.traffic.history = new TrafficHistory({ ...SERVICE_HISTORY, counters, clock })
 })
 afterEach(() => api.observation.traffic.history?.stop())
 
@@ -80,6 +82,82 @@ describe('the last hours', () => {
     api.remote.push({ replicaId: 'r2', respond: () => ({ points: [[-1]] }) })
     const { body } = await api.call('GET', '/v1/traffic')
     expect(body.missingReplicas).toMatchObject([{ id: 'r2' }])
+  })
+})
+
+describe('the last minutes of routes', () => {
+  const id = '0d3f4a5e-0000-4000-8000-000000000001'
+  const other = '0d3f4a5e-0000-4000-8000-000000000002'
+  const point = (requests: number, failed: number, p95Ms: number): TrafficPoint => ({
+    classes: [requests - failed, 0, 0, failed],
+    requestBytes: 0,
+    responseBytes: 0,
+    quantiles: [p95Ms / 2, p95Ms, p95Ms],
+    parts: [0, 0, p95Ms / 2],
+  })
+  const own = new Map<string, RoutePoints>()
+  const begin = () => {
+    own.clear()
+    const read = (asked: string) => own.get(asked)
+    api.observation.traffic.routes = { read }
+  }
+  const padded = (points: readonly (TrafficPoint | undefined)[]) => [
+    ...Array.from({ length: 60 - points.length }, () => undefined),
+    ...points,
+  ]
+
+  test('are the sums of all replicas, for the routes that exist', async () => {
+    begin()
+    own.set(id, padded([point(4, 1, 10), NO_TRAFFIC]))
+    api.remote.push({
+      replicaId: 'r2',
+      respond: (name, params) => {
+        expect([name, params]).toMatchObject(['routeTraffic', { ids: [id, other] }])
+        return {
+          routes: {
+            [id]: padded([undefined, point(6, 0, 30)]).map(each =>
+              each === undefined ? null : wirePoint(each),
+            ),
+          },
+        }
+      },
+    })
+    const { body } = await api.call('GET', `/v1/traffic/routes?ids=${id.toUpperCase()},${other},${id}`)
+    expect(body.items.map((each: { id: string }) => each.id)).toEqual([id])
+    const [item] = body.items
+    expect([item.counted, item.requests.length]).toEqual([true, 60])
+    expect([item.requests.slice(-3), item.serverErrors.slice(-3)]).toEqual([
+      [null, 4, 6],
+      [null, 1, 0],
+    ])
+    expect(item.p95Ms).toBeGreaterThan(10)
+    expect(item.p95Ms).toBeLessThanOrEqual(30)
+    expect(Date.now() - Date.parse(body.from)).toBeLessThan(620_000)
+  })
+
+  test('are not known when one replica counts the route together with others', async () => {
+    begin()
+    own.set(id, padded([point(4, 1, 10)]))
+    api.remote.push({ replicaId: 'r2', respond: () => ({ routes: { [id]: 'shared' } }) })
+    const { body } = await api.call('GET', `/v1/traffic/routes?ids=${id}`)
+    expect(body.items).toEqual([{ id, counted: false, requests: [], serverErrors: [], p95Ms: null }])
+  })
+
+  test('are those of other replicas too when this one does not measure its requests', async () => {
+    api.observation.traffic.routes = undefined
+    api.remote.push({ replicaId: 'r2', respond: () => ({ routes: { [id]: [[1, 0, 0, 0, 0, 0]] } }) })
+    const { body } = await api.call('GET', `/v1/traffic/routes?ids=${id}`)
+    expect(body.items[0].requests[0]).toBe(1)
+  })
+
+  test.each([
+    '',
+    '?ids=',
+    '?ids=x',
+    `?ids=${id},`,
+    `?ids=${Array.from({ length: 101 }, () => id).join(',')}`,
+  ])('refuse %s', async query => {
+    expect((await api.call('GET', `/v1/traffic/routes${query}`)).status).toBe(400)
   })
 })
 

@@ -5,6 +5,7 @@ import { MAX_WATCHED_SERVICES } from '../../../observe/traffic/traffic-feed.ts'
 import type { Resolution } from '../../../observe/traffic/traffic-history.ts'
 import { requirePermission } from '../../access/authenticate.ts'
 import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
+import { MAX_TRAFFIC_ROUTES, routeTrafficSchema } from '../../bodies/route-traffic.ts'
 import { trafficSeriesSchema } from '../../bodies/traffic-series.ts'
 import type { EventStreams } from '../../http/event-streams.ts'
 import { eventStreamResponses, json, operation } from '../../http/openapi.ts'
@@ -12,6 +13,9 @@ import { numberQuery } from '../../http/page.ts'
 import { parsedQuery } from '../../http/parsed-query.ts'
 import { lastEventHeader, lastEventPosition } from '../../resources/changes/last-event.ts'
 import { streamDashboard } from './dashboard-stream.ts'
+
+const ID = '[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}'
+const IDS = new RegExp(`^${ID}(?:,${ID}){0,${MAX_TRAFFIC_ROUTES - 1}}$`)
 
 const trafficOperation = operation(
   { permission: 'status:read' },
@@ -44,6 +48,33 @@ const trafficOperation = operation(
   },
 )
 
+const routeTrafficOperation = operation(
+  { permission: 'status:read' },
+  {
+    method: 'get',
+    path: '/v1/traffic/routes',
+    operationId: 'readRouteTraffic',
+    tags: ['status'],
+    summary: 'Read the traffic of routes in the last 10 minutes',
+    description:
+      'Each replica keeps a point for each 10 seconds, for at most 1000 routes: the busiest ones of those that have metrics of their ' +
+      'own (setting `metricsRoutes`). It counts all other routes together, so their traffic is not known. A request counts when it ' +
+      'ends. A restart of a replica deletes its points.',
+    request: {
+      query: z.strictObject({
+        ids: z
+          .string()
+          .regex(IDS, `is not a list of at most ${MAX_TRAFFIC_ROUTES} ids of routes, with commas`)
+          .openapi({
+            description: `At most ${MAX_TRAFFIC_ROUTES} ids of routes, with commas.`,
+            example: '7d3f4a5e-1c1b-4e0e-9d5c-2f1f6a0b8c11',
+          }),
+      }),
+    },
+    responses: { 200: json(routeTrafficSchema, 'The routes in the order of the request.') },
+  },
+)
+
 /** Names of services do not contain commas. */
 const NAMES = new RegExp(`^[^,]{1,63}(?:,[^,]{1,63}){0,${MAX_WATCHED_SERVICES - 1}}$`)
 
@@ -66,6 +97,11 @@ export function addTrafficOperations(
   app.openapi(trafficOperation, async c => {
     const { resolution, service, points } = c.req.valid('query')
     return c.json(await deps.trafficView.read(Number(resolution) as Resolution, service, points), 200)
+  })
+
+  app.openapi(routeTrafficOperation, async c => {
+    const ids = new Set(c.req.valid('query').ids.toLowerCase().split(','))
+    return c.json(await deps.routeTraffic.read([...ids]), 200)
   })
 
   app.openAPIRegistry.registerPath({
