@@ -93,8 +93,9 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   addReferencePage(app)
   addDashboardPages(app)
   // Only the routes below require a credential.
-  app.use('/v1/*', authenticate(deps))
-  app.use('/metrics', authenticate(deps))
+  const authenticated = authenticate(deps)
+  app.use('/v1/*', authenticated)
+  app.use('/metrics', authenticated)
   app.use('/v1/*', allowed.literalFirst)
   app.use('/v1/*', endStreamOfHead)
   app.use('/v1/*', boundedBody(MAX_BODY_BYTES, BUNDLE_PATH))

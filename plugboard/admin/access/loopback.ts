@@ -7,3 +7,7 @@ export function isLoopback(address: string): boolean {
   const plain = ipAddress(address)
   return plain === '::1' || plain?.startsWith('127.') === true
 }
+
+/** True for names and addresses that browsers resolve to this machine. Without port and brackets. */
+export const isLoopbackName = (name: string): boolean =>
+  name === 'localhost' || name.endsWith('.localhost') || isLoopback(name)

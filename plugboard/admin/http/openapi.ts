@@ -3,7 +3,7 @@
 
 import { createRoute, type RouteConfig, z } from '@hono/zod-openapi'
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
-import { requirePermission } from '../access/authenticate.ts'
+import { requirePermission } from '../access/permission.ts'
 import type { Permission } from '../access/scope.ts'
 import { IF_MATCH } from '../writes/etag.ts'
 import { problemSchema } from './problem.ts'

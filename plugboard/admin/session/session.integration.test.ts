@@ -1,5 +1,6 @@
 // Sessions of the dashboard through the admin API: start, use, end, and requests of other pages.
 
+import { VeraError } from '@vera-stack/shared/errors.ts'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { AdminApiHarness, type CallResponse } from '../../../test/support/admin-api/admin-api.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
@@ -111,22 +112,34 @@ describe('a session', () => {
     expect(body.items[0]).toMatchObject({ actor: `admin-key:${id}` })
   })
 
-  test('lasts while the database is away, for operations without the database', async () => {
-    const away = { ...store, adminKeys: { ...store.adminKeys } }
+  test('lasts for five minutes without the database, for operations from memory', async () => {
+    const away = { ...store, adminKeys: { ...store.adminKeys }, changes: { ...store.changes } }
     api = await AdminApiHarness.create(away, { clock, sessions: new DashboardSessions({ clock }) })
     const cookie = await login()
     await call('GET', '/v1/status', cookie)
-    const { VeraError } = await import('@vera-stack/shared/errors.ts')
-    away.adminKeys.findByPrefix = () => Promise.reject(new VeraError('database_unavailable'))
-    expect((await call('GET', '/v1/session', cookie)).status).toBe(200)
+    const fail = () => Promise.reject(new VeraError('database_unavailable'))
+    away.adminKeys.findByPrefix = fail
+    away.changes.continuation = fail
+    for (const path of ['session', 'traffic', 'limits', 'doctor', 'outages'])
+      expect((await call('GET', `/v1/${path}`, cookie)).status, path).toBe(200)
+    expect((await call('GET', '/metrics', cookie)).status).toBe(200)
+    expect((await call('GET', '/v1/services/none/processes', cookie)).status).toBe(404)
     expect((await call('GET', '/v1/routes', cookie)).status).toBe(503)
+    const live = await api.app.fetch(
+      api.request('GET', '/v1/live', { key: null, headers: { cookie, 'sec-fetch-site': 'same-origin' } }),
+      { incoming: { socket: { remoteAddress: '127.0.0.1' } } },
+    )
+    expect([live.status, live.headers.get('content-type')]).toEqual([200, 'text/event-stream'])
+    await live.body?.cancel()
+    clock.advance(5 * 60_000)
+    expect((await call('GET', '/v1/session', cookie)).status).toBe(503)
   })
 })
 
 describe('the cookie of a session', () => {
   test('counts only in requests of the dashboard', async () => {
     const cookie = await login()
-    for (const site of ['same-site', 'cross-site'])
+    for (const site of ['same-site', 'cross-site', 'none'])
       expect((await call('GET', '/v1/routes', cookie, { 'sec-fetch-site': site })).status).toBe(403)
     // A page of the same host on another port.
     const other = { origin: 'http://127.0.0.1:4000', 'sec-fetch-site': 'same-site' }
@@ -134,10 +147,40 @@ describe('the cookie of a session', () => {
     const bare = await api.call('DELETE', '/v1/session', { key: null, headers: { cookie } })
     expect([bare.status, bare.body.detail]).toEqual([
       403,
-      'The session of the dashboard works only in requests of the dashboard.',
+      expect.stringContaining('only in requests of the dashboard'),
     ])
-    // Without https, browsers send no Sec-Fetch-Site to other hosts than localhost.
-    expect((await api.call('GET', '/v1/routes', { key: null, headers: { cookie } })).status).toBe(200)
+  })
+
+  test('needs Referer of the same origin where the browser sends no Sec-Fetch-Site', async () => {
+    const cookie = await login()
+    const get = async (referer?: string) => {
+      const headers = { cookie, host: 'plug.lan:4001', ...(referer === undefined ? {} : { referer }) }
+      return (await api.call('GET', '/v1/routes', { key: null, headers })).status
+    }
+    expect(await get('http://plug.lan:4001/dashboard/')).toBe(200)
+    expect(await get()).toBe(403)
+    expect(await get('http://plug.lan:4000/')).toBe(403)
+    expect(await get('http://plug.lan:40010/')).toBe(403)
+    expect(await get('plug.lan:4001')).toBe(403)
+  })
+
+  test('has the prefix __Host- over https: another cookie there can be of a page on plain http', async () => {
+    const secure = (await login(api.adminKey, { host: 'admin.test', origin: 'https://admin.test' })).replace(
+      /^.*?=/,
+      '',
+    )
+    const get = async (name: string, headers: Record<string, string>) =>
+      (await call('GET', '/v1/session', `${name}=${secure}`, { host: 'admin.test', ...headers })).status
+    const https = { referer: 'https://admin.test/dashboard/' }
+    expect(await get('__Host-plugboard-session', https)).toBe(200)
+    expect(await get('plugboard-session', https)).toBe(401)
+    // Without Referer: a browser sends Sec-Fetch-Site to this host over https only.
+    expect(await get('__Host-plugboard-session', {})).toBe(200)
+    expect(await get('plugboard-session', {})).toBe(401)
+    const local = { host: 'localhost:4001', referer: 'http://localhost:4001/dashboard/' }
+    expect(await get('plugboard-session', local)).toBe(200)
+    const both = `plugboard-session=${secure}; __Host-plugboard-session=forged`
+    expect((await call('GET', '/v1/session', both, { host: 'admin.test', ...https })).status).toBe(401)
   })
 
   test('gets 401 when it is forged, and the valid one of several counts', async () => {

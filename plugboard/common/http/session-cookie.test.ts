@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest'
-import { sessionCookies, withoutSessionCookies } from './session-cookie.ts'
+import {
+  SECURE_SESSION_COOKIE,
+  SESSION_COOKIE,
+  sessionCookies,
+  withoutSessionCookies,
+} from './session-cookie.ts'
 
 test.each([
   ['', ''],
@@ -15,9 +20,9 @@ test.each([
   expect(withoutSessionCookies(field)).toBe(rest)
 })
 
-test('finds all session cookies, those of https first', () => {
-  expect(
-    sessionCookies('plugboard-session=a==; x=1; __Host-plugboard-session = b; plugboard-session=c'),
-  ).toEqual(['b', 'a==', 'c'])
-  expect(sessionCookies('x=1')).toEqual([])
+test('finds all cookies of one name', () => {
+  const field = 'plugboard-session=a==; x=1; __Host-plugboard-session = b; plugboard-session=c'
+  expect(sessionCookies(field, SESSION_COOKIE)).toEqual(['a==', 'c'])
+  expect(sessionCookies(field, SECURE_SESSION_COOKIE)).toEqual(['b'])
+  expect(sessionCookies('x=1', SESSION_COOKIE)).toEqual([])
 })

@@ -16,12 +16,12 @@ export function withoutSessionCookies(field: string): string {
     .trim()
 }
 
-/** Returns the values of the session cookies in a Cookie field, those of https first. */
-export function sessionCookies(field: string): string[] {
-  const pairs = field.split(';')
-  const valuesOf = (name: string): string[] =>
-    pairs.filter(pair => nameOf(pair) === name).map(pair => pair.slice(pair.indexOf('=') + 1).trim())
-  return [...valuesOf(SECURE_SESSION_COOKIE), ...valuesOf(SESSION_COOKIE)]
+/** Returns the values of the cookies with this name in a Cookie field. */
+export function sessionCookies(field: string, name: string): string[] {
+  return field
+    .split(';')
+    .filter(pair => nameOf(pair) === name)
+    .map(pair => pair.slice(pair.indexOf('=') + 1).trim())
 }
 
 const isSessionCookie = (name: string): boolean => name === SESSION_COOKIE || name === SECURE_SESSION_COOKIE

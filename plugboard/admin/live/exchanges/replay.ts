@@ -3,7 +3,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { VeraError } from '@vera-stack/shared/errors.ts'
 import type { ReplayRequest, ReplayResult } from '../../../observe/exchanges/replay-types.ts'
-import { refuseWithout } from '../../access/authenticate.ts'
+import { refuseWithout } from '../../access/permission.ts'
 import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
 import { replayedSchema, replayInputSchema } from '../../bodies/requests/replay.ts'
 import { body, json, operation } from '../../http/openapi.ts'

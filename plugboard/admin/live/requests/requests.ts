@@ -3,7 +3,7 @@
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { limitOf } from '../../../database/store/values/page.ts'
 import type { ObserveViewer } from '../../../observe/stream/observe-viewer.ts'
-import { requirePermission } from '../../access/authenticate.ts'
+import { requirePermission } from '../../access/permission.ts'
 import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
 import { explanationSchema, requestFilterQuery, requestPageSchema } from '../../bodies/requests/request.ts'
 import type { EventStreams } from '../../http/event-streams.ts'

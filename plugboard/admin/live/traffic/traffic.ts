@@ -1,9 +1,12 @@
-// The traffic for charts: the last hours, and live. Both need the database: the key is read from it, and the stream reads changes.
+// The traffic for charts: the last hours, and live. Both work without the database; changes follow when it is back.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import { VeraError } from '@vera-stack/shared/errors.ts'
+import type { Context } from 'hono'
+import type { ReadPosition } from '../../../database/store/changes/log-gap.ts'
 import { MAX_WATCHED_SERVICES } from '../../../observe/traffic/traffic-feed.ts'
 import type { Resolution } from '../../../observe/traffic/traffic-history.ts'
-import { requirePermission } from '../../access/authenticate.ts'
+import { requirePermission } from '../../access/permission.ts'
 import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
 import { MAX_TRAFFIC_ROUTES, routeTrafficSchema } from '../../bodies/route-traffic.ts'
 import { trafficSeriesSchema } from '../../bodies/traffic-series.ts'
@@ -123,8 +126,22 @@ export function addTrafficOperations(
   })
   app.get('/v1/live', requirePermission('status:read'), async c => {
     const services = parsedQuery(liveQuery, c.req.queries()).services?.split(',') ?? []
-    const after = await lastEventPosition(c, deps.store)
+    const after = await startPosition(c, deps)
     const onEnd = streams.open(c.get('key').id)
     return streamDashboard(c, deps, { services, after, stopping, onEnd })
   })
+}
+
+/** Resolves with the position after which the stream sends changes. */
+async function startPosition(
+  c: Context<AdminEnv>,
+  { store, directory }: Pick<AdminDependencies, 'store' | 'directory'>,
+): Promise<ReadPosition> {
+  try {
+    return await lastEventPosition(c, store)
+  } catch (error) {
+    if (!(error instanceof VeraError) || error.code !== 'database_unavailable') throw error
+    // The page reads its rows when it opens the stream, so it needs only later changes.
+    return { sequence: directory.appliedSequence }
+  }
 }

@@ -2,7 +2,7 @@
 // stream of new changes as server-sent events.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
-import { requirePermission } from '../../access/authenticate.ts'
+import { requirePermission } from '../../access/permission.ts'
 import type { AdminDependencies, AdminEnv } from '../../admin-env.ts'
 import { changeBody, changeSchema } from '../../bodies/changes/change.ts'
 import type { EventStreams } from '../../http/event-streams.ts'

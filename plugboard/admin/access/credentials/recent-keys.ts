@@ -1,7 +1,7 @@
 // Admin keys that were valid in the last minutes. They still give access to some operations while the database is unavailable.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
-import type { AdminKey } from '../../database/store/store.ts'
+import type { AdminKey } from '../../../database/store/store.ts'
 
 const KEPT_FOR_MS = 300_000
 const MAX_KEYS = 1000

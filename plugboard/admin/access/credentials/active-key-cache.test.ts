@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { ManualClock } from '../../../test/support/manual-clock.ts'
+import { ManualClock } from '../../../../test/support/manual-clock.ts'
+import { hashOf } from '../api-key-format.ts'
 import { ActiveKeyCache } from './active-key-cache.ts'
-import { hashOf } from './api-key-format.ts'
 
 function setUp() {
   const clock = new ManualClock()

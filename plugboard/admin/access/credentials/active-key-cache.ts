@@ -2,7 +2,7 @@
 // at most once a second. So a valid key is always accepted, and a flood of wrong keys causes only one query a second.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
-import { hashMatches } from './api-key-format.ts'
+import { hashMatches } from '../api-key-format.ts'
 
 const INTERVAL_MS = 1000
 
