@@ -11,7 +11,7 @@ export function createInspectionStore(runner: SqlRunner): InspectionStore {
     service: InspectedService,
     by: Mutation,
     row: { readonly kind: 'read' } | { readonly kind: 'replay'; readonly exchange: string },
-  ): Promise<void> =>
+  ): Promise<number> =>
     runner.write(by, async tx => {
       await tx.delete(inspections).where(lt(inspections.createdAt, sql`now() - interval '1 day'`))
       await tx
@@ -24,9 +24,14 @@ export function createInspectionStore(runner: SqlRunner): InspectionStore {
           ...row,
         })
         .onConflictDoNothing()
+      const { rows } = await tx.execute<{ restMs: number }>(sql`
+        SELECT 1000 * extract(epoch FROM date_trunc('hour', now()) + interval '1 hour' - now())::float8 AS "restMs"`)
+      return rows[0]?.restMs ?? 0
     })
   return {
     recordRead: (service, by) => record(service, by, { kind: 'read' }),
-    recordReplay: (service, exchange, by) => record(service, by, { kind: 'replay', exchange }),
+    recordReplay: async (service, exchange, by) => {
+      await record(service, by, { kind: 'replay', exchange })
+    },
   }
 }

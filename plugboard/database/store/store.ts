@@ -626,8 +626,11 @@ export interface CertificateStore {
 
 /** Entries of the change log about persons who look at captured exchanges. */
 export interface InspectionStore {
-  /** Records that the actor reads exchanges of the service, once in an hour. */
-  recordRead(service: InspectedService, by: Mutation): Promise<void>
+  /**
+   * Records that the actor reads exchanges of the service, once in an hour. Resolves with the rest of this hour, ms. Both are by the
+   * clock of the database.
+   */
+  recordRead(service: InspectedService, by: Mutation): Promise<number>
   /** Records that the actor repeats an exchange. */
   recordReplay(service: InspectedService, exchange: string, by: Mutation): Promise<void>
 }

@@ -102,7 +102,7 @@ export class ExchangeAccess {
 
   constructor({ store, directory, clock }: AdminDependencies) {
     this.#directory = directory
-    this.log = new InspectionLog(store.inspections, () => clock.wallTime())
+    this.log = new InspectionLog(store.inspections, clock)
   }
 
   /** Returns the service with this name or id. Throws `not_found`, and `forbidden` for a service beyond the limits of the key. */
