@@ -33,6 +33,6 @@ export function createObservation(replicaId: string, clock: Clock, log?: Logger)
     [EXCHANGES_TOPIC]: { source: inspector, read: readExchangeSummary },
     [TRAFFIC_TOPIC]: { source: traffic, read: readTrafficSecond },
   }
-  const hub = new ObserveHub({ replicaId, topics, clock })
+  const hub = new ObserveHub({ replicaId, topics, clock, log })
   return { failures: new FailureRing(), liveLog, inspector, traffic, hub }
 }

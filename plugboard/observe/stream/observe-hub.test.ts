@@ -1,5 +1,6 @@
 // Two or three hubs whose exchanges are joined in memory: feeds of peers, dropped items, broken streams and restarts.
 
+import { silentLogger } from '@vera-stack/shared/log.ts'
 import { beforeEach, expect, it } from 'vitest'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { createObservation, type Observation, REQUESTS_TOPIC } from '../observation.ts'
@@ -210,6 +211,17 @@ it('shows the reason of a replica that refuses a feed', () => {
   link.pump()
   expect(watch.replicas.get('far')?.state).toBe('watched')
   expect(last.replicas.get('far')).toMatchObject({ state: 'refused', reason: 'too many viewers watch it' })
+})
+
+it('logs the error of parameters that it cannot read, and shows the refusal to the viewer', () => {
+  const errors: unknown[] = []
+  const log = { ...silentLogger, warn: (_: string, fields?: object) => void errors.push(fields) }
+  far = createObservation('far', clock, log)
+  const link = join()
+  const watch = near.hub.watch(REQUESTS_TOPIC, { status: 17 }, new RecordingViewer())
+  link.pump()
+  expect(watch.replicas.get('far')).toMatchObject({ state: 'refused' })
+  expect(errors).toEqual([{ detail: REQUESTS_TOPIC, err: expect.any(Error) }])
 })
 
 it('P41 ignores malformed messages and messages of newer versions', () => {

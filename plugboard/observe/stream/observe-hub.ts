@@ -5,6 +5,7 @@
 //                                   └─▶ exchange with each peer ──▶ its source
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
 import { ObserveExchange } from './observe-exchange.ts'
 import type { ObserveTopics } from './observe-source.ts'
 import type { ObserveViewer, ViewerWatch } from './observe-viewer.ts'
@@ -15,6 +16,7 @@ export interface ObserveHubOptions {
   readonly replicaId: string
   readonly topics: ObserveTopics
   readonly clock: Clock
+  readonly log?: Logger | undefined
 }
 
 export interface PeerOpening {
@@ -70,11 +72,10 @@ export class ObserveHub {
 
   /** Begins the exchange with one start of a replica. */
   exchange({ peerId, incarnation, onReady, onFault }: PeerOpening): ObserveExchange {
-    const { topics, clock } = this.#options
     let peer = this.#peers.get(peerId)
     if (peer?.incarnation !== incarnation) {
       peer?.feeds.closeAll()
-      peer = { incarnation, feeds: new PeerFeeds(topics, clock), exchange: undefined }
+      peer = { incarnation, feeds: new PeerFeeds(this.#options), exchange: undefined }
       this.#peers.set(peerId, peer)
       for (const watch of this.#watches.values()) watch.restarted(peerId)
     }

@@ -2,6 +2,7 @@
 // few seconds, so that a link can be replaced without a loss. When too many items wait, further ones are dropped and counted.
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
+import type { Logger } from '@vera-stack/shared/log.ts'
 import { encodeObserveMessage } from './observe-message.ts'
 import type { Feed, ObserveTopics } from './observe-source.ts'
 
@@ -28,17 +29,25 @@ interface PeerFeed {
   isDue: boolean
 }
 
+export interface PeerFeedsOptions {
+  readonly topics: ObserveTopics
+  readonly clock: Clock
+  readonly log?: Logger | undefined
+}
+
 export class PeerFeeds {
   readonly #topics: ObserveTopics
   readonly #clock: Clock
+  readonly #log: Logger | undefined
   readonly #feeds = new Map<number, PeerFeed>()
   #waiting = 0
   #onReady: (() => void) | undefined
   #timer: Timer | undefined
 
-  constructor(topics: ObserveTopics, clock: Clock) {
+  constructor({ topics, clock, log }: PeerFeedsOptions) {
     this.#topics = topics
     this.#clock = clock
+    this.#log = log
   }
 
   /** True when no feed is open. */
@@ -79,7 +88,11 @@ export class PeerFeeds {
           this.#due(opened)
         },
       })
-    } catch {
+    } catch (error) {
+      this.#log?.warn('a replica asked for live data with parameters that cannot be read', {
+        detail: topic,
+        err: error,
+      })
       return 'its version cannot read this filter'
     }
     this.#feeds.set(id, opened)

@@ -113,7 +113,7 @@ async function search(text: string, signal: AbortSignal): Promise<Result[]> {
   ]
 }
 
-/** A key without the scope of a list finds none of its rows. */
+/** A key without the scope of a list finds no rows of it. Another error is shown by the page itself, which also reads rows. */
 async function rows<Row>(path: string, q: string, signal: AbortSignal): Promise<readonly Row[]> {
   try {
     return (await get<{ items: Row[] }>(path, { q, limit: MAX_EACH }, signal)).items
