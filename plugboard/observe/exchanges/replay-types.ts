@@ -25,11 +25,11 @@ export interface ReplayRequest {
 
 /**
  * `sent`: `id` is the new exchange. `unrouted`: no route takes the request. `other_service`: its route leads to another service.
- * `no_line`: the telephone has no line for the service. `busy`: too many replays are in progress. `lost`: Plugboard is stopping, or the
- * new exchange could not be kept.
+ * `no_line`: the telephone has no line for the service. `busy`: too many replays are in progress.
+ * `unavailable`: this replica is starting or stopping. `not_kept`: the replay has ended, but the inspector could not keep its exchange.
  */
 export type ReplayResult =
   | { readonly kind: 'sent'; readonly id: string }
   | { readonly kind: 'unrouted'; readonly meaning: string }
   | { readonly kind: 'other_service'; readonly service: string }
-  | { readonly kind: 'no_line' | 'busy' | 'lost' }
+  | { readonly kind: 'no_line' | 'busy' | 'unavailable' | 'not_kept' }

@@ -2,9 +2,8 @@
 // decide, so the result cannot differ from theirs. The request is not forwarded and does not count for rate limits.
 
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
-import { addressGroup } from '../../common/net/address-group.ts'
 import type { DryRequest, DryResponse, DryResult } from '../../routes/dry-run-types.ts'
-import { type ClientFacts, forwardedPrefixOf } from '../connections/client-connection.ts'
+import { simulatedRequest } from '../connections/simulated-request.ts'
 import type { Admission } from '../edge/admission.ts'
 import type { ProxyResponse } from '../response/local-responses.ts'
 import type { RequestPolicy } from './request-policy.ts'
@@ -16,21 +15,11 @@ export interface DryRunParts {
 
 /** Returns the route and the local response, if any, for a request. Never rejects. */
 export async function dryRun(request: DryRequest, { admission, policy }: DryRunParts): Promise<DryResult> {
-  const { clientAddress, scheme, host, target, method, fields } = request
-  const connection: ClientFacts = {
-    remoteAddress: clientAddress,
-    addressGroup: addressGroup(clientAddress),
-    trusted: false,
-    proxyUse: undefined,
-    proto: scheme,
-    http2: false,
-    forwardedPrefix: forwardedPrefixOf(clientAddress, scheme),
-  }
   // Like http1/server.ts: Node emits a separate event for CONNECT, so the admission never receives it.
-  if (method === 'CONNECT')
+  if (request.method === 'CONNECT')
     return { host: '', path: '', route: undefined, response: errorResponse('method_not_allowed') }
-  const head = { method, url: target, httpVersionMajor: 1, httpVersionMinor: 1 }
-  const admitted = admission.admit({ ...head, rawHeaders: ['Host', host, ...fields] }, connection, 'http')
+  const { client, head } = simulatedRequest(request)
+  const admitted = admission.admit(head, client, 'http')
   const found = { host: admitted.host, path: admitted.path }
   if (admitted.kind === 'instance') return { ...found, route: undefined, response: INSTANCE }
   if (admitted.kind === 'options') return { ...found, route: undefined, response: NO_CONTENT }

@@ -180,7 +180,7 @@ describe('a replay', () => {
     await proxy.telephone.nextCall()
     await proxy.harness.proxy.close()
     expect(await result).toMatchObject({ kind: 'sent' })
-    expect(await replayed()).toEqual({ kind: 'lost' })
+    expect(await replayed()).toEqual({ kind: 'unavailable' })
   })
 
   it('16 are the most at the same time', async () => {

@@ -3,9 +3,8 @@
 // response goes to the inspector only.
 
 import { ERRORS } from '@vera-stack/shared/errors.ts'
-import { addressGroup } from '../../common/net/address-group.ts'
 import type { ReplayRequest, ReplayResult } from '../../observe/exchanges/replay-types.ts'
-import { type ClientFacts, forwardedPrefixOf } from '../connections/client-connection.ts'
+import { simulatedRequest } from '../connections/simulated-request.ts'
 import type { Admission } from '../edge/admission.ts'
 import { hasBody, type RoutedRequest } from '../edge/routed-request.ts'
 import { Exchange } from '../exchange/exchange.ts'
@@ -44,10 +43,10 @@ export class Replays {
   /** Resolves when the replay has ended. Never rejects. */
   async send(replay: ReplayRequest): Promise<ReplayResult> {
     const { context } = this.#options
-    if (context.draining || context.capture === undefined) return { kind: 'lost' }
+    if (context.draining || context.capture === undefined) return { kind: 'unavailable' }
     if (this.#active.size >= MAX_ACTIVE) return { kind: 'busy' }
-    const head = headOf(replay)
-    const admitted = this.#options.admission.admit(head, clientOf(replay), 'http')
+    const { client, head } = requestOf(replay)
+    const admitted = this.#options.admission.admit(head, client, 'http')
     if (admitted.kind !== 'routed') return { kind: 'unrouted', meaning: ERRORS[admitted.code].meaning }
     const { route, opening } = admitted
     if (route.service.id !== replay.serviceId) return { kind: 'other_service', service: route.service.name }
@@ -62,7 +61,7 @@ export class Replays {
     }
     context.capture.start(request, head, replay.rules, replay.exchange)
     const id = await this.#run(request, replay)
-    return id === undefined ? { kind: 'lost' } : { kind: 'sent', id }
+    return id === undefined ? { kind: 'not_kept' } : { kind: 'sent', id }
   }
 
   /** Ends all replays. */
@@ -105,20 +104,9 @@ export class Replays {
   }
 }
 
-function headOf({ method, target, host, fields, body }: ReplayRequest) {
+/** Returns the client and the head of the replayed request. */
+function requestOf(replay: ReplayRequest): ReturnType<typeof simulatedRequest> {
+  const { body, fields } = replay
   const length = body === undefined ? [] : ['Content-Length', String(body.length)]
-  const rawHeaders = ['Host', host, ...fields, ...length]
-  return { method, url: target, httpVersionMajor: 1, httpVersionMinor: 1, rawHeaders }
-}
-
-function clientOf({ clientAddress, scheme }: ReplayRequest): ClientFacts {
-  return {
-    remoteAddress: clientAddress,
-    addressGroup: addressGroup(clientAddress),
-    trusted: false,
-    proxyUse: undefined,
-    proto: scheme,
-    http2: false,
-    forwardedPrefix: forwardedPrefixOf(clientAddress, scheme),
-  }
+  return simulatedRequest({ ...replay, fields: [...fields, ...length] })
 }

@@ -64,7 +64,7 @@ export async function startAdminPort(replica: ReplicaContext, parts: AdminPortPa
     cluster: whole.view,
     requests: whole.requests,
     exchanges: whole.exchanges,
-    replay: request => ports()?.replay(request) ?? Promise.resolve({ kind: 'lost' }),
+    replay: request => ports()?.replay(request) ?? Promise.resolve({ kind: 'unavailable' }),
     liveLog: createLiveRequests(watchable),
     liveTraffic: createLiveTraffic(watchable),
     trafficView: whole.traffic,

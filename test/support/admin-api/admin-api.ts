@@ -98,7 +98,7 @@ export class AdminApiHarness {
   /** The ejections of this replica. */
   readonly ejections: ReplicaEjections = { items: [], services: [], subsets: [], breakers: [] }
   /** The requests that were replayed, and the result of each. */
-  replay: (request: ReplayRequest) => Promise<ReplayResult> = () => Promise.resolve({ kind: 'lost' })
+  replay: (request: ReplayRequest) => Promise<ReplayResult> = () => Promise.resolve({ kind: 'unavailable' })
   dryRun: (request: DryRequest) => Promise<DryResult | undefined> = () => Promise.resolve(undefined)
   readonly cluster = new ClusterView({
     replicaId: 'r1',

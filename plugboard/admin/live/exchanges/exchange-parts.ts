@@ -34,27 +34,3 @@ export function unmaskedPairs(pairs: string): { readonly text: string; readonly 
     leftOut: masked.map(pair => pair.split('=', 1)[0] ?? ''),
   }
 }
-
-/** Returns the JSON value without members and elements that are masked. `leftOut` receives their pointers. */
-export function unmaskedJson(value: unknown, pointer: string, leftOut: string[]): unknown {
-  if (Array.isArray(value)) {
-    return value.flatMap((each: unknown, index) => unmaskedMember(each, `${pointer}/${index}`, leftOut))
-  }
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([name, each]) => {
-      const place = `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
-      if (hasMask(name)) {
-        leftOut.push(place)
-        return []
-      }
-      return unmaskedMember(each, place, leftOut).map(kept => [name, kept])
-    }),
-  )
-}
-
-function unmaskedMember(value: unknown, pointer: string, leftOut: string[]): unknown[] {
-  if (typeof value !== 'string' || !hasMask(value)) return [unmaskedJson(value, pointer, leftOut)]
-  leftOut.push(pointer)
-  return []
-}

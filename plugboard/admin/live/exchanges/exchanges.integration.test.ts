@@ -284,7 +284,8 @@ describe('a replay', () => {
     [{ kind: 'other_service', service: 'cart' }, 409, 'to the service "cart"'],
     [{ kind: 'unrouted', meaning: 'No route.' }, 409, 'No route.'],
     [{ kind: 'busy' }, 503, 'Too many replays'],
-    [{ kind: 'lost' }, 503, 'serves no requests'],
+    [{ kind: 'unavailable' }, 503, 'starting or stopping'],
+    [{ kind: 'not_kept' }, 503, 'could not keep the exchange'],
   ])('responds to %j with %i', async (result, expected, text) => {
     add(exchange('a', 1))
     api.replay = () => Promise.resolve(result)

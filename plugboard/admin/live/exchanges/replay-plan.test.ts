@@ -89,6 +89,20 @@ describe('the request of a replay', () => {
     expect([String(form.request.body), form.leftOut]).toEqual(['a=1', ['pin']])
   })
 
+  test('keeps the rest of a JSON body byte for byte', () => {
+    const rest = (text: string) => {
+      const { request, leftOut } = plan({ fields: type('application/json'), body: body(text) })
+      return [String(request.body), leftOut]
+    }
+    expect(
+      rest(`{ "id": 9007199254740993, "pin": "${M}",\n  "price": 1.10, "a": "\\u0041", "a": 2 }`),
+    ).toEqual(['{ "id": 9007199254740993,\n  "price": 1.10, "a": "\\u0041", "a": 2 }', ['/pin']])
+    expect(rest(`[ 1e400 , "${M}" ]`)).toEqual(['[ 1e400 ]', ['/1']])
+    expect(rest(` {"list" : [ "${M}" ] , "x":{ } } `)).toEqual([' {"list" : [] , "x":{ } } ', ['/list/0']])
+    expect(rest(`{"${M}":{"pin":"${M}"},"a~/b":["${M}"]}`)).toEqual(['{"a~/b":[]}', [`/${M}`, '/a~0~1b/0']])
+    expect(rest(`{"a":"\\"${M}","b":-0.0e-7}`)).toEqual(['{"b":-0.0e-7}', ['/a']])
+  })
+
   test('leaves masked names out', () => {
     const fields: [string, string][] = [[M, '1'], ...type('application/json')]
     const { request, leftOut } = plan({ fields, body: body(`{"a":1,"${M}":2,"b":{"${M}/c":3}}`) })

@@ -10,7 +10,8 @@ import { fieldValue } from '../../../observe/masking/field-pairs.ts'
 import { hasMask } from '../../../observe/masking/value-mask.ts'
 import type { ReplayInput } from '../../bodies/requests/replay.ts'
 import { refuseProblems } from '../../http/problem.ts'
-import { unmaskedJson, unmaskedPairs, unmaskedTarget } from './exchange-parts.ts'
+import { unmaskedPairs, unmaskedTarget } from './exchange-parts.ts'
+import { unmaskedJson } from './unmasked-json.ts'
 
 export interface ReplayPlan {
   readonly request: ReplayRequest
@@ -127,19 +128,10 @@ function bodyOf({ received }: CapturedExchange, edits: ReplayInput, leftOut: str
     leftOut.push(...names)
     return text
   }
-  const json = parsedJson(body.text)
-  // A body that is a masked string itself has no part to send.
-  if (json === undefined || typeof json.value === 'string')
-    return refuse(['body'], 'is required: the body of the exchange has masked values')
-  return JSON.stringify(unmaskedJson(json.value, '', leftOut))
-}
-
-function parsedJson(text: string): { readonly value: unknown } | undefined {
-  try {
-    return { value: JSON.parse(text) as unknown }
-  } catch {
-    return undefined
-  }
+  const json = unmaskedJson(body.text)
+  if (json === undefined) return refuse(['body'], 'is required: the body of the exchange has masked values')
+  leftOut.push(...json.leftOut)
+  return json.text
 }
 
 function refuse(path: readonly string[], message: string): never {

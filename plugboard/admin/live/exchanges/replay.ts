@@ -83,10 +83,12 @@ function failureOf(
       )
     case 'busy':
       return new VeraError('overloaded', 'Too many replays are in progress on this replica. Try again later.')
-    case 'lost':
+    case 'unavailable':
+      return new VeraError('overloaded', 'This replica is starting or stopping, so it sends no replay.')
+    case 'not_kept':
       return new VeraError(
         'overloaded',
-        'The replay has no result: this replica serves no requests now, or could not keep the exchange.',
+        'The replay has ended, but the inspector is at its limit of memory or of work, and could not keep the exchange. The backend may have received the request.',
       )
   }
 }
