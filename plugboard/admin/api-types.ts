@@ -3,6 +3,7 @@
 
 export type { TrafficSecond } from '../observe/traffic/traffic-feed.ts'
 export type { ListedTelephone } from '../telephones/listed-telephone.ts'
+export type { KeyScope } from './access/scope.ts'
 export type { BundleItem, BundleResultBody } from './bodies/bundle.ts'
 export type { ChangeBody, ResetBody } from './bodies/changes/change.ts'
 export type { UndoneBody } from './bodies/changes/undone.ts'

@@ -1,33 +1,22 @@
 // The scopes of an admin key. A scope is `area:read`, `area:write` or `area:*`; `admin` includes all scopes. `write` does not
 // include `read`. A key without scopes has no rights.
 
-const SCOPE_AREAS = [
-  'routes',
-  'services',
-  'tokens',
-  'keys',
-  'changes',
-  'status',
-  'metrics',
-  'traffic',
-] as const
+const WRITABLE_AREAS = ['routes', 'services', 'tokens', 'keys'] as const
+const READ_ONLY_AREAS = ['changes', 'status', 'metrics', 'traffic'] as const
 /** Scopes beside those of reading and writing: `traffic:replay` sends requests, and changes no row. */
 const MORE_SCOPES = ['traffic:replay'] as const
-const READ_ONLY: ReadonlySet<string> = new Set<ScopeArea>(['changes', 'status', 'metrics', 'traffic'])
-export type ScopeArea = (typeof SCOPE_AREAS)[number]
+export type ScopeArea = (typeof WRITABLE_AREAS)[number] | (typeof READ_ONLY_AREAS)[number]
 /** The permission that a handler requires. */
 export type Permission = 'admin' | `${ScopeArea}:${'read' | 'write'}` | (typeof MORE_SCOPES)[number]
 
-/** The scopes that a key can have. The areas of READ_ONLY cannot be written. */
+/** The scopes that a key can have. */
 export const SCOPES = [
   'admin',
-  ...SCOPE_AREAS.flatMap(area =>
-    READ_ONLY.has(area)
-      ? ([`${area}:read`] as const)
-      : ([`${area}:read`, `${area}:write`, `${area}:*`] as const),
-  ),
+  ...WRITABLE_AREAS.flatMap(area => [`${area}:read`, `${area}:write`, `${area}:*`] as const),
+  ...READ_ONLY_AREAS.map(area => `${area}:read` as const),
   ...MORE_SCOPES,
 ] as const
+export type KeyScope = (typeof SCOPES)[number]
 
 /** True when the scopes include the permission. */
 export function allows(scopes: readonly string[], permission: Permission): boolean {

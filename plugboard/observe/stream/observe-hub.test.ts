@@ -6,6 +6,7 @@ import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { createObservation, type Observation, REQUESTS_TOPIC } from '../observation.ts'
 import { MAX_ITEMS_PER_SECOND } from './live-feeds.ts'
 import type { ObserveExchange } from './observe-exchange.ts'
+import { encodeObserveMessage } from './observe-message.ts'
 import type { ObserveViewer } from './observe-viewer.ts'
 
 let clock: ManualClock
@@ -213,14 +214,20 @@ it('shows the reason of a replica that refuses a feed', () => {
   expect(last.replicas.get('far')).toMatchObject({ state: 'refused', reason: 'too many viewers watch it' })
 })
 
-it('logs the error of parameters that it cannot read, and shows the refusal to the viewer', () => {
+it('logs the error of parameters that it cannot read, and refuses the feed', () => {
   const errors: unknown[] = []
   const log = { ...silentLogger, warn: (_: string, fields?: object) => void errors.push(fields) }
   far = createObservation('far', clock, log)
-  const link = join()
-  const watch = near.hub.watch(REQUESTS_TOPIC, { status: 17 }, new RecordingViewer())
-  link.pump()
-  expect(watch.replicas.get('far')).toMatchObject({ state: 'refused' })
+  const exchange = far.hub.exchange({
+    peerId: 'near',
+    incarnation: 'i1',
+    onReady: () => undefined,
+    onFault: countFault,
+  })
+  exchange.receive(
+    encodeObserveMessage({ type: 'watch', id: 1, topic: REQUESTS_TOPIC, params: { status: 17 } }),
+  )
+  expect(Buffer.from(exchange.pull() ?? []).toString('latin1')).toContain('cannot read this filter')
   expect(errors).toEqual([{ detail: REQUESTS_TOPIC, err: expect.any(Error) }])
 })
 

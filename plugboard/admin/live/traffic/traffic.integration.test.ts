@@ -1,8 +1,9 @@
 // The charts of traffic over HTTP: the last hours of all replicas, and the live stream of the dashboard.
 
 import { systemClock } from '@vera-stack/shared/clock.ts'
+import { VeraError } from '@vera-stack/shared/errors.ts'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { AdminApiHarness, CallOptions } from '../../../../test/support/admin-api/admin-api.ts'
+import { AdminApiHarness, type CallOptions } from '../../../../test/support/admin-api/admin-api.ts'
 import { useAdminApi } from '../../../../test/support/admin-api/use-admin-api.ts'
 import { eventually } from '../../../../test/support/deadline.ts'
 import { readEvents, type SentEvent } from '../../../../test/support/http/event-stream.ts'
@@ -182,6 +183,21 @@ describe('the live stream', () => {
       { replicaId: 'r1', total: [2, 0, 0, 0, 0, 0], services: { shop: [2, 0, 0, 0, 0, 0] } },
       { replicaId: 'r1', total: [5, 0, 0, 0, 0, 0], services: { shop: [0, 0, 0, 0, 0, 0] } },
     ])
+  })
+
+  test('has traffic without the database', async () => {
+    const { store } = database().open()
+    const away = { ...store, adminKeys: { ...store.adminKeys }, changes: { ...store.changes } }
+    const { history } = api.observation.traffic
+    api = await AdminApiHarness.create(away)
+    api.observation.traffic.history = history
+    await api.call('GET', '/v1/status')
+    const fail = () => Promise.reject(new VeraError('database_unavailable'))
+    away.adminKeys.findByPrefix = fail
+    away.changes.continuation = fail
+    const reading = readEvents(await open(), has('traffic'))
+    send('shop', 3)
+    expect((await reading).find(({ event }) => event === 'traffic')?.data).toMatchObject({ replicaId: 'r1' })
   })
 
   test('has the services whose lines changed, together', async () => {

@@ -1,14 +1,29 @@
 // The form of a new API key. The key itself is shown once.
 
 import { useState } from 'preact/hooks'
-import type { CreatedKeyBody } from '../../../../admin/api-types.ts'
+import type { CreatedKeyBody, KeyScope } from '../../../../admin/api-types.ts'
 import { request } from '../../api/request.ts'
 import { CreateDialog } from '../../forms/create-dialog.tsx'
 import { Field } from '../../forms/field.tsx'
 import { ShownOnce } from './shown-once.tsx'
 
-const READ_ONLY = ['status:read', 'metrics:read', 'traffic:read', 'changes:read'] as const
-const AREAS = ['routes', 'services', 'tokens', 'keys'] as const
+/** A scope `area:*` is the same as both scopes of its area. The type requires each other scope of the API. */
+const SCOPES: Readonly<Record<Exclude<KeyScope, `${string}:*`>, true>> = {
+  admin: true,
+  'status:read': true,
+  'metrics:read': true,
+  'traffic:read': true,
+  'traffic:replay': true,
+  'changes:read': true,
+  'routes:read': true,
+  'routes:write': true,
+  'services:read': true,
+  'services:write': true,
+  'tokens:read': true,
+  'tokens:write': true,
+  'keys:read': true,
+  'keys:write': true,
+}
 
 export function NewKey({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState('')
@@ -25,7 +40,6 @@ export function NewKey({ onClose }: { onClose: () => void }) {
       />
     )
   }
-  const all = ['admin', ...READ_ONLY, ...AREAS.flatMap(area => [`${area}:read`, `${area}:write`])]
   const create = async (): Promise<void> => {
     const body = { name, scopes: [...scopes], ...(ttl === '' ? {} : { ttl }) }
     setCreated((await request<CreatedKeyBody>('POST', '/v1/keys', { body })).body)
@@ -46,7 +60,7 @@ export function NewKey({ onClose }: { onClose: () => void }) {
           <fieldset>
             <legend>Scopes</legend>
             <div class="row">
-              {all.map(scope => (
+              {Object.keys(SCOPES).map(scope => (
                 <label key={scope} class="row">
                   <input
                     type="checkbox"
