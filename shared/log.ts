@@ -4,7 +4,7 @@
 
 import { type LevelWithSilent, type Logger as Pino, pino } from 'pino'
 import { type AccessLogFormat, combinedLine, ecsLine } from './log/access-formats.ts'
-import { accessJson } from './log/access-json.ts'
+import { AccessJson, type AccessLevel } from './log/access-json.ts'
 import type { AccessFields, LogFields } from './log/fields.ts'
 import { readable } from './log/readable.ts'
 import { safeAccessFields, safeFields, safeText } from './log/safe-fields.ts'
@@ -83,16 +83,24 @@ export function createLog(options: LogOptions): Log {
     { write: (line: string) => sink.write(render(line), true) },
   )
   const base = safeFields(fields)
-  const baseText = JSON.stringify(base).slice(1, -1)
-  const jsonLine = accessJson(baseText === '' ? '' : `,${baseText}`)
-  return Object.assign(wrap(baseText === '' ? root : root.child(base)), {
+  const accessJson = new AccessJson(base)
+  const writeJson = (record: AccessFields, level: AccessLevel): void => {
+    const [line, timeMs] = [sink.openLine?.(), wallTime()]
+    if (line !== undefined) {
+      accessJson.write(line, record, level, timeMs)
+      if (sink.closeLine?.()) return
+    } else if (sink.openLine !== undefined) return
+    sink.write(accessJson.text(record, level, timeMs), false)
+  }
+  return Object.assign(wrap(Object.keys(base).length === 0 ? root : root.child(base)), {
     access(record: AccessFields): void {
       if (!accessLog) return
       const safe = safeAccessFields(record)
       const level = isFailure(record) ? 'warn' : 'info'
-      if (accessFormat === 'combined') sink.write(combinedLine(safe, wallTime()), false)
+      if (accessFormat === 'json') writeJson(safe, level)
+      else if (accessFormat === 'combined') sink.write(combinedLine(safe, wallTime()), false)
       else if (accessFormat === 'ecs') sink.write(ecsLine(safe, level, wallTime(), fields.replicaId), false)
-      else sink.write(render(jsonLine(safe, level, wallTime()), accessFormat), false)
+      else sink.write(render(accessJson.text(safe, level, wallTime()), accessFormat), false)
     },
     close: () => sink.close?.() ?? sink.flush(),
   })

@@ -4,10 +4,18 @@
 
 import { fstatSync, write, writeSync } from 'node:fs'
 import { type Clock, systemClock, type Timer } from '../clock.ts'
+import { LineBytes } from './line-bytes.ts'
 
 export interface LineSink {
   /** Queues a line that ends with a newline. `urgent` starts the write in this turn of the event loop, else within 100 ms. */
   write(line: string, urgent: boolean): void
+  /**
+   * Returns the place for a line, to which the caller writes it before any other call. Undefined: the sink takes no line now.
+   * Absent: the sink takes texts only.
+   */
+  openLine?(): LineBytes | undefined
+  /** Queues the line at the place that `openLine` has returned. False: the line is not complete, and is removed. */
+  closeLine?(): boolean
   /** Resolves when the lines so far are written, or when the file descriptor can no longer be written. */
   flush(): Promise<void>
 }
@@ -17,8 +25,8 @@ export interface FileSinkOptions {
   readonly fd?: number
   readonly clock?: Clock
   /**
-   * Bound of all lines that are not written yet, in UTF-16 code units. For ASCII text a unit is a byte. Counting bytes exactly
-   * would cost as much as all other work of the sink. Default 4 Mi.
+   * Bound of all lines that are not written yet, bytes. Before it is encoded, a line counts as one byte for each UTF-16 unit.
+   * Default 4 Mi.
    */
   readonly maxPendingLength?: number
   /** Longest time that `close` and the end of the process wait for a stalled reader, ms. Default 2000. */
@@ -28,8 +36,10 @@ export interface FileSinkOptions {
 }
 
 const BATCH_DELAY_MS = 100
-/** Lines of this length become bytes, which the garbage collector does not copy. A pipe takes as many bytes at once. */
+/** Size of the buffers of lines. A pipe takes as many bytes at once. */
 const CHUNK_LENGTH = 64 * 1024
+/** Room for a line of `openLine`. Longer lines are texts. */
+const LINE_ROOM = 4096
 /** A write wakes a thread of the pool and then the event loop, which costs more than the bytes. A file takes any number at once. */
 const FILE_BATCH_LENGTH = 8 * CHUNK_LENGTH
 /** Delay after EAGAIN: the descriptor is non-blocking, and the pipe or terminal is full. */
@@ -58,10 +68,13 @@ export class FileSink implements LineSink {
   readonly #onDropped: (count: number) => string
   #state: SinkState = 'idle'
   #timer: Timer | undefined
-  /** Lines that wait for the next batch: the first ones as bytes, then the last ones as texts. */
+  /** Lines that wait for the next batch: full buffers, then the bytes of `#line` from `#start` to its end. */
   #chunks: Buffer[] = []
-  #lines: string[] = []
-  #linesLength = 0
+  readonly #line = new LineBytes()
+  #chunk = NO_BYTES
+  #from = 0
+  /** The end of the last complete line. */
+  #to = 0
   /** Length of all these lines and of the batch. The batch counts until its last byte is written. */
   #pendingLength = 0
   /** The bytes that are being written, and how many of them are written. */
@@ -88,15 +101,35 @@ export class FileSink implements LineSink {
   }
 
   write(line: string, urgent: boolean): void {
-    if (this.#state === 'failed') return
-    if (this.#pendingLength + line.length > this.#maxPendingLength) {
-      this.#dropped += 1
-      return
-    }
-    this.#lines.push(line)
-    this.#linesLength += line.length
-    this.#pendingLength += line.length
-    if (this.#linesLength >= CHUNK_LENGTH) this.#encodeLines()
+    if (!this.#takes(line.length)) return
+    this.#pendingLength += this.#encode(line)
+    this.#schedule(urgent)
+  }
+
+  openLine(): LineBytes | undefined {
+    if (!this.#takes(0)) return undefined
+    if (this.#chunk.length - this.#to < LINE_ROOM) this.#nextChunk()
+    this.#line.end = this.#to
+    return this.#line
+  }
+
+  closeLine(): boolean {
+    if (!this.#line.isComplete) return false
+    this.#pendingLength += this.#line.end - this.#to
+    this.#to = this.#line.end
+    this.#schedule(false)
+    return true
+  }
+
+  /** False: the sink discards the line, because its descriptor or its memory does not take it. */
+  #takes(length: number): boolean {
+    if (this.#state === 'failed') return false
+    if (this.#pendingLength + length <= this.#maxPendingLength) return true
+    this.#dropped += 1
+    return false
+  }
+
+  #schedule(urgent: boolean): void {
     if (this.#state !== 'idle' && this.#state !== 'scheduled') return
     if (urgent || this.#pendingLength >= this.#fullLength) {
       this.#timer?.cancel()
@@ -139,22 +172,40 @@ export class FileSink implements LineSink {
   /** Returns the waiting lines as one buffer, with the report of dropped lines at its end. */
   #takeLines(): Buffer {
     const report = this.#dropped > 0 ? this.#onDropped(this.#dropped) : ''
-    this.#lines.push(report)
     this.#reported = this.#dropped
-    this.#reportBytes = Buffer.byteLength(report)
+    this.#reportBytes = this.#encode(report)
     this.#dropped = 0
-    this.#encodeLines()
     const start = this.#cutLine ? [Buffer.of(NEWLINE)] : []
     this.#cutLine = false
-    const bytes = Buffer.concat([...start, ...this.#chunks])
+    const parts = [...start, ...this.#chunks, this.#chunk.subarray(this.#from, this.#to)]
     this.#chunks = []
-    return bytes
+    this.#from = this.#to
+    return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)
   }
 
-  #encodeLines(): void {
-    this.#chunks.push(Buffer.from(this.#lines.join('')))
-    this.#lines = []
-    this.#linesLength = 0
+  /** Appends the text to the waiting lines, and returns its number of bytes. */
+  #encode(text: string): number {
+    // A UTF-16 unit has at most three bytes.
+    if (3 * text.length > CHUNK_LENGTH) {
+      const bytes = Buffer.from(text)
+      this.#nextChunk()
+      this.#chunks.push(bytes)
+      return bytes.length
+    }
+    if (3 * text.length > this.#chunk.length - this.#to) this.#nextChunk()
+    const length = this.#chunk.write(text, this.#to)
+    this.#to += length
+    return length
+  }
+
+  /** Continues with an empty buffer. A batch that is being written may still have bytes of the buffer before. */
+  #nextChunk(): void {
+    if (this.#to > this.#from) this.#chunks.push(this.#chunk.subarray(this.#from, this.#to))
+    // Not from the pool of small buffers, which a part of this size would keep in memory.
+    this.#chunk = Buffer.allocUnsafeSlow(CHUNK_LENGTH)
+    this.#line.bytes = this.#chunk
+    this.#from = 0
+    this.#to = 0
   }
 
   #send(): void {
@@ -214,8 +265,7 @@ export class FileSink implements LineSink {
     this.#state = 'failed'
     this.#batch = NO_BYTES
     this.#chunks = []
-    this.#lines = []
-    this.#linesLength = 0
+    this.#from = this.#to
     this.#pendingLength = 0
     this.#release()
   }
