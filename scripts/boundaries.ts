@@ -134,11 +134,16 @@ export const ROOMS: readonly Room[] = [
   // Of admin only types, like cli.
   plugboardRoom('doctor', ['admin/api-types.ts', 'routes', 'database', 'common'], []),
   plugboardRoom('config', ['telephones', 'tls', 'common'], []),
-  // Code of browsers. Of the server it has the types of the API, and one file without imports.
+  // Code of browsers. Of the server it has the types of the API, and files that need no module of Node.
   {
     ...plugboardRoom(
       'dashboard',
-      ['admin/api-types.ts', 'observe/traffic/traffic-point.ts'],
+      [
+        'admin/api-types.ts',
+        'admin/live/exchanges/response-diff.ts',
+        'observe/masking/has-mask.ts',
+        'observe/traffic/traffic-point.ts',
+      ],
       [
         'preact',
         'preact/**',

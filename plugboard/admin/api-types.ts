@@ -21,8 +21,13 @@ export type {
   ServiceProcessesBody,
 } from './bodies/policy/service-processes.ts'
 export type { MissingReplicas, ReplicaBody, ReplicasBody, ServiceLinesBody } from './bodies/replica.ts'
-export type { ExchangeBody, ExchangePageBody, ExchangeSummaryBody } from './bodies/requests/exchange.ts'
-export type { ReplayedBody } from './bodies/requests/replay.ts'
+export type {
+  CapturedBodyBody,
+  ExchangeBody,
+  ExchangePageBody,
+  ExchangeSummaryBody,
+} from './bodies/requests/exchange.ts'
+export type { ReplayedBody, ReplayInput } from './bodies/requests/replay.ts'
 export type { ExplanationBody, RequestBody, RequestPageBody } from './bodies/requests/request.ts'
 export type { PrunedRoutesBody, RouteBody } from './bodies/route.ts'
 export type { MatchBody, MatchLineBody } from './bodies/route-match.ts'

@@ -26,10 +26,3 @@ export function maskKeyOf(clusterSecret: string): Promise<Buffer> {
     })
   })
 }
-
-const MASKED = /\*\*\*[0-9a-f]{6}/
-
-/** True when the text contains a masked value. A client may send such a text itself; it is then treated as masked. */
-export function hasMask(text: string): boolean {
-  return MASKED.test(text)
-}

@@ -20,6 +20,7 @@ const summarySchema = z
 export type ExchangeSummaryBody = z.infer<typeof summarySchema>
 
 const bodySchema = z.strictObject(capturedBodySchema.shape).openapi('CapturedBody')
+export type CapturedBodyBody = z.infer<typeof bodySchema>
 const { received, sent } = capturedExchangeSchema.shape
 const body = bodySchema.nullable().openapi({ description: 'null: there is no body.' })
 

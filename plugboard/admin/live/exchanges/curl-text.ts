@@ -3,7 +3,7 @@
 
 import type { CapturedExchange } from '../../../observe/exchanges/captured-exchange.ts'
 import { fieldValue } from '../../../observe/masking/field-pairs.ts'
-import { hasMask } from '../../../observe/masking/value-mask.ts'
+import { hasMask } from '../../../observe/masking/has-mask.ts'
 import { unmaskedTarget, urlOf } from './exchange-parts.ts'
 
 /** Fields that curl sends by itself, or that end at each hop. */

@@ -2,7 +2,7 @@
 
 import type { CapturedExchange } from '../../../observe/exchanges/captured-exchange.ts'
 import { fieldValue } from '../../../observe/masking/field-pairs.ts'
-import { hasMask } from '../../../observe/masking/value-mask.ts'
+import { hasMask } from '../../../observe/masking/has-mask.ts'
 
 /** Returns the URL of the request as its client has sent it. */
 export function urlOf({ scheme, request, received }: CapturedExchange): string {

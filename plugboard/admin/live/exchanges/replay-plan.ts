@@ -7,7 +7,7 @@ import type { CapturedExchange } from '../../../observe/exchanges/captured-excha
 import type { CaptureRules } from '../../../observe/exchanges/exchange-capture.ts'
 import type { ReplayRequest } from '../../../observe/exchanges/replay-types.ts'
 import { fieldValue } from '../../../observe/masking/field-pairs.ts'
-import { hasMask } from '../../../observe/masking/value-mask.ts'
+import { hasMask } from '../../../observe/masking/has-mask.ts'
 import type { ReplayInput } from '../../bodies/requests/replay.ts'
 import { refuseProblems } from '../../http/problem.ts'
 import { unmaskedPairs, unmaskedTarget } from './exchange-parts.ts'

@@ -1,7 +1,6 @@
 // Compares the response of an exchange with the response of its replay: status, fields and body. JSON is compared by value, other texts by
-// line. Of a body that was cut, the kept part is compared.
+// line. Of a body that was cut, the kept part is compared. The dashboard uses this file too, so it needs no module of Node.
 
-import { isDeepStrictEqual } from 'node:util'
 import { isJsonObject } from '../../../common/json.ts'
 import type { CapturedExchange } from '../../../observe/exchanges/captured-exchange.ts'
 import type { ResponseDiffBody } from '../../bodies/requests/replay.ts'
@@ -33,10 +32,13 @@ export function responseDiff(before: Sent, after: Sent): ResponseDiffBody {
 function fieldDifferences(before: Sent, after: Sent): ResponseDiffBody['fields'] {
   const [old, now] = [valuesOf(before), valuesOf(after)]
   return [...new Set([...old.keys(), ...now.keys()])]
-    .filter(name => !ALWAYS_DIFFERENT.has(name) && !isDeepStrictEqual(old.get(name), now.get(name)))
+    .filter(name => !ALWAYS_DIFFERENT.has(name) && !isSameList(old.get(name), now.get(name)))
     .sort()
     .map(name => ({ name, before: old.get(name) ?? [], after: now.get(name) ?? [] }))
 }
+
+const isSameList = (one: readonly string[] = [], other: readonly string[] = []): boolean =>
+  one.length === other.length && one.every((value, index) => value === other[index])
 
 /** Returns the values by the name in lower case. */
 function valuesOf(sent: Sent): ReadonlyMap<string, string[]> {
@@ -66,7 +68,7 @@ function jsonOf(text: string): { readonly value: unknown } | undefined {
 }
 
 function* jsonDifferences(old: unknown, now: unknown, pointer: string): Generator<Difference> {
-  if (isDeepStrictEqual(old, now)) return
+  if (old === now) return
   const [oldMembers, nowMembers] = [membersOf(old), membersOf(now)]
   if (oldMembers === undefined || nowMembers === undefined || Array.isArray(old) !== Array.isArray(now)) {
     yield { at: pointer, before: shown(old), after: shown(now) }

@@ -125,7 +125,8 @@ function open(services: readonly string[]): void {
   })
 }
 
-function listen<Data>(opened: EventSource, name: string, onData: (data: Data) => void): void {
+/** Calls `onData` with the data of each event of this name. */
+export function listen<Data>(opened: EventSource, name: string, onData: (data: Data) => void): void {
   opened.addEventListener(name, event => onData(JSON.parse((event as MessageEvent<string>).data) as Data))
 }
 

@@ -31,6 +31,12 @@ export interface Problem {
   readonly title?: string
   readonly detail?: string
   readonly errors?: readonly Culprit[]
+  /** With an undo: the values that the change wrote, and those of now. */
+  readonly differences?: readonly {
+    readonly pointer: string
+    readonly expected: unknown
+    readonly actual: unknown
+  }[]
 }
 
 export interface ApiRequest {
@@ -69,9 +75,7 @@ export async function request<Body>(
     })
   } catch (error) {
     if (signal?.aborted === true) throw error
-    throw new ApiError(0, {
-      detail: 'Plugboard cannot be reached. Check that it runs, and your connection to it.',
-    })
+    throw unreachable()
   }
   const text = await response.text()
   const parsed: unknown = parse(text)
@@ -87,6 +91,36 @@ export async function get<Body>(path: string, query?: Query, signal?: AbortSigna
   return (await request<Body>('GET', path, { query, signal })).body
 }
 
+/** Resolves with a response that is not JSON, such as a command. Rejects with ApiError. */
+export async function getText(path: string, query: Query): Promise<string> {
+  const response = await fetch(urlOf(path, query)).catch(() => {
+    throw unreachable()
+  })
+  const text = await response.text()
+  if (response.ok) return text
+  throw new ApiError(response.status, (parse(text) ?? {}) as Problem)
+}
+
+/** Resolves with the reason why an event stream could not be opened; undefined when it can be opened now. Never rejects. */
+export async function streamProblem(url: string): Promise<ApiError | undefined> {
+  const controller = new AbortController()
+  try {
+    const response = await fetch(url, {
+      headers: { Accept: 'text/event-stream' },
+      signal: controller.signal,
+    })
+    if (response.ok) return undefined
+    return new ApiError(response.status, (parse(await response.text()) ?? {}) as Problem)
+  } catch {
+    return unreachable()
+  } finally {
+    controller.abort()
+  }
+}
+
+const unreachable = (): ApiError =>
+  new ApiError(0, { detail: 'Plugboard cannot be reached. Check that it runs, and your connection to it.' })
+
 const loggedOut = new Set<() => void>()
 
 /** Calls `listener` when a request shows that the session has ended. */
@@ -100,7 +134,8 @@ function randomKey(): string {
   return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
 }
 
-function urlOf(path: string, query: Query = {}): string {
+/** Returns the path with the parameters that are not empty. */
+export function urlOf(path: string, query: Query = {}): string {
   const parameters = Object.entries(query).flatMap(([name, value]) =>
     value === undefined || value === '' ? [] : [[name, String(value)]],
   )

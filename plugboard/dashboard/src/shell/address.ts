@@ -12,8 +12,8 @@ export interface Address {
   readonly filter: (name: string) => string
   /** Changes filters without a new entry in the history. An empty value removes the filter. */
   readonly setFilters: (values: Readonly<Record<string, string>>) => void
-  /** Goes to a path, and keeps the filters. */
-  readonly go: (path: string) => void
+  /** Goes to a path, and keeps the filters. `without`: filters that belong to the page that is left. */
+  readonly go: (path: string, without?: readonly string[]) => void
 }
 
 export function useAddress(): Address {
@@ -25,6 +25,7 @@ export function useAddress(): Address {
   return {
     filter: name => query[name] ?? '',
     setFilters: values => route(path + search({ ...query, ...values }), true),
-    go: to => route(hrefOf(to) + search(query)),
+    go: (to, without = []) =>
+      route(hrefOf(to) + search({ ...query, ...Object.fromEntries(without.map(name => [name, ''])) })),
   }
 }

@@ -21,6 +21,9 @@ const Telephones = lazy(() =>
   import('../pages/telephones/telephones-page.tsx').then(({ TelephonesPage }) => TelephonesPage),
 )
 const Traffic = lazy(() => import('../pages/traffic/traffic-page.tsx').then(({ TrafficPage }) => TrafficPage))
+const Inspector = lazy(() =>
+  import('../pages/inspector/inspector-page.tsx').then(({ InspectorPage }) => InspectorPage),
+)
 const Changes = lazy(() => import('../pages/changes/changes-page.tsx').then(({ ChangesPage }) => ChangesPage))
 const Limits = lazy(() => import('../pages/limits/limits-page.tsx').then(({ LimitsPage }) => LimitsPage))
 const Cluster = lazy(() => import('../pages/cluster/cluster-page.tsx').then(({ ClusterPage }) => ClusterPage))
@@ -62,6 +65,7 @@ function Frame() {
             <Route path={hrefOf('/routes/:id?')} component={Routes} />
             <Route path={hrefOf('/services/:name?')} component={Services} />
             <Route path={hrefOf('/telephones/:name?')} component={Telephones} />
+            <Route path={hrefOf('/traffic/inspector/:service?/:exchange?')} component={Inspector} />
             <Route path={hrefOf('/traffic/:id?')} component={Traffic} />
             <Route path={hrefOf('/changes/:sequence?')} component={Changes} />
             <Route path={hrefOf('/limits')} component={Limits} />

@@ -16,18 +16,23 @@ export interface List<Row, Page extends ListPage<Row>> {
   readonly rows: readonly Row[]
   readonly first: QueryState<Page>
   readonly loadMore: () => void
+  readonly hasMore: boolean
 }
 
 const PAGE_ROWS = 100
 
-/** After a change, the first page is read again. Later pages are read again when they are needed. */
+/** After a change, and after `everyMs`, the first page is read again. Later pages are read again when they are needed. */
 export function useList<Row, Page extends ListPage<Row> = ListPage<Row>>(
   path: string,
   query: Query,
   on?: ReadonlySignal<unknown>,
+  everyMs?: number,
 ): List<Row, Page> {
   const key = `${path} ${JSON.stringify(query)}`
-  const first = useQuery<Page>(key, signal => get(path, { ...query, limit: PAGE_ROWS }, signal), { on })
+  const first = useQuery<Page>(key, signal => get(path, { ...query, limit: PAGE_ROWS }, signal), {
+    on,
+    everyMs,
+  })
   const [more, setMore] = useState<{ of: Page | undefined; rows: readonly Row[]; next: string | null }>({
     of: undefined,
     rows: [],
@@ -60,5 +65,6 @@ export function useList<Row, Page extends ListPage<Row> = ListPage<Row>>(
     rows: [...(first.data?.items ?? []), ...(more.of === first.data ? more.rows : [])],
     first,
     loadMore,
+    hasMore: next !== null,
   }
 }

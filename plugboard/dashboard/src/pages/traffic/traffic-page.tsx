@@ -3,61 +3,41 @@
 import { useState } from 'preact/hooks'
 import { useRoute } from 'preact-iso'
 import type { RequestBody } from '../../../../admin/api-types.ts'
-import { Choice } from '../../forms/choice.tsx'
 import { Drawer } from '../../parts/drawer.tsx'
-import { clockTime, count, milliseconds } from '../../parts/format.ts'
-import { PageHead, QueryNotice } from '../../parts/page-head.tsx'
-import { StatusChip } from '../../parts/status-chip.tsx'
+import { Empty } from '../../parts/empty.tsx'
+import { QueryNotice } from '../../parts/page-head.tsx'
 import { useAddress } from '../../shell/address.ts'
-import { DataTable } from '../../tables/data-table.tsx'
-import { TextFilter } from '../../tables/text-filter.tsx'
+import { LiveBar } from '../../tables/live-bar.tsx'
 import { useList } from '../../tables/use-list.ts'
+import { useLiveRows } from '../../tables/use-live-rows.ts'
 import { Explanation } from './explanation.tsx'
-import { useLiveLog } from './use-live-log.ts'
-
-const FILTERS = [
-  ['service', 'Service'],
-  ['route', 'Mount'],
-  ['status', 'Status, such as 5xx,404'],
-  ['telephone', 'Telephone'],
-  ['path', 'Path, such as /api'],
-] as const
-type View = 'live' | 'failures'
+import { RequestFilters, useRequestFilters } from './request-filters.tsx'
+import { RequestTable } from './request-table.tsx'
+import { TrafficHead } from './traffic-head.tsx'
 
 export function TrafficPage() {
   const { params } = useRoute()
-  const { filter, setFilters, go } = useAddress()
-  const view: View = filter('view') === 'failures' ? 'failures' : 'live'
-  const filters = Object.fromEntries(FILTERS.map(([name]) => [name, filter(name)]))
+  const { filter, go } = useAddress()
+  const filters = useRequestFilters()
+  // A request of the live list may have no explanation. Its line is then all that is known.
+  const [line, setLine] = useState<RequestBody | undefined>(undefined)
+  const view = filter('view') === 'failures' ? 'failures' : 'live'
+  const List = view === 'live' ? LiveRequests : Failures
   return (
     <>
-      <PageHead title="Traffic">
-        <span class="spring" />
-        <Choice
-          label="View"
-          names={['live', 'failures'] as const}
-          selected={view}
-          onSelect={name => setFilters({ view: name === 'live' ? '' : name })}
-        />
-      </PageHead>
-      <div class="filters">
-        {FILTERS.map(([name, label]) => (
-          <TextFilter
-            key={name}
-            label={label}
-            value={filter(name)}
-            onChange={value => setFilters({ [name]: value })}
-          />
-        ))}
-      </div>
-      {view === 'live' ? (
-        <LiveLog filters={filters} selected={params.id} onOpen={id => go(`/traffic/${id}`)} />
-      ) : (
-        <Failures filters={filters} selected={params.id} onOpen={id => go(`/traffic/${id}`)} />
-      )}
+      <TrafficHead view={view} />
+      <RequestFilters filters={filters} />
+      <List
+        filters={filters}
+        selected={params.id}
+        onOpen={request => {
+          setLine(request)
+          go(`/traffic/${request.requestId}`)
+        }}
+      />
       {params.id !== undefined && (
         <Drawer key={params.id} title="Request" label="Request" onClose={() => go('/traffic')}>
-          <Explanation id={params.id} />
+          <Explanation id={params.id} line={line?.requestId === params.id ? line : undefined} />
         </Drawer>
       )}
     </>
@@ -67,75 +47,57 @@ export function TrafficPage() {
 interface ListProps {
   readonly filters: Readonly<Record<string, string>>
   readonly selected: string | undefined
-  readonly onOpen: (id: string) => void
+  readonly onOpen: (request: RequestBody) => void
 }
 
-function LiveLog({ filters, selected, onOpen }: ListProps) {
+const keyOf = ({ requestId, at }: RequestBody): string => `${requestId} ${at}`
+
+function LiveRequests({ filters, ...table }: ListProps) {
   const [isPaused, setPaused] = useState(false)
-  const log = useLiveLog(filters, isPaused)
+  const live = useLiveRows<RequestBody>({
+    path: '/v1/requests/stream',
+    query: filters,
+    event: 'request',
+    keyOf,
+    isPaused,
+  })
   return (
     <div class="stack">
-      <div class="row">
-        <button type="button" aria-pressed={isPaused} onClick={() => setPaused(!isPaused)}>
-          {isPaused ? 'Continue' : 'Pause'}
-        </button>
-        <span class="soft" role="status">
-          {log.problem ??
-            `${count(log.rows.length)} requests${log.dropped > 0 ? `, ${count(log.dropped)} not shown` : ''}`}
-        </span>
-      </div>
-      {log.rows.length === 0 && log.problem === undefined && (
-        <p class="soft">Requests that match the filters appear here when they end.</p>
+      <LiveBar noun="request" live={live} isPaused={isPaused} onPause={setPaused} />
+      {live.rows.length === 0 && live.isOpen && (
+        <Empty title="Waiting for requests">
+          <p>
+            Requests that match the filters appear here when they end. Earlier failures are in the view
+            "Failed or slow".
+          </p>
+        </Empty>
       )}
-      {log.rows.length > 0 && <Requests rows={log.rows} selected={selected} onOpen={onOpen} />}
+      {live.rows.length > 0 && <RequestTable rows={live.rows} keyOf={keyOf} {...table} />}
     </div>
   )
 }
 
-function Failures({ filters, selected, onOpen }: ListProps) {
+function Failures({ filters, ...table }: ListProps) {
   const list = useList<RequestBody>('/v1/requests', filters)
   return (
     <div class="stack">
+      <div class="row">
+        <button type="button" onClick={list.first.reload}>
+          Read again
+        </button>
+        <span class="soft">
+          Each replica keeps its last 5,000 requests that failed, were slow or were retried.
+        </span>
+      </div>
       <QueryNotice query={list.first} />
       {list.first.data !== undefined && list.rows.length === 0 && (
-        <p class="soft">No failed or slow request matches the filters.</p>
+        <Empty title="No failed or slow request matches the filters">
+          <p>A restart of a replica deletes its list. The view "Live" shows all requests as they end.</p>
+        </Empty>
       )}
       {list.rows.length > 0 && (
-        <Requests rows={list.rows} selected={selected} onOpen={onOpen} onEnd={list.loadMore} />
+        <RequestTable rows={list.rows} keyOf={keyOf} onEnd={list.loadMore} {...table} />
       )}
     </div>
-  )
-}
-
-function Requests(props: {
-  rows: readonly RequestBody[]
-  selected: string | undefined
-  onOpen: (id: string) => void
-  onEnd?: () => void
-}) {
-  const { rows, selected, onOpen, onEnd } = props
-  return (
-    <DataTable
-      label="Requests"
-      rows={rows}
-      keyOf={({ requestId, at }) => `${requestId} ${at}`}
-      selected={
-        rows
-          .map(({ requestId, at }) => [requestId, `${requestId} ${at}`])
-          .find(([id]) => id === selected)?.[1]
-      }
-      onOpen={({ requestId }) => onOpen(requestId)}
-      onEnd={onEnd}
-      columns={[
-        { name: 'Time', cell: ({ at }) => <span class="number">{clockTime(at)}</span> },
-        { name: 'Status', cell: ({ status, code }) => <StatusChip status={status} code={code} /> },
-        { name: 'Method', cell: ({ method }) => method },
-        { name: 'URL', isWide: true, cell: ({ host, path }) => <span class="mono">{host + path}</span> },
-        { name: 'Duration', align: 'end', cell: ({ durationMs }) => milliseconds(durationMs) },
-        { name: 'Service', cell: ({ service }) => service },
-        { name: 'Telephone', cell: ({ telephoneId }) => telephoneId },
-        { name: 'Replica', cell: ({ replicaId }) => replicaId },
-      ]}
-    />
   )
 }
