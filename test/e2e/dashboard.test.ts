@@ -1,20 +1,9 @@
 // The dashboard in a real browser: log-in, every page in both themes and on a narrow screen with axe, and the work of a newcomer by
 // keyboard. Skipped, with the reason, when Chromium is not installed.
 
-import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
-import type { AxeResults } from 'axe-core'
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { findProgram } from '../support/process/find-program.ts'
-import { removeFolder, temporaryFolder } from '../support/process/folder.ts'
-import { Processes } from '../support/process/processes.ts'
-import { PlugboardProcess } from '../support/programs/plugboard-process.ts'
+import { describe, expect, it } from 'vitest'
+import { hasChromium, useDashboard } from '../support/programs/dashboard.ts'
 
-const ROOT = join(import.meta.dirname, '../..')
 const PAGES = [
   'Overview',
   'Routes',
@@ -27,58 +16,22 @@ const PAGES = [
   'Access',
   'Doctor',
 ] as const
-const executablePath =
-  findProgram('chromium') ?? findProgram('chromium-browser') ?? findProgram('google-chrome')
-if (!executablePath) console.log('no Chromium on this machine: the dashboard is not tested')
 
-describe.skipIf(!executablePath)('the dashboard', () => {
-  const processes = new Processes()
-  let folder: string
-  let plugboard: PlugboardProcess
-  let browser: Browser
-  let context: BrowserContext
-  let page: Page
-  /** What the browser complained about: errors of scripts, and violations of the content security policy. */
-  const complaints: string[] = []
-
-  const urlOf = (path: string): string => `http://127.0.0.1:${plugboard.adminPort}${path}`
+describe.skipIf(!hasChromium)('the dashboard', () => {
+  const dashboard = useDashboard()
+  const urlOf = (path: string): string => dashboard.urlOf(path)
   const call = async (method: string, path: string, body?: object): Promise<Response> =>
     await fetch(urlOf(path), {
       method,
       headers: {
-        authorization: `Bearer ${await plugboard.adminKey()}`,
+        authorization: `Bearer ${await dashboard.plugboard.adminKey()}`,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       body: body === undefined ? null : JSON.stringify(body),
     })
-  const newPage = async (into: BrowserContext): Promise<Page> => {
-    const opened = await into.newPage()
-    opened.on('console', message => {
-      if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
-    })
-    opened.on('pageerror', error => complaints.push(error.message))
-    return opened
-  }
-
-  beforeAll(async () => {
-    await promisify(execFile)(process.execPath, [join(ROOT, 'plugboard/dashboard/build.ts'), '--when-stale'])
-    folder = await temporaryFolder()
-    const env = { PLUGBOARD_ADMIN_HOSTS: 'admin.test' }
-    plugboard = await PlugboardProcess.start({ processes, folder, command: 'dev', env })
-    // Root cannot use the sandbox of Chromium, and the page is our own.
-    const args = ['--no-sandbox', '--host-resolver-rules=MAP admin.test 127.0.0.1']
-    browser = await chromium.launch({ executablePath: executablePath!, args })
-    context = await browser.newContext()
-    page = await newPage(context)
-  }, 60_000)
-
-  afterAll(async () => {
-    await browser?.close()
-    await processes.stopAll()
-    await removeFolder(folder)
-  })
 
   it('opens with the link that plugboard dev prints, once', async () => {
+    const { browser, page, plugboard } = dashboard
     const [link] = await plugboard.child.waitForLine(/http:\S+\/dashboard\/#code=\S+/)
     await page.goto(link)
     await page.getByRole('heading', { name: 'Overview' }).waitFor()
@@ -90,7 +43,7 @@ describe.skipIf(!executablePath)('the dashboard', () => {
     await stranger.locator('#key').fill('vsk_wrong')
     await stranger.getByRole('button', { name: 'Log in' }).click()
     await stranger.getByText('The credential is not an API key').waitFor()
-    await stranger.locator('#key').fill(await plugboard.adminKey())
+    await stranger.locator('#key').fill(await dashboard.plugboard.adminKey())
     await stranger.keyboard.press('Enter')
     await stranger.getByRole('heading', { name: 'Overview' }).waitFor()
     await stranger.getByRole('button', { name: 'Log out' }).click()
@@ -101,13 +54,14 @@ describe.skipIf(!executablePath)('the dashboard', () => {
   })
 
   it('works over http from another machine, where browsers have fewer functions', async () => {
+    const { browser } = dashboard
     const other = await browser.newContext()
     const far = await other.newPage()
-    await far.goto(`http://admin.test:${plugboard.adminPort}/dashboard/doctor`)
+    await far.goto(`http://admin.test:${dashboard.plugboard.adminPort}/dashboard/doctor`)
     expect(await far.evaluate('isSecureContext')).toBe(false)
     await far.getByRole('button', { name: /^Copy npx/ }).click()
     await far.getByText('Copied').waitFor()
-    await far.locator('#key').fill(await plugboard.adminKey())
+    await far.locator('#key').fill(await dashboard.plugboard.adminKey())
     await far.keyboard.press('Enter')
     await far.getByRole('button', { name: 'Copy report' }).click()
     await far.getByText('Copied').waitFor()
@@ -115,6 +69,7 @@ describe.skipIf(!executablePath)('the dashboard', () => {
   })
 
   it('loads at most 90 KB before the first page works', async () => {
+    const { browser, context } = dashboard
     const fresh = await browser.newContext({ storageState: await context.storageState() })
     const first = await fresh.newPage()
     const sizes: Promise<number>[] = []
@@ -131,6 +86,7 @@ describe.skipIf(!executablePath)('the dashboard', () => {
   })
 
   it('lets a newcomer add a route and find the reason of a 503, by keyboard', async () => {
+    const { page, complaints } = dashboard
     await call('POST', '/v1/services', { name: 'shop' })
     await page.goto(urlOf('/dashboard/routes'))
     await page.getByRole('button', { name: 'Add a route' }).focus()
@@ -146,12 +102,12 @@ describe.skipIf(!executablePath)('the dashboard', () => {
     await page.keyboard.press('Escape')
     await page.getByRole('complementary').waitFor({ state: 'detached' })
 
-    const failed = await fetch(`http://127.0.0.1:${plugboard.port}/cart`, {
+    const failed = await fetch(`http://127.0.0.1:${dashboard.plugboard.port}/cart`, {
       headers: { host: 'shop.localhost' },
     })
     // `fetch` sends its own Host, so the request is for 127.0.0.1.
     expect(failed.status).toBe(200)
-    await page.goto(`http://shop.localhost:${plugboard.port}/cart`)
+    await page.goto(`http://shop.localhost:${dashboard.plugboard.port}/cart`)
     await page.goto(urlOf('/dashboard/traffic?view=failures'))
     const row = page.getByRole('row', { name: /shop\.localhost\/cart/ })
     await row.focus()
@@ -162,6 +118,7 @@ describe.skipIf(!executablePath)('the dashboard', () => {
   })
 
   it('shows a change at once, and undoes the deletion of a route', async () => {
+    const { page } = dashboard
     await page.goto(urlOf('/dashboard/routes?q=shop.localhost'))
     const row = page.getByRole('row', { name: /shop\.localhost/ })
     await row.waitFor()
@@ -171,7 +128,7 @@ describe.skipIf(!executablePath)('the dashboard', () => {
     await fetch(urlOf(`/v1/routes/${items[0]!.id}`), {
       method: 'DELETE',
       headers: {
-        authorization: `Bearer ${await plugboard.adminKey()}`,
+        authorization: `Bearer ${await dashboard.plugboard.adminKey()}`,
         'if-match': `"${items[0]!.version}"`,
       },
     })
@@ -179,13 +136,17 @@ describe.skipIf(!executablePath)('the dashboard', () => {
     await page.goto(urlOf('/dashboard/changes'))
     await page.getByRole('row', { name: /deleted route shop\.localhost/ }).focus()
     await page.keyboard.press('Enter')
-    await page.getByRole('button', { name: 'Undo' }).focus()
+    await page.getByRole('button', { name: 'Undo…' }).focus()
+    await page.keyboard.press('Enter')
+    await page.getByRole('region', { name: 'What the undo changes' }).waitFor()
+    await page.getByRole('button', { name: 'Undo this change' }).focus()
     await page.keyboard.press('Enter')
     await page.getByText('Undone: route shop.localhost deleted.').waitFor()
     expect((await call('GET', `/v1/routes/${items[0]!.id}`)).status).toBe(200)
   })
 
   it('issues a token with its command, and revokes it', async () => {
+    const { page } = dashboard
     await page.goto(urlOf('/dashboard/access'))
     await page.getByRole('button', { name: 'Issue a token' }).click()
     await page.getByLabel('Name of the telephone').fill('web-1')
@@ -202,6 +163,7 @@ describe.skipIf(!executablePath)('the dashboard', () => {
   })
 
   it('ends the session when its key is revoked', async () => {
+    const { browser } = dashboard
     const made = await call('POST', '/v1/keys', { name: 'guest', scopes: ['status:read', 'routes:read'] })
     const { id, key, version } = (await made.json()) as { id: string; key: string; version: number }
     const guests = await browser.newContext()
@@ -213,7 +175,10 @@ describe.skipIf(!executablePath)('the dashboard', () => {
     expect(await guest.getByRole('button', { name: 'Add a route' }).count()).toBe(0)
     await fetch(urlOf(`/v1/keys/${id}/revoke`), {
       method: 'POST',
-      headers: { authorization: `Bearer ${await plugboard.adminKey()}`, 'if-match': `"${version}"` },
+      headers: {
+        authorization: `Bearer ${await dashboard.plugboard.adminKey()}`,
+        'if-match': `"${version}"`,
+      },
     })
     await guest.getByText('Your session has ended. Log in again.').waitFor()
     await guests.close()
@@ -222,35 +187,12 @@ describe.skipIf(!executablePath)('the dashboard', () => {
   it.each(PAGES)(
     'shows %s in both themes and on a narrow screen, without a fault of accessibility',
     async name => {
-      const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+      const { page } = dashboard
       const path = name === 'Overview' ? '/dashboard/' : `/dashboard/${name.toLowerCase()}`
       await page.goto(urlOf(path))
       await page.getByRole('heading', { name, level: 1 }).waitFor()
       await page.getByText('Loading…').first().waitFor({ state: 'detached' })
-      // The policy of the page forbids scripts of strangers, so the debugger brings this one.
-      const session = await context.newCDPSession(page)
-      await session.send('Runtime.evaluate', { expression: axe })
-      for (const [colorScheme, width] of [
-        ['light', 1280],
-        ['dark', 360],
-      ] as const) {
-        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-        await page.setViewportSize({ width, height: 800 })
-        const { result } = await session.send('Runtime.evaluate', {
-          expression: 'axe.run(document, { resultTypes: ["violations"] })',
-          awaitPromise: true,
-          returnByValue: true,
-        })
-        const { violations } = result.value as AxeResults
-        const found = violations.map(
-          ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join('\n')}`,
-        )
-        expect(found, `${colorScheme}, ${width} px`).toEqual([])
-        const root = 'document.documentElement'
-        expect(await page.evaluate(`${root}.scrollWidth - ${root}.clientWidth`), `${width} px`).toBe(0)
-      }
-      await session.detach()
-      expect(complaints).toEqual([])
+      await dashboard.checkPage()
     },
   )
 })

@@ -57,3 +57,7 @@ function flattened(value: object | null, prefix = ''): Map<string, string> {
   }
   return found
 }
+
+/** Returns a value of a row as text. */
+export const valueText = (value: unknown): string =>
+  value === undefined || value === null ? 'unset' : typeof value === 'string' ? value : JSON.stringify(value)

@@ -1,78 +1,105 @@
-// The audit log: each change with its author, its difference and its undo.
+// The audit log: each change with its author, its difference and its undo. A change has its own address.
 
-import { useState } from 'preact/hooks'
+import { useRoute } from 'preact-iso'
 import type { ChangeBody } from '../../../../admin/api-types.ts'
 import { changeCount } from '../../api/live.ts'
+import { get } from '../../api/request.ts'
+import { useQuery } from '../../api/use-query.ts'
+import { Drawer } from '../../parts/drawer.tsx'
+import { Empty } from '../../parts/empty.tsx'
 import { count } from '../../parts/format.ts'
 import { PageHead, QueryNotice } from '../../parts/page-head.tsx'
 import { TimeAgo } from '../../parts/time-ago.tsx'
 import { useAddress } from '../../shell/address.ts'
 import { DataTable } from '../../tables/data-table.tsx'
-import { TextFilter } from '../../tables/text-filter.tsx'
-import { useList } from '../../tables/use-list.ts'
-import { ChangeDialog } from './change-dialog.tsx'
-import { diffOf, rowName } from './change-text.ts'
-
-const ENTITIES = ['route', 'service', 'token', 'signing_key', 'admin_key'] as const
+import { type ListPage, useList } from '../../tables/use-list.ts'
+import { ChangeDetails } from './change-details.tsx'
+import { ChangeFilters, useChangeFilters } from './change-filters.tsx'
+import { changeText, diffOf, rowName } from './change-text.ts'
 
 export function ChangesPage() {
-  const { filter, setFilters } = useAddress()
-  const [opened, setOpened] = useState<ChangeBody | undefined>(undefined)
-  const filters = Object.fromEntries(
-    ['entity', 'actor', 'route', 'service'].map(name => [name, filter(name)]),
-  )
+  const { params } = useRoute()
+  const { go } = useAddress()
+  const filters = useChangeFilters()
   const list = useList<ChangeBody>('/v1/changes', filters, changeCount)
+  const isFiltered = Object.values(filters).some(value => value !== '')
   return (
     <>
       <PageHead title="Changes" />
-      <div class="filters">
-        <select
-          aria-label="Kind of row"
-          value={filter('entity')}
-          onChange={event => setFilters({ entity: event.currentTarget.value })}
-        >
-          <option value="">all kinds</option>
-          {ENTITIES.map(name => (
-            <option key={name} value={name}>
-              {name.replace('_', ' ')}
-            </option>
-          ))}
-        </select>
-        <TextFilter
-          label="Route: mount or id"
-          value={filter('route')}
-          onChange={route => setFilters({ route })}
-        />
-        <TextFilter label="Service" value={filter('service')} onChange={service => setFilters({ service })} />
-        <TextFilter label="Actor" value={filter('actor')} onChange={actor => setFilters({ actor })} />
+      <ChangeFilters filters={filters} />
+      <div class="stack">
+        <QueryNotice query={list.first} />
+        {list.first.data !== undefined && list.rows.length === 0 && (
+          <Empty
+            title={isFiltered ? 'No change matches the filters' : 'No change yet'}
+            commands={isFiltered ? [] : ['npx --no plugboard route add shop.localhost --service web']}
+          >
+            <p>
+              {isFiltered
+                ? 'Remove a filter, or wait: new changes appear here.'
+                : 'Each change of a route, a service, a token or a key appears here with its author.'}
+            </p>
+          </Empty>
+        )}
+        {list.rows.length > 0 && (
+          <DataTable
+            label="Changes"
+            rows={list.rows}
+            keyOf={({ sequence }) => String(sequence)}
+            selected={params.sequence}
+            onOpen={({ sequence }) => go(`/changes/${sequence}`)}
+            onEnd={list.loadMore}
+            columns={[
+              { name: 'Change', align: 'end', cell: ({ sequence }) => sequence },
+              { name: 'When', cell: ({ at }) => <TimeAgo time={at} /> },
+              { name: 'Action', cell: ({ action }) => action },
+              { name: 'Kind', cell: ({ entity }) => entity.replace('_', ' ') },
+              { name: 'Row', isWide: true, cell: change => rowName(change) },
+              {
+                name: 'Fields',
+                align: 'end',
+                cell: ({ before, after }) => count(diffOf(before, after).length),
+              },
+              { name: 'Actor', isWide: true, cell: ({ actor }) => <span class="mono">{actor}</span> },
+            ]}
+          />
+        )}
+        {list.hasMore && (
+          <div>
+            <button type="button" onClick={list.loadMore}>
+              Load older changes
+            </button>
+          </div>
+        )}
       </div>
-      <QueryNotice query={list.first} />
-      {list.first.data !== undefined && list.rows.length === 0 && (
-        <p class="soft">No change matches the filters.</p>
-      )}
-      {list.rows.length > 0 && (
-        <DataTable
-          label="Changes"
-          rows={list.rows}
-          keyOf={({ sequence }) => String(sequence)}
-          onOpen={setOpened}
-          onEnd={list.loadMore}
-          columns={[
-            { name: 'Change', align: 'end', cell: ({ sequence }) => sequence },
-            { name: 'When', cell: ({ at }) => <TimeAgo time={at} /> },
-            { name: 'Action', cell: ({ action }) => action },
-            { name: 'Kind', cell: ({ entity }) => entity.replace('_', ' ') },
-            { name: 'Row', isWide: true, cell: change => rowName(change) },
-            {
-              name: 'Fields',
-              align: 'end',
-              cell: ({ before, after }) => count(diffOf(before, after).length),
-            },
-            { name: 'Actor', isWide: true, cell: ({ actor }) => <span class="mono">{actor}</span> },
-          ]}
+      {params.sequence !== undefined && (
+        <OpenedChange
+          key={params.sequence}
+          sequence={params.sequence}
+          listed={list.rows.find(({ sequence }) => String(sequence) === params.sequence)}
+          onClose={() => go('/changes')}
         />
       )}
-      {opened !== undefined && <ChangeDialog change={opened} onClose={() => setOpened(undefined)} />}
     </>
+  )
+}
+
+/** `listed`: the change, when the list has it. */
+function OpenedChange(props: { sequence: string; listed: ChangeBody | undefined; onClose: () => void }) {
+  const { sequence, listed, onClose } = props
+  const query = useQuery<ChangeBody | undefined>(`change ${sequence}`, async signal => {
+    const before = Number(sequence) + 1
+    const page = await get<ListPage<ChangeBody>>('/v1/changes', { before, limit: 1 }, signal)
+    return page.items.find(item => String(item.sequence) === sequence)
+  })
+  const change = listed ?? query.data
+  return (
+    <Drawer title={change === undefined ? 'Change' : changeText(change)} label="Change" onClose={onClose}>
+      {change !== undefined && <ChangeDetails change={change} onUndone={onClose} />}
+      {change === undefined && <QueryNotice query={query} />}
+      {change === undefined && query.error === undefined && !query.isLoading && (
+        <p>The log has no change {sequence}. It keeps the newest changes only (the setting changesKept).</p>
+      )}
+    </Drawer>
   )
 }
