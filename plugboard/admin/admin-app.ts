@@ -10,11 +10,11 @@ import type { AdminDependencies, AdminEnv, Phase } from './admin-env.ts'
 import { addBundleOperation } from './bundle/bundle-operation.ts'
 import { BUNDLE_PATH } from './bundle/bundle-path.ts'
 import { addDashboardPages } from './dashboard/dashboard-pages.ts'
-import { addFrontPage } from './front-page-handler.ts'
 import { AllowedMethods } from './http/allowed-methods.ts'
 import { boundedBody } from './http/bounded-body.ts'
 import { EventStreams, endStreamOfHead } from './http/event-streams.ts'
 import { problemResponse, validationError } from './http/problem.ts'
+import { addIndexPage } from './index-page.ts'
 import { addDoctorOperation } from './live/doctor.ts'
 import { addExchangeOperations, ExchangeAccess } from './live/exchanges/exchanges.ts'
 import { addReplayOperation } from './live/exchanges/replay.ts'
@@ -85,7 +85,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
 
   app.onError((error, c) => problemResponse(withEffect(error, deps.phase()), c))
   app.use(requestGuard({ log: deps.log, allowedHosts: deps.allowedHosts }))
-  addFrontPage(app, deps)
+  addIndexPage(app, deps)
   addHealth(app, deps)
   addJwks(app, deps)
   // The document is public, because the source code is public too.

@@ -167,8 +167,6 @@ export interface AdminDependencies {
   readonly maxBundleBytes: number
   /** The URL at which telephones reach this Plugboard. */
   readonly plugboardUrl: () => string
-  /** Absolute paths for commands that a person on this machine copies: the data folder, and the file of the admin key. */
-  readonly files: { readonly data: string; readonly adminKey: string }
   /** For the rotation of signing keys. */
   readonly generateSigningKey: () => Promise<NewSigningKey>
   readonly log: Logger

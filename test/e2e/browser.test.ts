@@ -1,4 +1,4 @@
-// A real browser on the welcome page and on the front page of the admin port. Skipped, with the reason, when Chromium is not
+// A real browser on the welcome page and on the admin port. Skipped, with the reason, when Chromium is not
 // installed.
 
 import { type Browser, chromium } from 'playwright-core'
@@ -32,6 +32,21 @@ describe.skipIf(!executablePath)('a browser', () => {
     await removeFolder(folder)
   })
 
+  it('shows the next command on the dashboard, until the first request arrives', async () => {
+    const tab = await browser.newPage()
+    const [link] = await plugboard.child.waitForLine(/http:\S+\/dashboard\/#code=\S+/)
+    await tab.goto(link)
+    await tab.getByRole('heading', { name: 'Waiting for the first request' }).waitFor()
+    const command = `npx --no telephone http 3000 --mount app.localhost --plugboard http://localhost:${plugboard.port}`
+    await tab.getByRole('button', { name: `Copy ${command}` }).waitFor()
+    await tab.getByRole('link', { name: 'API reference' }).waitFor()
+    await fetch(`http://localhost:${plugboard.port}/`)
+    await tab.getByRole('heading', { name: 'Waiting for the first request' }).waitFor({ state: 'detached' })
+    await tab.reload()
+    await tab.getByRole('heading', { name: 'Needs attention' }).waitFor()
+    await tab.close()
+  })
+
   it('shows the welcome page without errors', async () => {
     const tab = await browser.newPage()
     const complaints: string[] = []
@@ -55,28 +70,14 @@ describe.skipIf(!executablePath)('a browser', () => {
     await tab.close()
   })
 
-  it('shows the front page of the admin port, without errors of its content security policy', async () => {
+  it('opens the dashboard at the root of the admin port', async () => {
     const tab = await browser.newPage()
-    const complaints: string[] = []
-    tab.on('console', message => complaints.push(message.text()))
-    tab.on('pageerror', error => complaints.push(error.message))
-    const response = await tab.goto(`http://127.0.0.1:${plugboard.adminPort}/`)
-    expect(response?.status()).toBe(200)
-    expect(await tab.locator('h1').textContent()).toBe('Plugboard')
-    const replicas = tab.locator('dl > div', { has: tab.getByText('Replicas', { exact: true }) })
-    expect(await replicas.locator('dd').textContent()).toBe('1')
-    // The style sheet is applied, so its hash in the policy is right.
-    expect(await tab.evaluate("getComputedStyle(document.querySelector('main')).maxWidth")).not.toBe('none')
-    if (process.env.SCREENSHOT !== undefined)
-      await tab.screenshot({ path: process.env.SCREENSHOT, fullPage: true })
-    await tab.setViewportSize({ width: 360, height: 640 })
-    const root = 'document.documentElement'
-    expect(await tab.evaluate(`${root}.scrollWidth > ${root}.clientWidth`)).toBe(false)
-    await tab.getByRole('link', { name: /OpenAPI/ }).click()
-    await tab.waitForURL('**/openapi.json')
-    expect(complaints).toEqual([])
+    await tab.goto(`http://127.0.0.1:${plugboard.adminPort}/?from=chat`)
+    expect(new URL(tab.url()).pathname + new URL(tab.url()).search).toBe('/dashboard/?from=chat')
+    await tab.locator('#key').waitFor()
     await tab.close()
   })
+
   it('shows the reference of the admin API, authorizes with a key and sends a request', async () => {
     const tab = await browser.newPage()
     const complaints: string[] = []

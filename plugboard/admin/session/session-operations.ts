@@ -17,6 +17,7 @@ const sessionSchema = z
       .openapi({ description: 'The end of the session. Null: the request had an API key.' }),
     replicaId: z.string().openapi({ description: 'The replica that responds.' }),
     version: z.string().openapi({ description: 'The version of Plugboard.' }),
+    plugboardUrl: z.string().openapi({ description: 'The URL at which telephones reach this Plugboard.' }),
     environment: z
       .strictObject({ name: z.string(), color: z.string() })
       .nullable()
@@ -110,6 +111,7 @@ export function addSessionOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepe
       expiresAt: expiresAt?.toISOString() ?? null,
       replicaId,
       version,
+      plugboardUrl: deps.plugboardUrl(),
       environment: environment ?? null,
     }
   }

@@ -1,7 +1,6 @@
 // The admin port of a replica: passes the state of this replica to the admin API, and opens its port.
 
 import type { AddressInfo } from 'node:net'
-import { resolve } from 'node:path'
 import { allowedHosts } from '../../admin/access/request-guard.ts'
 import { createAdminApp } from '../../admin/admin-app.ts'
 import type { ReplicaDirectory } from '../../admin/admin-env.ts'
@@ -16,7 +15,6 @@ import { createLiveRequests, createLiveTraffic } from '../cluster/live-watch.ts'
 import { ownStatus, replicaStatus, serviceLines, withoutLines } from '../cluster/replica-status.ts'
 import type { ReplicaDatabase } from '../database/replica-database.ts'
 import { runReplicaDoctor } from '../doctor/replica-doctor.ts'
-import { AdminKeyFile } from '../files/admin-key-file.ts'
 import type { RequestLimits } from '../limits/request-limits.ts'
 import type { ReplicaMetrics } from '../metrics/replica-metrics.ts'
 import type { ReplicaContext } from '../replica-context.ts'
@@ -82,7 +80,6 @@ export async function startAdminPort(replica: ReplicaContext, parts: AdminPortPa
     outbound: new OutboundNetworks(config.outboundNetworks),
     maxBundleBytes: config.maxBundleBytes,
     plugboardUrl: () => replica.address.url,
-    files: { data: resolve(config.data), adminKey: resolve(new AdminKeyFile(config.data).path) },
     generateSigningKey,
     log,
     clock,

@@ -266,7 +266,6 @@ export class AdminApiHarness {
       outbound: new OutboundNetworks([]),
       maxBundleBytes: 64 * 1024 * 1024,
       plugboardUrl: () => 'https://proxy.test',
-      files: { data: '/srv/plug board', adminKey: '/srv/plug board/secrets/admin.key' },
       generateSigningKey: () =>
         Promise.resolve({
           kid: randomUUID(),

@@ -150,7 +150,6 @@ export const app = createAdminApp({
   outbound: new OutboundNetworks([]),
   maxBundleBytes: 64 * 1024 * 1024,
   plugboardUrl: () => 'https://proxy.test',
-  files: { data: '/srv/plug board', adminKey: '/srv/plug board/secrets/admin.key' },
   generateSigningKey: passed,
   log: silentLogger,
   clock: systemClock,

@@ -101,3 +101,8 @@ export const ThemeIcon = () => (
     <path d="M8 2a6 6 0 1 0 0 12zM8 2v12a6 6 0 0 0 0-12z" />
   </Icon>
 )
+export const ReferenceIcon = () => (
+  <Icon>
+    <path d="M8 4C6 3 4 3 2 3v9c2 0 4 0 6 1 2-1 4-1 6-1V3c-2 0-4 0-6 1zm0 0v9" />
+  </Icon>
+)

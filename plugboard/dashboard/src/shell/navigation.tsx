@@ -9,6 +9,7 @@ import {
   LimitsIcon,
   LogoIcon,
   OverviewIcon,
+  ReferenceIcon,
   RoutesIcon,
   ServicesIcon,
   TelephonesIcon,
@@ -54,6 +55,9 @@ export function Navigation({ isOpen, onChoose }: { isOpen: boolean; onChoose: ()
           </a>
         )
       })}
+      <a class="link soft" href="/reference">
+        <ReferenceIcon /> API reference
+      </a>
     </nav>
   )
 }

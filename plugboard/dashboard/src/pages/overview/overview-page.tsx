@@ -36,7 +36,6 @@ export function OverviewPage() {
     at: Date.parse(change.at) / 1000,
     text: changeText(change),
   }))
-  const isNew = status.data !== undefined && isWithoutTraffic(status.data, traffic)
   return (
     <>
       <PageHead title="Overview">
@@ -47,7 +46,7 @@ export function OverviewPage() {
       <div class="stack">
         <QueryNotice query={status} />
         <QueryNotice query={traffic.query} />
-        {isNew && <Newcomer />}
+        {traffic.query.data !== undefined && <Newcomer hasTraffic={hasRequest(traffic)} />}
         <TrafficCharts
           traffic={traffic}
           marks={marks}
@@ -74,10 +73,12 @@ async function loadChanges(signal: AbortSignal): Promise<readonly ChangeBody[]> 
   return (await get<{ items: readonly ChangeBody[] }>('/v1/changes', { limit: MARKS }, signal)).items
 }
 
-/** True while neither this replica nor the charts have counted a request. */
-function isWithoutTraffic({ traffic }: StatusBody, { columns }: Traffic): boolean {
-  return (traffic?.requests ?? 0) === 0 && columns.success.every(value => value === null || value === 0)
+/** True when the charts have a request. */
+function hasRequest({ columns }: Traffic): boolean {
+  return CLASSES.some(name => columns[name].some(value => value !== null && value > 0))
 }
+
+const CLASSES = ['success', 'redirect', 'clientError', 'serverError'] as const
 
 /** The figures of the last 10 seconds, or of one interval when it is longer. */
 function Figures({ traffic, status }: { traffic: Traffic; status: StatusBody | undefined }) {
