@@ -32,7 +32,6 @@ const REPLAY = bytesOf(',"replayOf":"')
 const USER_AGENT = bytesOf(',"userAgent":"')
 const SAMPLE_RATE = bytesOf(',"sampleRate":')
 const END_OF_LINE = bytesOf('}\n')
-const END_OF_TIME = bytesOf('Z')
 
 /** Writes access lines. The values of a record are safe already (safe-fields.ts). Times are milliseconds since 1970. */
 export class AccessJson {
@@ -47,7 +46,7 @@ export class AccessJson {
   constructor(base: Readonly<Record<string, unknown>>) {
     this.#base = base
     const members = JSON.stringify(base).slice(1, -1)
-    this.#start = bytesOf(`"${members === '' ? '' : `,${members}`},"msg":"request","requestId":"`)
+    this.#start = bytesOf(`Z"${members === '' ? '' : `,${members}`},"msg":"request","requestId":"`)
   }
 
   text(record: AccessFields, level: AccessLevel, timeMs: number): string {
@@ -109,7 +108,6 @@ export class AccessJson {
     }
     line.put(this.#secondBytes)
     line.putDigits(ms - second * 1000, 3)
-    line.put(END_OF_TIME)
   }
 }
 

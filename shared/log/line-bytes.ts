@@ -28,7 +28,7 @@ export class LineBytes {
     this.end = end + part.length
     if (this.end > bytes.length) return
     // A call of `set` costs as much as a loop over so many bytes.
-    if (part.length > 40) bytes.set(part, end)
+    if (part.length > 24) bytes.set(part, end)
     else for (let index = 0; index < part.length; index += 1) bytes[end + index] = part[index] as number
   }
 
