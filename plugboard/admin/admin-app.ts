@@ -4,9 +4,10 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { ERRORS, VeraError } from '@vera-stack/shared/errors.ts'
 import { SECURE_SESSION_COOKIE, SESSION_COOKIE } from '../common/http/session-cookie.ts'
+import type { Phase } from '../common/phase.ts'
 import { authenticate } from './access/authenticate.ts'
 import { requestGuard } from './access/request-guard.ts'
-import type { AdminDependencies, AdminEnv, Phase } from './admin-env.ts'
+import type { AdminDependencies, AdminEnv } from './admin-env.ts'
 import { addBundleOperation } from './bundle/bundle-operation.ts'
 import { BUNDLE_PATH } from './bundle/bundle-path.ts'
 import { addDashboardPages } from './dashboard/dashboard-pages.ts'
@@ -15,6 +16,7 @@ import { boundedBody } from './http/bounded-body.ts'
 import { EventStreams, endStreamOfHead } from './http/event-streams.ts'
 import { problemResponse, validationError } from './http/problem.ts'
 import { addIndexPage } from './index-page.ts'
+import { addClusterOperations } from './live/cluster/cluster-status.ts'
 import { addDoctorOperation } from './live/doctor.ts'
 import { addExchangeOperations, ExchangeAccess } from './live/exchanges/exchanges.ts'
 import { addReplayOperation } from './live/exchanges/replay.ts'
@@ -29,6 +31,7 @@ import { addOutageOperations } from './live/service-outages.ts'
 import { addStatusOperations } from './live/status.ts'
 import { addTelephoneOperations } from './live/telephones.ts'
 import { addTrafficOperations } from './live/traffic/traffic.ts'
+import { addTunnelEventOperations } from './live/tunnels/tunnel-events.ts'
 import { addReferencePage } from './reference/reference-page.ts'
 import { addChangeOperations } from './resources/changes/changes.ts'
 import { addUndoOperation } from './resources/changes/undo.ts'
@@ -111,12 +114,14 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   addChangeOperations(app, deps, live)
   addUndoOperation(app, deps)
   addStatusOperations(app, deps)
+  addClusterOperations(app, deps)
   addDoctorOperation(app, deps)
   addOutageOperations(app, deps)
   addEjectionOperations(app, deps)
   addLimitOperations(app, deps)
   addProcessOperations(app, deps)
   addTelephoneOperations(app, deps)
+  addTunnelEventOperations(app, deps)
   addMetricsOperation(app, deps)
   addRequestOperations(app, deps, live)
   const access = new ExchangeAccess(deps)

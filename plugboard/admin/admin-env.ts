@@ -6,6 +6,7 @@ import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import type { Scraper } from '@vera-stack/shared/metrics/scraper.ts'
 import type { ServiceId, TokenId } from '../common/ids/row-ids.ts'
+import type { Phase } from '../common/phase.ts'
 import type { ServiceError } from '../common/service-error.ts'
 import type { AdminKey, Mutation, NewSigningKey, Store, Token } from '../database/store/store.ts'
 import type { ExchangeParams } from '../observe/exchanges/exchange-filter.ts'
@@ -23,6 +24,7 @@ import type { DoctorBody } from './bodies/check.ts'
 import type { LimitsBody } from './bodies/policy/limit-counters.ts'
 import type { MissingReplicas, ReplicaBody, ServiceLinesBody } from './bodies/replica.ts'
 import type { TrafficBody } from './bodies/traffic.ts'
+import type { ClusterState } from './live/cluster/cluster-state.ts'
 import type { ClusterView } from './live/cluster-view.ts'
 import type { ExchangeView } from './live/exchanges/exchange-view.ts'
 import type { LimitView } from './live/policy/limit-view.ts'
@@ -30,6 +32,7 @@ import type { ProcessView } from './live/policy/process-view.ts'
 import type { RequestView } from './live/requests/request-view.ts'
 import type { RouteTrafficView } from './live/traffic/route-traffic-view.ts'
 import type { TrafficView } from './live/traffic/traffic-view.ts'
+import type { TunnelEventsView } from './live/tunnels/tunnel-events-view.ts'
 import type { DashboardSessions, Session } from './session/dashboard-sessions.ts'
 
 /** Issues and revokes the JWTs of telephones. */
@@ -96,12 +99,6 @@ export interface LiveWatch {
   close(): void
 }
 
-/**
- * `ready`: requests find their routes; `recovering`: the process was suspended, and its links are being renewed; `draining`:
- * the stop has begun.
- */
-export type Phase = 'loading' | 'ready' | 'recovering' | 'draining'
-
 export interface AdminDependencies {
   readonly store: Store
   readonly directory: Pick<
@@ -129,6 +126,10 @@ export interface AdminDependencies {
   readonly replicas: ReplicaDirectory
   /** The combined state of all replicas. */
   readonly cluster: ClusterView
+  /** The state of each replica in its own view. */
+  readonly clusterState: Pick<ClusterState, 'read'>
+  /** The history of the tunnels of all replicas, and the disconnect of a telephone. */
+  readonly tunnelEvents: Pick<TunnelEventsView, 'history' | 'disconnect'>
   /** The lines of services, on all replicas. */
   readonly lines: Pick<ServiceLines, 'linesOf' | 'statesOf' | 'isServed' | 'lastLineOf'>
   /** The failed and slow requests of all replicas. */

@@ -8,6 +8,12 @@ export type { BundleItem, BundleResultBody } from './bodies/bundle.ts'
 export type { ChangeBody, ResetBody } from './bodies/changes/change.ts'
 export type { UndoneBody } from './bodies/changes/undone.ts'
 export type { CheckBody, DoctorBody } from './bodies/check.ts'
+export type {
+  CertificateBody,
+  ClusterStatusBody,
+  ReplicaLinkBody,
+  ReplicaStateBody,
+} from './bodies/cluster-status.ts'
 export type { CreatedKeyBody, KeyBody } from './bodies/credentials/key.ts'
 export type { SigningKeyBody } from './bodies/credentials/signing-key.ts'
 export type { IssuedTokenBody, TokenBody } from './bodies/credentials/token.ts'
@@ -38,4 +44,5 @@ export type { FailedServiceBody, StatusBody } from './bodies/status.ts'
 export type { TelephonePageBody } from './bodies/telephone.ts'
 export type { TrafficBody } from './bodies/traffic.ts'
 export type { TrafficSeriesBody } from './bodies/traffic-series.ts'
+export type { DisconnectedBody, TunnelHistoryBody } from './bodies/tunnel-events.ts'
 export type { LoginLinkBody, SessionBody } from './session/session-operations.ts'

@@ -292,7 +292,14 @@ describe('routes and services', () => {
     const connect = (name: string, tunnel: string, mounts: string[]) =>
       api.telephones.push({
         ...{ id: tunnel, name, instance: name, agent: 'telephone/0.1.0', remoteAddress: '10.0.0.1' },
-        ...{ connectedAt: new Date().toISOString(), tokenId: 't', streams: 0, rttMs: null, replicaId: 'r1' },
+        ...{
+          connectedAt: new Date().toISOString(),
+          tokenId: 't',
+          tokenExpiresAt: null,
+          streams: 0,
+          rttMs: null,
+          replicaId: 'r1',
+        },
         services: [
           {
             service: 'shop',
@@ -495,6 +502,7 @@ describe('state', () => {
         },
       ],
       tokenId: 't',
+      tokenExpiresAt: null,
       streams: 2,
       rttMs: 1.234,
       replicaId: 'r1',
@@ -521,7 +529,7 @@ describe('state', () => {
     const process = { service: 'shop', telephone: 'shop-1', instance: 'i1' }
     api.telephones.push({
       ...{ id: 'tunnel-1', name: 'shop-1', instance: 'i1', agent: 'telephone/0.1.0', remoteAddress: '' },
-      ...{ connectedAt: since, tokenId: 't', streams: 2, rttMs: null, replicaId: 'r1' },
+      ...{ connectedAt: since, tokenId: 't', tokenExpiresAt: null, streams: 2, rttMs: null, replicaId: 'r1' },
       services: [
         {
           ...{

@@ -4,7 +4,7 @@
 //      └──────────stop──────┴──stop──▶ draining
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
-import type { Phase } from '../admin/admin-env.ts'
+import type { Phase } from '../common/phase.ts'
 
 /** The time for the last frames of tunnels and links after the grace period, ms. */
 const GOODBYE_MS = 500

@@ -23,8 +23,8 @@ import type { AddressInfo } from 'node:net'
 import { collectBodyMemory } from '@vera-stack/shared/process/body-memory.ts'
 import { keepTickShape } from '@vera-stack/shared/process/tick-shape.ts'
 import { prefixOf } from '../admin/access/api-key-format.ts'
-import type { Phase } from '../admin/admin-env.ts'
 import { DASHBOARD_PATH, DashboardSessions, loginPath } from '../admin/session/dashboard-sessions.ts'
+import type { Phase } from '../common/phase.ts'
 import { StartupError } from '../common/startup-error.ts'
 import { ChangePruner } from '../database/changes/change-pruner.ts'
 import type { Store } from '../database/store/store.ts'
@@ -156,8 +156,18 @@ async function startParts(replica: ReplicaContext): Promise<StartedParts> {
   let ports: PublicPorts | undefined
   const database = await openReplicaDatabase(replica)
   const limits = createRequestLimits(replica, database)
-  const telephones = createTelephoneSide(replica, { database, limits, ports: () => ports })
-  const metrics = createReplicaMetrics(replica, { database, telephones, limits, ports: () => ports })
+  const telephones = createTelephoneSide(replica, {
+    database,
+    limits,
+    ports: () => ports,
+    load: () => metrics.load(),
+  })
+  const metrics: ReplicaMetrics = createReplicaMetrics(replica, {
+    database,
+    telephones,
+    limits,
+    ports: () => ports,
+  })
   const sessions = new DashboardSessions({ secrets: replica.config.clusterSecret, clock: replica.clock })
   const admin = await startAdminPort(replica, {
     database,

@@ -1,9 +1,11 @@
 // The side of the telephones: their tunnels, the lines that the tunnels offer, the choice of a line, and in a cluster the
 // other replicas with their lines.
 
+import type { ProcessLoad } from '@vera-stack/shared/metrics/process-metrics.ts'
 import { tracesReceiver } from '@vera-stack/shared/otlp/otlp-settings.ts'
 import { processMemoryBytes } from '@vera-stack/shared/process/process-memory.ts'
 import { TRACES_FEATURE } from '@vera-stack/shared/protocol/trace-mark.ts'
+import type { ReplicaDirectory } from '../admin/admin-env.ts'
 import { labelsOf } from '../common/labels.ts'
 import type { RespondToQuery } from '../peers/queries/peer-queries.ts'
 import { generatedHostPattern } from '../telephones/generated-hosts.ts'
@@ -19,6 +21,8 @@ import { TokenIssuer } from '../telephones/tokens/tokens.ts'
 import { TunnelEndpoint } from '../telephones/tunnel-endpoint.ts'
 import { VERSION } from '../version.ts'
 import { Cluster } from './cluster/cluster.ts'
+import { replicaDirectory } from './cluster/replica-directory.ts'
+import { replicaStateReader } from './cluster/replica-state.ts'
 import { createWholeCluster, type WholeCluster } from './cluster/whole-cluster.ts'
 import type { ReplicaDatabase } from './database/replica-database.ts'
 import { PENDING_TUNNEL_SHARE } from './limits/fitted-limits.ts'
@@ -33,6 +37,7 @@ export interface TelephoneSide {
   /** Undefined without a cluster secret. */
   readonly cluster: Cluster | undefined
   readonly whole: WholeCluster
+  readonly replicas: ReplicaDirectory
   readonly endpoint: TunnelEndpoint
 }
 
@@ -41,11 +46,12 @@ export interface TelephoneSideParts {
   readonly limits: RequestLimits
   /** Returns the public ports, or undefined while they are not open. */
   readonly ports: () => PublicPorts | undefined
+  readonly load: () => ProcessLoad
 }
 
 export function createTelephoneSide(
   replica: ReplicaContext,
-  { database, limits, ports }: TelephoneSideParts,
+  { database, limits, ports, load }: TelephoneSideParts,
 ): TelephoneSide {
   const { config, registry, clock, log, id, startedAt } = replica
   const { directory, store } = database
@@ -76,7 +82,10 @@ export function createTelephoneSide(
     log,
     probe: line => prober.probe(line),
   })
+  const replicas = replicaDirectory(replica, directory, { switchboard, cluster })
   const whole = createWholeCluster({
+    ownState: replicaStateReader({ replica, database, replicas, ports, load }),
+    orders: limit => store.certificates.orders(limit),
     replicaId: id,
     startedAt,
     clock,
@@ -98,7 +107,7 @@ export function createTelephoneSide(
     maxPending: Math.ceil(config.maxTunnels * PENDING_TUNNEL_SHARE),
     clientSharePercent: config.clientSharePercent,
   })
-  return { tokens, switchboard, picker, cluster, whole, endpoint }
+  return { tokens, switchboard, picker, cluster, whole, replicas, endpoint }
 }
 
 function outsideIssuer({ config: { tokenIssuer, tokenJwksUrl } }: ReplicaContext) {

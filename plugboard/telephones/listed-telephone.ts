@@ -64,6 +64,10 @@ export const listedTelephoneSchema = z.strictObject({
   tokenId: z.string().meta({
     description: 'The id of one of our tokens, or `<issuer>#jti:<jti>` for a token of an outside issuer.',
   }),
+  tokenExpiresAt: timestamp.nullable().meta({
+    description:
+      'The end of the token. A connected telephone renews one of our tokens before. null: the replica is of an older version.',
+  }),
   streams: z.int(),
   rttMs: z.number().nullable(),
   replicaId: z.string().meta({ description: 'The replica that holds the tunnel.' }),

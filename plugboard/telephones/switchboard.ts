@@ -29,6 +29,7 @@ import type { TokenIssuer } from './tokens/tokens.ts'
 import { LocalTunnels } from './tunnels/local-tunnels.ts'
 import { TelephoneTunnel } from './tunnels/telephone-tunnel.ts'
 import type { TunnelContext } from './tunnels/tunnel-context.ts'
+import { TunnelHistory } from './tunnels/tunnel-history.ts'
 import { TunnelMover } from './tunnels/tunnel-mover.ts'
 import type { Renewal } from './tunnels/tunnel-token.ts'
 
@@ -74,6 +75,7 @@ const NO_HISTORY: TunnelContext['history'] = {
 export class Switchboard {
   readonly tunnels = new LocalTunnels()
   readonly mover: TunnelMover
+  readonly history: TunnelHistory
   readonly #options: SwitchboardOptions
   readonly #clock: Clock
   readonly #context: TunnelContext
@@ -89,6 +91,7 @@ export class Switchboard {
     this.#options = options
     this.#clock = options.clock ?? systemClock
     const clock = this.#clock
+    this.history = new TunnelHistory(clock)
     this.mover = new TunnelMover({ tunnels, registry, clock, log })
     this.#instances = new TelephoneInstances(registry, clock)
     this.#shared = new SharedServices(registry, clock, id => tunnels.get(id))
@@ -103,6 +106,7 @@ export class Switchboard {
       shared: this.#shared,
       usage: this.#usage,
       history: options.history ?? NO_HISTORY,
+      tunnelHistory: this.history,
       totals: tunnels.totals,
       replicaId: options.replicaId,
       registry,
@@ -160,6 +164,13 @@ export class Switchboard {
   /** Returns the number of open tunnels of one of our own tokens, on all replicas. */
   tunnelsOfToken(id: string): number {
     return this.#usage.tunnelsOf(id)
+  }
+
+  /** Closes the tunnels of all telephones with this name. The telephones connect again. Returns the number of tunnels. */
+  disconnect(name: string, detail: string): number {
+    const tunnels = [...this.tunnels].filter(({ hello }) => hello?.name === name)
+    for (const tunnel of tunnels) tunnel.close('going_away', detail)
+    return tunnels.length
   }
 
   list(): ListedTelephone[] {

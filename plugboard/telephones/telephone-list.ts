@@ -26,12 +26,19 @@ export function listTelephones(
       connectedAt: tunnel.connectedAt.toISOString(),
       services: servicesOf(tunnel, nowMs),
       tokenId: tokenText(tunnel.credential.token),
+      tokenExpiresAt: timeText(tunnel.credential.expiresAtMs),
       streams: session.streamCount,
       rttMs: session.rttMs ?? null,
       replicaId,
     })
   }
   return telephones
+}
+
+/** Returns null for a time that no date can have. A token of an outside issuer may have any number. */
+function timeText(ms: number): string | null {
+  const time = new Date(ms)
+  return Number.isNaN(time.getTime()) ? null : time.toISOString()
 }
 
 function servicesOf(tunnel: TelephoneTunnel, nowMs: number): ListedService[] {

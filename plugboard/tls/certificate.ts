@@ -11,6 +11,8 @@ export interface Certificate {
   readonly source: string
   /** In lower case, ASCII; the `*` of `*.example.com` matches one label. Without names, it serves only as the fallback. */
   readonly names: readonly string[]
+  /** The name of the authority that signed it; empty when it has no name. */
+  readonly issuer: string
   readonly notBefore: Date
   readonly notAfter: Date
   /** The options for `setSecureContext` and `createSecureContext`. */
@@ -59,11 +61,20 @@ export function readCertificate(input: {
   return {
     source,
     names: dnsNames(leaf.subjectAltName ?? ''),
+    issuer: nameOf(leaf.issuer),
     notBefore: leaf.validFromDate,
     notAfter: leaf.validToDate,
     options,
     context,
   }
+}
+
+/** Returns the organization and the common name in a text of lines such as `O=Let's Encrypt`. */
+function nameOf(issuer: string): string {
+  const lines = issuer.split('\n')
+  const fieldOf = (key: string): string | undefined =>
+    lines.find(line => line.startsWith(key))?.slice(key.length)
+  return [fieldOf('O='), fieldOf('CN=')].filter(part => part !== undefined).join(', ')
 }
 
 /**

@@ -88,14 +88,23 @@ const RESOLUTION_MS = 10
 const DELAY_WINDOW_MS = 10_000
 const QUANTILES = [50, 90, 99] as const
 
+/** Of the last 10 s, or of the longer time since the reading before. */
+export interface ProcessLoad {
+  /** 100 is one whole core. */
+  readonly cpuPercent: number
+  /** The 99th percentile. */
+  readonly eventLoopDelayMs: number
+}
+
 export interface ProcessMetrics {
   readonly sources: MetricSources<typeof PROCESS_METRICS>
+  load(): ProcessLoad
   stop(): void
 }
 
 /** Starts to measure the delay of the event loop. */
 export function startProcessMetrics(clock: Clock): ProcessMetrics {
-  const delay = new EventLoopDelay(clock)
+  const window = new LoadWindow(clock)
   const startedAt = Math.round(clock.wallTime() / 1000 - process.uptime())
   const maxFiles = openFilesLimit()
   const sources: ProcessMetrics['sources'] = {
@@ -123,10 +132,10 @@ export function startProcessMetrics(clock: Clock): ProcessMetrics {
       }
     },
     nodejs_eventloop_delay_seconds: sink => {
-      for (const [quantile, seconds] of delay.read()) sink.value([quantile], seconds)
+      for (const [quantile, seconds] of window.read().delays) sink.value([quantile], seconds)
     },
   }
-  return { sources, stop: () => delay.stop() }
+  return { sources, load: () => window.read().load, stop: () => window.stop() }
 }
 
 /** Returns the number of open files; undefined where the system does not show it. */
@@ -141,33 +150,48 @@ function openFiles(): number | undefined {
   }
 }
 
-class EventLoopDelay {
+interface LoadReading {
+  readonly delays: readonly (readonly [quantile: string, seconds: number])[]
+  readonly load: ProcessLoad
+}
+
+/** Measures the delay of the event loop and the use of the CPU, over the same time. */
+class LoadWindow {
   readonly #clock: Clock
   readonly #monitor = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
-  #since: number
-  #values: readonly (readonly [quantile: string, seconds: number])[] | undefined
+  #sinceMs: number
+  #cpu = process.cpuUsage()
+  #reading: LoadReading | undefined
 
   constructor(clock: Clock) {
     this.#clock = clock
-    this.#since = clock.now()
+    this.#sinceMs = clock.now()
     this.#monitor.enable()
   }
 
-  read(): readonly (readonly [quantile: string, seconds: number])[] {
+  read(): LoadReading {
     const nowMs = this.#clock.now()
-    if (this.#values !== undefined && nowMs - this.#since < DELAY_WINDOW_MS) return this.#values
+    const passedMs = nowMs - this.#sinceMs
+    if (this.#reading !== undefined && passedMs < DELAY_WINDOW_MS) return this.#reading
     const seconds = (nanoseconds: number): number =>
       Math.max(0, Math.round(nanoseconds / 1000 - RESOLUTION_MS * 1000)) / 1e6
     const empty = this.#monitor.count === 0
-    this.#values = [
-      ...QUANTILES.map(
-        percent => [String(percent / 100), empty ? 0 : seconds(this.#monitor.percentile(percent))] as const,
-      ),
-      ['1', empty ? 0 : seconds(this.#monitor.max)] as const,
-    ]
+    const at = (percent: number): number => (empty ? 0 : seconds(this.#monitor.percentile(percent)))
+    const { user, system } = process.cpuUsage(this.#cpu)
+    this.#reading = {
+      delays: [
+        ...QUANTILES.map(percent => [String(percent / 100), at(percent)] as const),
+        ['1', empty ? 0 : seconds(this.#monitor.max)] as const,
+      ],
+      load: {
+        cpuPercent: passedMs <= 0 ? 0 : Math.round((user + system) / passedMs) / 10,
+        eventLoopDelayMs: Math.round(at(99) * 10_000) / 10,
+      },
+    }
     this.#monitor.reset()
-    this.#since = nowMs
-    return this.#values
+    this.#cpu = process.cpuUsage()
+    this.#sinceMs = nowMs
+    return this.#reading
   }
 
   stop(): void {

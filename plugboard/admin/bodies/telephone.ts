@@ -27,6 +27,7 @@ export type TelephonePageBody = z.infer<typeof telephonePageSchema>
  */
 export const remoteTelephoneSchema = z.object({
   ...shape,
+  tokenExpiresAt: shape.tokenExpiresAt.default(null),
   services: z.array(
     z.object({
       ...serviceShape,

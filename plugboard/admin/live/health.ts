@@ -4,6 +4,7 @@
 // and reveal no details.
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import { PHASES } from '../../common/phase.ts'
 import type { AdminDependencies, AdminEnv } from '../admin-env.ts'
 import { json, problems } from '../http/openapi.ts'
 
@@ -11,7 +12,7 @@ const tags = ['health']
 
 export function addHealth(app: OpenAPIHono<AdminEnv>, { phase }: AdminDependencies): void {
   const live = z.strictObject({ status: z.literal('live') })
-  const ready = z.strictObject({ status: z.enum(['ready', 'loading', 'recovering', 'draining']) })
+  const ready = z.strictObject({ status: z.enum(PHASES) })
   app.openAPIRegistry.registerPath({
     method: 'get',
     path: '/livez',

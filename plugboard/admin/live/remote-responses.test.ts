@@ -4,9 +4,11 @@ import { describe, expect, it } from 'vitest'
 import type { z } from 'zod'
 import { remoteSummarySchema } from '../../observe/exchanges/captured-exchange.ts'
 import { readRequestLine, requestLineSchema } from '../../observe/requests/request-line.ts'
+import { remoteStateSchema } from '../bodies/cluster-status.ts'
 import { remoteEjectionsSchema } from '../bodies/policy/ejection.ts'
 import { remoteLimitsSchema } from '../bodies/policy/limit.ts'
 import { remoteProcessesSchema } from '../bodies/policy/service-processes.ts'
+import { remoteTunnelHistorySchema } from '../bodies/tunnel-events.ts'
 import { servicesResponse, telephonesResponse } from './cluster-view.ts'
 import { exchangeResponse } from './exchanges/exchange-view.ts'
 import { readPartly } from './read-partly.ts'
@@ -55,6 +57,8 @@ const isNever = (schema: z.core.$ZodType): boolean => schema._zod.def.type === '
 
 describe.each<[string, z.ZodType]>([
   ['processes', remoteProcessesSchema],
+  ['state', remoteStateSchema],
+  ['tunnelHistory', remoteTunnelHistorySchema],
   ['ejections', remoteEjectionsSchema],
   ['limits', remoteLimitsSchema],
   ['telephones', telephonesResponse],

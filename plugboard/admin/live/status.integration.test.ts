@@ -5,8 +5,8 @@ import { expect, test } from 'vitest'
 import { AdminApiHarness } from '../../../test/support/admin-api/admin-api.ts'
 import { SAMPLE_TELEPHONE as telephone } from '../../../test/support/admin-api/sample-telephone.ts'
 import { useAdminApi } from '../../../test/support/admin-api/use-admin-api.ts'
+import type { Phase } from '../../common/phase.ts'
 import { createProxyCounters } from '../../proxy/counters.ts'
-import type { Phase } from '../admin-env.ts'
 
 let api: AdminApiHarness
 const database = useAdminApi(created => {

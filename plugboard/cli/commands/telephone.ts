@@ -1,8 +1,13 @@
-// `plugboard telephone list`: lists the tunnels of telephones on all replicas.
+// `plugboard telephone`: lists the tunnels of telephones on all replicas, and closes those of one telephone.
 
 import type { Command } from 'commander'
-import type { ListedTelephone, MissingReplicas, TelephonePageBody } from '../../admin/api-types.ts'
-import { type ApiCommand, apiAction, type CliContext, examples } from '../api/api-command.ts'
+import type {
+  DisconnectedBody,
+  ListedTelephone,
+  MissingReplicas,
+  TelephonePageBody,
+} from '../../admin/api-types.ts'
+import { type ApiCommand, apiAction, type CliContext, examples, WITH_DRY_RUN } from '../api/api-command.ts'
 import { noteMissing } from '../api/missing-replicas.ts'
 import { requireService } from '../api/require-service.ts'
 import { type Column, relative } from '../output/output.ts'
@@ -41,6 +46,26 @@ export function defineTelephone(telephone: Command, context: CliContext): void {
       noteMissing(output, [...missing.values()])
       await output.rows(items, columns, 'No telephones are connected.')
     },
+  )
+  defineDisconnect(telephone, context)
+}
+
+function defineDisconnect(telephone: Command, context: CliContext): void {
+  const disconnect = telephone
+    .command('disconnect')
+    .argument('<name>', 'name of the telephone')
+    .description('close all tunnels of a telephone on all replicas; it connects again within seconds')
+  examples(disconnect, 'telephone disconnect shop-1')
+  apiAction(
+    disconnect,
+    context,
+    async ({ api, output }: ApiCommand<unknown>, name: string) => {
+      const path = `/v1/telephones/${encodeURIComponent(name)}/disconnect`
+      const { body } = await api.request<DisconnectedBody>('POST', path)
+      noteMissing(output, body.missingReplicas)
+      await output.row(body, [{ title: 'closed tunnels', value: row => row.tunnels }])
+    },
+    WITH_DRY_RUN,
   )
 }
 

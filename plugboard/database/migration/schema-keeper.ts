@@ -20,6 +20,7 @@ export interface SchemaKeeperOptions {
 export class SchemaKeeper {
   readonly #options: SchemaKeeperOptions
   #checked = false
+  #newer: readonly string[] = []
   #checking: Promise<void> | undefined
 
   constructor(options: SchemaKeeperOptions) {
@@ -47,6 +48,11 @@ export class SchemaKeeper {
     }
   }
 
+  /** Migrations of newer versions that the database had at the last check. Empty before it. */
+  get newerMigrations(): readonly string[] {
+    return this.#newer
+  }
+
   /** Reads the state of the schema, and writes nothing. Rejects like `check`. */
   status(): Promise<MigrationStatus> {
     const { url, version } = this.#options
@@ -66,6 +72,7 @@ export class SchemaKeeper {
       await migrateDatabase({ url, version })
       log.info('schema brought up to date', { count: before.pending })
     }
+    this.#newer = before.newer
     if (before.newer.length > 0) {
       const detail = `Migrations that this version does not have: ${before.newer.join(', ')}.`
       log.warn('the schema is of a newer version that allows this one to run', {

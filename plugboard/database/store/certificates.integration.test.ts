@@ -97,6 +97,21 @@ test('a host waits after a failed order, and its failures are counted until one 
   expect(await store.begin(request('a.test'))).toEqual({ decision: 'waiting', failures: 0 })
 })
 
+test('the orders are listed, with failed ones first', async () => {
+  for (const host of ['a.test', 'b.test', 'c.test']) await store.begin(request(host, 'one', { atOnce: 9 }))
+  await store.succeed(issued('b.test'), 'one')
+  await store.succeed({ ...issued('c.test'), renewAt: new Date(Date.now() + 1000) }, 'one')
+  await store.fail('a.test', 'one', 'no', 60_000)
+  const orders = await store.orders(10)
+  expect(orders.map(({ host, lastError }) => [host, lastError])).toEqual([
+    ['a.test', 'no'],
+    ['c.test', null],
+    ['b.test', null],
+  ])
+  expect(orders[0]).toMatchObject({ notAfter: null, renewAt: null, nextAttemptAt: expect.any(Date) })
+  expect(await store.orders(1)).toHaveLength(1)
+})
+
 test('orders within an hour have a limit over all hosts, without released ones', async () => {
   for (const host of ['a.test', 'b.test']) {
     await store.begin(request(host, 'one', { perHour: 2 }))

@@ -106,6 +106,15 @@ export function createCertificateStore(runner: SqlRunner): CertificateStore {
           .set({ leaseOwner: null, leaseUntil: null, attemptedAt: null })
           .where(and(eq(certificates.host, host), eq(certificates.leaseOwner, owner)))
       }),
+    orders: limit =>
+      runner.read(async db => {
+        const { host, notAfter, renewAt, lastError, nextAttemptAt } = certificates
+        return await db
+          .select({ host, notAfter, renewAt, lastError, nextAttemptAt })
+          .from(certificates)
+          .orderBy(asc(sql`${lastError} IS NULL`), asc(renewAt), asc(host))
+          .limit(limit)
+      }),
     account: directory =>
       runner.read(async db => {
         const [row] = await db.select().from(acmeAccounts).where(eq(acmeAccounts.directory, directory))

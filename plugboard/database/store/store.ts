@@ -580,6 +580,16 @@ export interface SealedKey {
   readonly sealedKey: string
 }
 
+/** The state of the order of a host. `renewAt`: null before the first certificate. */
+export interface CertificateOrder {
+  readonly host: string
+  readonly notAfter: Date | null
+  readonly renewAt: Date | null
+  /** Null: the last order succeeded, or there was none. */
+  readonly lastError: string | null
+  readonly nextAttemptAt: Date
+}
+
 export interface CertificateStore {
   find(host: string): Promise<StoredCertificate | undefined>
   /** Hosts whose certificate was issued after this; by the database's clock. */
@@ -606,6 +616,8 @@ export interface CertificateStore {
   fail(host: string, owner: string, error: string, retryMs: number): Promise<void>
   /** Releases the lease. The attempt does not count. */
   release(host: string, owner: string): Promise<void>
+  /** Resolves with the state of the orders: failed ones first, then by the time of the renewal. */
+  orders(limit: number): Promise<readonly CertificateOrder[]>
   account(directory: string): Promise<{ readonly url: string; readonly sealedKey: string } | undefined>
   /** Stores the account if there is no account yet. Resolves with the stored account. */
   saveAccount(

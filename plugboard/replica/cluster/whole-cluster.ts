@@ -2,8 +2,10 @@
 // composition root passes the view to the admin API, and to the peers, whose queries it responds to.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
+import { MAX_CERTIFICATES } from '../../admin/bodies/cluster-status.ts'
 import type { LimitShareBody } from '../../admin/bodies/policy/limit.ts'
 import type { AskReplicas } from '../../admin/live/ask-replicas.ts'
+import { ClusterState, type ClusterStateOptions } from '../../admin/live/cluster/cluster-state.ts'
 import { ClusterView, type ClusterViewOptions } from '../../admin/live/cluster-view.ts'
 import { ExchangeView } from '../../admin/live/exchanges/exchange-view.ts'
 import { LimitView, type LimitViewOptions } from '../../admin/live/policy/limit-view.ts'
@@ -12,7 +14,9 @@ import { openBreakers, stoppedSubsets } from '../../admin/live/policy/stopped.ts
 import { RequestView } from '../../admin/live/requests/request-view.ts'
 import { RouteTrafficView } from '../../admin/live/traffic/route-traffic-view.ts'
 import { TrafficView } from '../../admin/live/traffic/traffic-view.ts'
+import { TunnelEventsView } from '../../admin/live/tunnels/tunnel-events-view.ts'
 import type { ReplicaId } from '../../common/ids/replica-id.ts'
+import type { CertificateOrder } from '../../database/store/store.ts'
 import type { Observation } from '../../observe/observation.ts'
 import type { KnownReplica } from '../../peers/known-replicas.ts'
 import type { Registry } from '../../registry/registry.ts'
@@ -32,10 +36,13 @@ export interface WholeClusterOptions {
   readonly directory: LimitViewOptions['directory']
   readonly picker: LinePicker
   readonly history: ServiceHistory
-  readonly switchboard: Pick<Switchboard, 'list'>
+  readonly switchboard: Pick<Switchboard, 'list' | 'history' | 'disconnect'>
   /** Undefined without other replicas. */
   readonly cluster: Cluster | undefined
   readonly limits: RequestLimits
+  readonly ownState: ClusterStateOptions['own']
+  /** Rejects while the database is unavailable. */
+  readonly orders: (limit: number) => Promise<readonly CertificateOrder[]>
   readonly lastErrorOf: ClusterViewOptions['lastErrorOf']
   readonly policyState: ProcessViewOptions['policyState']
   readonly observation: Pick<Observation, 'failures' | 'inspector' | 'traffic'>
@@ -43,6 +50,8 @@ export interface WholeClusterOptions {
 
 export interface WholeCluster {
   readonly view: ClusterView
+  readonly state: ClusterState
+  readonly tunnelEvents: TunnelEventsView
   readonly lines: ServiceLines
   readonly limits: LimitView
   readonly processes: ProcessView
@@ -96,6 +105,19 @@ export function createWholeCluster(options: WholeClusterOptions): WholeCluster {
     clock,
     ask,
   })
+  const state = new ClusterState({
+    own: options.ownState,
+    // The state of replicas does not need the database.
+    orders: () => options.orders(MAX_CERTIFICATES).catch(() => []),
+    clock,
+    ask,
+  })
+  const tunnelEvents = new TunnelEventsView({
+    eventsOf: name => switchboard.history.eventsOf(name),
+    ends: () => switchboard.history.ends(),
+    disconnect: (name, detail) => switchboard.disconnect(name, detail),
+    ask,
+  })
   const { failures, inspector } = options.observation
   const requests = new RequestView({ replicaId, failures, ask })
   const exchanges = new ExchangeView({ replicaId, ring: inspector.ring, ask })
@@ -103,13 +125,27 @@ export function createWholeCluster(options: WholeClusterOptions): WholeCluster {
   const routeTraffic = new RouteTrafficView({ routes: () => options.observation.traffic.routes, clock, ask })
   const respond = (name: string, params: unknown) =>
     view.respond(name, params) ??
+    state.respond(name) ??
+    tunnelEvents.respond(name, params) ??
     limits.respond(name, params) ??
     processes.respond(name, params) ??
     requests.respond(name, params) ??
     exchanges.respond(name, params) ??
     traffic.respond(name, params) ??
     routeTraffic.respond(name, params)
-  return { view, lines, limits, processes, requests, exchanges, traffic, routeTraffic, respond }
+  return {
+    view,
+    state,
+    tunnelEvents,
+    lines,
+    limits,
+    processes,
+    requests,
+    exchanges,
+    traffic,
+    routeTraffic,
+    respond,
+  }
 }
 
 /** Returns the exchange of limits with each replica that has a link to this one. */

@@ -3,7 +3,7 @@
 
 import { LabelledCounts } from '@vera-stack/shared/metrics/labelled-counts.ts'
 import { type Metric, metricsOf } from '@vera-stack/shared/metrics/metric.ts'
-import { startProcessMetrics } from '@vera-stack/shared/metrics/process-metrics.ts'
+import { type ProcessLoad, startProcessMetrics } from '@vera-stack/shared/metrics/process-metrics.ts'
 import { Scraper } from '@vera-stack/shared/metrics/scraper.ts'
 import { asRouteId } from '../../common/ids/row-ids.ts'
 import { PLUGBOARD_METRICS } from '../../metrics/plugboard-metrics.ts'
@@ -25,6 +25,7 @@ export interface ReplicaMetrics {
   readonly otlpFailures: LabelledCounts
   /** Spans of traces by their result. */
   readonly spans: LabelledCounts
+  readonly load: () => ProcessLoad
   /** Returns all metrics for one reading. */
   metrics(): readonly Metric[]
 }
@@ -69,5 +70,5 @@ export function createReplicaMetrics(replica: ReplicaContext, parts: MetricParts
     requests.promote()
     return all
   }
-  return { requests, scraper: new Scraper(metrics), otlpFailures, spans, metrics }
+  return { requests, scraper: new Scraper(metrics), otlpFailures, spans, load: own.load, metrics }
 }

@@ -3,7 +3,6 @@
 import type { AddressInfo } from 'node:net'
 import { allowedHosts } from '../../admin/access/request-guard.ts'
 import { createAdminApp } from '../../admin/admin-app.ts'
-import type { ReplicaDirectory } from '../../admin/admin-env.ts'
 import { startAdminServer } from '../../admin/admin-server.ts'
 import type { DashboardSessions } from '../../admin/session/dashboard-sessions.ts'
 import type { Line } from '../../registry/line.ts'
@@ -12,7 +11,6 @@ import { OutboundNetworks } from '../../routes/options/outbound-networks.ts'
 import { generateSigningKey } from '../../telephones/tokens/tokens.ts'
 import { VERSION } from '../../version.ts'
 import { createLiveRequests, createLiveTraffic } from '../cluster/live-watch.ts'
-import { ownStatus, replicaStatus, serviceLines, withoutLines } from '../cluster/replica-status.ts'
 import type { ReplicaDatabase } from '../database/replica-database.ts'
 import { runReplicaDoctor } from '../doctor/replica-doctor.ts'
 import type { RequestLimits } from '../limits/request-limits.ts'
@@ -41,8 +39,7 @@ export async function startAdminPort(replica: ReplicaContext, parts: AdminPortPa
   const { database, telephones, sessions, limits: requestLimits, metrics, ports } = parts
   const { store, directory } = database
   const { config, limits, log, clock, running, lifecycle } = replica
-  const { tokens, switchboard, whole } = telephones
-  const replicas = replicaDirectory(replica, directory, telephones)
+  const { tokens, switchboard, whole, replicas } = telephones
   const watchable = {
     replicaId: replica.id,
     hub: replica.observation.hub,
@@ -60,6 +57,8 @@ export async function startAdminPort(replica: ReplicaContext, parts: AdminPortPa
     },
     replicas,
     cluster: whole.view,
+    clusterState: whole.state,
+    tunnelEvents: whole.tunnelEvents,
     requests: whole.requests,
     exchanges: whole.exchanges,
     replay: request => ports()?.replay(request) ?? Promise.resolve({ kind: 'unavailable' }),
@@ -104,35 +103,4 @@ export async function startAdminPort(replica: ReplicaContext, parts: AdminPortPa
 function subscribeToLines(registry: Registry, listener: (service: string) => void): () => void {
   const changed = ({ service }: Line): void => listener(service)
   return registry.subscribe({ lineAdded: changed, lineChanged: changed, lineRemoved: changed })
-}
-
-function replicaDirectory(
-  replica: ReplicaContext,
-  directory: ReplicaDatabase['directory'],
-  { switchboard, cluster }: TelephoneSide,
-): ReplicaDirectory {
-  const { config, id, startedAt, registry, lifecycle } = replica
-  return {
-    list: () => {
-      const { appliedSequence, databaseReachable } = directory
-      const self = ownStatus({
-        id,
-        address: cluster?.address ?? '',
-        publicUrl: config.telephoneUrl ?? config.publicUrl,
-        leaving: lifecycle.phase === 'draining',
-        startedAt,
-        appliedSequence,
-        tunnels: switchboard.tunnels,
-        registry,
-      })
-      const others = cluster?.network.replicas() ?? []
-      return [self, ...others.map(known => replicaStatus(known, appliedSequence, databaseReachable))]
-    },
-    lines: () => serviceLines(registry, announced => directory.serviceByName(announced)?.name ?? announced),
-    withoutLines: () => withoutLines(cluster?.network.replicas() ?? []),
-    rebalance: () => ({
-      enabled: cluster !== undefined && config.rebalance,
-      asked: cluster?.moved ?? 0,
-    }),
-  }
 }

@@ -119,9 +119,15 @@ export class Https {
     return this.#listener.counters
   }
 
+  /** Yields the certificates in use with their origin. */
+  *origins(): Generator<readonly [certificate: Certificate, origin: 'file' | 'authority']> {
+    for (const certificate of this.#files.set.inUse) yield [certificate, 'file']
+    for (const certificate of this.#acme?.certificates.inUse() ?? []) yield [certificate, 'authority']
+  }
+
   /** The certificates in use: those of files, then those of the authority that this replica has loaded. */
   certificates(): readonly Certificate[] {
-    return [...this.#files.set.inUse, ...(this.#acme?.certificates.inUse() ?? [])]
+    return Array.from(this.origins(), ([certificate]) => certificate)
   }
 
   /** True when the host, or the wildcard, has a certificate, or may order one at its first use. */

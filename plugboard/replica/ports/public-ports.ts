@@ -233,7 +233,7 @@ export class PublicPorts {
   }
 
   /** The parts of HTTPS; undefined without HTTPS. */
-  get https(): Pick<Https, 'certificates' | 'covers'> | undefined {
+  get https(): Pick<Https, 'certificates' | 'origins' | 'covers'> | undefined {
     return this.#https
   }
 

@@ -28,6 +28,7 @@ import { remarksOf, sendResults } from './announcement-response.ts'
 import { HealthProbes } from './health-probes.ts'
 import { SupersededProbe } from './superseded-probe.ts'
 import type { TunnelContext } from './tunnel-context.ts'
+import type { TunnelOfEvent } from './tunnel-history.ts'
 import { type Renewal, type TokenHost, TunnelToken } from './tunnel-token.ts'
 
 /** The owner of the tunnel, notified of events that concern more than this tunnel. */
@@ -174,6 +175,7 @@ export class TelephoneTunnel
       agent: peer.agent,
       remoteAddress: this.remoteAddress,
     })
+    this.#context.tunnelHistory.connected(peer.name, this.#ofEvent(peer))
     this.#owner.ready(this)
   }
 
@@ -203,9 +205,12 @@ export class TelephoneTunnel
     this.#announcements.close()
     this.probes.close()
     this.withdraw()
-    const { reason, message } = error
+    const { reason, message, detail } = error
+    const hello = this.#hello
+    if (hello !== undefined)
+      this.#context.tunnelHistory.disconnected(hello.name, this.#ofEvent(hello), reason, detail)
     this.#log.info('telephone disconnected', {
-      telephoneId: this.#hello?.name,
+      telephoneId: hello?.name,
       code: reason,
       detail: message,
     })
@@ -214,6 +219,11 @@ export class TelephoneTunnel
     this.#context.instances.remove(this)
     this.#context.usage.closed(this.credential)
     this.#owner.closed(this)
+  }
+
+  #ofEvent({ instance }: Hello): TunnelOfEvent {
+    const { tunnelId, remoteAddress } = this
+    return { tunnelId, instance, remoteAddress, replicaId: this.#context.replicaId }
   }
 
   // Announcements

@@ -10,6 +10,7 @@ import type { SharedServices } from '../lines/shared-services.ts'
 import type { TelephoneInstances } from '../telephone-instances.ts'
 import type { TokenUsage } from '../tokens/token-usage.ts'
 import type { TokenIssuer } from '../tokens/tokens.ts'
+import type { TunnelHistory } from './tunnel-history.ts'
 import type { TunnelTotals } from './tunnel-totals.ts'
 
 export interface TunnelContext extends AnnouncementOptions {
@@ -21,6 +22,7 @@ export interface TunnelContext extends AnnouncementOptions {
   readonly usage: TokenUsage
   readonly totals: Pick<TunnelTotals, 'roundTrips' | 'closed'>
   readonly history: Pick<ServiceHistory, 'tunnelEnded' | 'refused'>
+  readonly tunnelHistory: Pick<TunnelHistory, 'connected' | 'disconnected'>
   readonly tokens: Pick<TokenIssuer, 'renew' | 'expiryOf'>
   readonly log: Logger
 }

@@ -17,9 +17,11 @@ import type {
   ServiceLinesBody,
   TrafficBody,
 } from '../../../plugboard/admin/api-types.ts'
+import { MAX_CERTIFICATES, type RemoteState } from '../../../plugboard/admin/bodies/cluster-status.ts'
 import type { ReplicaEjections } from '../../../plugboard/admin/bodies/policy/ejection.ts'
 import type { LimitShareBody } from '../../../plugboard/admin/bodies/policy/limit.ts'
 import type { AskReplicas } from '../../../plugboard/admin/live/ask-replicas.ts'
+import { ClusterState } from '../../../plugboard/admin/live/cluster/cluster-state.ts'
 import { ClusterView } from '../../../plugboard/admin/live/cluster-view.ts'
 import { ExchangeView } from '../../../plugboard/admin/live/exchanges/exchange-view.ts'
 import { LimitView } from '../../../plugboard/admin/live/policy/limit-view.ts'
@@ -28,6 +30,7 @@ import { ProcessView } from '../../../plugboard/admin/live/policy/process-view.t
 import { RequestView } from '../../../plugboard/admin/live/requests/request-view.ts'
 import { RouteTrafficView } from '../../../plugboard/admin/live/traffic/route-traffic-view.ts'
 import { TrafficView } from '../../../plugboard/admin/live/traffic/traffic-view.ts'
+import { TunnelEventsView } from '../../../plugboard/admin/live/tunnels/tunnel-events-view.ts'
 import { DashboardSessions } from '../../../plugboard/admin/session/dashboard-sessions.ts'
 import { asTokenId, type ServiceId } from '../../../plugboard/common/ids/row-ids.ts'
 import type { ServiceError } from '../../../plugboard/common/service-error.ts'
@@ -49,8 +52,10 @@ import type { LastLine, RefusedAnnouncement } from '../../../plugboard/telephone
 import type { LineState } from '../../../plugboard/telephones/lines/service-lines.ts'
 import type { ListedTelephone } from '../../../plugboard/telephones/listed-telephone.ts'
 import type { TokenRefusals } from '../../../plugboard/telephones/tokens/token-refusals.ts'
+import { TunnelHistory } from '../../../plugboard/telephones/tunnels/tunnel-history.ts'
 import { SimulatedPool } from '../harness/simulated-pool.ts'
 import { OpenApiCheck } from './openapi-check.ts'
+import { SAMPLE_STATE } from './sample-state.ts'
 
 export interface CallOptions {
   readonly body?: unknown
@@ -95,6 +100,11 @@ export class AdminApiHarness {
     readonly respond: (name: string, params: object) => unknown
   }[] = []
   readonly missing: MissingReplicas = []
+  readonly tunnelHistory = new TunnelHistory(systemClock)
+  /** The disconnects of telephones on this replica, with their reasons. */
+  readonly disconnected: (readonly [name: string, detail: string])[] = []
+  /** The state of this replica. */
+  ownState: RemoteState = SAMPLE_STATE
   /** The ejections of this replica. */
   readonly ejections: ReplicaEjections = { items: [], services: [], subsets: [], breakers: [] }
   /** The requests that were replayed, and the result of each. */
@@ -203,6 +213,21 @@ export class AdminApiHarness {
         rebalance: () => ({ enabled: false, asked: 0 }),
       },
       cluster: this.cluster,
+      tunnelEvents: new TunnelEventsView({
+        eventsOf: name => this.tunnelHistory.eventsOf(name),
+        ends: () => this.tunnelHistory.ends(),
+        disconnect: (name, detail) => {
+          this.disconnected.push([name, detail])
+          return this.telephones.filter(telephone => telephone.name === name).length
+        },
+        ask: (name, params) => this.#ask(name, params),
+      }),
+      clusterState: new ClusterState({
+        own: () => this.ownState,
+        orders: () => store.certificates.orders(MAX_CERTIFICATES),
+        clock: systemClock,
+        ask: (name, params) => this.#ask(name, params),
+      }),
       requests: new RequestView({
         replicaId: 'r1',
         failures: this.observation.failures,

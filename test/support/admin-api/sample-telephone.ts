@@ -23,6 +23,7 @@ export const SAMPLE_TELEPHONE: ListedTelephone = {
     },
   ],
   tokenId: 't1',
+  tokenExpiresAt: null,
   streams: 3,
   rttMs: null,
   replicaId: 'r1',

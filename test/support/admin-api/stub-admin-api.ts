@@ -118,6 +118,8 @@ export const app = createAdminApp({
     telephones: passed,
     facts: () => Promise.resolve({ replicas: [], missing: [] }),
   } as unknown as AdminDependencies['cluster'],
+  clusterState: { read: passed },
+  tunnelEvents: { history: passed, disconnect: passed },
   requests: { list: passed, explain: passed },
   exchanges: { list: passed, get: passed },
   replay: passed,

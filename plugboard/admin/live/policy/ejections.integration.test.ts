@@ -64,6 +64,7 @@ const telephone = (instance: string): ListedTelephone => ({
   remoteAddress: '10.0.0.1',
   connectedAt: '1970-01-01T00:00:00.000Z',
   tokenId: 't1',
+  tokenExpiresAt: null,
   streams: 3,
   rttMs: null,
   replicaId: 'r1',

@@ -77,6 +77,7 @@ describe('tokens', () => {
       connectedAt: new Date().toISOString(),
       services: [],
       tokenId: id,
+      tokenExpiresAt: null,
       streams: 0,
       rttMs: null,
       replicaId: 'r',

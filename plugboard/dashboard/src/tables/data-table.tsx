@@ -9,6 +9,8 @@ export interface Column<Row> {
   readonly cell: (row: Row) => ComponentChildren
   readonly align?: 'end'
   readonly isWide?: boolean
+  /** Stays in view while the table scrolls to the side. */
+  readonly isPinned?: boolean
 }
 
 export interface DataTableProps<Row> {
@@ -48,8 +50,8 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
       <table aria-label={label} aria-rowcount={rows.length}>
         <thead>
           <tr>
-            {columns.map(({ name, align }) => (
-              <th key={name} scope="col" class={align}>
+            {columns.map(({ name, align, isPinned }) => (
+              <th key={name} scope="col" class={classOf(align, isPinned && 'pinned')}>
                 {name}
               </th>
             ))}
@@ -73,8 +75,8 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
                   if (event.key === 'Enter' && event.target === event.currentTarget) onOpen?.(row)
                 }}
               >
-                {columns.map(({ name, cell, align, isWide }) => (
-                  <td key={name} class={[align, isWide ? 'wide' : ''].join(' ').trim() || undefined}>
+                {columns.map(({ name, cell, align, isWide, isPinned }) => (
+                  <td key={name} class={classOf(align, isWide && 'wide', isPinned && 'pinned')}>
                     {cell(row)}
                   </td>
                 ))}
@@ -86,6 +88,10 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
       </table>
     </section>
   )
+}
+
+function classOf(...names: readonly (string | false | undefined)[]): string | undefined {
+  return names.filter(Boolean).join(' ') || undefined
 }
 
 const Spacer = ({ height }: { height: number }) => (

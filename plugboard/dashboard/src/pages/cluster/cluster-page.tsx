@@ -1,104 +1,57 @@
-// The replicas: their state, the links between them, the lines of services, and their disagreements.
+// The replicas: their state, the links between them, the lines of services, certificates, and disagreements.
 
-import type { ReplicaBody, ReplicasBody } from '../../../../admin/api-types.ts'
-import { anyChange, watchedReplicas } from '../../api/live.ts'
+import type { ClusterStatusBody, ReplicasBody } from '../../../../admin/api-types.ts'
+import { anyChange } from '../../api/live.ts'
 import { get } from '../../api/request.ts'
 import { useQuery } from '../../api/use-query.ts'
-import { Chip, type Tone } from '../../parts/chip.tsx'
-import { count, duration, milliseconds } from '../../parts/format.ts'
+import { count } from '../../parts/format.ts'
 import { MissingReplicasNotice, PageHead, QueryNotice } from '../../parts/page-head.tsx'
-import { TimeAgo } from '../../parts/time-ago.tsx'
-import { hrefOf } from '../../shell/address.ts'
-import { DataTable } from '../../tables/data-table.tsx'
+import { Certificates } from './certificates.tsx'
+import { LinkMatrix } from './link-matrix.tsx'
+import { ReplicaTable } from './replica-table.tsx'
+import { ServiceLines } from './service-lines.tsx'
 
 const EVERY_MS = 2000
-const TONES: Readonly<Record<ReplicaBody['state'], Tone>> = { ready: 'good', leaving: 'warn', lost: 'bad' }
 
 export function ClusterPage() {
-  const query = useQuery<ReplicasBody>('replicas', signal => get('/v1/replicas', {}, signal), {
+  const status = useQuery<ClusterStatusBody>('cluster', signal => get('/v1/cluster/status', {}, signal), {
     on: anyChange,
     everyMs: EVERY_MS,
   })
-  const { data } = query
-  const disagreements =
-    data?.items.flatMap(({ id, disagreements: all }) => all.map(text => `${id}: ${text}`)) ?? []
-  const ids = data?.items.map(({ id }) => id) ?? []
+  const replicas = useQuery<ReplicasBody>('replicas', signal => get('/v1/replicas', {}, signal), {
+    on: anyChange,
+    everyMs: EVERY_MS,
+  })
+  const { data } = status
+  const ids = replicas.data?.items.map(({ id }) => id) ?? []
   return (
     <>
       <PageHead title="Cluster">
-        {data !== undefined && <span class="soft number">{count(data.items.length)}</span>}
+        {ids.length > 0 && <span class="soft number">{count(ids.length)}</span>}
       </PageHead>
       <div class="stack">
-        <QueryNotice query={query} />
+        <QueryNotice query={status} />
         <MissingReplicasNotice missing={data?.missingReplicas} />
-        {disagreements.map(text => (
-          <div key={text} class="notice" data-tone="warn">
-            {text}
-          </div>
-        ))}
-        {data !== undefined && (
-          <DataTable
-            label="Replicas"
-            rows={data.items}
-            keyOf={({ id }) => id}
-            columns={[
-              {
-                name: 'Replica',
-                isWide: true,
-                cell: ({ id, self }) => (
-                  <span class="row">
-                    <strong>{id}</strong> {self && <Chip tone="accent">serves this page</Chip>}
-                  </span>
-                ),
-              },
-              { name: 'State', cell: ({ state }) => <Chip tone={TONES[state]}>{state}</Chip> },
-              { name: 'Version', cell: ({ version }) => version },
-              { name: 'Started', cell: ({ startedAt }) => <TimeAgo time={startedAt} /> },
-              { name: 'Link', cell: ({ self, link }) => (self ? '–' : (link ?? 'none')) },
-              { name: 'Round trip', align: 'end', cell: ({ rttMs }) => milliseconds(rttMs) },
-              {
-                name: 'Lease',
-                align: 'end',
-                cell: ({ leaseMs }) => (leaseMs === null ? '–' : duration(leaseMs / 1000)),
-              },
-              { name: 'Tunnels', align: 'end', cell: ({ tunnels }) => count(tunnels) },
-              { name: 'Lines', align: 'end', cell: ({ lines }) => count(lines) },
-              { name: 'Streams', align: 'end', cell: ({ streams }) => count(streams) },
-              { name: 'Forwarded', align: 'end', cell: ({ forwardedStreams }) => count(forwardedStreams) },
-              { name: 'Change', align: 'end', cell: ({ appliedSequence }) => appliedSequence ?? '–' },
-              { name: 'Address', cell: ({ address }) => <span class="mono">{address}</span> },
-            ]}
-          />
-        )}
-        {watchedReplicas.value.missing.length > 0 && (
-          <div class="notice" data-tone="warn">
-            The live charts lack the data of{' '}
-            {watchedReplicas.value.missing.map(({ id, reason }) => `${id} (${reason})`).join(', ')}.
-          </div>
-        )}
-        {data !== undefined && data.lines.length > 0 && (
-          <section class="stack" aria-label="Lines">
-            <h2>Lines of services</h2>
-            <DataTable
-              label="Lines of services by replica"
-              rows={data.lines}
-              keyOf={({ service }) => service}
-              columns={[
-                {
-                  name: 'Service',
-                  isWide: true,
-                  cell: ({ service }) => <a href={hrefOf(`/services/${service}`)}>{service}</a>,
-                },
-                ...ids.map(id => ({
-                  name: id,
-                  align: 'end' as const,
-                  cell: ({ replicas }: ReplicasBody['lines'][number]) => count(replicas[id] ?? 0),
-                })),
-              ]}
-            />
-          </section>
-        )}
+        <Disagreements texts={data?.disagreements ?? []} />
+        {data !== undefined && <ReplicaTable status={data} known={replicas.data?.items ?? []} />}
+        {data !== undefined && ids.length > 0 && <LinkMatrix ids={ids} states={data.items} />}
+        {replicas.data !== undefined && <ServiceLines lines={replicas.data.lines} ids={ids} />}
+        {data !== undefined && <Certificates certificates={data.certificates} />}
       </div>
     </>
+  )
+}
+
+function Disagreements({ texts }: { texts: readonly string[] }) {
+  if (texts.length === 0) return null
+  return (
+    <section class="notice" data-tone="warn" aria-label="Disagreements">
+      <h2>The replicas disagree</h2>
+      <ul>
+        {texts.map(text => (
+          <li key={text}>{text}</li>
+        ))}
+      </ul>
+    </section>
   )
 }

@@ -1,27 +1,29 @@
-// The connected telephones, by name, with their tunnels and services.
+// The connected telephones, by name, with their tunnels, services and tokens. A telephone that connects appears at once: its lines are
+// events of the live connection.
 
 import { useRoute } from 'preact-iso'
-import type { ListedTelephone, MissingReplicas } from '../../../../admin/api-types.ts'
+import type { ListedTelephone, MissingReplicas, TunnelHistoryBody } from '../../../../admin/api-types.ts'
 import { anyChange } from '../../api/live.ts'
-import { Chip } from '../../parts/chip.tsx'
+import { get } from '../../api/request.ts'
+import { useQuery } from '../../api/use-query.ts'
 import { Drawer } from '../../parts/drawer.tsx'
 import { Empty } from '../../parts/empty.tsx'
-import { fullTime, milliseconds } from '../../parts/format.ts'
+import { milliseconds } from '../../parts/format.ts'
 import { MissingReplicasNotice, PageHead, QueryNotice } from '../../parts/page-head.tsx'
 import { TimeAgo } from '../../parts/time-ago.tsx'
+import { may } from '../../session/session.ts'
 import { hrefOf, useAddress } from '../../shell/address.ts'
 import { DataTable } from '../../tables/data-table.tsx'
 import { TextFilter } from '../../tables/text-filter.tsx'
 import { type ListPage, useList } from '../../tables/use-list.ts'
+import { endsText } from './reason-text.ts'
+import { ServiceChips } from './service-chips.tsx'
+import { telephonesOf, tunnelsText } from './telephone.ts'
+import { TelephoneDetails } from './telephone-details.tsx'
+import { TokenLeft } from './token-left.tsx'
 
 interface TelephonePage extends ListPage<ListedTelephone> {
   readonly missingReplicas: MissingReplicas
-}
-
-/** One telephone with all its tunnels. */
-interface Telephone {
-  readonly name: string
-  readonly tunnels: readonly ListedTelephone[]
 }
 
 export function TelephonesPage() {
@@ -29,11 +31,23 @@ export function TelephonesPage() {
   const { filter, setFilters, go } = useAddress()
   const service = filter('service')
   const list = useList<ListedTelephone, TelephonePage>('/v1/telephones', { service }, anyChange)
-  const telephones = byName(list.rows)
-  const opened = telephones.find(({ name }) => name === params.name)
+  const history = useQuery<TunnelHistoryBody>(
+    'tunnel ends',
+    signal => get('/v1/telephones/history', {}, signal),
+    { on: anyChange },
+  )
+  const telephones = telephonesOf(list.rows)
+  const ends = history.data?.ends ?? {}
   return (
     <>
-      <PageHead title="Telephones" />
+      <PageHead title="Telephones">
+        <span class="spring" />
+        {may('tokens:write') && (
+          <a class="button" href={hrefOf('/access?new=token')}>
+            Issue a token
+          </a>
+        )}
+      </PageHead>
       <div class="filters">
         <TextFilter label="Service" value={service} onChange={text => setFilters({ service: text })} />
       </div>
@@ -42,7 +56,7 @@ export function TelephonesPage() {
         <MissingReplicasNotice missing={list.first.data?.missingReplicas} />
         {list.first.data !== undefined && telephones.length === 0 && (
           <Empty
-            title="No telephone is connected"
+            title={service === '' ? 'No telephone is connected' : `No telephone serves ${service}`}
             commands={['npx --no telephone http 3000 --mount app.localhost']}
           />
         )}
@@ -57,101 +71,33 @@ export function TelephonesPage() {
             columns={[
               { name: 'Name', isWide: true, cell: ({ name }) => <strong>{name}</strong> },
               { name: 'Services', isWide: true, cell: ({ tunnels }) => <ServiceChips tunnels={tunnels} /> },
+              { name: 'Tunnels', cell: ({ tunnels }) => tunnelsText(tunnels) },
+              { name: 'Since', cell: ({ connectedAt }) => <TimeAgo time={connectedAt} /> },
               {
-                name: 'Tunnels on',
-                cell: ({ tunnels }) => tunnels.map(({ replicaId }) => replicaId).join(' '),
-              },
-              { name: 'Since', cell: ({ tunnels }) => <TimeAgo time={tunnels[0]?.connectedAt ?? null} /> },
-              { name: 'RTT', align: 'end', cell: ({ tunnels }) => milliseconds(tunnels[0]?.rttMs) },
-              {
-                name: 'Streams',
+                name: 'Token left',
                 align: 'end',
-                cell: ({ tunnels }) => tunnels.reduce((sum, { streams }) => sum + streams, 0),
+                cell: ({ tokenExpiresAt }) => <TokenLeft until={tokenExpiresAt} />,
               },
-              { name: 'Agent', cell: ({ tunnels }) => tunnels[0]?.agent },
               {
-                name: 'Address',
-                cell: ({ tunnels }) => <span class="mono">{tunnels[0]?.remoteAddress}</span>,
+                name: 'Lost tunnels',
+                cell: ({ name }) => (Object.hasOwn(ends, name) ? endsText(ends[name] ?? {}) : '–'),
               },
+              { name: 'RTT', align: 'end', cell: ({ rttMs }) => milliseconds(rttMs) },
+              { name: 'Streams', align: 'end', cell: ({ streams }) => streams },
+              { name: 'Agent', cell: ({ agent }) => agent },
+              { name: 'Address', cell: ({ remoteAddress }) => <span class="mono">{remoteAddress}</span> },
             ]}
           />
         )}
       </div>
-      {params.name !== undefined && opened !== undefined && (
-        <Drawer key={opened.name} title={opened.name} label="Telephone" onClose={() => go('/telephones')}>
-          <Details telephone={opened} />
+      {params.name !== undefined && list.first.data !== undefined && (
+        <Drawer key={params.name} title={params.name} label="Telephone" onClose={() => go('/telephones')}>
+          <TelephoneDetails
+            name={params.name}
+            telephone={telephones.find(({ name }) => name === params.name)}
+          />
         </Drawer>
       )}
     </>
-  )
-}
-
-function byName(tunnels: readonly ListedTelephone[]): Telephone[] {
-  const groups = Map.groupBy(tunnels, ({ name }) => name)
-  return [...groups].map(([name, all]) => ({ name, tunnels: all }))
-}
-
-function ServiceChips({ tunnels }: { tunnels: readonly ListedTelephone[] }) {
-  const services = new Map(tunnels.flatMap(tunnel => tunnel.services).map(each => [each.service, each]))
-  return (
-    <span class="row">
-      {[...services.values()].map(({ service, health, outage, ejections }) => {
-        const isEjected = ejections.some(({ state }) => state === 'ejected')
-        const tone = health === 'down' || isEjected ? 'bad' : 'good'
-        return (
-          <Chip key={service} tone={tone} title={outage?.detail ?? ''}>
-            {service}
-            {health === 'down' ? ': down' : isEjected ? ': ejected' : ''}
-          </Chip>
-        )
-      })}
-    </span>
-  )
-}
-
-function Details({ telephone: { tunnels } }: { telephone: Telephone }) {
-  return (
-    <div class="stack">
-      {tunnels.map(tunnel => (
-        <section key={tunnel.id} class="card" aria-label={`Tunnel on ${tunnel.replicaId}`}>
-          <header>
-            <h3>Tunnel on {tunnel.replicaId}</h3>
-          </header>
-          <dl class="details">
-            <dt>Connected</dt>
-            <dd>{fullTime(tunnel.connectedAt)}</dd>
-            <dt>From</dt>
-            <dd class="mono">{tunnel.remoteAddress}</dd>
-            <dt>Round trip</dt>
-            <dd>{milliseconds(tunnel.rttMs)}</dd>
-            <dt>Agent</dt>
-            <dd>{tunnel.agent}</dd>
-            <dt>Token</dt>
-            <dd class="mono">{tunnel.tokenId}</dd>
-            <dt>Tunnel id</dt>
-            <dd class="mono">{tunnel.id}</dd>
-          </dl>
-          <ul class="list">
-            {tunnel.services.map(({ service, mounts, weight, version, labels, health, outage }) => (
-              <li key={service}>
-                <a href={hrefOf(`/services/${service}`)}>{service}</a>
-                <span class="spring soft small">
-                  {[
-                    ...mounts,
-                    `weight ${weight}`,
-                    version,
-                    ...Object.entries(labels).map(([key, value]) => `${key}=${value}`),
-                  ]
-                    .filter(text => text !== '')
-                    .join(' · ')}
-                  {outage !== null && <div class="bad">{outage.detail}</div>}
-                </span>
-                <Chip tone={health === 'up' ? 'good' : 'bad'}>{health}</Chip>
-              </li>
-            ))}
-          </ul>
-        </section>
-      ))}
-    </div>
   )
 }

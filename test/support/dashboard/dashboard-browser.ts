@@ -1,0 +1,126 @@
+// The dashboard in a real browser: the log-in, the complaints of the browser, and the checks that each page must pass.
+
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { AxeResults } from 'axe-core'
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { findProgram } from '../process/find-program.ts'
+
+const ROOT = join(import.meta.dirname, '../../..')
+
+/** Undefined: there is no Chromium on this machine. */
+export const CHROMIUM =
+  findProgram('chromium') ?? findProgram('chromium-browser') ?? findProgram('google-chrome')
+if (!CHROMIUM) console.log('no Chromium on this machine: the dashboard is not tested')
+
+/** The looks in which each page is checked. */
+const LOOKS = [
+  ['light', 1280],
+  ['dark', 360],
+] as const
+
+export class DashboardBrowser {
+  /** What the browser complained about: errors of scripts, and violations of the content security policy. */
+  readonly complaints: string[] = []
+  readonly browser: Browser
+  readonly context: BrowserContext
+  readonly page: Page
+  readonly #adminPort: number
+
+  private constructor(browser: Browser, context: BrowserContext, page: Page, adminPort: number) {
+    this.browser = browser
+    this.context = context
+    this.page = page
+    this.#adminPort = adminPort
+    this.#listen(page)
+  }
+
+  /** Builds the dashboard if its sources are newer, and opens an empty page. */
+  static async open(adminPort: number): Promise<DashboardBrowser> {
+    await promisify(execFile)(process.execPath, [join(ROOT, 'plugboard/dashboard/build.ts'), '--when-stale'])
+    // Root cannot use the sandbox of Chromium, and the page is our own.
+    const browser = await chromium.launch({ executablePath: CHROMIUM!, args: ['--no-sandbox'] })
+    const context = await browser.newContext()
+    return new DashboardBrowser(browser, context, await context.newPage(), adminPort)
+  }
+
+  close(): Promise<void> {
+    return this.browser.close()
+  }
+
+  urlOf(path: string): string {
+    return `http://127.0.0.1:${this.#adminPort}${path}`
+  }
+
+  /** Opens a path below /dashboard, and logs in when the page asks for a key. */
+  async visit(path: string, key: string, page: Page = this.page): Promise<void> {
+    await page.goto(this.urlOf(`/dashboard${path}`))
+    const field = page.locator('#key')
+    await field.or(page.locator('.frame')).first().waitFor()
+    if ((await field.count()) === 0) return
+    await field.fill(key)
+    await page.keyboard.press('Enter')
+    await page.locator('.frame').waitFor()
+    // The browser complains about the response that the page has no session yet.
+    this.complaints.length = 0
+  }
+
+  /** Opens a page with cookies of its own. */
+  async stranger(): Promise<Page> {
+    const context = await this.browser.newContext()
+    const page = await context.newPage()
+    this.#listen(page)
+    return page
+  }
+
+  #listen(page: Page): void {
+    page.on('console', message => {
+      if (message.type() === 'error' || message.type() === 'warning') this.complaints.push(message.text())
+    })
+    page.on('pageerror', error => this.complaints.push(error.message))
+  }
+
+  /** Resolves with the faults of accessibility and layout of the page, in both themes and on a narrow screen. */
+  async faults(page: Page = this.page): Promise<string[]> {
+    const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+    const session = await page.context().newCDPSession(page)
+    // The policy of the page forbids scripts of strangers, so the debugger brings this one.
+    await session.send('Runtime.evaluate', { expression: axe })
+    const found: string[] = []
+    for (const [colorScheme, width] of LOOKS) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      await page.setViewportSize({ width, height: 800 })
+      const { result } = await session.send('Runtime.evaluate', {
+        expression: 'axe.run(document, { resultTypes: ["violations"] })',
+        awaitPromise: true,
+        returnByValue: true,
+      })
+      const { violations } = result.value as AxeResults
+      for (const { id, nodes } of violations)
+        found.push(`${colorScheme}: ${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join('\n')}`)
+      const root = 'document.documentElement'
+      const excess = await page.evaluate<number>(`${root}.scrollWidth - ${root}.clientWidth`)
+      if (excess !== 0) found.push(`${width} px: the page is ${excess} px too wide`)
+    }
+    await session.detach()
+    await page.setViewportSize({ width: 1280, height: 800 })
+    return found
+  }
+
+  /** Takes pictures of the page in the folder of VERA_PICTURES, for the eyes of a developer. */
+  async picture(name: string, page: Page = this.page): Promise<void> {
+    const folder = process.env.VERA_PICTURES
+    if (folder === undefined) return
+    for (const colorScheme of ['light', 'dark'] as const) {
+      for (const width of [1280, 360]) {
+        await page.emulateMedia({ colorScheme })
+        await page.setViewportSize({ width, height: 900 })
+        await page.screenshot({ path: join(folder, `${name}-${colorScheme}-${width}.png`), fullPage: true })
+      }
+    }
+    await page.setViewportSize({ width: 1280, height: 800 })
+  }
+}
