@@ -149,6 +149,7 @@ describe('announcing', () => {
         instance: 'laptop-instance',
         agent: 'fake/1',
         tokenId: id,
+        tokenExpiresAt: expect.stringMatching(/^\d{4}-/),
         remoteAddress: '127.0.0.1',
         connectedAt: expect.stringMatching(/^\d{4}-/),
         streams: 0,

@@ -154,7 +154,9 @@ describe.skipIf(!hasChromium)('the dashboard', () => {
     await page.keyboard.press('Enter')
     await page.getByText('The token is shown only once.').waitFor()
     await page.getByRole('tab', { name: 'Kubernetes' }).click()
-    expect(await page.getByRole('dialog').textContent()).toContain('kubectl create secret generic telephone')
+    expect(await page.getByRole('dialog').textContent()).toContain(
+      'kubectl create secret generic web-1-telephone',
+    )
     await page.getByRole('button', { name: 'Done' }).click()
     const row = page.getByRole('row', { name: /web-1/ })
     await row.getByRole('button', { name: 'Revoke' }).click()

@@ -96,7 +96,7 @@ describe('status lines', () => {
   })
 
   it('explain that another Telephone has taken over, and the cause of a loss', () => {
-    const lost = (reason: 'replaced' | 'ping_timeout'): TelephoneEvent => ({
+    const lost = (reason: 'replaced' | 'ping_timeout' | 'going_away'): TelephoneEvent => ({
       kind: 'tunnel_lost',
       tunnel: 1,
       url,
@@ -107,9 +107,11 @@ describe('status lines', () => {
     })
     show(lost('replaced'))
     show(lost('ping_timeout'))
+    show(lost('going_away'))
     expect(lines).toEqual([
       '! another Telephone named "me" has taken over; this one waits. To run both, give each its own --name',
       '! https://a.example: connection lost: the peer sent no bytes within the ping timeout; trying again in 30 s',
+      '! https://a.example: connection lost: the session was closed as planned (going_away); trying again in 30 s',
     ])
   })
 

@@ -53,7 +53,7 @@ export class StatusLines {
           this.#trouble('warn', text, '')
         } else {
           const again = `; trying again in ${briefly(event.retryInMs)}`
-          const cause = event.permanent ? event.detail : REASONS[event.reason].meaning
+          const cause = causeOf(event)
           this.#trouble(event.permanent ? 'bad' : 'warn', `${event.url}: connection lost: ${cause}`, again)
         }
         return
@@ -176,4 +176,11 @@ export class StatusLines {
   #print(mark: Parameters<typeof marked>[0], text: string): void {
     this.#options.out(marked(mark, text, this.#options.colours))
   }
+}
+
+/** The end of a session that was closed as planned has its reason in the detail, such as the person who closed it. */
+function causeOf({ reason, detail, permanent }: Extract<TelephoneEvent, { kind: 'tunnel_lost' }>): string {
+  if (permanent) return detail
+  const { meaning } = REASONS[reason]
+  return reason === 'going_away' && detail !== meaning ? `${meaning} (${detail})` : meaning
 }

@@ -3,10 +3,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CHROMIUM, DashboardBrowser } from '../../support/dashboard/dashboard-browser.ts'
 import { useCluster } from '../../support/programs/cluster.ts'
+import type { TelephoneProcess } from '../../support/programs/telephone-process.ts'
 
 describe.skipIf(!CHROMIUM)('the page of the telephones', () => {
   const cluster = useCluster(2)
   let dashboard: DashboardBrowser
+  let telephone: TelephoneProcess
 
   beforeAll(async () => {
     await cluster.untilLinked()
@@ -20,7 +22,7 @@ describe.skipIf(!CHROMIUM)('the page of the telephones', () => {
   const drawer = () => dashboard.page.getByRole('complementary', { name: 'Telephone' })
 
   it('shows a telephone that connects to another replica, without a reload', async () => {
-    await cluster.startTelephone(1, { args: ['--name', 'shop-1'] })
+    telephone = await cluster.startTelephone(1, { args: ['--name', 'shop-1'] })
     await row('shop-1').getByText('app').waitFor()
     await row('shop-1')
       .getByText('replica-1: 1, replica-2: 1')
@@ -41,6 +43,7 @@ describe.skipIf(!CHROMIUM)('the page of the telephones', () => {
     await page.getByText('shop-1 disconnected.').waitFor()
     const reason = drawer().getByText('A person closed this tunnel with the API key "')
     await reason.nth(1).waitFor()
+    await telephone.child.waitForLine(/closed as planned \(A person closed this tunnel with the API key "/)
     // It connects again by itself.
     await drawer().getByRole('region', { name: 'Tunnel on replica-2' }).waitFor()
     await row('shop-1').getByText('2 × planned').waitFor()
@@ -50,6 +53,7 @@ describe.skipIf(!CHROMIUM)('the page of the telephones', () => {
 
   it('revokes the token, and keeps the history of the telephone', async () => {
     const { page } = dashboard
+    telephone.child.expectedToExit = true
     await drawer().getByRole('button', { name: 'Revoke its token' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Revoke its token' }).click()
     await drawer().getByText('This telephone is not connected.').waitFor()

@@ -73,6 +73,13 @@ export const issuedTokenSchema = z
   .strictObject({
     ...tokenFields,
     token: z.string().openapi({ description: 'The JWT. Only this response contains it.' }),
+    place: z
+      .strictObject({ service: z.string().nullable(), mount: z.string().nullable() })
+      .openapi('TokenPlace', {
+        description:
+          'A service and a mount that the token covers, for the command of its telephone. null: the Telephone needs none, or ' +
+          'generates it.',
+      }),
     plugboardUrl: z.string().openapi({
       description:
         'The URL for telephones: the setting `publicUrl`, or a URL of `localhost` when the setting is absent.',

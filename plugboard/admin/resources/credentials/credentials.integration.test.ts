@@ -37,7 +37,8 @@ describe('tokens', () => {
       state: 'active',
     })
     const path = issued.headers.get('location')!
-    const { token, plugboardUrl, ...row } = issued.body as Record<string, unknown>
+    const { token, plugboardUrl, place, ...row } = issued.body as Record<string, unknown>
+    expect(place).toEqual({ service: 'shop', mount: 'a.test' })
     expect(plugboardUrl).toBe('https://proxy.test')
     expect(token).toContain(String(row.id))
     expect((await api.call('GET', path)).body).toEqual(row)

@@ -2,6 +2,7 @@
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { asTokenId } from '../../../common/ids/row-ids.ts'
+import { placeOf } from '../../../common/tokens/token-place.ts'
 import { CREDENTIAL_SORTS, type Token } from '../../../database/store/store.ts'
 import { storedText } from '../../../database/store/values/stored-text.ts'
 import { atField, refuseBeyondLimits } from '../../access/key-limits.ts'
@@ -56,7 +57,15 @@ export function addTokenOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDepend
         refuseBeyondLimits(key, { services, mounts, pointer: atField })
         const { row, token } = await tokens.issue({ name, services, mounts, limits, ttlSeconds: ttl }, by)
         const claims = await store.tokens.claimCounts([row.id])
-        return { row, body: { ...tokenBody(row, claims, deps), token, plugboardUrl: deps.plugboardUrl() } }
+        return {
+          row,
+          body: {
+            ...tokenBody(row, claims, deps),
+            token,
+            place: placeOf(row),
+            plugboardUrl: deps.plugboardUrl(),
+          },
+        }
       },
     },
     revoke: {

@@ -18,10 +18,22 @@ const TABS = [
 ] as const
 type Tab = (typeof TABS)[number][0]
 
+type Adding = 'token' | 'key' | undefined
+
+/** Other pages link to a form. The page hides forms for which the key lacks the scope. */
+function addingOf(asked: string): Adding {
+  if (asked === 'token' && may('tokens:write')) return 'token'
+  return asked === 'key' && may('keys:write') ? 'key' : undefined
+}
+
 export function AccessPage() {
   const { filter, setFilters } = useAddress()
   const tab: Tab = TABS.find(([name]) => name === filter('tab'))?.[0] ?? 'tokens'
-  const [isAdding, setAdding] = useState<'token' | 'key' | undefined>(undefined)
+  const [isAdding, setAdding] = useState(() => addingOf(filter('new')))
+  const close = (): void => {
+    setAdding(undefined)
+    setFilters({ new: '' })
+  }
   return (
     <>
       <PageHead title="Access">
@@ -45,8 +57,8 @@ export function AccessPage() {
       {tab === 'tokens' && <Tokens />}
       {tab === 'keys' && <Keys />}
       {tab === 'signing' && <SigningKeys />}
-      {isAdding === 'token' && <NewToken onClose={() => setAdding(undefined)} />}
-      {isAdding === 'key' && <NewKey onClose={() => setAdding(undefined)} />}
+      {isAdding === 'token' && <NewToken onClose={close} />}
+      {isAdding === 'key' && <NewKey onClose={close} />}
     </>
   )
 }

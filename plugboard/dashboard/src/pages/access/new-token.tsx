@@ -1,15 +1,19 @@
-// The form of a new token, and the command that uses it. The token itself is shown once.
+// The form of a new token. A dry run checks it while the person types, and a sentence shows what the token permits.
 
-import { useState } from 'preact/hooks'
-import type { IssuedTokenBody } from '../../../../admin/api-types.ts'
-import { request } from '../../api/request.ts'
+import { useEffect, useState } from 'preact/hooks'
+import type { IssuedTokenBody, ServiceBody } from '../../../../admin/api-types.ts'
+import { ApiError, get, request } from '../../api/request.ts'
+import { useQuery } from '../../api/use-query.ts'
 import { CreateDialog } from '../../forms/create-dialog.tsx'
 import { Field } from '../../forms/field.tsx'
-import { CommandLine } from '../../parts/command-line.tsx'
-import { Tabs } from '../../parts/drawer.tsx'
-import { ShownOnce } from './shown-once.tsx'
+import { may } from '../../session/session.ts'
+import type { ListPage } from '../../tables/use-list.ts'
+import { IssuedToken } from './issued-token.tsx'
+import { scopeSentence } from './scope-sentence.ts'
 
 const words = (text: string): string[] => text.split(/[\s,]+/).filter(word => word !== '')
+const CHECK_MS = 300
+const LIFETIMES = ['1h', '24h', '30d', '365d'] as const
 
 export function NewToken({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState('')
@@ -17,121 +21,93 @@ export function NewToken({ onClose }: { onClose: () => void }) {
   const [mounts, setMounts] = useState('')
   const [ttl, setTtl] = useState('30d')
   const [issued, setIssued] = useState<IssuedTokenBody | undefined>(undefined)
-  if (issued !== undefined) return <Issued token={issued} onClose={onClose} />
+  const known = useQuery<ListPage<ServiceBody>>('names of services', signal =>
+    may('services:read') ? get('/v1/services', { limit: 100 }, signal) : Promise.resolve(NO_SERVICES),
+  )
+  const body = { name, services: words(services), mounts: words(mounts), ttl }
+  const checked = useDryRun(body)
+  if (issued !== undefined) return <IssuedToken token={issued} onClose={onClose} />
   const create = async (): Promise<void> => {
-    const body = { name, services: words(services), mounts: words(mounts), ttl }
     setIssued((await request<IssuedTokenBody>('POST', '/v1/tokens', { body })).body)
   }
+  const { text, isBroad } = scopeSentence(body.services, body.mounts)
   return (
     <CreateDialog title="Issue a token" submit="Issue" create={create} onClose={onClose}>
-      {error => (
-        <>
-          <Field
-            name="name"
-            label="Name of the telephone"
-            value={name}
-            onInput={setName}
-            error={error}
-            required
-            placeholder="web-1"
-          />
-          <Field
-            name="services"
-            label="Services that it may serve"
-            value={services}
-            onInput={setServices}
-            error={error}
-            placeholder="web shop-*"
-          />
-          <Field
-            name="mounts"
-            label="Mounts that it may claim"
-            value={mounts}
-            onInput={setMounts}
-            error={error}
-            placeholder="web.example.com"
-          />
-          <Field
-            name="ttl"
-            label="Lifetime"
-            value={ttl}
-            onInput={setTtl}
-            error={error}
-            required
-            placeholder="30d"
-          />
-        </>
-      )}
+      {sent => {
+        const error = checked ?? sent
+        return (
+          <>
+            <Field
+              name="name"
+              label="Name of the telephone"
+              value={name}
+              onInput={setName}
+              error={error}
+              required
+              placeholder="web-1"
+            />
+            <Field
+              name="services"
+              label="Services that it may serve"
+              value={services}
+              onInput={setServices}
+              error={error}
+              placeholder="web shop-*"
+              suggestions={known.data?.items.map(service => service.name)}
+            />
+            <Field
+              name="mounts"
+              label="Mounts that it may claim"
+              value={mounts}
+              onInput={setMounts}
+              error={error}
+              placeholder="web.example.com *.t.example.com"
+            />
+            <Field
+              name="ttl"
+              label="Lifetime"
+              value={ttl}
+              onInput={setTtl}
+              error={error}
+              required
+              placeholder="30d"
+              suggestions={LIFETIMES}
+            />
+            <div class="notice" data-tone={isBroad ? 'warn' : undefined} role="status">
+              {text} A connected telephone renews its token, so it ends only after a telephone was away for a
+              long time.
+            </div>
+          </>
+        )
+      }}
     </CreateDialog>
   )
 }
 
-const FORMS = [
-  ['http', 'Command'],
-  ['compose', 'Compose'],
-  ['systemd', 'systemd'],
-  ['kubernetes', 'Kubernetes'],
-  ['library', 'Library'],
-] as const
-type Form = (typeof FORMS)[number][0]
+const NO_SERVICES: ListPage<ServiceBody> = { items: [], next: null }
 
-function Issued({ token, onClose }: { token: IssuedTokenBody; onClose: () => void }) {
-  const [form, setForm] = useState<Form>('http')
-  return (
-    <ShownOnce
-      title={`Token ${token.name}`}
-      notice="Copy it now. The token is shown only once."
-      secret={token.token}
-      onClose={onClose}
-    >
-      <Tabs names={FORMS} selected={form} onSelect={setForm} />
-      <CommandLine command={textOf(form, token)} />
-    </ShownOnce>
-  )
-}
-
-function textOf(form: Form, { token, services, plugboardUrl, name }: IssuedTokenBody): string {
-  const service = services.find(each => !each.includes('*')) ?? 'web'
-  switch (form) {
-    case 'http':
-      return `TELEPHONE_TOKEN='${token}' telephone http 3000 --service ${service} --name ${name} --plugboard ${plugboardUrl}`
-    case 'compose':
-      return [
-        'services:',
-        '  telephone:',
-        '    image: vera-stack/telephone',
-        `    command: http http://app:3000 --service ${service}`,
-        '    environment:',
-        `      TELEPHONE_PLUGBOARD: ${plugboardUrl}`,
-        `      TELEPHONE_NAME: ${name}`,
-        `      TELEPHONE_TOKEN: ${token}`,
-      ].join('\n')
-    case 'systemd':
-      return [
-        '[Service]',
-        `ExecStart=/usr/bin/telephone http 3000 --service ${service} --name ${name}`,
-        `Environment=TELEPHONE_PLUGBOARD=${plugboardUrl}`,
-        '# Write the token to this file, readable by root alone.',
-        'LoadCredential=token:/etc/telephone/token',
-        'Environment=TELEPHONE_TOKEN_FILE=%d/token',
-        'Restart=always',
-      ].join('\n')
-    case 'kubernetes':
-      return [
-        `kubectl create secret generic telephone --from-literal=token='${token}'`,
-        '# In the pod of the app:',
-        '- name: telephone',
-        '  image: vera-stack/telephone',
-        `  args: [http, "3000", --service, ${service}]`,
-        '  env:',
-        `    - { name: TELEPHONE_PLUGBOARD, value: "${plugboardUrl}" }`,
-        '    - { name: TELEPHONE_TOKEN, valueFrom: { secretKeyRef: { name: telephone, key: token } } }',
-      ].join('\n')
-    case 'library':
-      return [
-        "import { connect } from '@vera-stack/telephone'",
-        '',
-        `await connect({ plugboard: '${plugboardUrl}', token: process.env.TELEPHONE_TOKEN, service: '${service}', target: app.fetch })`,
-      ].join('\n')
-  }
+/** Returns the problem that the API would report now. */
+function useDryRun(body: { readonly name: string }): ApiError | undefined {
+  const [error, setError] = useState<ApiError | undefined>(undefined)
+  const text = JSON.stringify(body)
+  useEffect(() => {
+    const controller = new AbortController()
+    const { signal } = controller
+    const timer = setTimeout(() => {
+      // An empty name is no problem before the person has typed it.
+      if (body.name === '') return
+      request('POST', '/v1/tokens', { query: { dryRun: true }, body, signal }).then(
+        () => setError(undefined),
+        (reason: unknown) => {
+          if (!signal.aborted) setError(reason instanceof ApiError ? reason : undefined)
+        },
+      )
+    }, CHECK_MS)
+    return () => {
+      clearTimeout(timer)
+      controller.abort()
+    }
+    // `text` has all fields of the body.
+  }, [text])
+  return error
 }
