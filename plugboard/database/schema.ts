@@ -331,6 +331,45 @@ export const inspections = plugboard.table(
   ],
 )
 
+/**
+ * What operators have set for one telephone process of a service: a weight, or an ejection. A row that is not deleted applies to one
+ * process, so it ends with the process: replicas delete the rows of processes without a tunnel.
+ */
+export const processOverrides = plugboard.table(
+  'process_overrides',
+  {
+    id: uuid('id').primaryKey().defaultRandom(),
+    serviceId: uuid('service_id')
+      .$type<ServiceId>()
+      .notNull()
+      .references(() => services.id),
+    /** The id of the process. Each start of a telephone has a new one. */
+    instance: name('instance').notNull(),
+    /** The name of the telephone at that time. */
+    telephone: text('telephone').notNull(),
+    /** Replaces the announced weight; 0: the process gets no new requests; null: the announced weight applies. */
+    weight: integer('weight'),
+    /** The process gets no requests until then; null: it is not ejected. */
+    ejectedUntil: instant('ejected_until'),
+    reason: text('reason'),
+    /** The name of the admin key that wrote the row last. */
+    setBy: text('set_by').notNull(),
+    ...rowColumns,
+    deletedAt: instant('deleted_at'),
+    /** When a replica last had a tunnel of the process. */
+    seenAt: instant('seen_at').notNull().defaultNow(),
+  },
+  table => [
+    uniqueIndex('process_overrides_living')
+      .on(table.serviceId, table.instance)
+      .where(sql`deleted_at IS NULL`),
+    index('process_overrides_created').on(table.createdAt, table.id),
+    check('process_overrides_weight', sql`weight BETWEEN 0 AND 1000`),
+    check('process_overrides_effect', sql`weight IS NOT NULL OR ejected_until IS NOT NULL`),
+    check('process_overrides_lengths', sql`length(instance) BETWEEN 1 AND 255 AND length(reason) <= 200`),
+  ],
+)
+
 /** Accounts with certificate authorities. `key` is sealed when a cluster secret is set. */
 export const acmeAccounts = plugboard.table('acme_accounts', {
   directory: text('directory').primaryKey(),

@@ -19,6 +19,16 @@ export function* difference(before: DirectoryState, after: DirectoryState): Gene
   if (!same([...before.keys.keys()].sort(), [...after.keys.keys()].sort())) {
     yield listener => listener.keysChanged?.()
   }
+  for (const row of before.overrides) {
+    yield after.overrides.get(row) === undefined
+      ? listener => listener.overrideChanged?.(row.serviceId, row.instance)
+      : undefined
+  }
+  for (const row of after.overrides) {
+    yield same(before.overrides.get(row), row)
+      ? undefined
+      : listener => listener.overrideChanged?.(row.serviceId, row.instance)
+  }
   for (const [id, service] of before.services) {
     yield after.services.has(id) ? undefined : listener => listener.serviceChanged?.(service, undefined)
   }

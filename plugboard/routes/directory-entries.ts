@@ -2,6 +2,7 @@
 
 import { asServiceId, type RouteId, type ServiceId, type TokenId } from '../common/ids/row-ids.ts'
 import type { JsonObject } from '../common/json.ts'
+import type { SnapshotOverride } from '../database/changes/change-feed.ts'
 import type { MeterOwner } from '../metrics/meter-slots.ts'
 import type { ServiceMeters } from '../metrics/service-meters.ts'
 import type { RouteOptions } from './options/route-options.ts'
@@ -52,12 +53,17 @@ export interface VerificationKey {
   readonly publicJwk: JsonObject
 }
 
+/** What an operator has set for one telephone process of a service. Immutable. */
+export type DirectoryOverride = SnapshotOverride
+
 /** Called after a change of the directory. A listener must not throw. */
 export interface DirectoryListener {
   /** `before` is undefined for a new route, `after` for a removed one. */
   routeChanged?(before: DirectoryRoute | undefined, after: DirectoryRoute | undefined): void
   /** `before` is a copy; `after` is the object of the service. */
   serviceChanged?(before: DirectoryService | undefined, after: DirectoryService | undefined): void
+  /** The override of a process has other values now, or was deleted. */
+  overrideChanged?(serviceId: ServiceId, instance: string): void
   /** A token was revoked, so its tunnels must close. */
   tokenRevoked?(tokenId: TokenId): void
   /** Keys were added or removed. Tunnels whose key (`kid`) was removed must close. */

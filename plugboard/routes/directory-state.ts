@@ -8,6 +8,7 @@ import { isJsonObject, type JsonObject } from '../common/json.ts'
 import type {
   LogPosition,
   SnapshotKey,
+  SnapshotOverride,
   SnapshotRevocation,
   SnapshotRoute,
   SnapshotService,
@@ -23,6 +24,7 @@ import {
 } from './directory-entries.ts'
 import { resolveRouteOptions } from './options/route-options.ts'
 import { resolveServicePolicy } from './options/service-policy.ts'
+import { OverrideTable } from './override-table.ts'
 import { RouteActivity } from './route-activity.ts'
 import { RouteTable } from './route-table.ts'
 import { routeIdSchema, serviceIdSchema, tokenIdSchema } from './row-id-schemas.ts'
@@ -53,6 +55,17 @@ const routeRow = z.object({
   deletedAt: z.string().nullable(),
 })
 const keyRow = z.object({ kid: z.string(), publicJwk: json })
+const overrideRow = z.object({
+  id: z.string(),
+  serviceId: serviceIdSchema,
+  instance: z.string(),
+  weight: z.number().nullable(),
+  ejectedUntil: z.string().nullable(),
+  reason: z.string().nullable(),
+  setBy: z.string(),
+  version: z.number(),
+  deletedAt: z.string().nullable(),
+})
 const tokenRow = z.object({ id: tokenIdSchema, expiresAt: date, revokedAt: z.string().nullable() })
 
 const silent: Emit = () => undefined
@@ -76,6 +89,7 @@ export class DirectoryState implements SnapshotSink {
   readonly keys = new Map<string, VerificationKey>()
   /** Token id → when the token expires, ms since 1970. */
   readonly revocations = new Map<TokenId, number>()
+  readonly overrides = new OverrideTable()
   position: LogPosition = { sequence: 0, changeId: null }
   readonly #problems: RowProblems
   readonly #activityOf: (routeId: RouteId) => RouteActivity | undefined
@@ -102,6 +116,10 @@ export class DirectoryState implements SnapshotSink {
     this.revocations.set(row.id, row.expiresAt.getTime())
   }
 
+  override(row: SnapshotOverride): void {
+    this.overrides.set(row)
+  }
+
   /** Applies a change; call it in the order of the log. Throws when the change does not fit and a new snapshot is needed. */
   apply(change: Change, emit: Emit): void {
     switch (change.entity) {
@@ -122,6 +140,9 @@ export class DirectoryState implements SnapshotSink {
         if (change.after === null) this.keys.delete(change.entityId)
         else this.key(keyRow.parse(change.after))
         emit(listener => listener.keysChanged?.())
+        break
+      case 'process_override':
+        this.#applyOverride(change, emit)
         break
       case 'token':
         this.#applyToken(change, emit)
@@ -227,6 +248,14 @@ export class DirectoryState implements SnapshotSink {
     const siblings = this.routesByService.get(route.service.id)
     siblings?.delete(route)
     if (siblings?.size === 0) this.routesByService.delete(route.service.id)
+  }
+
+  #applyOverride({ before, after }: Change, emit: Emit): void {
+    const { ejectedUntil, deletedAt, ...row } = overrideRow.parse(after ?? before)
+    const ejectedUntilMs = ejectedUntil === null ? null : Date.parse(ejectedUntil)
+    if (after === null || deletedAt !== null) this.overrides.delete(row)
+    else this.overrides.set({ ...row, ejectedUntilMs })
+    emit(listener => listener.overrideChanged?.(row.serviceId, row.instance))
   }
 
   #applyToken(change: Change, emit: Emit): void {

@@ -358,3 +358,41 @@ describe('the snapshot file', () => {
     expect(warnings).toContain('the snapshot of the routes cannot be written')
   })
 })
+
+test('it follows the overrides of processes, and keeps them in the snapshot file', async () => {
+  const { services, processOverrides } = database.store
+  const { id: serviceId } = await services.create({ name: 'shop' }, by)
+  const create = (instance: string) =>
+    processOverrides.create({ serviceId, instance, telephone: 'a', weight: 0, setBy: 'ana' }, by)
+  await create('first')
+  const snapshotFile = join(folder, 'routes.snapshot')
+  const directory = directoryOf({ snapshotFile })
+  await directory.start()
+  expect(directory.overrideOf(serviceId, 'first')).toMatchObject({ weight: 0, setBy: 'ana', version: 1 })
+  const changed = event(directory, 'overrideChanged')
+  const second = await create('second')
+  expect(await changed).toEqual([serviceId, 'second'])
+  const ejected = await processOverrides.update(
+    second.id,
+    { weight: null, ejectMs: 60_000, setBy: 'ben' },
+    by,
+  )
+  await processOverrides.remove((await processOverrides.list()).items[0]!.id, by)
+  await caughtUp(directory)
+  expect([...directory.overrides()]).toEqual([
+    {
+      id: second.id,
+      serviceId,
+      instance: 'second',
+      weight: null,
+      ejectedUntilMs: ejected.ejectedUntil!.getTime(),
+      reason: null,
+      setBy: 'ben',
+      version: 2,
+    },
+  ])
+  await directory.stop()
+  const restarted = directoryOf({ database: absent, snapshotFile })
+  expect(await restarted.start()).toBe('snapshot')
+  expect([...restarted.overrides()]).toEqual([...directory.overrides()])
+})

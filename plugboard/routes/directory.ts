@@ -20,6 +20,7 @@ import { ChangeFollower } from './change-follower.ts'
 import { difference } from './directory-difference.ts'
 import type {
   DirectoryListener,
+  DirectoryOverride,
   DirectoryRoute,
   DirectoryService,
   Emit,
@@ -29,7 +30,7 @@ import { DirectoryState, type RowProblems } from './directory-state.ts'
 import { readSnapshot } from './snapshot/snapshot-file.ts'
 import { SnapshotKeeper } from './snapshot/snapshot-keeper.ts'
 
-export type { DirectoryListener, DirectoryRoute, DirectoryService, VerificationKey }
+export type { DirectoryListener, DirectoryOverride, DirectoryRoute, DirectoryService, VerificationKey }
 
 export type DirectorySource = 'database' | 'snapshot'
 
@@ -76,6 +77,9 @@ export interface Directory {
   /** Returns all keys, for the JWKS. */
   verificationKeys(): readonly VerificationKey[]
   isRevoked(tokenId: TokenId): boolean
+  /** Returns what an operator has set for the process. */
+  overrideOf(serviceId: ServiceId, instance: string): DirectoryOverride | undefined
+  overrides(): IterableIterator<DirectoryOverride>
   /** Returns a function that unsubscribes. */
   subscribe(listener: DirectoryListener): () => void
   /** Resolves when the change with this sequence is in the table, for example the change of a row that was just written. */
@@ -264,6 +268,14 @@ class CachedDirectory implements Directory {
 
   isRevoked(tokenId: TokenId): boolean {
     return this.#state?.revocations.has(tokenId) ?? false
+  }
+
+  overrideOf(serviceId: ServiceId, instance: string): DirectoryOverride | undefined {
+    return this.#state?.overrides.get({ serviceId, instance })
+  }
+
+  *overrides(): IterableIterator<DirectoryOverride> {
+    yield* this.#state?.overrides ?? []
   }
 
   subscribe(listener: DirectoryListener): () => void {

@@ -46,12 +46,25 @@ export interface SnapshotRevocation {
   readonly expiresAt: Date
 }
 
+export interface SnapshotOverride {
+  readonly id: string
+  readonly serviceId: ServiceId
+  readonly instance: string
+  readonly weight: number | null
+  /** Milliseconds since 1970; null: not ejected. */
+  readonly ejectedUntilMs: number | null
+  readonly reason: string | null
+  readonly setBy: string
+  readonly version: number
+}
+
 /** Receives the rows that are not deleted, services before their routes. */
 export interface SnapshotSink {
   service(row: SnapshotService): void
   route(row: SnapshotRoute): void
   key(row: SnapshotKey): void
   revocation(row: SnapshotRevocation): void
+  override(row: SnapshotOverride): void
 }
 
 export interface ChangeFeed {
@@ -147,12 +160,28 @@ async function readSnapshot(client: pg.Client, sink: SnapshotSink): Promise<LogP
        WHERE revoked_at IS NOT NULL AND expires_at > now() - ${REVOCATIONS_KEPT}`,
       row => sink.revocation(row),
     )
+    if (await hasOverrides(client))
+      await readAll<SnapshotOverride>(
+        client,
+        `SELECT id, service_id AS "serviceId", instance, weight, reason, set_by AS "setBy", version,
+         (extract(epoch FROM ejected_until) * 1000)::float8 AS "ejectedUntilMs"
+       FROM plugboard.process_overrides WHERE deleted_at IS NULL`,
+        row => sink.override(row),
+      )
     await client.query('COMMIT')
     return position
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined) // the caller gets the first failure
     throw error
   }
+}
+
+/** False on a schema before migration 0019, on which a replica of this version may run for the time of an upgrade. */
+async function hasOverrides(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ found: boolean }>(
+    "SELECT to_regclass('plugboard.process_overrides') IS NOT NULL AS found",
+  )
+  return rows[0]?.found === true
 }
 
 async function readHead(client: pg.Client): Promise<LogPosition> {

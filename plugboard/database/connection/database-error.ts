@@ -45,6 +45,18 @@ const CONSTRAINTS: Readonly<Record<string, (error: ServerError) => VeraError>> =
       field: 'name',
       cause: error,
     }),
+  process_overrides_living: error =>
+    new VeraError(
+      'conflict',
+      'The process has an override already. Change it, or delete it: plugboard process resume',
+      { field: 'process', cause: error },
+    ),
+  process_overrides_effect: error =>
+    new VeraError(
+      'invalid_request',
+      'An override has a weight or an ejection. To end it, delete it: plugboard process resume',
+      { field: 'weight', cause: error },
+    ),
   admin_keys_prefix: error =>
     new VeraError('conflict', 'A key with this prefix exists. Try again.', { field: 'prefix', cause: error }),
   signing_keys_pkey: error =>

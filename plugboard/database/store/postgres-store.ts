@@ -9,6 +9,7 @@ import { createChangeStore } from './changes/changes.ts'
 import { createInspectionStore } from './inspections.ts'
 import { createLeaseStore } from './leases.ts'
 import { createLimitUsageStore } from './limit-usage.ts'
+import { createProcessOverrideStore } from './process-overrides.ts'
 import { createReplicaStore } from './replicas.ts'
 import { claimMount } from './routes/claim-mount.ts'
 import { createRouteActivityStore } from './routes/route-activity.ts'
@@ -32,6 +33,7 @@ export function createStore(runner: SqlRunner): Store {
     limitUsage: createLimitUsageStore(runner),
     certificates: createCertificateStore(runner),
     inspections: createInspectionStore(runner),
+    processOverrides: createProcessOverrideStore(runner),
     bundles: {
       copy: request => copyRows(runner, request),
       write: (differences, bundle, by) => writeBundle(runner, differences, bundle, by),

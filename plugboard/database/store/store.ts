@@ -234,6 +234,68 @@ export interface RouteActivityStore {
   removeExpired(ids: readonly string[], by: Mutation): Promise<readonly ExpiredRoute[]>
 }
 
+/** What operators have set for one telephone process of a service. */
+export interface ProcessOverride {
+  readonly id: string
+  readonly serviceId: ServiceId
+  /** The id of the process. Each start of a telephone has a new one. */
+  readonly instance: string
+  /** The name of the telephone at that time. */
+  readonly telephone: string
+  /** Replaces the announced weight, 0-1000; 0: no new requests. Null: the announced weight applies. */
+  readonly weight: number | null
+  /** The process gets no requests until then; null: it is not ejected. */
+  readonly ejectedUntil: Date | null
+  readonly reason: string | null
+  /** The name of the admin key that wrote the row last. */
+  readonly setBy: string
+  readonly version: number
+  readonly createdAt: Date
+  readonly updatedAt: Date
+  readonly deletedAt: Date | null
+}
+
+/** The values that an operator sets. `undefined` keeps the value of the row. */
+export interface OverrideValues {
+  readonly weight?: number | null | undefined
+  /** From now, by the clock of the database; null: ends the ejection. */
+  readonly ejectMs?: number | null | undefined
+  readonly reason?: string | null | undefined
+  readonly setBy: string
+  /**
+   * The other processes of the service that take requests, by their ids. When each of them has an override that stops its requests,
+   * the write rejects with `conflict`. Undefined: no check, because the values do not stop requests, or the operator insists.
+   */
+  readonly others?: readonly string[] | undefined
+}
+
+export interface OverrideFilters {
+  readonly serviceId?: ServiceId | undefined
+  readonly includeDeleted?: boolean | undefined
+}
+
+export interface ProcessOverrideStore {
+  /** `conflict` when the process has an override already. */
+  create(
+    input: OverrideValues & Pick<ProcessOverride, 'serviceId' | 'instance' | 'telephone'>,
+    by: Mutation,
+  ): Promise<ProcessOverride>
+  get(id: string): Promise<ProcessOverride>
+  /** Oldest first. */
+  list(request?: PageRequest & OverrideFilters): Promise<Page<ProcessOverride>>
+  count(filters: OverrideFilters): Promise<number>
+  update(id: string, values: OverrideValues, by: Mutation): Promise<ProcessOverride>
+  /** Soft. */
+  remove(id: string, by: Mutation): Promise<ProcessOverride>
+  /** Stores that this replica has a tunnel of these processes now. Not a change. */
+  seen(ids: readonly string[]): Promise<void>
+  /**
+   * Deletes the overrides of processes that no replica has seen for this time, and those whose ejection is over and that have no
+   * weight. Removes rows that were deleted long ago. Resolves with the number of deleted rows.
+   */
+  prune(unseenMs: number): Promise<number>
+}
+
 /** Leases for work that only one replica does at a time, by the clock of the database. */
 export interface LeaseStore {
   /** True when the owner has the lease for `leaseMs` from now. */
@@ -420,6 +482,7 @@ export const CHANGE_ENTITIES = [
   'signing_key',
   'admin_key',
   'inspection',
+  'process_override',
 ] as const
 export type ChangeEntity = (typeof CHANGE_ENTITIES)[number]
 export const CHANGE_ACTIONS = [
@@ -470,10 +533,10 @@ export interface ChangeFilters {
 
 /** The rows of one change that an undo concerns, for the check of the caller's rights. */
 export interface UndoneRow {
-  readonly entity: 'route' | 'service'
+  readonly entity: 'route' | 'service' | 'process_override'
   /** The mounts of the row before and after the undo. */
   readonly mounts: readonly string[]
-  /** The names of the service before and after the undo, and its aliases. */
+  /** The names of the service before and after the undo, and its aliases. Of an override: the name of its service. */
   readonly services: readonly string[]
 }
 
@@ -666,6 +729,7 @@ export interface Store {
   readonly changes: ChangeStore
   readonly bundles: BundleStore
   readonly inspections: InspectionStore
+  readonly processOverrides: ProcessOverrideStore
   /** Idempotent, because a telephone claims its mounts at each connection. A mount of another service is `mount_conflict`. */
   claimMount(claim: Claim): Promise<Claimed>
 }

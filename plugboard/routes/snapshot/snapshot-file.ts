@@ -20,11 +20,23 @@ const VERSION = 2
 const BATCH_ROWS = 500
 
 const json = z.custom<JsonObject>(isJsonObject)
+const overrideSchema = z.object({
+  id: z.string(),
+  serviceId: serviceIdSchema,
+  instance: z.string(),
+  weight: z.number().nullable(),
+  ejectedUntilMs: z.number().nullable(),
+  reason: z.string().nullable(),
+  setBy: z.string(),
+  version: z.number(),
+})
 const headerSchema = z.object({
   format: z.literal(FORMAT),
   version: z.int().min(1).max(VERSION),
   sequence: z.int().min(0),
   changeId: z.string().nullable(),
+  /** In the header, where an older version ignores them: it rejects a row of an unknown kind. Absent in its files. */
+  overrides: z.array(overrideSchema).optional(),
 })
 const rowSchema = z.union([
   z.object({ service: z.object({ id: serviceIdSchema, name: z.string(), policy: json }) }),
@@ -48,9 +60,12 @@ const trailerSchema = z.object({ rows: z.int().min(0), sha256: z.string() })
 /** Writes the state at the time of the call. Later edits are not included, although the write takes many turns. */
 export async function writeSnapshot(file: string, state: DirectoryState): Promise<void> {
   const rows = rowsOf(state)
-  const header = { format: FORMAT, version: VERSION, ...state.position } satisfies z.input<
-    typeof headerSchema
-  >
+  const header = {
+    format: FORMAT,
+    version: VERSION,
+    ...state.position,
+    overrides: [...state.overrides],
+  } satisfies z.input<typeof headerSchema>
   const unfinished = `${file}.${randomUUID()}`
   const hash = createHash('sha256')
   try {
@@ -125,7 +140,9 @@ export async function readSnapshot(file: string, sink: SnapshotSink): Promise<Lo
     else if ('key' in row) sink.key(row.key)
     else sink.revocation(row.revocation)
   }
-  return { sequence: header.data.sequence, changeId: header.data.changeId }
+  const { sequence, changeId, overrides = [] } = header.data
+  for (const override of overrides) sink.override(override)
+  return { sequence, changeId }
 }
 
 function parseLine(line: string): unknown {

@@ -1,12 +1,13 @@
 // Reads changes of the log: the filters, the names of services, and rows in camelCase.
 
 import { and, asc, eq, getTableColumns, gt, gte, inArray, or, type SQL, sql } from 'drizzle-orm'
+import type { ServiceId } from '../../../common/ids/row-ids.ts'
 import type { JsonObject } from '../../../common/json.ts'
 import { changes } from '../../schema.ts'
 import type { Sql } from '../../sql-runner.ts'
 import type { Change, ChangeEntity, ChangeFilters, NamedChange } from '../store.ts'
 
-/** Selects the name that the service of a route has now. Rows of other entities have no `service_id`. */
+/** Selects the name that the service of a route or an override has now. Rows of other entities have no `service_id`. */
 const serviceName = (row: typeof changes.before | typeof changes.after) =>
   sql<string | null>`(SELECT s.name FROM plugboard.services s WHERE s.id = (${row} ->> 'service_id')::uuid)`
 
@@ -41,8 +42,15 @@ export function conditionsOf(filters: ChangeFilters): (SQL | undefined)[] {
     entityId === undefined ? undefined : eq(changes.entityId, entityId),
     actor === undefined ? undefined : eq(changes.actor, actor),
     action === undefined ? undefined : eq(changes.action, action),
-    or(row('route', routeId), row('service', serviceId)),
+    or(row('route', routeId), row('service', serviceId), ofOverrides(serviceId)),
   ]
+}
+
+/** Selects the changes of the processes of a service. */
+function ofOverrides(serviceId: ServiceId | undefined): SQL | undefined {
+  if (serviceId === undefined) return undefined
+  const id = sql`coalesce(${changes.after}, ${changes.before}) ->> 'service_id'`
+  return and(eq(changes.entity, 'process_override'), eq(id, serviceId))
 }
 
 /** Resolves with the changes from `sequence` on, the oldest first. The change with `sequence` is included. */

@@ -5,13 +5,14 @@ import { isDeepStrictEqual } from 'node:util'
 import { formatMount } from '@vera-stack/shared/mounts.ts'
 import { isJsonObject, type JsonObject } from '../../../common/json.ts'
 import { maskedPasswords } from '../../../common/passwords/masked-passwords.ts'
-import type { Change } from '../store.ts'
+import type { Change, ChangeEntity } from '../store.ts'
 import type { RowDifference } from './changed-row-error.ts'
 
 /** The columns that an undo compares and writes. All other columns are counted or recorded by Plugboard. */
 const COLUMNS = {
   route: ['host', 'mount_path', 'service_id', 'options', 'claimed_by', 'lifetime_ms'],
   service: ['name', 'policy', 'ephemeral'],
+  process_override: ['service_id', 'instance', 'telephone', 'weight', 'ejected_until', 'reason', 'set_by'],
 } as const
 export type UndoEntity = keyof typeof COLUMNS
 
@@ -34,13 +35,15 @@ export function undoStep(
   change: Pick<Change, 'entity' | 'entityId' | 'action' | 'before' | 'after'>,
 ): UndoStep {
   const { entity, entityId: id, action, before, after } = change
-  if (entity !== 'route' && entity !== 'service') return { kind: 'final', reason: FINAL[entity] }
+  if (!isUndoable(entity)) return { kind: 'final', reason: FINAL[entity] }
   const known = before ?? after
   if (action === 'purged' || known === null) {
     return { kind: 'final', reason: 'The row was deleted before this change. Undo its deletion instead.' }
   }
   return { kind: 'write', entity, id, expected: living(after), target: living(before), known }
 }
+
+const isUndoable = (entity: ChangeEntity): entity is UndoEntity => Object.hasOwn(COLUMNS, entity)
 
 const FINAL = {
   token: 'Changes of tokens are final. Revoke the token, or issue another one.',
@@ -93,7 +96,9 @@ function shown(content: JsonObject, names: ReadonlyMap<string, string>): JsonObj
     lifetime_ms: lifetimeMs,
     ...rest
   } = content
-  if (typeof host !== 'string' || typeof path !== 'string') return content
+  if (typeof host !== 'string' || typeof path !== 'string') {
+    return typeof id === 'string' ? { ...rest, service: names.get(id) ?? id } : content
+  }
   const service = typeof id === 'string' ? (names.get(id) ?? id) : null
   return { mount: formatMount({ host, path }), service, claimedBy, lifetimeMs, ...rest }
 }

@@ -1,4 +1,4 @@
-// Undoes changes of routes and services: writes each row as it was before, in one transaction, from the newest change back to
+// Undoes changes of routes, services and overrides of processes: writes each row as it was before, in one transaction, from the newest change back to
 // the oldest. Each state on this way was valid once, so the rules of the schema accept it, unless another row has taken its
 // place. The triggers record the undo as new changes, so it can be undone too.
 
@@ -75,7 +75,7 @@ async function changesToUndo(tx: Sql, { sequence, through }: UndoRequest, head: 
 async function writeStep(tx: Sql, sequence: number, step: WriteStep, { permit }: UndoRequest): Promise<void> {
   const { entity, id, expected, target, known } = step
   const current = await rowOf(tx, entity, id)
-  const names = entity === 'route' ? await serviceNames(tx, [current, expected, target]) : new Map()
+  const names = entity === 'service' ? new Map() : await serviceNames(tx, [current, expected, target])
   permit(concerned(entity, [current, target], names))
   const changed = differences(entity, expected, current, names)
   if (changed.length > 0) throw new ChangedRowError(sequence, textOf(entity, known), changed)
@@ -91,13 +91,18 @@ async function writeStep(tx: Sql, sequence: number, step: WriteStep, { permit }:
   if (entity === 'service') {
     const service = await findService(tx, id)
     if (service !== undefined) await refuseSharedNames(tx, service)
-  } else if (living(current) === null) await noteRestored(tx, asRouteId(id))
+  } else if (entity === 'route' && living(current) === null) await noteRestored(tx, asRouteId(id))
 }
 
-const TABLES = { route: sql`plugboard.routes`, service: sql`plugboard.services` } as const
+const TABLES = {
+  route: sql`plugboard.routes`,
+  service: sql`plugboard.services`,
+  process_override: sql`plugboard.process_overrides`,
+} as const
 const COLUMN_LISTS = {
   route: sql`host, mount_path, service_id, options, claimed_by, lifetime_ms`,
   service: sql`name, policy, ephemeral`,
+  process_override: sql`service_id, instance, telephone, weight, ejected_until, reason, set_by`,
 } as const
 
 async function rowOf(tx: Sql, entity: UndoEntity, id: string): Promise<JsonObject | null> {
@@ -145,12 +150,12 @@ function concerned(
   names: ReadonlyMap<string, string>,
 ): UndoneRow {
   const present = rows.filter(row => row !== null)
-  if (entity === 'route') {
+  if (entity !== 'service') {
     const ids = present.flatMap(({ service_id: id }) => (typeof id === 'string' ? [id] : []))
     return {
       entity,
       mounts: present.flatMap(row => mountOf(row) ?? []),
-      services: ids.map(id => names.get(id) ?? id),
+      services: [...new Set(ids.map(id => names.get(id) ?? id))],
     }
   }
   const all = present.flatMap(({ name, policy }) =>
@@ -163,5 +168,7 @@ function mountOf({ host, mount_path: path }: JsonObject): string | undefined {
   return typeof host === 'string' && typeof path === 'string' ? formatMount({ host, path }) : undefined
 }
 
-const textOf = (entity: UndoEntity, row: JsonObject): string =>
-  `${entity} ${entity === 'route' ? mountOf(row) : row.name}`
+function textOf(entity: UndoEntity, row: JsonObject): string {
+  if (entity === 'process_override') return `override of the process ${row.telephone}`
+  return `${entity} ${entity === 'route' ? mountOf(row) : row.name}`
+}
