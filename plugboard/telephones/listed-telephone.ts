@@ -3,6 +3,7 @@
 // plain zod, because this room does not depend on the library of the admin API.
 
 import { z } from 'zod'
+import { shownOverrideSchema } from './inspection/shown-override.ts'
 import { processEjectionSchema } from './outliers/ejection-list.ts'
 
 const timestamp = z.iso.datetime().meta({ example: '2026-11-20T12:00:00.000Z' })
@@ -41,6 +42,7 @@ export const listedServiceSchema = z.strictObject({
   version: z.string(),
   labels: z.record(z.string(), z.string()),
   outage: outageSchema,
+  override: shownOverrideSchema,
   ejections: z.array(processEjectionSchema).meta({
     description:
       'The ejections of the process for this service, on all replicas. Empty: no replica has ejected it in the last time.',

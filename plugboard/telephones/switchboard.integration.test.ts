@@ -164,6 +164,7 @@ describe('announcing', () => {
             version: '7',
             labels: { zone: 'x' },
             outage: null,
+            override: null,
             ejections: [],
             subsetStops: [],
           },

@@ -46,7 +46,7 @@ function servicesOf(tunnel: TelephoneTunnel, nowMs: number): ListedService[] {
   for (const { announcement, mount } of tunnel.services) {
     const { service, health, weight, version, labels } = announcement
     const outage = health === 'down' ? outageOf(announcement.outage, nowMs) : null
-    const stops = { ejections: [], subsetStops: [] }
+    const stops = { override: null, ejections: [], subsetStops: [] }
     const fields = { service, health, weight, version, outage, labels: { ...labels }, ...stops }
     const entry = services.get(service) ?? { ...fields, mounts: [] }
     if (mount !== undefined) entry.mounts.push(mount)

@@ -25,7 +25,7 @@ export const linesSnapshotSchema = z.strictObject({
       z.strictObject({
         telephone: z.string(),
         replicaId: z.string(),
-        state: z.enum(['serving', 'down', 'no_weight', 'unreachable', 'full']),
+        state: z.enum(['serving', 'down', 'no_weight', 'ejected', 'unreachable', 'full']),
       }),
     )
     .max(MAX_SNAPSHOT_LINES),

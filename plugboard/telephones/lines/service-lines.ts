@@ -35,7 +35,15 @@ export class ServiceLines {
   }
 
   isServed(service: DirectoryService): boolean {
-    return this.#namesOf(service).some(name => this.#options.history.isServed(name))
+    return (
+      this.#namesOf(service).some(name => this.#options.history.isServed(name)) && !this.#isStopped(service)
+    )
+  }
+
+  /** True when operators have set the weight 0 for each process. */
+  #isStopped({ name }: DirectoryService): boolean {
+    const candidates = this.#options.picker.candidatesOf(name)
+    return candidates.length > 0 && candidates.every(({ process }) => process.override?.weight === 0)
   }
 
   /** Returns the newest recorded loss among all names of the service; undefined while the service is served. */
@@ -55,12 +63,16 @@ export class ServiceLines {
   }
 }
 
-/** `full`: the line takes no further stream now; `unreachable`: this replica cannot reach the line now. */
-export type LineState = 'serving' | 'down' | 'no_weight' | 'unreachable' | 'full'
+/**
+ * `no_weight`: the telephone or an operator has set the weight 0; `ejected`: an operator has ejected the process; `full`: the line takes
+ * no further stream now; `unreachable`: this replica cannot reach the line now.
+ */
+export type LineState = 'serving' | 'down' | 'no_weight' | 'ejected' | 'unreachable' | 'full'
 
-function stateOf({ line, upstream }: Candidate): LineState {
+function stateOf({ line, upstream, process }: Candidate): LineState {
   if (line.health === 'down') return 'down'
-  if (line.weight === 0) return 'no_weight'
+  if (process.fullWeight === 0) return 'no_weight'
+  if (process.watch.isHeld) return 'ejected'
   if (upstream.reachable === false) return 'unreachable'
   return upstream.canOpen ? 'serving' : 'full'
 }

@@ -2,6 +2,7 @@
 // the pool, and changes no average and no turn, so it has no effect on the choice for real requests.
 
 import { weightedRandom } from '../balancing/weighted-random.ts'
+import { isServing } from '../outliers/watched-process.ts'
 import { type Candidate, canTake, isBelowLimit, type LinePool } from '../pools/line-pool.ts'
 import { bestLine, hasLineFor } from '../pools/process-lines.ts'
 import { groupProcesses } from '../subsets/pool-subsets.ts'
@@ -30,7 +31,7 @@ export function mirrorLine(
   const processes = wanted === undefined ? [] : (pool.ofSubsets[wanted.index] ?? [])
   const usable = processes.filter(
     process =>
-      process.watch.state.kind === 'serving' &&
+      isServing(process.watch) &&
       isBelowLimit(process, maxStreamsPerTelephone) &&
       hasLineFor(process, client),
   )

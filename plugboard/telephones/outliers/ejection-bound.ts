@@ -20,7 +20,9 @@ export function ejectionBound(
   for (const other of processes) {
     // A process that takes no requests, for example because its weight is 0, counts for neither number.
     if (other === process || !other.lines.some(isAvailable)) continue
-    const { state } = other.watch
+    const { state, isHeld } = other.watch
+    // An operator decides about a process that is held, so it counts for neither number too.
+    if (isHeld) continue
     available += 1
     if (state.kind === 'serving') serving += 1
     else if (!state.refused) ejected += 1

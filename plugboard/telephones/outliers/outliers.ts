@@ -12,7 +12,13 @@ import { ejectionBound } from './ejection-bound.ts'
 import { EjectionCounts } from './ejection-counts.ts'
 import { failsInARow, failsMore, isErrorProne, isGatewayFailure } from './outlier-rules.ts'
 import { type EjectionReason, type OutlierEvent, step } from './outlier-state.ts'
-import { forgetResults, noteFailure, type WatchedProcess } from './watched-process.ts'
+import {
+  forgetResults,
+  isServing,
+  noteFailure,
+  updateAdmits,
+  type WatchedProcess,
+} from './watched-process.ts'
 
 /** The result of a telephone's own health check; undefined: the telephone did not respond. */
 export type CheckResult = 'up' | 'down' | undefined
@@ -187,7 +193,7 @@ export class Outliers {
     const { watch } = process
     if (watch.state.kind !== 'half_open' || watch.trial !== undefined) return
     watch.trial = holder
-    watch.admits = false
+    updateAdmits(watch)
     if (this.#closed) return
     watch.timer = this.#clock.after(TRIAL_MS, () => {
       watch.timer = undefined
@@ -206,7 +212,7 @@ export class Outliers {
       watch.timer?.cancel()
       watch.timer = undefined
     }
-    watch.admits = watch.state.kind !== 'ejected'
+    updateAdmits(watch)
   }
 
   // Lines and health checks
@@ -266,7 +272,7 @@ export class Outliers {
     watch.timer?.cancel()
     watch.timer = undefined
     watch.trial = undefined
-    watch.admits = state.kind !== 'ejected'
+    updateAdmits(watch)
     forgetResults(watch)
     this.counts.changed(pool.service, state)
     const fields = { service: pool.service, telephoneId: process.telephone, count: state.ejections }
@@ -324,6 +330,6 @@ function startedBefore({ state }: WatchedProcess, latencyMs: number, nowMs: numb
 
 function* othersServing(pool: LinePool, process: PooledProcess): Generator<WatchedProcess> {
   for (const { watch } of pool.processes) {
-    if (watch !== process.watch && watch.state.kind === 'serving') yield watch
+    if (watch !== process.watch && isServing(watch)) yield watch
   }
 }

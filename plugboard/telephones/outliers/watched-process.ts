@@ -17,8 +17,10 @@ export interface RecordedFailure {
 
 export interface WatchedProcess {
   state: OutlierState
-  /** False while the process receives no request: it is ejected, or it is half-open and has a trial. */
+  /** False while the process receives no request: it is ejected, or it is half-open and has a trial. `updateAdmits` sets it. */
   admits: boolean
+  /** True while an operator has ejected the process: see pools/process-overrides.ts. */
+  isHeld: boolean
   /** The holder of the trial stream of a half-open process, until the head of its response. */
   trial: object | undefined
   /** Failures in a row, and how many of the last ones were refused connections. */
@@ -53,6 +55,7 @@ export function newWatch(): WatchedProcess {
   return {
     state: HEALTHY,
     admits: true,
+    isHeld: false,
     trial: undefined,
     run: 0,
     refusedRun: 0,
@@ -65,6 +68,16 @@ export function newWatch(): WatchedProcess {
     timer: undefined,
     evaluateAtMs: Number.NEGATIVE_INFINITY,
   }
+}
+
+/** Returns true when neither passive ejection nor an operator keeps requests from the process. */
+export function isServing({ state, isHeld }: WatchedProcess): boolean {
+  return state.kind === 'serving' && !isHeld
+}
+
+/** Call after each change of the state, of the trial, or of `isHeld`. */
+export function updateAdmits(watch: WatchedProcess): void {
+  watch.admits = watch.state.kind !== 'ejected' && watch.trial === undefined && !watch.isHeld
 }
 
 /** Returns true when the record has to outlive a short interruption of the tunnels: the process failed last. */

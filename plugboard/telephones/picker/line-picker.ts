@@ -143,9 +143,15 @@ export class LinePicker {
     return this.#pools.get(service)?.candidates ?? []
   }
 
-  /** Calls `listener` after a line was added or changed, until the returned function is called. */
+  /** Calls `listener` after a line or an override of a process has changed, until the returned function is called. */
   whenLinesChange(listener: () => void): () => void {
-    return this.#registry.subscribe({ lineAdded: listener, lineChanged: listener })
+    const ends = [
+      this.#registry.subscribe({ lineAdded: listener, lineChanged: listener }),
+      this.#pools.overrides.subscribe(listener),
+    ]
+    return () => {
+      for (const end of ends) end()
+    }
   }
 
   /** Returns the pool of a service; undefined: it has no lines. */

@@ -26,7 +26,7 @@ export function nearProcesses(
   const value = Object.hasOwn(own, label) ? own[label] : undefined
   if (value === undefined) return usable
   let near = 0
-  for (const process of all) if (process.announcedWeight > 0 && hasLabel(process, label, value)) near += 1
+  for (const process of all) if (process.fullWeight > 0 && hasLabel(process, label, value)) near += 1
   const usableNear = usable.filter(process => hasLabel(process, label, value))
   return usableNear.length > 0 && usableNear.length >= near * ENOUGH ? usableNear : usable
 }

@@ -1,8 +1,8 @@
 // Finds and explains why a service has no line that takes a request, for the picker, the access log and the admin API. It runs
 // only when a request fails or waits.
 
-import type { Line } from '../../registry/line.ts'
 import { outageText } from '../../registry/line-outage.ts'
+import { isServing } from '../outliers/watched-process.ts'
 import { type Candidate, isAvailable, isBelowLimit, type LinePool } from '../pools/line-pool.ts'
 import type { PickPolicy } from './pick-request.ts'
 
@@ -19,13 +19,13 @@ export interface NoLineCause {
 
 /** True when there are lines with a weight above 0, and the health check of each of them fails. */
 export function isUnhealthy({ candidates }: LinePool): boolean {
-  const weighted = candidates.filter(({ line }) => line.weight > 0)
+  const weighted = candidates.filter(({ process }) => process.fullWeight > 0)
   return weighted.length > 0 && weighted.every(({ line }) => line.health === 'down')
 }
 
 /** Returns the available lines of the processes that are not ejected. They may be full. */
 export function servingLines({ candidates }: LinePool): readonly Candidate[] {
-  return candidates.filter(each => isAvailable(each) && each.process.watch.state.kind === 'serving')
+  return candidates.filter(each => isAvailable(each) && isServing(each.process.watch))
 }
 
 /** Returns the reason for a pool with available lines of which no line takes the stream. */
@@ -60,7 +60,7 @@ export function explainNoLine(
         detail: `The client already holds its share of the streams of service "${service}".`,
       }
     default:
-      return noTelephone(lines, service)
+      return noTelephone(pool?.candidates ?? [], service)
   }
 }
 
@@ -79,11 +79,17 @@ function streamLimitText(
   return `All ${pool?.candidates.length ?? 0} lines of service "${service}" are at their limit of streams.`
 }
 
-function noTelephone(lines: readonly Line[], service: string): NoLineCause {
-  if (lines.length === 0)
+function noTelephone(candidates: readonly Candidate[], service: string): NoLineCause {
+  if (candidates.length === 0)
     return { cause: 'not_connected', detail: `No telephone of service "${service}" is connected.` }
-  if (lines.every(({ weight }) => weight === 0))
-    return { cause: 'weight_zero', detail: `Every line of service "${service}" has the weight 0.` }
+  if (candidates.every(({ process }) => process.fullWeight === 0)) {
+    const drained = candidates.find(({ process }) => process.override?.weight === 0)?.line.telephone
+    const remedy =
+      drained === undefined
+        ? ''
+        : ` An operator drains ${drained}: plugboard process resume ${service} ${drained}`
+    return { cause: 'weight_zero', detail: `Every line of service "${service}" has the weight 0.${remedy}` }
+  }
   return {
     cause: 'line_unreachable',
     detail: `No line of service "${service}" can be reached from this replica now.`,

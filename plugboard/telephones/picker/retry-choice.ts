@@ -1,6 +1,7 @@
 // Narrows the lines of a service for an attempt after the first one, and for a stream that has a preferred process. The
 // balancing policy then picks among the processes of the rest.
 
+import { isServing } from '../outliers/watched-process.ts'
 import {
   type Candidate,
   canTake,
@@ -58,7 +59,7 @@ export function retryLines(
 
 /** A retry should succeed, so it does not try out a half-open process while another one serves. */
 function ejectionRank({ watch }: PooledProcess): number {
-  if (watch.state.kind === 'serving') return 0
+  if (isServing(watch)) return 0
   return watch.admits ? 32 : 64
 }
 

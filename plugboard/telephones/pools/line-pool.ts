@@ -2,6 +2,7 @@
 // now, and the count of the open streams. pool-lines.ts adds and removes lines. This file does not choose among them.
 
 import { ClientShares } from '@vera-stack/shared/client-shares.ts'
+import type { Timer } from '@vera-stack/shared/clock.ts'
 import type { HashKey } from '../../limits/keyed-hash.ts'
 import type { Line } from '../../registry/line.ts'
 import type { Upstream } from '../../registry/upstream.ts'
@@ -51,7 +52,13 @@ export interface PooledProcess extends BalancedProcess {
   isLocal: boolean
   /** The weight that the telephone announced. */
   announcedWeight: number
-  /** The announced weight, or a part of it during a slow start. */
+  /** What an operator has set for the process: see process-overrides.ts. */
+  override: ProcessSetting | undefined
+  /** Ends the ejection by an operator. */
+  holdTimer: Timer | undefined
+  /** The weight of the override, or else the announced one. */
+  fullWeight: number
+  /** `fullWeight`, or a part of it during a slow start. */
   weight: number
   /** Hash of the telephone's name: see hash-seeds.ts. */
   seed: number
@@ -69,6 +76,14 @@ export interface PooledProcess extends BalancedProcess {
   sessionKey: HashKey | undefined
   /** The subset that selects the process. Valid while `subsets` of the pool is that of the request. */
   subset: Subset | undefined
+}
+
+/** What an operator has set for a process. */
+export interface ProcessSetting {
+  /** Null: the announced weight applies. */
+  readonly weight: number | null
+  /** Milliseconds since 1970; null: the process is not ejected. */
+  readonly ejectedUntilMs: number | null
 }
 
 /** The lines of one service. */
@@ -188,6 +203,9 @@ export function newProcess(key: string, telephone: string): PooledProcess {
     lines: [],
     isLocal: false,
     announcedWeight: 0,
+    override: undefined,
+    holdTimer: undefined,
+    fullWeight: 0,
     weight: 0,
     seed: 0,
     startedAtMs: 0,
@@ -201,6 +219,11 @@ export function newProcess(key: string, telephone: string): PooledProcess {
     sessionKey: undefined,
     subset: undefined,
   }
+}
+
+/** Returns the id of the process, which is the last part of its key. */
+export function instanceOf({ key }: PooledProcess): string {
+  return key.slice(key.indexOf('\0') + 1)
 }
 
 /** Counts a stream that was opened on the candidate's line. */

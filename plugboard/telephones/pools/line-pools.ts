@@ -11,6 +11,7 @@ import type { Outliers } from '../outliers/outliers.ts'
 import { type LinePool, newPool } from './line-pool.ts'
 import { startAtMedian } from './pool-latency.ts'
 import { addLine, changeLine, removeLine } from './pool-lines.ts'
+import { type OverrideSource, ProcessOverrides } from './process-overrides.ts'
 
 export interface LinePoolsOptions {
   readonly registry: Registry
@@ -20,6 +21,8 @@ export interface LinePoolsOptions {
   readonly upstreamOf: (line: Line) => Upstream | undefined
   /** Maps announced names to services. Default: each announced name is the name of a service. */
   readonly names?: ServiceNames | undefined
+  /** What operators have set for processes. Default: nothing. */
+  readonly overrides?: OverrideSource | undefined
   /** Share of the policy's stream limit that one client may hold, in percent. */
   readonly clientSharePercent: number
   readonly clock: Clock
@@ -37,6 +40,7 @@ export class LinePools {
   readonly #clientSharePercent: number
   readonly #clock: Clock
   readonly #outliers: Outliers
+  readonly #overrides: ProcessOverrides
   readonly #unfollow: (() => void) | undefined
   readonly #unsubscribe: () => void
 
@@ -45,6 +49,7 @@ export class LinePools {
     replicaId,
     upstreamOf,
     names,
+    overrides,
     clientSharePercent,
     clock,
     outliers,
@@ -56,6 +61,8 @@ export class LinePools {
     this.#clientSharePercent = clientSharePercent
     this.#clock = clock
     this.#outliers = outliers
+    const poolOf = (service: string) => this.#pools.get(service)
+    this.#overrides = new ProcessOverrides({ clock, source: overrides, poolOf })
     this.#unfollow = names?.subscribe(announced => this.#regroup(announced))
     this.#unsubscribe = registry.subscribe({
       lineAdded: line => this.#add(line),
@@ -68,6 +75,12 @@ export class LinePools {
   close(): void {
     this.#unsubscribe()
     this.#unfollow?.()
+    this.#overrides.close(this)
+  }
+
+  /** The overrides of the processes. */
+  get overrides(): Pick<ProcessOverrides, 'subscribe'> {
+    return this.#overrides
   }
 
   [Symbol.iterator](): IterableIterator<LinePool> {
@@ -136,6 +149,7 @@ export class LinePools {
     const local = this.#replicaId === undefined || line.replicaId === this.#replicaId
     const nowMs = this.#clock.now()
     const process = addLine(pool, line, upstream, local, nowMs)
+    if (process.lines.length === 1) this.#overrides.apply(pool, process)
     startAtMedian(pool, process, nowMs)
     this.#outliers.lineAdded(pool, process)
   }
@@ -157,7 +171,10 @@ export class LinePools {
     const candidate = pool?.candidates.find(each => each.line.id === line.id)
     if (pool === undefined || candidate === undefined) return
     removeLine(pool, candidate)
-    if (candidate.process.lines.length === 0) this.#outliers.lastLineRemoved(candidate.process)
+    if (candidate.process.lines.length === 0) {
+      this.#outliers.lastLineRemoved(candidate.process)
+      this.#overrides.forget(candidate.process)
+    }
     if (!pool.candidates.some(each => each.line.service === line.service))
       this.#poolNames.delete(line.service)
     this.removeWhenEmpty(pool)

@@ -4,7 +4,14 @@
 import { type Line, processKey } from '../../registry/line.ts'
 import type { Upstream } from '../../registry/upstream.ts'
 import { isOver } from '../outliers/watched-process.ts'
-import { type Candidate, forgetIdle, type LinePool, newProcess, type PooledProcess } from './line-pool.ts'
+import {
+  type Candidate,
+  forgetIdle,
+  type LinePool,
+  newProcess,
+  type PooledProcess,
+  type ProcessSetting,
+} from './line-pool.ts'
 import { startSlowly } from './slow-start.ts'
 
 /** Most processes of a pool that are kept without a line, because passive ejection watches them. */
@@ -93,15 +100,29 @@ function forgetDisconnected({ known, processes }: LinePool, nowMs: number): void
   }
 }
 
-/** Returns true when the telephone has announced that the process takes requests. */
-function isServing({ announcedWeight, lines }: PooledProcess): boolean {
-  return announcedWeight > 0 && lines.some(({ line }) => line.health === 'up')
+/** Returns true when the process takes requests by its weight and its health. */
+function isServing({ fullWeight, lines }: PooledProcess): boolean {
+  return fullWeight > 0 && lines.some(({ line }) => line.health === 'up')
 }
 
 /** The weight of the line that was added or changed last applies: see `lines` of PooledProcess. */
 function adoptWeight(process: PooledProcess): void {
   process.announcedWeight = process.lines.at(-1)?.line.weight ?? 0
-  process.weight = process.announcedWeight
+  process.fullWeight = process.override?.weight ?? process.announcedWeight
+  process.weight = process.fullWeight
+}
+
+/** Applies what an operator has set. A process that takes requests again starts slowly. */
+export function setOverride(
+  pool: LinePool,
+  process: PooledProcess,
+  override: ProcessSetting | undefined,
+  nowMs: number,
+): void {
+  const wasServing = isServing(process)
+  process.override = override
+  adoptWeight(process)
+  if (!wasServing && isServing(process)) startSlowly(pool, process, nowMs)
 }
 
 function remove<Entry>(from: Entry[], entry: Entry): void {

@@ -32,10 +32,10 @@ export function applySlowStart(
   if (nowMs - pool.newestStartMs < slowStartMs) {
     pool.hasSlowWeights = true
     for (const process of from) {
-      process.weight = process.announcedWeight * slowStartPart(process, slowStartMs, nowMs)
+      process.weight = process.fullWeight * slowStartPart(process, slowStartMs, nowMs)
     }
   } else if (pool.hasSlowWeights) {
     pool.hasSlowWeights = false
-    for (const process of pool.processes) process.weight = process.announcedWeight
+    for (const process of pool.processes) process.weight = process.fullWeight
   }
 }

@@ -10,7 +10,12 @@ import { DEFAULT_SERVICE_POLICY } from '../../../plugboard/routes/options/servic
 import { type AttemptFailure, LinePicker } from '../../../plugboard/telephones/picker/line-picker.ts'
 import type { NoLine } from '../../../plugboard/telephones/picker/no-line.ts'
 import type { PickPolicy } from '../../../plugboard/telephones/picker/pick-request.ts'
-import type { Candidate, PooledProcess } from '../../../plugboard/telephones/pools/line-pool.ts'
+import type {
+  Candidate,
+  PooledProcess,
+  ProcessSetting,
+} from '../../../plugboard/telephones/pools/line-pool.ts'
+import type { OverrideSource } from '../../../plugboard/telephones/pools/process-overrides.ts'
 import type { SubsetChoice } from '../../../plugboard/telephones/subsets/subset-choice.ts'
 import { ManualClock } from '../manual-clock.ts'
 import { seededRandom } from '../seeded-random.ts'
@@ -49,9 +54,33 @@ class SimulatedTunnel implements Upstream {
   }
 }
 
+/** What operators have set for the processes of all services, by the name of the process. */
+class SettingTable implements OverrideSource {
+  readonly #settings = new Map<string, ProcessSetting>()
+  readonly #listeners = new Set<(service: string, instance: string) => void>()
+
+  of(_service: string, instance: string): ProcessSetting | undefined {
+    return this.#settings.get(instance)
+  }
+
+  subscribe(listener: (service: string, instance: string) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Undefined: deletes the override. */
+  set(name: string, setting: Partial<ProcessSetting> | undefined): void {
+    const instance = `instance-${name}`
+    if (setting === undefined) this.#settings.delete(instance)
+    else this.#settings.set(instance, { weight: null, ejectedUntilMs: null, ...setting })
+    for (const listener of this.#listeners) listener('web', instance)
+  }
+}
+
 export class SimulatedPool {
   readonly clock = new ManualClock()
   readonly registry = new Registry()
+  readonly overrides = new SettingTable()
   readonly random: () => number
   readonly picker: LinePicker
   readonly latenciesMs: number[] = []
@@ -73,6 +102,7 @@ export class SimulatedPool {
       clock: this.clock,
       log,
       random: this.random,
+      overrides: this.overrides,
       upstreamOf: line => this.#tunnels.get(line.tunnelId),
     })
   }
