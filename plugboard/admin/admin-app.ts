@@ -38,6 +38,7 @@ import { addUndoOperation } from './resources/changes/undo.ts'
 import { addKeyOperations } from './resources/credentials/keys.ts'
 import { addJwks, addSigningKeyOperations } from './resources/credentials/signing-keys.ts'
 import { addTokenOperations } from './resources/credentials/tokens.ts'
+import { addOverrideOperations } from './resources/overrides.ts'
 import { addRouteOperations } from './resources/routes/routes.ts'
 import { addServiceOperations } from './resources/services.ts'
 import { addSessionOperations } from './session/session-operations.ts'
@@ -107,6 +108,7 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   addRouteOperations(app, deps)
   addMatchOperation(app, deps)
   addServiceOperations(app, deps)
+  addOverrideOperations(app, deps)
   addBundleOperation(app, deps)
   addTokenOperations(app, deps)
   addKeyOperations(app, deps)

@@ -115,6 +115,7 @@ export interface AdminDependencies {
     | 'routesOfHost'
     | 'serviceByName'
     | 'service'
+    | 'overrideOf'
     | 'subscribe'
     | 'verificationKeys'
     | 'waitForSequence'

@@ -2,6 +2,7 @@
 // from a zod schema in bodies/. The server checks with the same schema, and the OpenAPI document shows it.
 
 export type { TrafficSecond } from '../observe/traffic/traffic-feed.ts'
+export type { ShownOverride } from '../telephones/inspection/shown-override.ts'
 export type { ListedTelephone } from '../telephones/listed-telephone.ts'
 export type { KeyScope } from './access/scope.ts'
 export type { BundleItem, BundleResultBody } from './bodies/bundle.ts'
@@ -20,6 +21,7 @@ export type { IssuedTokenBody, TokenBody } from './bodies/credentials/token.ts'
 export type { EjectionsBody } from './bodies/policy/ejection.ts'
 export type { LimitPageBody, LimitRowBody } from './bodies/policy/limit.ts'
 export type { LimitsBody } from './bodies/policy/limit-counters.ts'
+export type { ProcessOverrideBody } from './bodies/policy/process-override.ts'
 export type {
   ProcessOnReplica,
   ServiceOnReplica,

@@ -38,6 +38,7 @@ import type { TokenIssuer } from '../telephones/tokens/tokens.ts'
 import type { Cluster } from './cluster/cluster.ts'
 import { viaNames } from './cluster/via-names.ts'
 import { provideAdminKey } from './database/offline-admin-key.ts'
+import { OverrideKeeper } from './database/override-keeper.ts'
 import { openReplicaDatabase, type ReplicaDatabase, startDirectory } from './database/replica-database.ts'
 import { RouteRecorder } from './database/route-recorder.ts'
 import { AdminKeyFile } from './files/admin-key-file.ts'
@@ -204,6 +205,8 @@ async function startBackgroundWork(
   running.add('change log', () => pruner.stop())
   const recorder = new RouteRecorder({ directory, registry, store, clock, log, replicaId: id, incarnation })
   running.add('use of routes', () => recorder.stop())
+  const keeper = new OverrideKeeper({ directory, registry, store, clock, log, incarnation })
+  running.add('overrides of processes', () => keeper.stop())
   await provideAdminKey({ adminKeys: store.adminKeys, data: config.data, clock, log })
 }
 

@@ -10,6 +10,7 @@ import { labelsOf } from '../common/labels.ts'
 import type { RespondToQuery } from '../peers/queries/peer-queries.ts'
 import { generatedHostPattern } from '../telephones/generated-hosts.ts'
 import { HeldBudgets, heldLimits } from '../telephones/held-budgets.ts'
+import { DirectoryOverrides } from '../telephones/lines/directory-overrides.ts'
 import { LocalLines } from '../telephones/lines/local-lines.ts'
 import { ServiceHistory } from '../telephones/lines/service-history.ts'
 import { ServiceNames } from '../telephones/lines/service-names.ts'
@@ -79,6 +80,7 @@ export function createTelephoneSide(
       line.replicaId === id ? switchboard.tunnels.upstreamOf(line) : cluster?.network.upstreamOf(line),
     clientSharePercent: config.clientSharePercent,
     labels: labelsOf(config.labels),
+    overrides: new DirectoryOverrides(directory),
     log,
     probe: line => prober.probe(line),
   })
@@ -188,6 +190,7 @@ function createCluster(
   const own = new LinePicker({
     registry,
     names,
+    overrides: new DirectoryOverrides(directory),
     countsTunnelStreams: true,
     upstreamOf: line => (line.replicaId === id ? switchboard.tunnels.upstreamOf(line) : undefined),
   })

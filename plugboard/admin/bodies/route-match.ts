@@ -21,9 +21,9 @@ const matchLineSchema = z.strictObject({
   }),
   weight: z.number(),
   version: z.string(),
-  state: z.enum(['serving', 'down', 'no_weight', 'unreachable', 'full']).openapi({
+  state: z.enum(['serving', 'down', 'no_weight', 'ejected', 'unreachable', 'full']).openapi({
     description:
-      '`serving`: the line can take a request now; `down`: its health is `down`; `no_weight`: its weight is 0; ' +
+      '`serving`: the line can take a request now; `down`: its health is `down`; `no_weight`: its weight is 0; `ejected`: an operator has ejected its process; ' +
       '`unreachable`: no link leads to its replica; `full`: it has no free stream. The backend is not probed.',
   }),
 })

@@ -22,8 +22,8 @@ export type TelephonePageBody = z.infer<typeof telephonePageSchema>
 
 /**
  * A tunnel in the response of another replica. Further keys of a newer version are removed, and keys that an older version does
- * not send get a value. A replica does not list ejections and stops of subsets here,
- * because each one asks all others for them.
+ * not send get a value. A replica does not list overrides, ejections and stops of subsets here,
+ * because each one adds them itself.
  */
 export const remoteTelephoneSchema = z.object({
   ...shape,
@@ -32,6 +32,7 @@ export const remoteTelephoneSchema = z.object({
     z.object({
       ...serviceShape,
       outage: serviceShape.outage.default(null),
+      override: z.null().catch(null),
       ejections: z.array(z.never()).catch([]),
       subsetStops: z.array(z.never()).catch([]),
     }),

@@ -12,6 +12,10 @@ const lifetime = z.string().max(MAX_LENGTH).regex(LIFETIME, 'is not a duration s
 
 const MIN_UNUSED_MS = 3_600_000
 
+/** Bounds of an ejection by an operator. */
+const MIN_EJECT_MS = 1000
+const MAX_EJECT_MS = 3_600_000
+
 const secondsFrom =
   (minMs: number, range: string) =>
   (text: string, context: z.RefinementCtx): number => {
@@ -23,6 +27,27 @@ const secondsFrom =
     })
     return z.NEVER
   }
+/** Parses the time of an ejection by an operator to ms. */
+export const ejectForSchema = z
+  .string()
+  .max(MAX_LENGTH)
+  .regex(LIFETIME, 'is not a duration such as 5m or 90s')
+  .transform((text, context): number => {
+    const parsed = parseDuration(text)
+    if (parsed.ok && parsed.value >= MIN_EJECT_MS && parsed.value <= MAX_EJECT_MS) return parsed.value
+    const message = parsed.ok ? `"${text}" is out of range: from 1s to 1h` : parsed.problem
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  })
+  .openapi({
+    type: 'string',
+    pattern: LIFETIME.source,
+    maxLength: MAX_LENGTH,
+    description:
+      'The process gets no requests for this time, from 1s to 1h, while another process of the service takes requests.',
+    example: '5m',
+  })
+
 const parse = secondsFrom(MIN_MS, 'from 10s to 3650d')
 
 /** Parses a lifetime to seconds. `otherwise`: the text for an absent one. */

@@ -167,6 +167,14 @@ const SAMPLES: Record<string, unknown[]> = {
       body: 'x',
     },
   ],
+  createProcessOverride: [
+    { service: 'shop', process: 'laptop', weight: 0, ejectFor: '5m', reason: 'deploy', force: true },
+    { service: 'shop', process: 'laptop', weight: 10 },
+  ],
+  changeProcessOverride: [
+    { weight: 5, ejectFor: '5m', reason: 'deploy', force: false },
+    { weight: null, ejectFor: null, reason: null },
+  ],
   issueToken: [
     {
       name: 'shop-1',
@@ -203,6 +211,8 @@ const KNOWN_BETTER: readonly [place: RegExp, reason: string][] = [
   [/\/hostHeader\/fixed$/, 'labels of a host, a port that exists'],
   [/^\/ttl$/, 'from 10s to 3650d'],
   [/^\/unusedFor$/, 'more than 0'],
+  [/^\/ejectFor$/, 'from 1s to 1h'],
+  [/^\/(?:weight|ejectFor)?$/, 'an override has a weight or an ejection'],
   [/\/outlier(?:\/\w+)?$/, 'a first time of ejection that is not longer than the longest'],
   [/\/inspect(?:\/until)?$/, 'a time within the next 24 h'],
   [/\/access$/, 'the login by which a limit counts'],

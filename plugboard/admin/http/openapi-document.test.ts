@@ -84,6 +84,7 @@ const BODIES: Readonly<Record<string, object>> = {
   '/v1/routes': { mount: 'a.test', service: 'shop' },
   '/v1/services': { name: 'shop' },
   '/v1/tokens': { name: 'shop' },
+  '/v1/overrides': { service: 'shop', process: 'laptop', weight: 0 },
   '/v1/keys': { name: 'shop', scopes: [] },
   '/v1/routes/prune': { unusedFor: '30d' },
   '/v1/bundle': { version: 1, services: [], routes: [] },

@@ -11,7 +11,7 @@ import type { ServiceId } from '../../common/ids/row-ids.ts'
 import type { ServiceError } from '../../common/service-error.ts'
 import type { Page } from '../../database/store/store.ts'
 import { decodeCursor, encodeCursor, limitOf } from '../../database/store/values/page.ts'
-import type { DirectoryService } from '../../routes/directory.ts'
+import type { Directory, DirectoryService } from '../../routes/directory.ts'
 import { serviceIdSchema } from '../../routes/row-id-schemas.ts'
 import type { LastLine, RefusedAnnouncement } from '../../telephones/lines/service-history.ts'
 import type { ListedTelephone } from '../../telephones/listed-telephone.ts'
@@ -33,6 +33,8 @@ export interface ClusterViewOptions {
   readonly ejections: () => ReplicaEjections
   /** Finds a service by its name or by a former name that a telephone announces. */
   readonly serviceByName: (name: string) => DirectoryService | undefined
+  /** Returns what an operator has set for the process. */
+  readonly overrideOf: Directory['overrideOf']
   readonly serviceById: (id: ServiceId) => DirectoryService | undefined
   readonly ask: AskReplicas
 }
@@ -134,7 +136,7 @@ export class ClusterView {
     const lists = [this.#ownTelephones(params), ...values.map(({ value }) => value)]
     const page = merged(lists, limit)
     return {
-      page: { ...page, items: page.items.map(row => withStops(row, stops, this.#options.serviceByName)) },
+      page: { ...page, items: page.items.map(row => withStops(row, stops, this.#options)) },
       missing,
     }
   }

@@ -46,6 +46,8 @@ function sampleOf(
       return 1
     case 'boolean':
       return true
+    case 'null':
+      return null
     case 'enum':
       return enumValue ?? Object.values(def.entries)[0]
     default:

@@ -130,6 +130,7 @@ test('a replica responds to others with a page of its own tunnels, and bounds it
     version: '',
     labels,
     outage: null,
+    override: null,
     ejections: [],
     subsetStops: [],
   }))

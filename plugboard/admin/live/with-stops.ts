@@ -1,7 +1,8 @@
-// Adds the stops of all replicas to a tunnel of a telephone: the ejections of its process, and the stops of the subset that selects
-// it. Each replica decides alone, so the view of the cluster passes the decisions of all of them.
+// Adds to a tunnel of a telephone what operators have set for its process, and the stops of all replicas: the ejections of its
+// process, and the stops of the subset that selects it. Each replica decides alone, so the view of the cluster passes the decisions of all of them.
 
-import type { DirectoryService } from '../../routes/directory.ts'
+import type { Directory, DirectoryService } from '../../routes/directory.ts'
+import { shownOverride } from '../../telephones/inspection/shown-override.ts'
 import type { ListedService, ListedTelephone } from '../../telephones/listed-telephone.ts'
 import { subsetFor } from '../../telephones/subsets/pool-subsets.ts'
 import { subsetsOf } from '../../telephones/subsets/service-subsets.ts'
@@ -9,21 +10,23 @@ import type { ReplicaEjections } from '../bodies/policy/ejection.ts'
 
 export type Stops = Pick<ReplicaEjections, 'items' | 'subsets'>
 
-/** `serviceByName`: finds a service by its name or by a former name that a telephone announces. */
+/** `serviceByName` finds a service by its name or by a former name that a telephone announces. */
+export type StopsDirectory = Pick<Directory, 'serviceByName' | 'overrideOf'>
+
 export function withStops(
   row: ListedTelephone,
   { items, subsets }: Stops,
-  serviceByName: (name: string) => DirectoryService | undefined,
+  directory: StopsDirectory,
 ): ListedTelephone {
   const ofProcess = items.filter(
     ({ telephone, instance }) => instance === row.instance && telephone === row.name,
   )
-  if (ofProcess.length === 0 && subsets.length === 0) return row
   const services = row.services.map(line => {
-    const service = serviceByName(line.service)
+    const service = directory.serviceByName(line.service)
     const name = service?.name ?? line.service
     return {
       ...line,
+      override: shownOverride(service && directory.overrideOf(service.id, row.instance)),
       ejections: ofProcess.flatMap(
         ({ service: ejectedFrom, telephone: _telephone, instance: _instance, ...ejection }) =>
           ejectedFrom === name ? [ejection] : [],

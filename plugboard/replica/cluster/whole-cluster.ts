@@ -20,6 +20,7 @@ import type { CertificateOrder } from '../../database/store/store.ts'
 import type { Observation } from '../../observe/observation.ts'
 import type { KnownReplica } from '../../peers/known-replicas.ts'
 import type { Registry } from '../../registry/registry.ts'
+import type { Directory } from '../../routes/directory.ts'
 import type { ServiceHistory } from '../../telephones/lines/service-history.ts'
 import { ServiceLines } from '../../telephones/lines/service-lines.ts'
 import { listEjections, listServiceEjections } from '../../telephones/outliers/ejection-list.ts'
@@ -33,7 +34,7 @@ export interface WholeClusterOptions {
   readonly startedAt: Date
   readonly clock: Clock
   readonly registry: Registry
-  readonly directory: LimitViewOptions['directory']
+  readonly directory: LimitViewOptions['directory'] & Pick<Directory, 'overrideOf'>
   readonly picker: LinePicker
   readonly history: ServiceHistory
   readonly switchboard: Pick<Switchboard, 'list' | 'history' | 'disconnect'>
@@ -82,6 +83,7 @@ export function createWholeCluster(options: WholeClusterOptions): WholeCluster {
       breakers: openBreakers(options.policyState(), directory, clock, replicaId),
     }),
     serviceByName: name => directory.serviceByName(name),
+    overrideOf: (id, instance) => directory.overrideOf(id, instance),
     serviceById: id => directory.service(id),
     lastLineOf: service => lines.lastLineOf(service),
     refusalOf: service => lines.refusalOf(service),

@@ -48,6 +48,7 @@ import type {
 } from '../../../plugboard/routes/directory.ts'
 import type { DryRequest, DryResult } from '../../../plugboard/routes/dry-run-types.ts'
 import { OutboundNetworks } from '../../../plugboard/routes/options/outbound-networks.ts'
+import { OverrideTable } from '../../../plugboard/routes/override-table.ts'
 import type { LastLine, RefusedAnnouncement } from '../../../plugboard/telephones/lines/service-history.ts'
 import type { LineState } from '../../../plugboard/telephones/lines/service-lines.ts'
 import type { ListedTelephone } from '../../../plugboard/telephones/listed-telephone.ts'
@@ -88,6 +89,7 @@ export class AdminApiHarness {
   readonly lines: ServiceLinesBody[] = []
   readonly listeners = new Set<DirectoryListener>()
   readonly services: DirectoryService[] = []
+  readonly overrides = new OverrideTable()
   readonly routesOfServices: DirectoryRoute[] = []
   readonly lineStates: { readonly line: Line; readonly state: LineState }[] = []
   /** By the id of the service. */
@@ -117,6 +119,7 @@ export class AdminApiHarness {
     ejections: () => this.ejections,
     lastErrorOf: id => this.lastErrors.get(id),
     serviceByName: name => this.services.find(service => service.name === name),
+    overrideOf: (id, instance) => this.overrides.get({ serviceId: id, instance }),
     serviceById: id => this.services.find(service => service.id === id),
     lastLineOf: ({ id }) => this.lastLines.get(id),
     refusalOf: ({ id }) => this.serviceRefusals.get(id),
@@ -135,6 +138,7 @@ export class AdminApiHarness {
     replicaId: 'r1',
     directory: {
       service: id => this.services.find(service => service.id === id),
+      overrideOf: (id, instance) => this.overrides.get({ serviceId: id, instance }),
       serviceByName: name => this.services.find(service => service.name === name),
     },
     picker: this.pool.picker,
@@ -171,6 +175,7 @@ export class AdminApiHarness {
     routeCountOf: (id: string) => this.routesOfServices.filter(({ service }) => service.id === id).length,
     serviceByName: (name: string) => this.services.find(service => service.name === name),
     service: (id: string) => this.services.find(service => service.id === id),
+    overrideOf: (id: ServiceId, instance: string) => this.overrides.get({ serviceId: id, instance }),
     services: () => this.services.values(),
     routesOfService: (id: string) =>
       this.routesOfServices.filter(({ service }) => service.id === id).values(),

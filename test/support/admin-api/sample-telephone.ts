@@ -18,6 +18,7 @@ export const SAMPLE_TELEPHONE: ListedTelephone = {
       version: '',
       labels: { zone: 'eu' },
       outage: null,
+      override: null,
       ejections: [],
       subsetStops: [],
     },

@@ -35,6 +35,8 @@ interface OpenApiDocument {
   readonly components: { readonly schemas: Readonly<Record<string, JsonSchema>> }
 }
 
+import { makeLine } from '../harness/registry-cluster.ts'
+
 const { key, prefix, hash } = createApiKey()
 export const apiKey = key
 
@@ -87,6 +89,7 @@ const store = {
   changes: table,
   bundles: table,
   inspections: table,
+  processOverrides: table,
   adminKeys: new Proxy({}, { get: (_, name) => adminKeys[name as 'touch'] ?? table[name as never] }),
 }
 export const app = createAdminApp({
@@ -98,6 +101,7 @@ export const app = createAdminApp({
     routeCountOf: () => 0,
     routesOfHost: () => [],
     serviceByName: () => row,
+    service: () => row,
   } as unknown as AdminDependencies['directory'],
   tokens: { issue: passed, revoke: passed },
   sessions: new DashboardSessions({ clock: systemClock }),
@@ -129,7 +133,7 @@ export const app = createAdminApp({
   liveTraffic: { watch: noWatch },
   lineChanges: () => () => undefined,
   lines: {
-    linesOf: () => [],
+    linesOf: () => [makeLine('r1', 't1', 'shop')],
     statesOf: () => [].values(),
     isServed: () => false,
     lastLineOf: () => undefined,

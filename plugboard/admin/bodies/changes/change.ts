@@ -56,6 +56,7 @@ export const changeBody = (row: NamedChange): ChangeBody => ({
 
 function named({ entity }: NamedChange, stored: JsonObject, service: string | null): JsonObject {
   const { host, mountPath } = stored
+  if (entity === 'process_override') return { ...stored, service }
   if (entity !== 'route' || typeof host !== 'string' || typeof mountPath !== 'string') return stored
   return { ...stored, mount: formatMount({ host, path: mountPath }), service }
 }

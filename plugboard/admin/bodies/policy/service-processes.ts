@@ -4,6 +4,7 @@
 import { z } from '@hono/zod-openapi'
 import { DECISION_COUNTERS, RETRY_REASONS, type RetryReason } from '../../../common/service-decisions.ts'
 import { PROCESS_STATES } from '../../../telephones/inspection/process-state.ts'
+import { shownOverrideSchema } from '../../../telephones/inspection/shown-override.ts'
 import { processEjectionSchema, remoteEjectionFields } from '../../../telephones/outliers/ejection-list.ts'
 import { id, timestamp } from '../../http/formats.ts'
 import { missingReplicasSchema } from '../replica.ts'
@@ -18,7 +19,7 @@ const ms = (description: string) => z.number().nullable().openapi({ description,
 
 const stateSchema = z.enum(PROCESS_STATES).openapi({
   description:
-    '`serving`: it receives requests; `half_open`, `ejected`: passive ejection; `down`: its health check fails; `unreachable`: no ' +
+    '`serving`: it receives requests; `half_open`: passive ejection; `ejected`: passive ejection, or an operator; `down`: its health check fails; `unreachable`: no ' +
     'link leads to the replicas of its tunnels; `draining`: its weight is 0, or it has disconnected and its last streams have not ended.',
 })
 
@@ -148,6 +149,7 @@ const processSchema = z
     labels: z.record(z.string(), z.string()),
     subset: z.string().nullable(),
     weight: z.number().openapi({ description: 'The weight that the telephone announced.' }),
+    override: shownOverrideSchema,
     state: stateSchema.openapi({
       description: 'The state that is furthest from `serving` on any replica. `replicas` has all states.',
     }),

@@ -76,6 +76,7 @@ const telephone = (instance: string): ListedTelephone => ({
     version: '',
     labels: {},
     outage: null,
+    override: null,
     ejections: [],
     subsetStops: [],
   })),

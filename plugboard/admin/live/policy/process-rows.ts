@@ -10,7 +10,7 @@ import { dryPick } from '../../../telephones/inspection/dry-pick.ts'
 import { processState } from '../../../telephones/inspection/process-state.ts'
 import { ejectionOf } from '../../../telephones/outliers/ejection-list.ts'
 import type { LinePicker } from '../../../telephones/picker/line-picker.ts'
-import type { LinePool, PooledProcess } from '../../../telephones/pools/line-pool.ts'
+import { instanceOf, type LinePool, type PooledProcess } from '../../../telephones/pools/line-pool.ts'
 import { slowStartPart } from '../../../telephones/pools/slow-start.ts'
 import { type ServiceSubsets, type Subset, subsetsOf } from '../../../telephones/subsets/service-subsets.ts'
 import type { SubsetChoice } from '../../../telephones/subsets/subset-choice.ts'
@@ -63,11 +63,6 @@ export function processRows(service: DirectoryService, options: ProcessRowsOptio
   }
 }
 
-/** Returns the id of the process, which is the last part of its key. */
-export function instanceOf({ key }: PooledProcess): string {
-  return key.slice(key.indexOf('\0') + 1)
-}
-
 const byName = (left: PooledProcess, right: PooledProcess): number =>
   left.telephone === right.telephone
     ? left.key < right.key
@@ -83,10 +78,10 @@ function processRow(
   total: number,
   { replicaId, clock }: Pick<ProcessRowsOptions, 'replicaId' | 'clock'>,
 ): ProcessOnReplica {
-  const { lines, announcedWeight, latency, active, recent } = process
+  const { lines, fullWeight, latency, active, recent } = process
   const nowMs = clock.now()
   const part = slowStartMs > 0 ? slowStartPart(process, slowStartMs, nowMs) : 1
-  const weight = announcedWeight * part
+  const weight = fullWeight * part
   const costMs =
     latency.ewmaMs === NO_SAMPLE_MS || weight === 0
       ? null

@@ -7,6 +7,8 @@ import { asServiceId } from '../../../common/ids/row-ids.ts'
 import type { Directory, DirectoryService } from '../../../routes/directory.ts'
 import { serviceIdSchema } from '../../../routes/row-id-schemas.ts'
 import { PROCESS_STATES } from '../../../telephones/inspection/process-state.ts'
+import { shownOverride } from '../../../telephones/inspection/shown-override.ts'
+import { instanceOf } from '../../../telephones/pools/line-pool.ts'
 import {
   MAX_PROCESSES,
   type ReplicaProcesses,
@@ -15,10 +17,10 @@ import {
   type ServiceProcessesBody,
 } from '../../bodies/policy/service-processes.ts'
 import { type AskReplicas, askAll } from '../ask-replicas.ts'
-import { instanceOf, type ProcessRowsOptions, processRows } from './process-rows.ts'
+import { type ProcessRowsOptions, processRows } from './process-rows.ts'
 
 export interface ProcessViewOptions extends ProcessRowsOptions {
-  readonly directory: Pick<Directory, 'service' | 'serviceByName'>
+  readonly directory: Pick<Directory, 'service' | 'serviceByName' | 'overrideOf'>
   readonly ask: AskReplicas
 }
 
@@ -64,7 +66,7 @@ export class ProcessView {
     }
   }
 
-  #merged({ name }: DirectoryService, rows: readonly ProcessRow[]): ServiceProcessBody[] {
+  #merged({ id, name }: DirectoryService, rows: readonly ProcessRow[]): ServiceProcessBody[] {
     const lines = new Map(
       this.#options.picker.pools.get(name)?.processes.map(process => [instanceOf(process), process]),
     )
@@ -84,6 +86,7 @@ export class ProcessView {
           labels: { ...line?.labels },
           subset: known?.subset?.name ?? null,
           weight: known?.announcedWeight ?? 0,
+          override: shownOverride(this.#options.directory.overrideOf(id, instance)),
           state: leastServing(ofProcess),
           streams: sumOf(ofProcess, 'streams'),
           requests,

@@ -40,7 +40,7 @@ export const positionOf = ({ sequence, changeId }: ReadPosition): string =>
 /** The kinds of rows in each area of scopes. */
 const AREAS = {
   routes: ['route'],
-  services: ['service'],
+  services: ['service', 'process_override'],
   tokens: ['token'],
   keys: ['admin_key', 'signing_key'],
   traffic: ['inspection'],

@@ -24,7 +24,7 @@ const undoOperation = operation(
     path: '/v1/changes/{sequence}/undo',
     operationId: 'undoChange',
     tags: ['changes'],
-    summary: 'Undo a change of a route or a service',
+    summary: 'Undo a change of a route, a service or an override of a process',
     description:
       'Writes the row as it was before the change, as a new change: a created row is deleted, a deleted row is restored. When ' +
       'the row has changed since, the response is 412 with the `differences`. With `through`, undoes at most 1,000 changes in ' +
@@ -77,7 +77,7 @@ export function addUndoOperation(app: OpenAPIHono<AdminEnv>, { store }: AdminDep
   })
 }
 
-const AREAS = { route: 'routes', service: 'services' } as const
+const AREAS = { route: 'routes', service: 'services', process_override: 'services' } as const
 type Area = (typeof AREAS)[keyof typeof AREAS]
 
 /** Throws `forbidden` when the key lacks the scope of the row, or the row is beyond the limits of the key. */

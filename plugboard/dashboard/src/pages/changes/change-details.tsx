@@ -43,5 +43,6 @@ export function ChangeDetails({ change, onUndone }: { change: ChangeBody; onUndo
 function pathOf({ entity, entityId, after }: ChangeBody): string | undefined {
   if (after === null || after.deletedAt) return undefined
   if (entity === 'route') return `/routes/${entityId}`
+  if (entity === 'process_override') return `/services/${after.service}`
   return entity === 'service' && typeof after.name === 'string' ? `/services/${after.name}` : undefined
 }

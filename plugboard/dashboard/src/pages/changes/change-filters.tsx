@@ -11,6 +11,7 @@ const ENTITIES = [
   'signing_key',
   'admin_key',
   'inspection',
+  'process_override',
 ] as const satisfies readonly ChangeBody['entity'][]
 const ACTIONS = [
   'created',

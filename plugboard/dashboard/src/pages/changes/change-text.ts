@@ -9,12 +9,13 @@ const KINDS: Readonly<Record<ChangeBody['entity'], string>> = {
   signing_key: 'signing key',
   admin_key: 'API key',
   inspection: 'inspection of',
+  process_override: 'override of process',
 }
 
 /** Returns the name of the row. A route is named by its mount. */
 export function rowName({ before, after, entityId }: ChangeBody): string {
   const row = (after ?? before ?? {}) as Readonly<Record<string, unknown>>
-  const name = row.mount ?? row.name ?? row.kid
+  const name = row.mount ?? row.name ?? row.kid ?? row.telephone
   return typeof name === 'string' ? name : entityId
 }
 

@@ -15,6 +15,7 @@ import { Diff } from './diff.tsx'
 const SCOPES: Readonly<Partial<Record<ChangeBody['entity'], string>>> = {
   route: 'routes:write',
   service: 'services:write',
+  process_override: 'services:write',
 }
 
 interface Plan {
