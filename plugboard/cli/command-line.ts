@@ -105,6 +105,11 @@ const INSPECT: readonly CommandEntry[] = [
     load: async () => (await import('./commands/limit/limit.ts')).defineLimit,
   },
   {
+    name: 'process',
+    summary: 'drain, eject or weigh one telephone process of a service',
+    load: async () => (await import('./commands/process/process.ts')).defineProcess,
+  },
+  {
     name: 'telephone',
     summary: 'list the connected telephones',
     load: async () => (await import('./commands/telephone.ts')).defineTelephone,

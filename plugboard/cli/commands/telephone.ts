@@ -11,13 +11,14 @@ import { type ApiCommand, apiAction, type CliContext, examples, WITH_DRY_RUN } f
 import { noteMissing } from '../api/missing-replicas.ts'
 import { requireService } from '../api/require-service.ts'
 import { type Column, relative } from '../output/output.ts'
+import { effectOf } from './process/override-text.ts'
 
 export function defineTelephone(telephone: Command, context: CliContext): void {
   const columns: readonly Column<ListedTelephone>[] = [
     { title: 'name', value: row => row.name },
     {
       title: 'services',
-      value: row => row.services.map(serviceText).join(' '),
+      value: row => row.services.map(service => serviceText(service, context.now())).join(' '),
     },
     { title: 'streams', value: row => row.streams },
     { title: 'rtt', value: row => (row.rttMs === null ? '' : `${row.rttMs.toFixed(1)} ms`) },
@@ -70,20 +71,20 @@ function defineDisconnect(telephone: Command, context: CliContext): void {
 }
 
 /**
- * Returns the service with its state: `shop (down)`, `shop (ejected by r1)`, `shop (subset canary stopped by r1)`. A replica of an
- * older version sends no ejections and no stops.
+ * Returns the service with its state: `shop (down)`, `shop (draining by ana)`, `shop (ejected by r1)`, `shop (subset canary stopped by r1)`. A replica of an
+ * older version sends no overrides, no ejections and no stops.
  */
-function serviceText({
-  service,
-  health,
-  ejections = [],
-  subsetStops = [],
-}: ListedTelephone['services'][number]): string {
+function serviceText(
+  { service, health, override, ejections = [], subsetStops = [] }: ListedTelephone['services'][number],
+  nowMs: number,
+): string {
   const states = ejections.flatMap(({ state, replicaId }) =>
     state === 'serving' ? [] : [`${EJECTION_STATES[state]} ${replicaId}`],
   )
   for (const { subset, state, replicaId } of subsetStops)
     states.push(`subset ${subset} ${state} by ${replicaId}`)
+  const effect = override ? effectOf(override, nowMs) : ''
+  if (effect !== '') states.unshift(effect)
   if (health === 'down') states.unshift(health)
   return states.length === 0 ? service : `${service} (${states.join(', ')})`
 }

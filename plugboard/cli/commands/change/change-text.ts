@@ -32,6 +32,7 @@ export function changeText(change: ChangeBody): string {
 function textOf({ entity, entityId, action, before, after }: ChangeBody): string {
   const row = after ?? before ?? {}
   if (entity === 'inspection') return inspectionText(row)
+  if (entity === 'process_override') return overrideText(action, row)
   const subject = `${entity} ${nameOf(row, entityId)}`
   if (action === 'created' && entity === 'route') {
     return `${subject} → ${useOf(typeof row.service === 'string' ? row.service : null)} created`
@@ -46,6 +47,18 @@ function textOf({ entity, entityId, action, before, after }: ChangeBody): string
 
 function inspectionText({ service, kind, exchange }: Json): string {
   return kind === 'replay' ? `exchange ${exchange} of ${service} replayed` : `exchanges of ${service} read`
+}
+
+/** Returns `process laptop of shop drained by ana`. */
+function overrideText(action: ChangeBody['action'], row: Json): string {
+  const process = `process ${row.telephone} of ${row.service}`
+  if (action === 'deleted') return `${process} resumed`
+  const parts = [
+    row.weight === 0 ? 'drained' : typeof row.weight === 'number' ? `weight set to ${row.weight}` : [],
+    typeof row.ejectedUntil === 'string' ? `ejected until ${row.ejectedUntil}` : [],
+  ].flat()
+  const reason = typeof row.reason === 'string' ? ` (${row.reason})` : ''
+  return `${process} ${parts.join(', ')} by ${row.setBy}${reason}`
 }
 
 function nameOf({ mount, name }: Json, entityId: string): string {

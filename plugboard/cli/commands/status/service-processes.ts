@@ -11,6 +11,7 @@ import { ApiError } from '../../api/api-client.ts'
 import { type ApiCommand, type CliContext, segment } from '../../api/api-command.ts'
 import { noteMissing } from '../../api/missing-replicas.ts'
 import { type Column, type Output, relative } from '../../output/output.ts'
+import { effectOf } from '../process/override-text.ts'
 
 /** Resolves with the processes; undefined: the service is deleted, the key may not read them, or the replica is older. */
 export async function readProcesses(
@@ -45,7 +46,7 @@ export async function showProcesses(
     const title = several ? 'processes (on all replicas)' : 'processes'
     await output.section(`${title}; > is the next one by ${balancing}`, items, [
       { title: 'telephone', value: row => `${picked.has(row.instance) ? '> ' : '  '}${row.telephone}` },
-      ...COLUMNS.filter(({ title: column }) => column !== 'subset' || hasSubsets),
+      ...columns(context).filter(({ title: column }) => column !== 'subset' || hasSubsets),
     ])
   }
   const ejected = items.flatMap(({ telephone, replicas: rows }) =>
@@ -69,8 +70,9 @@ export async function showProcesses(
   await output.section('traffic policy on each replica', replicas, replicaColumns(context))
 }
 
-const COLUMNS: readonly Column<ServiceProcessBody>[] = [
-  { title: 'state', value: stateText },
+/** Returns the columns for this moment. */
+const columns = ({ now }: CliContext): readonly Column<ServiceProcessBody>[] => [
+  { title: 'state', value: row => stateText(row, now()) },
   { title: 'weight', value: weightText },
   { title: 'cost', value: row => rangeText(row.replicas, each => each.costMs) },
   { title: 'response', value: row => rangeText(row.replicas, each => each.responseMs) },
@@ -83,18 +85,25 @@ const COLUMNS: readonly Column<ServiceProcessBody>[] = [
   { title: 'tunnels on', value: row => [...new Set(row.replicas.flatMap(each => each.tunnelsOn))].join(' ') },
 ]
 
-/** Returns `serving`, or each other state with its replicas: `ejected (r1 r2)`. */
-function stateText({ replicas }: ServiceProcessBody): string {
+/** Returns `serving`, what an operator has set, or each other state with its replicas: `ejected (r1 r2)`. */
+function stateText({ replicas, override }: ServiceProcessBody, nowMs: number): string {
   const byState = Map.groupBy(replicas, ({ state }) => state)
-  if (byState.size === 1) return replicas[0]?.state ?? ''
-  return [...byState]
+  // A replica of an older version sends no overrides.
+  const effect = override ? effectOf(override, nowMs) : ''
+  if (byState.size === 1) {
+    const state = replicas[0]?.state ?? ''
+    return effect === '' ? state : state === 'serving' ? `serving, ${effect}` : effect
+  }
+  const states = [...byState]
     .filter(([state]) => state !== 'serving')
     .map(([state, rows]) => `${state} (${rows.map(({ replicaId }) => replicaId).join(' ')})`)
     .join(', ')
+  return effect === '' ? states : `${effect}; ${states}`
 }
 
-/** Returns the weight, with the part of it during a slow start. */
-function weightText({ weight, replicas }: ServiceProcessBody): string {
+/** Returns the weight that applies, with the part of it during a slow start. */
+function weightText({ weight: announced, override, replicas }: ServiceProcessBody): string {
+  const weight = override?.weight ?? announced
   const parts = replicas.flatMap(({ slowStartPercent }) => slowStartPercent ?? [])
   return parts.length === 0 ? String(weight) : `${weight} (starts: ${Math.round(Math.min(...parts))} %)`
 }

@@ -8,6 +8,7 @@ import type {
   LimitsBody,
   OutageBody,
   OutagesBody,
+  ProcessOverrideBody,
   ReplicaBody,
   ReplicasBody,
   ServiceLinesBody,
@@ -20,20 +21,23 @@ import { noteMissing } from '../../api/missing-replicas.ts'
 import { type Column, type Output, relative } from '../../output/output.ts'
 import { sinceText } from '../../output/since-text.ts'
 import { LINE_MEANING } from '../../words.ts'
+import { overrideColumns } from '../process/process.ts'
 import { NO_EJECTIONS, showEjections } from './status-ejections.ts'
 
 export function defineStatus(status: Command, context: CliContext): void {
   examples(status, 'status', 'status --output json')
   apiAction(status, context, async ({ api, output }: ApiCommand<unknown>) => {
-    const [status, outages, ejections] = await Promise.all([
+    const [status, outages, ejections, overrides] = await Promise.all([
       api.get<StatusBody>('/v1/status'),
       newer(api.get<OutagesBody>('/v1/outages'), NO_OUTAGES),
       newer(api.get<EjectionsBody>('/v1/ejections'), NO_EJECTIONS),
+      newer(api.get<OverridesBody>('/v1/overrides'), NO_OVERRIDES),
     ])
-    const whole = { ...status, outages, ejections }
+    const whole = { ...status, outages, ejections, overrides: overrides.items }
     noteMissing(output, outages.missingReplicas)
     await showOutages(output, outages, context)
     await showEjections(output, ejections, context)
+    await showOverrides(output, overrides, context)
     const isLineExplained = outages.total > 0
     const self = whole.replicas.find(replica => replica.self)
     const state = whole.draining ? 'draining' : whole.ready ? 'ready' : 'loading'
@@ -68,14 +72,32 @@ export function defineStatus(status: Command, context: CliContext): void {
   })
 }
 
+interface OverridesBody {
+  readonly items: readonly ProcessOverrideBody[]
+  readonly total: number
+}
+const NO_OVERRIDES: OverridesBody = { items: [], total: 0 }
+
+/** Writes the telephone processes that operators have drained, ejected or weighed. */
+async function showOverrides(
+  output: Output,
+  { items, total }: OverridesBody,
+  context: CliContext,
+): Promise<void> {
+  if (total === 0 || output.format !== 'table') return
+  await output.section(`processes with an override (${total})`, items, overrideColumns(context))
+}
+
 const NO_OUTAGES: OutagesBody = { items: [], total: 0, missingReplicas: [] }
 
-/** Returns `absent` when the replica is of an older version, which does not have the list. */
+/** Returns `absent` when the replica is of an older version, which does not have the list, or the key may not read it. */
+const ABSENT: ReadonlySet<string> = new Set(['not_found', 'forbidden', 'database_unavailable'])
+
 async function newer<Body>(list: Promise<Body>, absent: Body): Promise<Body> {
   try {
     return await list
   } catch (error) {
-    if (error instanceof ApiError && error.code === 'not_found') return absent
+    if (error instanceof ApiError && ABSENT.has(error.code)) return absent
     throw error
   }
 }
