@@ -160,8 +160,14 @@ export interface RouteFilters {
   /** The name or the id of the service. */
   readonly service?: string | undefined
   readonly host?: string | undefined
+  /** The name of an option that the route has. */
+  readonly rule?: string | undefined
+  readonly state?: RouteState | undefined
   readonly includeDeleted?: boolean | undefined
 }
+/** `claimed`: by a telephone; `created`: by another way; `unused`: without a recorded request. */
+export const ROUTE_STATES = ['claimed', 'created', 'unused'] as const
+export type RouteState = (typeof ROUTE_STATES)[number]
 export const ROUTE_SORTS = ['mount', 'createdAt', 'updatedAt', 'lastRequestAt'] as const
 /** `lastRequestAt`: routes without a request come first. */
 export type RouteSort = Sort<(typeof ROUTE_SORTS)[number]>

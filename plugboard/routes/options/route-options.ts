@@ -61,6 +61,8 @@ export interface RouteOptions extends Readonly<z.output<typeof routeOptionsSchem
 export const routeOptionsInputSchema = z
   .strictObject({ ...plain, ...rules, access: accessInputSchema })
   .partial()
+/** The names of the writable options. */
+export const ROUTE_RULES = routeOptionsInputSchema.keyof().options
 export type RouteOptionsInput = z.output<typeof routeOptionsInputSchema>
 
 export const DEFAULT_ROUTE_OPTIONS: RouteOptions = Object.freeze({

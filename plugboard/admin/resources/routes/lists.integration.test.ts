@@ -179,6 +179,21 @@ test('services show their routes and their last request, and have q, sort and to
   expect((await replica.call('GET', '/v1/services?sort=createdAt&limit=1')).body.items[0].name).toBe('shop')
 })
 
+test('routes have filters by rule and by state, with every order', async () => {
+  const { body: made } = await plain.call('POST', '/v1/routes', {
+    body: { mount: 'ruled.test', service: 'shop', options: { hsts: false } },
+  })
+  for (const sort of ['mount', '-updatedAt', 'lastRequestAt']) {
+    for (const query of ['rule=hsts', 'rule=hsts&state=unused', 'rule=hsts&state=created&q=ruled']) {
+      const { body } = await replica.call('GET', `/v1/routes?${query}&sort=${sort}`)
+      expect([body.total, body.items.map((row: { id: string }) => row.id)], query).toEqual([1, [made.id]])
+    }
+    expect((await replica.call('GET', `/v1/routes?state=claimed&rule=hsts&sort=${sort}`)).body.total).toBe(0)
+  }
+  for (const query of ['rule=x', 'state=x'])
+    expect((await plain.call('GET', `/v1/routes?${query}`)).status).toBe(400)
+})
+
 test('tokens and keys have q, sort and total', async () => {
   for (const name of ['ada', 'bob']) {
     await plain.call('POST', '/v1/tokens', { body: { name } })

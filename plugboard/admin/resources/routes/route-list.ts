@@ -3,7 +3,7 @@
 
 import { z } from '@hono/zod-openapi'
 import { asRouteId, asServiceId } from '../../../common/ids/row-ids.ts'
-import type { Route, RouteSort, Store } from '../../../database/store/store.ts'
+import type { Route, RouteSort, RouteState, Store } from '../../../database/store/store.ts'
 import { isId } from '../../../database/store/values/input.ts'
 import { createdKey, decodeCursor, limitOf, mountKey } from '../../../database/store/values/page.ts'
 import type { DirectoryRoute } from '../../../routes/directory-entries.ts'
@@ -21,6 +21,8 @@ interface RouteListQuery {
   readonly cursor?: string | undefined
   readonly host?: string | undefined
   readonly service?: string | undefined
+  readonly rule?: string | undefined
+  readonly state?: RouteState | undefined
   readonly q?: string | undefined
   readonly search?: string | undefined
   readonly includeDeleted?: boolean | undefined
@@ -36,7 +38,10 @@ export async function listRoutes(query: RouteListQuery, parts: Parts): Promise<C
   const { store, directory } = parts
   const { search, q = search, sort = 'mount', ...request } = query
   const filters = { ...request, q }
-  const isCurrent = request.includeDeleted !== true && (await hasAllChanges(parts))
+  // The memory has no claims and no uses.
+  const onlyDatabase =
+    request.includeDeleted === true || request.rule !== undefined || request.state !== undefined
+  const isCurrent = !onlyDatabase && (await hasAllChanges(parts))
   const order = MEMORY_ORDERS[sort]
   if (isCurrent && (q !== undefined || request.service !== undefined || order === 'updatedAt')) {
     const found = await searchMemory(q, query, sort, directory)

@@ -1,10 +1,10 @@
 // Routes over HTTP: each leads from a host and a path to a service, or has a response of Plugboard itself.
 
-import type { OpenAPIHono } from '@hono/zod-openapi'
-import { type AdminKey, ROUTE_SORTS, type Route } from '../../../database/store/store.ts'
+import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import { type AdminKey, ROUTE_SORTS, ROUTE_STATES, type Route } from '../../../database/store/store.ts'
 import { storedText } from '../../../database/store/values/stored-text.ts'
 import type { OutboundNetworks } from '../../../routes/options/outbound-networks.ts'
-import { resolveRouteOptions, withRequirements } from '../../../routes/options/route-options.ts'
+import { ROUTE_RULES, resolveRouteOptions, withRequirements } from '../../../routes/options/route-options.ts'
 import { type RouteProblem, routeProblems, type WholeRoute } from '../../../routes/options/route-problems.ts'
 import { withoutPasswords } from '../../../routes/options/route-secrets.ts'
 import type { AccessInput } from '../../../routes/rules/access-rules.ts'
@@ -108,6 +108,15 @@ export function addRouteOperations(
         service: serviceRef
           .optional()
           .openapi({ description: 'Only routes to this service, by name or id.' }),
+        rule: z.enum(ROUTE_RULES).optional().openapi({ description: 'Only routes with this option.' }),
+        state: z
+          .enum(ROUTE_STATES)
+          .optional()
+          .openapi({
+            description:
+              '`claimed`: only routes that a telephone has claimed; `created`: only the others; `unused`: only routes without a ' +
+              'recorded request.',
+          }),
         q: storedText(1, 255, 'shop').optional().openapi({
           description: 'Only routes whose mount, or name of the service, contains this text.',
         }),

@@ -5,7 +5,7 @@ import { and, asc, count, desc, eq, gt, inArray, isNotNull, isNull, lt, type SQL
 import { z } from 'zod'
 import { routeActivity, routes, services } from '../../schema.ts'
 import type { Sql } from '../../sql-runner.ts'
-import type { Page, PageRequest, Route, RouteFilters, RouteSort, RouteStore } from '../store.ts'
+import type { Page, PageRequest, Route, RouteFilters, RouteSort, RouteState, RouteStore } from '../store.ts'
 import { isId } from '../values/input.ts'
 import { beyond, createdKey, decodeCursor, limitOf, mountKey, pageOf } from '../values/page.ts'
 import { listOrder, type SortOrder } from '../values/sort.ts'
@@ -52,10 +52,12 @@ export async function countRoutes(db: Sql, filters: RouteFilters): Promise<numbe
   return row?.total ?? 0
 }
 
-function conditionsOf({ q, service, host, includeDeleted }: RouteFilters): (SQL | undefined)[] {
+function conditionsOf({ q, service, host, rule, state, includeDeleted }: RouteFilters): (SQL | undefined)[] {
   return [
     includeDeleted === true ? undefined : isNull(routes.deletedAt),
     host === undefined ? undefined : eq(routes.host, host),
+    rule === undefined ? undefined : sql`${routes.options} ? ${rule}`,
+    state === undefined ? undefined : STATES[state],
     service === undefined ? undefined : eq(isId(service) ? services.id : services.name, service),
     q === undefined
       ? undefined
@@ -72,6 +74,12 @@ const among = (ids: ListRequest['ids']) => (ids === undefined ? undefined : inAr
  */
 const UNUSED = sql`NOT EXISTS (
   SELECT FROM ${routeActivity} used WHERE used.route_id = ${routes.id} AND used.served_at IS NOT NULL)`
+
+const STATES: Readonly<Record<RouteState, SQL>> = {
+  claimed: isNotNull(routes.claimedBy),
+  created: isNull(routes.claimedBy),
+  unused: UNUSED,
+}
 
 const lastRequestKey = z.tuple([
   z.literal(['lastRequestAt', '-lastRequestAt']),
