@@ -3,6 +3,7 @@
 import './styles/base.css'
 import './styles/layout.css'
 import './styles/parts.css'
+import './styles/routes.css'
 import { render } from 'preact'
 import { startLive } from './api/live.ts'
 import { startSession } from './session/session.ts'

@@ -47,7 +47,8 @@ export interface ApiRequest {
   /** Credential in place of the cookie, to log in. */
   readonly bearer?: string | undefined
 }
-export type Query = Readonly<Record<string, string | number | boolean | undefined>>
+/** A list becomes one parameter for each of its values. */
+export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
 
 export interface ApiResponse<Body> {
   readonly body: Body
@@ -137,7 +138,11 @@ function randomKey(): string {
 /** Returns the path with the parameters that are not empty. */
 export function urlOf(path: string, query: Query = {}): string {
   const parameters = Object.entries(query).flatMap(([name, value]) =>
-    value === undefined || value === '' ? [] : [[name, String(value)]],
+    value === undefined || value === ''
+      ? []
+      : typeof value === 'object'
+        ? value.map(each => [name, each])
+        : [[name, String(value)]],
   )
   return parameters.length === 0 ? path : `${path}?${new URLSearchParams(parameters)}`
 }

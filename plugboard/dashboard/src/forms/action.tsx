@@ -8,19 +8,30 @@ interface Toast {
   readonly id: number
   readonly text: string
   readonly tone: 'plain' | 'bad'
+  readonly action: ToastAction | undefined
+}
+
+/** A button of a message, such as Undo. */
+export interface ToastAction {
+  readonly label: string
+  readonly run: () => void
 }
 
 const SHOWN_MS = 6000
+/** A person needs time to use the button. */
+const SHOWN_WITH_ACTION_MS = 15_000
 const toasts = signal<readonly Toast[]>([])
 let lastId = 0
 
-export function showMessage(text: string, tone: Toast['tone'] = 'plain'): void {
+export function showMessage(text: string, tone: Toast['tone'] = 'plain', action?: ToastAction): void {
   lastId += 1
   const id = lastId
-  toasts.value = [...toasts.value.slice(-3), { id, text, tone }]
-  setTimeout(() => {
-    toasts.value = toasts.value.filter(toast => toast.id !== id)
-  }, SHOWN_MS)
+  toasts.value = [...toasts.value.slice(-3), { id, text, tone, action }]
+  setTimeout(() => hideMessage(id), action === undefined ? SHOWN_MS : SHOWN_WITH_ACTION_MS)
+}
+
+function hideMessage(id: number): void {
+  toasts.value = toasts.value.filter(toast => toast.id !== id)
 }
 
 /** Runs an action, and shows its error. Resolves with true when it succeeded. */
@@ -38,9 +49,20 @@ export async function run(action: () => Promise<unknown>, done?: string): Promis
 export function Toasts() {
   return (
     <div class="toasts" role="status">
-      {toasts.value.map(({ id, text, tone }) => (
+      {toasts.value.map(({ id, text, tone, action }) => (
         <div key={id} class="notice fade-in" data-tone={tone}>
           {text}
+          {action !== undefined && (
+            <button
+              type="button"
+              onClick={() => {
+                hideMessage(id)
+                action.run()
+              }}
+            >
+              {action.label}
+            </button>
+          )}
         </div>
       ))}
     </div>

@@ -1,42 +1,38 @@
-// Edits a document as YAML. While a person types, the API checks the change with a dry run, and the page shows the problems. The code
-// for YAML is loaded with the first editor.
+// Edits a document as a form and as YAML. Both show the same text (yaml-text.ts). While a person types, the API checks the change with a
+// dry run, and the page shows the problems beside their fields. The code for YAML is loaded with the first editor.
 
 import { useEffect, useState } from 'preact/hooks'
-import type { parse, stringify } from 'yaml'
 import { ApiError } from '../api/request.ts'
 import { showMessage } from './action.tsx'
-
-interface Yaml {
-  readonly parse: typeof parse
-  readonly stringify: typeof stringify
-}
+import { Choice } from './choice.tsx'
+import { FormFields, type FormGroup, otherCulprits } from './form-fields.tsx'
+import { readText, textOf, withValue, type Yaml } from './yaml-text.ts'
 
 export interface DocumentEditorProps {
   readonly label: string
   readonly document: object
   readonly canWrite: boolean
+  /** The form. Absent: the document is edited as YAML only. */
+  readonly groups?: readonly FormGroup[] | undefined
+  /** Called when the person begins to edit, and after a save or a discard. */
+  readonly onEdited?: ((isEdited: boolean) => void) | undefined
   /** Sends the document. Rejects with ApiError. */
   readonly save: (document: object, dryRun: boolean) => Promise<unknown>
 }
 
 const WAIT_MS = 400
+const VIEWS = ['Form', 'YAML'] as const
+type View = (typeof VIEWS)[number]
 
-export function DocumentEditor({ label, document, canWrite, save }: DocumentEditorProps) {
-  const [yaml, setYaml] = useState<Yaml | undefined>(undefined)
+export function DocumentEditor({ label, document, canWrite, groups, onEdited, save }: DocumentEditorProps) {
+  const yaml = useYaml()
+  const [view, setView] = useState<View>(groups === undefined ? 'YAML' : 'Form')
   const [text, setText] = useState<string | undefined>(undefined)
-  const [problem, setProblem] = useState<string | undefined>(undefined)
+  const [problem, setProblem] = useState<ApiError | undefined>(undefined)
   const [isChecked, setChecked] = useState(false)
-  useEffect(() => {
-    let isGone = false
-    void import('yaml').then(module => {
-      if (!isGone) setYaml(module)
-    })
-    return () => {
-      isGone = true
-    }
-  }, [])
 
-  const shown = text ?? (yaml === undefined ? '' : textOf(document, yaml))
+  const isEdited = text !== undefined
+  useEffect(() => onEdited?.(isEdited), [isEdited])
   useEffect(() => {
     if (text === undefined || yaml === undefined) return
     setChecked(false)
@@ -54,20 +50,50 @@ export function DocumentEditor({ label, document, canWrite, save }: DocumentEdit
     // Only a change of the text starts the check.
   }, [text, yaml])
 
+  if (yaml === undefined) return <p class="soft">Loading…</p>
+  const shown = text ?? textOf(document, yaml)
+  const read = readText(shown, yaml)
+  const showsForm = groups !== undefined && view === 'Form' && read.kind === 'document'
+  const culprits = problem?.culprits ?? []
+  const rest = showsForm ? otherCulprits(culprits, groups) : culprits
+  const discard = (): void => {
+    setText(undefined)
+    setProblem(undefined)
+  }
   return (
     <div class="stack">
-      <textarea
-        aria-label={label}
-        rows={Math.min(30, Math.max(8, shown.split('\n').length + 1))}
-        spellcheck={false}
-        readOnly={!canWrite || yaml === undefined}
-        value={shown}
-        aria-invalid={problem !== undefined}
-        onInput={event => setText(event.currentTarget.value)}
-      />
-      {problem !== undefined && (
-        <div class="notice" data-tone="bad" role="alert">
-          {problem}
+      {groups !== undefined && (
+        <div>
+          <Choice
+            label="View of the document"
+            names={VIEWS}
+            selected={showsForm ? 'Form' : 'YAML'}
+            onSelect={setView}
+          />
+        </div>
+      )}
+      {showsForm ? (
+        <FormFields
+          groups={groups}
+          document={read.value}
+          culprits={culprits}
+          isReadOnly={!canWrite}
+          onChange={(path, value) => setText(withValue(shown, path, value, yaml))}
+        />
+      ) : (
+        <textarea
+          aria-label={label}
+          rows={Math.min(30, Math.max(8, shown.split('\n').length + 1))}
+          spellcheck={false}
+          readOnly={!canWrite}
+          value={shown}
+          aria-invalid={problem !== undefined}
+          onInput={event => setText(event.currentTarget.value)}
+        />
+      )}
+      {problem !== undefined && (culprits.length === 0 || rest.length > 0) && (
+        <div class="notice problem" data-tone="bad" role="alert">
+          {messageOf(problem, rest)}
         </div>
       )}
       {canWrite && (
@@ -77,7 +103,6 @@ export function DocumentEditor({ label, document, canWrite, save }: DocumentEdit
             class="primary"
             disabled={text === undefined || !isChecked}
             onClick={async () => {
-              if (yaml === undefined) return
               const found = await send(shown, yaml, parsed => save(parsed, false))
               setProblem(found)
               if (found !== undefined) return
@@ -87,41 +112,56 @@ export function DocumentEditor({ label, document, canWrite, save }: DocumentEdit
           >
             Save
           </button>
-          <button type="button" disabled={text === undefined} onClick={() => setText(undefined)}>
+          <button type="button" disabled={text === undefined} onClick={discard}>
             Discard
           </button>
-          <span class="soft">
-            {isChecked && text !== undefined ? 'Checked. You can save the change.' : ''}
-          </span>
+          <span class="soft">{noteOf(text, isChecked)}</span>
         </div>
       )}
     </div>
   )
 }
 
-const textOf = (document: object, yaml: Yaml): string =>
-  Object.keys(document).length === 0 ? '' : yaml.stringify(document)
+function useYaml(): typeof Yaml | undefined {
+  const [yaml, setYaml] = useState<{ readonly module: typeof Yaml } | undefined>(undefined)
+  useEffect(() => {
+    let isGone = false
+    void import('yaml').then(module => {
+      if (!isGone) setYaml({ module })
+    })
+    return () => {
+      isGone = true
+    }
+  }, [])
+  return yaml?.module
+}
+
+function noteOf(text: string | undefined, isChecked: boolean): string {
+  if (text === undefined || !isChecked) return ''
+  const hasComment = /(?:^|\s)#/.test(text)
+  return `Checked. You can save the change.${hasComment ? ' Comments are not stored.' : ''}`
+}
+
+/** Returns the message with the problems that no field shows. */
+function messageOf({ message, culprits }: ApiError, shown: ApiError['culprits']): string {
+  const lines = shown.map(({ pointer, detail }) => `${pointer ?? ''} ${detail}`.trim())
+  // The message of the API repeats the problems of fields.
+  if (shown.length < culprits.length) return lines.join('\n')
+  return [message, ...lines.filter(line => !message.includes(line))].join('\n')
+}
 
 /** Resolves with the problem; undefined: there is none. */
 async function send(
   text: string,
-  yaml: Yaml,
+  yaml: typeof Yaml,
   save: (document: object) => Promise<unknown>,
-): Promise<string | undefined> {
-  let parsed: unknown
+): Promise<ApiError | undefined> {
+  const read = readText(text, yaml)
+  if (read.kind === 'problem') return new ApiError(0, { detail: read.message })
   try {
-    parsed = yaml.parse(text)
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error)
-  }
-  if (parsed !== null && (typeof parsed !== 'object' || Array.isArray(parsed)))
-    return 'Write keys with values, such as "retries: 2".'
-  try {
-    await save(parsed ?? {})
+    await save(read.value)
     return undefined
   } catch (error) {
-    if (!(error instanceof ApiError)) return String(error)
-    const culprits = error.culprits.map(({ pointer, detail }) => `${pointer ?? ''} ${detail}`.trim())
-    return [error.message, ...culprits.filter(culprit => !error.message.includes(culprit))].join('\n')
+    return error instanceof ApiError ? error : new ApiError(0, { detail: String(error) })
   }
 }

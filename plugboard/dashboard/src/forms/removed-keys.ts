@@ -1,13 +1,16 @@
-// A document as a merge patch (RFC 7396): keys that the person has removed are null.
+// A changed document as the patch that the API takes: JSON merge patch (RFC 7396), one level deep. A value is replaced as a whole; keys
+// that the person has removed are null.
 
 type Json = Readonly<Record<string, unknown>>
 
-export function removedKeys(before: object, after: object): Json {
+/** `nested`: keys with an object that is merged too, one level deep. */
+export function removedKeys(before: object, after: object, nested: readonly string[] = []): Json {
   const result: Record<string, unknown> = { ...after }
   for (const [name, old] of Object.entries(before)) {
     const now = (after as Json)[name]
-    if (now === undefined) result[name] = null
-    else if (isObject(old) && isObject(now)) result[name] = removedKeys(old, now)
+    if (nested.includes(name) && isObject(old) && (now === undefined || isObject(now)))
+      result[name] = removedKeys(old, now ?? {})
+    else if (now === undefined) result[name] = null
   }
   return result
 }

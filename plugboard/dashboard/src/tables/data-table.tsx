@@ -11,6 +11,8 @@ export interface Column<Row> {
   readonly isWide?: boolean
   /** Stays in view while the table scrolls to the side. */
   readonly isPinned?: boolean
+  /** Width in CSS. When each column has one, the columns keep their widths, and each row has one line. */
+  readonly width?: string
 }
 
 export interface DataTableProps<Row> {
@@ -21,23 +23,29 @@ export interface DataTableProps<Row> {
   readonly keyOf: (row: Row) => string
   readonly selected?: string | undefined
   readonly onOpen?: ((row: Row) => void) | undefined
-  /** Called when the last rows come into view. */
+  /** Called before the last rows come into view. */
   readonly onEnd?: (() => void) | undefined
+  /** Called with the rows that are in the document. */
+  readonly onVisible?: ((rows: readonly Row[]) => void) | undefined
 }
 
 /** From this number of rows on, the table is virtual. */
 const MANY = 200
 const ROW_PX = 35
+/** A virtual table asks for further rows when fewer than this number are left, so that they are there when a person scrolls on. */
+const ROWS_AHEAD = 150
 
 export function DataTable<Row>(props: DataTableProps<Row>) {
-  const { label, columns, rows, keyOf, selected, onOpen, onEnd } = props
+  const { label, columns, rows, keyOf, selected, onOpen, onEnd, onVisible } = props
   const box = useRef<HTMLElement>(null)
   const isVirtual = rows.length > MANY
   const visible = useVisibleRows(box, rows.length, isVirtual)
-  const last = visible.end
+  const { start, end } = visible
   useEffect(() => {
-    if (last >= rows.length - 5) onEnd?.()
-  }, [last, rows.length, onEnd])
+    if (end >= rows.length - (isVirtual ? ROWS_AHEAD : 5)) onEnd?.()
+  }, [end, rows.length, isVirtual, onEnd])
+  useEffect(() => onVisible?.(rows.slice(start, end)), [rows, start, end, onVisible])
+  const isFixed = columns.every(({ width }) => width !== undefined)
 
   return (
     // When rows cannot have the focus, the box can, so that the keyboard can scroll it.
@@ -47,7 +55,14 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
       tabIndex={onOpen === undefined ? 0 : undefined}
       ref={box}
     >
-      <table aria-label={label} aria-rowcount={rows.length}>
+      <table aria-label={label} aria-rowcount={rows.length} class={isFixed ? 'fixed' : undefined}>
+        {isFixed && (
+          <colgroup>
+            {columns.map(({ name, width }) => (
+              <col key={name} style={{ width }} />
+            ))}
+          </colgroup>
+        )}
         <thead>
           <tr>
             {columns.map(({ name, align, isPinned }) => (
@@ -59,14 +74,14 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
         </thead>
         <tbody onKeyDown={moveBetweenRows}>
           {visible.before > 0 && <Spacer height={visible.before} />}
-          {rows.slice(visible.start, visible.end).map((row, index) => {
+          {rows.slice(start, end).map((row, index) => {
             const key = keyOf(row)
             return (
               <tr
                 key={key}
                 class={onOpen === undefined ? undefined : 'selectable'}
                 tabIndex={onOpen === undefined ? undefined : 0}
-                aria-rowindex={visible.start + index + 1}
+                aria-rowindex={start + index + 1}
                 aria-selected={onOpen === undefined ? undefined : key === selected}
                 onClick={event => {
                   if (!(event.target as Element).closest('a, button, input')) onOpen?.(row)

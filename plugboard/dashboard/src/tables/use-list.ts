@@ -1,8 +1,9 @@
 // A list of the API that loads further pages when the end comes into view.
 
 import type { ReadonlySignal } from '@preact/signals'
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
-import { get, type Query } from '../api/request.ts'
+import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { lastChange } from '../api/live.ts'
+import { ApiError, get, type Query } from '../api/request.ts'
 import { type QueryState, useQuery } from '../api/use-query.ts'
 
 export interface ListPage<Row> {
@@ -19,52 +20,124 @@ export interface List<Row, Page extends ListPage<Row>> {
   readonly hasMore: boolean
 }
 
+export interface ListOptions<Row> {
+  /** The first page is read again after this time, ms. */
+  readonly everyMs?: number
+  /** Rows of one page. */
+  readonly pageRows?: number
+  /**
+   * Keeps the later pages when the first one is read again, so that a long list stays where it is. The id of a row; a row of a later
+   * page is read again when `lastChange` names it. Absent: later pages are read again when they are needed.
+   */
+  readonly idOf?: (row: Row) => string
+}
+
+interface LaterPages<Row> {
+  /** The query of these pages. */
+  readonly of: unknown
+  readonly rows: readonly Row[]
+  readonly next: string | null
+}
+
 const PAGE_ROWS = 100
 
-/** After a change, and after `everyMs`, the first page is read again. Later pages are read again when they are needed. */
+/** `on`: the first page is read again soon after this signal changes. */
 export function useList<Row, Page extends ListPage<Row> = ListPage<Row>>(
   path: string,
   query: Query,
   on?: ReadonlySignal<unknown>,
-  everyMs?: number,
+  { everyMs, pageRows = PAGE_ROWS, idOf }: ListOptions<Row> = {},
 ): List<Row, Page> {
   const key = `${path} ${JSON.stringify(query)}`
-  const first = useQuery<Page>(key, signal => get(path, { ...query, limit: PAGE_ROWS }, signal), {
+  const first = useQuery<Page>(key, signal => get(path, { ...query, limit: pageRows }, signal), {
     on,
     everyMs,
   })
-  const [more, setMore] = useState<{ of: Page | undefined; rows: readonly Row[]; next: string | null }>({
-    of: undefined,
-    rows: [],
-    next: null,
-  })
+  const firstPage = first.data
+  const of = idOf === undefined || firstPage === undefined ? firstPage : key
+  const [kept, setMore] = useState<LaterPages<Row>>({ of: undefined, rows: [], next: null })
+  const more = kept.of === of ? kept : { of, rows: [], next: firstPage?.next ?? null }
   const isLoading = useRef(false)
-  useEffect(() => {
-    setMore({ of: first.data, rows: [], next: first.data?.next ?? null })
-  }, [first.data])
 
   const { next } = more
   const loadMore = useCallback(() => {
     if (next === null || isLoading.current) return
     isLoading.current = true
-    const of = first.data
-    get<Page>(path, { ...query, limit: PAGE_ROWS, cursor: next })
-      .then(page => {
-        setMore(before =>
-          before.of === of ? { of, rows: [...before.rows, ...page.items], next: page.next } : before,
-        )
-      })
+    get<Page>(path, { ...query, limit: pageRows, cursor: next })
+      .then(page => setMore({ of, rows: [...more.rows, ...page.items], next: page.next }))
       // A page that failed is requested again when the end comes into view again.
       .catch(() => undefined)
       .finally(() => {
         isLoading.current = false
       })
-    // `key` contains the path and the query.
-  }, [key, next, first.data])
-  return {
-    rows: [...(first.data?.items ?? []), ...(more.of === first.data ? more.rows : [])],
-    first,
-    loadMore,
-    hasMore: next !== null,
-  }
+    // `of` changes with the query.
+  }, [of, next, more.rows])
+
+  // The page after the first one has the rows that additions have moved there.
+  const later = useRef(more)
+  later.current = more
+  useEffect(() => {
+    const after = firstPage?.next
+    if (idOf === undefined || later.current.rows.length === 0 || typeof after !== 'string') return
+    const reading = new AbortController()
+    get<Page>(path, { ...query, limit: pageRows, cursor: after }, reading.signal).then(
+      ({ items }) => {
+        const read = new Set(items.map(idOf))
+        const { rows, next: end } = later.current
+        setMore({ of, rows: [...items, ...rows.filter(row => !read.has(idOf(row)))], next: end })
+      },
+      // The rows that are on the screen stay.
+      () => undefined,
+    )
+    return () => reading.abort()
+    // Only a new first page starts this.
+  }, [firstPage])
+
+  useChangedRow<Row>(
+    path,
+    idOf && {
+      has: id => later.current.rows.some(row => idOf(row) === id),
+      replace: (id, row) => {
+        const { rows, next: end } = later.current
+        const replaced = rows.flatMap(old => (idOf(old) !== id ? [old] : row === undefined ? [] : [row]))
+        setMore({ of, rows: replaced, next: end })
+      },
+    },
+  )
+
+  const rows = useMemo(() => {
+    const items = firstPage?.items ?? []
+    if (idOf === undefined) return [...items, ...more.rows]
+    const known = new Set(items.map(idOf))
+    return [...items, ...more.rows.filter(row => !known.has(idOf(row)))]
+  }, [firstPage, more.rows, idOf])
+  return { rows, first, loadMore, hasMore: next !== null }
+}
+
+interface ShownRows<Row> {
+  readonly has: (id: string) => boolean
+  /** `row`: undefined for a row that does not exist any more. */
+  readonly replace: (id: string, row: Row | undefined) => void
+}
+
+/** Reads a row of `shown` again when the change log names it. */
+function useChangedRow<Row>(path: string, shown: ShownRows<Row> | undefined): void {
+  const current = useRef(shown)
+  current.current = shown
+  useEffect(() => {
+    let isFirst = true
+    return lastChange.subscribe(change => {
+      // A signal also reports its present value.
+      const isOld = isFirst
+      isFirst = false
+      if (isOld || change === undefined || current.current?.has(change.entityId) !== true) return
+      const id = change.entityId
+      get<Row>(`${path}/${encodeURIComponent(id)}`).then(
+        row => current.current?.replace(id, row),
+        (error: unknown) => {
+          if (error instanceof ApiError && error.status === 404) current.current?.replace(id, undefined)
+        },
+      )
+    })
+  }, [path])
 }

@@ -31,8 +31,8 @@ export function Newcomer({ hasTraffic }: { hasTraffic: boolean }) {
 
 function hasLiveRequest(): boolean {
   const now = Math.floor(Date.now() / 1000)
-  return livePoints('', now - LIVE_SECONDS, now + 1).some(
-    point => point?.classes.some(requests => requests > 0),
+  return livePoints('', now - LIVE_SECONDS, now + 1).some(point =>
+    point?.classes.some(requests => requests > 0),
   )
 }
 

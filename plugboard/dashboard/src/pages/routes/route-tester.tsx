@@ -1,4 +1,4 @@
-// Which route takes a URL, which rules apply, and why a request would fail.
+// Which route takes a request, which rules apply in which order, and why the request would fail.
 
 import type { MatchBody } from '../../../../admin/api-types.ts'
 import { anyChange } from '../../api/live.ts'
@@ -6,7 +6,7 @@ import { get } from '../../api/request.ts'
 import { useQuery } from '../../api/use-query.ts'
 import { Chip, type Tone } from '../../parts/chip.tsx'
 import { QueryNotice } from '../../parts/page-head.tsx'
-import { hrefOf } from '../../shell/address.ts'
+import { hrefOf, useAddress } from '../../shell/address.ts'
 import { TextFilter } from '../../tables/text-filter.tsx'
 
 const TONES: Readonly<Record<MatchBody['rules'][number]['effect'], Tone>> = {
@@ -17,33 +17,79 @@ const TONES: Readonly<Record<MatchBody['rules'][number]['effect'], Tone>> = {
   responds: 'warn',
   applies: 'plain',
 }
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 
-export function RouteTester({ url, onUrl }: { url: string; onUrl: (url: string) => void }) {
+/** The address of the page has the request, so that a link shows the same result. */
+export function RouteTester() {
+  const { filter, setFilters } = useAddress()
+  const [url, method, fields] = [filter('url'), filter('method') || 'GET', filter('fields')]
   return (
-    <section class="card" aria-label="Which route takes a URL">
-      <div class="field">
+    <section class="card tester" aria-label="Which route takes a request">
+      <div class="tester-request">
+        <select
+          aria-label="Method of the request"
+          value={method}
+          onChange={({ currentTarget: { value } }) => setFilters({ method: value === 'GET' ? '' : value })}
+        >
+          {METHODS.map(name => (
+            <option key={name} value={name}>
+              {name}
+            </option>
+          ))}
+        </select>
         <TextFilter
           label="Which route takes this URL? Example: https://shop.example.com/cart"
           value={url}
-          onChange={onUrl}
+          onChange={value => setFilters({ url: value })}
         />
       </div>
-      {url !== '' && <Result url={url} />}
+      {url !== '' && (
+        <div class="stack">
+          <details open={fields !== ''}>
+            <summary class="soft">Header fields</summary>
+            <textarea
+              aria-label="Header fields of the request, one in each line"
+              rows={3}
+              spellcheck={false}
+              placeholder="Origin: https://app.example.com"
+              value={fields}
+              onChange={event => setFilters({ fields: event.currentTarget.value.trim() })}
+            />
+          </details>
+          <Result url={url} method={method} fields={fields} />
+        </div>
+      )}
     </section>
   )
 }
 
-function Result({ url }: { url: string }) {
-  const parsed = URL.parse(url.includes('://') ? url : `http://${url}`)
+function Result({ url, method, fields }: { url: string; method: string; fields: string }) {
+  const parsed = URL.parse(/^https?:/i.test(url) ? url : `http://${url}`)
   if (parsed === null)
     return <p class="bad">This is not a URL. Write a host and a path, such as shop.example.com/cart.</p>
-  return <Match host={parsed.host} path={parsed.pathname} key={parsed.href} />
+  const header = fields.split('\n').flatMap(line => line.trim() || [])
+  const request = {
+    host: parsed.host,
+    path: parsed.pathname + parsed.search,
+    scheme: parsed.protocol.slice(0, -1),
+    method,
+    header,
+  }
+  return <Match request={request} />
 }
 
-function Match({ host, path }: { host: string; path: string }) {
+interface TestedRequest {
+  readonly host: string
+  readonly path: string
+  readonly scheme: string
+  readonly method: string
+  readonly header: readonly string[]
+}
+
+function Match({ request }: { request: TestedRequest }) {
   const query = useQuery<MatchBody>(
-    `match ${host} ${path}`,
-    signal => get('/v1/match', { host, path }, signal),
+    `match ${JSON.stringify(request)}`,
+    signal => get('/v1/match', { ...request }, signal),
     { on: anyChange },
   )
   const match = query.data
@@ -68,7 +114,7 @@ function Match({ host, path }: { host: string; path: string }) {
             {match.response.status} {match.response.code}
           </Chip>
         )}
-        {match.lines !== null && (
+        {match.service !== null && (
           <span class="soft">
             {match.lines.serving} of {match.lines.total} lines can take requests
           </span>
@@ -76,22 +122,24 @@ function Match({ host, path }: { host: string; path: string }) {
       </p>
       {match.response !== null && <p>{match.response.detail}</p>}
       {match.rules.length > 0 && (
-        <ul class="list">
-          {match.rules.map(rule => (
+        <ol class="list" aria-label="Rules, in the order of their checks">
+          {match.rules.map((rule, index) => (
             <li key={`${rule.of} ${rule.rule} ${rule.detail}`}>
+              <span class="soft number">{index + 1}</span>
               <Chip tone={TONES[rule.effect]}>{rule.effect}</Chip>
               <span class="mono">{rule.rule}</span>
               <span class="spring">{rule.detail}</span>
             </li>
           ))}
-        </ul>
+        </ol>
       )}
       {match.nearMisses.length > 0 && (
-        <ul class="list">
-          {match.nearMisses.map(miss => (
-            <li key={miss.detail}>
+        <ul class="list" aria-label="Routes that almost match">
+          {match.nearMisses.map(({ route, detail }) => (
+            <li key={detail}>
               <Chip>near miss</Chip>
-              <span class="spring">{miss.detail}</span>
+              <span class="spring">{detail}</span>
+              {route !== null && <a href={hrefOf(`/routes/${route.id}`)}>{route.mount}</a>}
             </li>
           ))}
         </ul>

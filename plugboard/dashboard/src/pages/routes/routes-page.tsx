@@ -1,44 +1,73 @@
-// All routes: search, the tester, and the drawer of one route.
+// All routes: the tester, the search with its filters, and the drawer of one route.
 
-import { useState } from 'preact/hooks'
+import { useCallback, useState } from 'preact/hooks'
 import { useRoute } from 'preact-iso'
 import type { RouteBody } from '../../../../admin/api-types.ts'
 import { changeCount } from '../../api/live.ts'
 import { Empty } from '../../parts/empty.tsx'
 import { count } from '../../parts/format.ts'
 import { PageHead, QueryNotice } from '../../parts/page-head.tsx'
-import { TimeAgo } from '../../parts/time-ago.tsx'
 import { may } from '../../session/session.ts'
-import { hrefOf, useAddress } from '../../shell/address.ts'
-import { DataTable } from '../../tables/data-table.tsx'
+import { useAddress } from '../../shell/address.ts'
 import { TextFilter } from '../../tables/text-filter.tsx'
 import { type ListPage, useList } from '../../tables/use-list.ts'
 import { NewRoute } from './new-route.tsx'
 import { RouteDrawer } from './route-drawer.tsx'
 import { RouteTester } from './route-tester.tsx'
-import { RuleChips } from './rule-chips.tsx'
+import { idOf, RoutesTable } from './routes-table.tsx'
 
 const SORTS = [
   ['mount', 'by mount'],
+  ['-mount', 'by mount, backwards'],
   ['-updatedAt', 'last changed first'],
   ['-lastRequestAt', 'last used first'],
+  ['lastRequestAt', 'longest unused first'],
+] as const
+const RULES = [
+  'access',
+  'cors',
+  'rateLimits',
+  'redirect',
+  'respond',
+  'requestHeaders',
+  'responseHeaders',
+  'hsts',
+  'stripMount',
+  'allowHttp',
+  'tenantHeader',
+] as const
+const STATES = [
+  ['claimed', 'claimed by telephones'],
+  ['created', 'created by people'],
+  ['unused', 'without requests'],
 ] as const
 
 interface RoutePage extends ListPage<RouteBody> {
   readonly total: number
 }
 
+/** A longer page needs fewer requests while a person scrolls through many routes. */
+const PAGE_ROWS = 250
+
 export function RoutesPage() {
   const { params } = useRoute()
   const { filter, setFilters, go } = useAddress()
   const [isAdding, setAdding] = useState(false)
-  const query = { q: filter('q'), service: filter('service'), sort: filter('sort') }
-  const list = useList<RouteBody, RoutePage>('/v1/routes', query, changeCount)
-  const isFiltered = query.q !== '' || query.service !== ''
+  const filters = {
+    q: filter('q'),
+    service: filter('service'),
+    rule: filter('rule'),
+    state: filter('state'),
+  }
+  const query = { ...filters, sort: filter('sort') }
+  const list = useList<RouteBody, RoutePage>('/v1/routes', query, changeCount, { pageRows: PAGE_ROWS, idOf })
+  const isFiltered = Object.values(filters).some(value => value !== '')
+  const open = useCallback(({ id }: RouteBody) => go(`/routes/${id}`), [go])
+  const { data } = list.first
   return (
     <>
       <PageHead title="Routes">
-        {list.first.data !== undefined && <span class="soft number">{count(list.first.data.total)}</span>}
+        {data !== undefined && <span class="soft number">{countText(data.total, list.rows.length)}</span>}
         <span class="spring" />
         {may('routes:write') && (
           <button type="button" class="primary" onClick={() => setAdding(true)}>
@@ -46,60 +75,38 @@ export function RoutesPage() {
           </button>
         )}
       </PageHead>
-      <RouteTester url={filter('url')} onUrl={url => setFilters({ url })} />
+      <RouteTester />
       <div class="filters">
-        <TextFilter label="Search" value={query.q} onChange={q => setFilters({ q })} />
-        <TextFilter label="Service" value={query.service} onChange={service => setFilters({ service })} />
-        <select
-          aria-label="Order"
+        <TextFilter label="Search" value={filters.q} onChange={q => setFilters({ q })} />
+        <TextFilter label="Service" value={filters.service} onChange={service => setFilters({ service })} />
+        <Select
+          label="Rule"
+          value={filters.rule}
+          options={[['', 'all rules'], ...RULES.map(name => [name, name] as const)]}
+          onChange={rule => setFilters({ rule })}
+        />
+        <Select
+          label="State"
+          value={filters.state}
+          options={[['', 'all states'], ...STATES]}
+          onChange={state => setFilters({ state })}
+        />
+        <Select
+          label="Order"
           value={query.sort}
-          onChange={event => setFilters({ sort: event.currentTarget.value })}
-        >
-          {SORTS.map(([value, text]) => (
-            <option key={value} value={value === 'mount' ? '' : value}>
-              {text}
-            </option>
-          ))}
-        </select>
+          options={SORTS.map(([value, text]) => [value === 'mount' ? '' : value, text])}
+          onChange={sort => setFilters({ sort })}
+        />
       </div>
       <QueryNotice query={list.first} />
-      {list.first.data !== undefined && list.rows.length === 0 && (
+      {data !== undefined && list.rows.length === 0 && (
         <Empty
           title={isFiltered ? 'No route matches the filters' : 'No route yet'}
           commands={isFiltered ? [] : ['npx --no plugboard route add shop.localhost --service web']}
         />
       )}
       {list.rows.length > 0 && (
-        <DataTable
-          label="Routes"
-          rows={list.rows}
-          keyOf={({ id }) => id}
-          selected={params.id}
-          onOpen={({ id }) => go(`/routes/${id}`)}
-          onEnd={list.loadMore}
-          columns={[
-            {
-              name: 'Mount',
-              isWide: true,
-              cell: route => <MountLink route={route} />,
-            },
-            {
-              name: 'Service',
-              cell: ({ service }) =>
-                service === null ? (
-                  <span class="soft">–</span>
-                ) : (
-                  <a href={hrefOf(`/services/${service}`)}>{service}</a>
-                ),
-            },
-            { name: 'Rules', isWide: true, cell: ({ options }) => <RuleChips options={options} /> },
-            {
-              name: 'Claimed by',
-              cell: ({ lastTelephone, claimedBy }) => claimedBy && (lastTelephone ?? 'a telephone'),
-            },
-            { name: 'Last request', cell: ({ lastRequestAt }) => <TimeAgo time={lastRequestAt} /> },
-          ]}
-        />
+        <RoutesTable rows={list.rows} selected={params.id} onOpen={open} onEnd={list.loadMore} />
       )}
       {params.id !== undefined && (
         <RouteDrawer key={params.id} id={params.id} onClose={() => go('/routes')} />
@@ -109,12 +116,23 @@ export function RoutesPage() {
   )
 }
 
-/** A mount with a host that a browser can open is a link. */
-function MountLink({ route: { mount, host } }: { route: RouteBody }) {
-  if (host.includes('*')) return <span class="mono">{mount}</span>
+const countText = (total: number, loaded: number): string =>
+  loaded < total ? `${count(total)}, ${count(loaded)} loaded` : count(total)
+
+function Select(props: {
+  label: string
+  value: string
+  options: readonly (readonly [value: string, text: string])[]
+  onChange: (value: string) => void
+}) {
+  const { label, value, options, onChange } = props
   return (
-    <a class="mono" href={`//${mount}`} target="_blank" rel="noreferrer">
-      {mount}
-    </a>
+    <select aria-label={label} value={value} onChange={event => onChange(event.currentTarget.value)}>
+      {options.map(([each, text]) => (
+        <option key={each} value={each}>
+          {text}
+        </option>
+      ))}
+    </select>
   )
 }
