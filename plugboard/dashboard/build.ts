@@ -36,6 +36,8 @@ async function buildAll(): Promise<void> {
 
 /** Resolves with the files of packages, relative to the root of the repository. */
 async function bundle(folder: string): Promise<string[]> {
+  // In another environment, the code has the names and lines of its sources, for tools of developers.
+  process.env.NODE_ENV = 'production'
   const built = await build({
     configFile: join(FOLDER, 'vite.config.ts'),
     logLevel: 'warn',
