@@ -21,6 +21,7 @@ import {
 import { measureBalance } from './scenarios/balance.ts'
 import { measureBulk } from './scenarios/bulk.ts'
 import { measureBundle } from './scenarios/bundle.ts'
+import { measureDashboard } from './scenarios/dashboard.ts'
 import { measureFront } from './scenarios/front.ts'
 import { measureLimits } from './scenarios/limits.ts'
 import { measureLists } from './scenarios/lists.ts'
@@ -46,6 +47,7 @@ const PATHS: Record<PathScenarioName, (context: ScenarioContext) => Promise<Meas
 const OWN: Record<OwnScenarioName, (context: OwnScenarioContext) => Promise<Measurement[]>> = {
   balance: measureBalance,
   bundle: measureBundle,
+  dashboard: measureDashboard,
   limits: measureLimits,
   lists: measureLists,
   telemetry: measureTelemetry,

@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 export const PATH_SCENARIOS = ['small', 'front', 'bulk', 'sse', 'websocket'] as const
 export type PathScenarioName = (typeof PATH_SCENARIOS)[number]
 /** The scenarios that start their own processes, and have no targets. */
-export const OWN_SCENARIOS = ['balance', 'bundle', 'limits', 'lists', 'telemetry'] as const
+export const OWN_SCENARIOS = ['balance', 'bundle', 'dashboard', 'limits', 'lists', 'telemetry'] as const
 export type OwnScenarioName = (typeof OWN_SCENARIOS)[number]
 export type ScenarioName = PathScenarioName | OwnScenarioName
 const SCENARIOS = [...PATH_SCENARIOS, ...OWN_SCENARIOS] as const

@@ -64,7 +64,7 @@ export async function measureLists(context: OwnScenarioContext): Promise<Measure
   }
 }
 
-async function writeRoutes(url: string): Promise<void> {
+export async function writeRoutes(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
