@@ -46,17 +46,28 @@ export function diffOf(before: object | null, after: object | null): DiffLine[] 
   })
 }
 
-/** Returns the values of a document by their path, as JSON. A list is one value. */
+/** Returns the values of a document by their path, as JSON. A list of plain values is one value. */
 function flattened(value: object | null, prefix = ''): Map<string, string> {
   const found = new Map<string, string>()
   for (const [name, part] of Object.entries(value ?? {})) {
     const path = prefix === '' ? name : `${prefix}.${name}`
-    const isObject = typeof part === 'object' && part !== null && !Array.isArray(part)
-    if (isObject && Object.keys(part as object).length > 0) {
-      for (const [inner, text] of flattened(part as object, path)) found.set(inner, text)
+    const members = Array.isArray(part) ? membersOf(part) : part
+    if (isObject(members) && Object.keys(members).length > 0) {
+      for (const [inner, text] of flattened(members, path)) found.set(inner, text)
     } else if (part !== null && part !== undefined) found.set(path, JSON.stringify(part))
   }
   return found
+}
+
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Returns a list of objects by their names, such as the limits of a policy; without names by their numbers. Undefined: another list. */
+function membersOf(list: readonly unknown[]): object | undefined {
+  if (list.length === 0 || !list.every(isObject)) return undefined
+  const names = list.map(each => (each as { readonly name?: unknown }).name)
+  const isNamed = names.every(name => typeof name === 'string') && new Set(names).size === names.length
+  return Object.fromEntries(list.map((each, index) => [isNamed ? names[index] : String(index + 1), each]))
 }
 
 /** Returns a value of a row as text. */

@@ -82,7 +82,9 @@ export function Undo({ change, onUndone }: { change: ChangeBody; onUndone: () =>
           <Preview result={plan.result} />
           <div class="row">
             <button type="button" class="primary" disabled={isRunning} onClick={confirm}>
-              {plan.through === undefined ? 'Undo this change' : 'Undo all of them'}
+              {plan.through === undefined || plan.through === sequence
+                ? 'Undo this change'
+                : 'Undo all of them'}
             </button>
             <button type="button" disabled={isRunning} onClick={() => setPlan(undefined)}>
               Cancel
