@@ -68,7 +68,7 @@ function Frame() {
             <Route path={hrefOf('/traffic/inspector/:service?/:exchange?')} component={Inspector} />
             <Route path={hrefOf('/traffic/:id?')} component={Traffic} />
             <Route path={hrefOf('/changes/:sequence?')} component={Changes} />
-            <Route path={hrefOf('/limits')} component={Limits} />
+            <Route path={hrefOf('/limits/:of?/:name?')} component={Limits} />
             <Route path={hrefOf('/cluster')} component={Cluster} />
             <Route path={hrefOf('/access')} component={Access} />
             <Route path={hrefOf('/doctor')} component={Doctor} />
