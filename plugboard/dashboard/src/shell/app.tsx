@@ -7,7 +7,7 @@ import { LoginPage } from '../session/login-page.tsx'
 import { session } from '../session/session.ts'
 import { BASE, hrefOf } from './address.ts'
 import { Navigation } from './navigation.tsx'
-import { Palette } from './palette.tsx'
+import { Palette } from './palette/palette.tsx'
 import { TopBar } from './top-bar.tsx'
 
 const Overview = lazy(() =>
