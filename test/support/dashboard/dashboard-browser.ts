@@ -22,8 +22,62 @@ const LOOKS = [
   ['dark', 360],
 ] as const
 
+/** Builds the dashboard if its sources are newer than the last build. */
+export async function buildDashboard(): Promise<void> {
+  await promisify(execFile)(process.execPath, [join(ROOT, 'plugboard/dashboard/build.ts'), '--when-stale'])
+}
+
+/** Adds what the browser complains about: errors of scripts, and violations of the content security policy. */
+export function collectComplaints(page: Page, complaints: string[]): void {
+  page.on('console', message => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
+  })
+  page.on('pageerror', error => complaints.push(error.message))
+}
+
+/** Resolves with the faults of accessibility and layout of a page, in both themes and on a narrow screen. */
+export async function pageFaults(page: Page): Promise<string[]> {
+  const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+  const session = await page.context().newCDPSession(page)
+  // The policy of the page forbids scripts of strangers, so the debugger brings this one.
+  await session.send('Runtime.evaluate', { expression: axe })
+  const found: string[] = []
+  for (const [colorScheme, width] of LOOKS) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    await page.setViewportSize({ width, height: 800 })
+    const { result } = await session.send('Runtime.evaluate', {
+      expression: 'axe.run(document, { resultTypes: ["violations"] })',
+      awaitPromise: true,
+      returnByValue: true,
+    })
+    const { violations } = result.value as AxeResults
+    for (const { id, nodes } of violations)
+      found.push(`${colorScheme}: ${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join('\n')}`)
+    const root = 'document.documentElement'
+    const excess = await page.evaluate<number>(`${root}.scrollWidth - ${root}.clientWidth`)
+    if (excess !== 0) found.push(`${width} px: the page is ${excess} px too wide`)
+  }
+  await session.detach()
+  await page.setViewportSize({ width: 1280, height: 800 })
+  return found
+}
+
+/** Takes pictures of a page in the folder of VERA_PICTURES, for the eyes of a developer. Without the variable: none. */
+export async function takePictures(page: Page, name: string): Promise<void> {
+  const folder = process.env.VERA_PICTURES
+  if (folder === undefined) return
+  for (const colorScheme of ['light', 'dark'] as const) {
+    for (const width of [1280, 360]) {
+      await page.emulateMedia({ colorScheme })
+      await page.setViewportSize({ width, height: 900 })
+      await page.screenshot({ path: join(folder, `${name}-${colorScheme}-${width}.png`), fullPage: true })
+    }
+  }
+  await page.setViewportSize({ width: 1280, height: 800 })
+}
+
+/** A browser with one page, for a Plugboard that the test has started. programs/dashboard.ts also starts a Plugboard. */
 export class DashboardBrowser {
-  /** What the browser complained about: errors of scripts, and violations of the content security policy. */
   readonly complaints: string[] = []
   readonly browser: Browser
   readonly context: BrowserContext
@@ -35,12 +89,12 @@ export class DashboardBrowser {
     this.context = context
     this.page = page
     this.#adminPort = adminPort
-    this.#listen(page)
+    collectComplaints(page, this.complaints)
   }
 
   /** Builds the dashboard if its sources are newer, and opens an empty page. */
   static async open(adminPort: number): Promise<DashboardBrowser> {
-    await promisify(execFile)(process.execPath, [join(ROOT, 'plugboard/dashboard/build.ts'), '--when-stale'])
+    await buildDashboard()
     // Root cannot use the sandbox of Chromium, and the page is our own.
     const browser = await chromium.launch({ executablePath: CHROMIUM!, args: ['--no-sandbox'] })
     const context = await browser.newContext()
@@ -56,7 +110,8 @@ export class DashboardBrowser {
   }
 
   /** Opens a path below /dashboard, and logs in when the page asks for a key. */
-  async visit(path: string, key: string, page: Page = this.page): Promise<void> {
+  async visit(path: string, key: string): Promise<void> {
+    const { page } = this
     await page.goto(this.urlOf(`/dashboard${path}`))
     const field = page.locator('#key')
     await field.or(page.locator('.frame')).first().waitFor()
@@ -68,59 +123,11 @@ export class DashboardBrowser {
     this.complaints.length = 0
   }
 
-  /** Opens a page with cookies of its own. */
-  async stranger(): Promise<Page> {
-    const context = await this.browser.newContext()
-    const page = await context.newPage()
-    this.#listen(page)
-    return page
+  faults(): Promise<string[]> {
+    return pageFaults(this.page)
   }
 
-  #listen(page: Page): void {
-    page.on('console', message => {
-      if (message.type() === 'error' || message.type() === 'warning') this.complaints.push(message.text())
-    })
-    page.on('pageerror', error => this.complaints.push(error.message))
-  }
-
-  /** Resolves with the faults of accessibility and layout of the page, in both themes and on a narrow screen. */
-  async faults(page: Page = this.page): Promise<string[]> {
-    const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-    const session = await page.context().newCDPSession(page)
-    // The policy of the page forbids scripts of strangers, so the debugger brings this one.
-    await session.send('Runtime.evaluate', { expression: axe })
-    const found: string[] = []
-    for (const [colorScheme, width] of LOOKS) {
-      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-      await page.setViewportSize({ width, height: 800 })
-      const { result } = await session.send('Runtime.evaluate', {
-        expression: 'axe.run(document, { resultTypes: ["violations"] })',
-        awaitPromise: true,
-        returnByValue: true,
-      })
-      const { violations } = result.value as AxeResults
-      for (const { id, nodes } of violations)
-        found.push(`${colorScheme}: ${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join('\n')}`)
-      const root = 'document.documentElement'
-      const excess = await page.evaluate<number>(`${root}.scrollWidth - ${root}.clientWidth`)
-      if (excess !== 0) found.push(`${width} px: the page is ${excess} px too wide`)
-    }
-    await session.detach()
-    await page.setViewportSize({ width: 1280, height: 800 })
-    return found
-  }
-
-  /** Takes pictures of the page in the folder of VERA_PICTURES, for the eyes of a developer. */
-  async picture(name: string, page: Page = this.page): Promise<void> {
-    const folder = process.env.VERA_PICTURES
-    if (folder === undefined) return
-    for (const colorScheme of ['light', 'dark'] as const) {
-      for (const width of [1280, 360]) {
-        await page.emulateMedia({ colorScheme })
-        await page.setViewportSize({ width, height: 900 })
-        await page.screenshot({ path: join(folder, `${name}-${colorScheme}-${width}.png`), fullPage: true })
-      }
-    }
-    await page.setViewportSize({ width: 1280, height: 800 })
+  picture(name: string): Promise<void> {
+    return takePictures(this.page, name)
   }
 }

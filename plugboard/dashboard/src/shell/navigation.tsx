@@ -15,7 +15,9 @@ import {
   TelephonesIcon,
   TrafficIcon,
 } from '../parts/icons.tsx'
+import { may } from '../session/session.ts'
 import { hrefOf } from './address.ts'
+import { DoctorCount } from './doctor-count.tsx'
 
 export const PAGES = [
   ['/', 'Overview', OverviewIcon],
@@ -52,6 +54,7 @@ export function Navigation({ isOpen, onChoose }: { isOpen: boolean; onChoose: ()
             onClick={onChoose}
           >
             <Icon /> {name}
+            {to === '/doctor' && may('status:read') && <DoctorCount />}
           </a>
         )
       })}

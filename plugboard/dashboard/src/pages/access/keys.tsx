@@ -5,6 +5,7 @@ import { changeCount } from '../../api/live.ts'
 import { request } from '../../api/request.ts'
 import { ConfirmButton, showMessage } from '../../forms/action.tsx'
 import { Chip } from '../../parts/chip.tsx'
+import { fullTime } from '../../parts/format.ts'
 import { QueryNotice } from '../../parts/page-head.tsx'
 import { TimeAgo } from '../../parts/time-ago.tsx'
 import { may, session } from '../../session/session.ts'
@@ -37,6 +38,10 @@ export function Keys() {
             { name: 'Prefix', cell: ({ prefix }) => <span class="mono">{prefix}…</span> },
             { name: 'State', cell: ({ state }) => <Chip tone={STATE_TONES[state]}>{state}</Chip> },
             { name: 'Scopes', isWide: true, cell: ({ scopes }) => scopes.join(' ') },
+            {
+              name: 'Expires',
+              cell: ({ expiresAt }) => (expiresAt === null ? 'never' : fullTime(expiresAt)),
+            },
             { name: 'Last used', cell: ({ lastUsedAt }) => <TimeAgo time={lastUsedAt} /> },
             {
               name: 'Action',

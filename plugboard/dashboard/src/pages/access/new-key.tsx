@@ -1,29 +1,12 @@
 // The form of a new API key. The key itself is shown once.
 
 import { useState } from 'preact/hooks'
-import type { CreatedKeyBody, KeyScope } from '../../../../admin/api-types.ts'
+import type { CreatedKeyBody } from '../../../../admin/api-types.ts'
 import { request } from '../../api/request.ts'
 import { CreateDialog } from '../../forms/create-dialog.tsx'
 import { Field } from '../../forms/field.tsx'
+import { SCOPE_TEXTS } from './scope-text.ts'
 import { ShownOnce } from './shown-once.tsx'
-
-/** A scope `area:*` is the same as both scopes of its area. The type requires each other scope of the API. */
-const SCOPES: Readonly<Record<Exclude<KeyScope, `${string}:*`>, true>> = {
-  admin: true,
-  'status:read': true,
-  'metrics:read': true,
-  'traffic:read': true,
-  'traffic:replay': true,
-  'changes:read': true,
-  'routes:read': true,
-  'routes:write': true,
-  'services:read': true,
-  'services:write': true,
-  'tokens:read': true,
-  'tokens:write': true,
-  'keys:read': true,
-  'keys:write': true,
-}
 
 export function NewKey({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState('')
@@ -59,9 +42,9 @@ export function NewKey({ onClose }: { onClose: () => void }) {
           />
           <fieldset>
             <legend>Scopes</legend>
-            <div class="row">
-              {Object.keys(SCOPES).map(scope => (
-                <label key={scope} class="row">
+            <div class="scopes">
+              {Object.entries(SCOPE_TEXTS).map(([scope, text]) => (
+                <label key={scope}>
                   <input
                     type="checkbox"
                     checked={scopes.has(scope)}
@@ -72,7 +55,9 @@ export function NewKey({ onClose }: { onClose: () => void }) {
                       setScopes(next)
                     }}
                   />
-                  <span class="mono">{scope}</span>
+                  <span>
+                    <span class="mono">{scope}</span> <span class="soft small">{text}</span>
+                  </span>
                 </label>
               ))}
             </div>

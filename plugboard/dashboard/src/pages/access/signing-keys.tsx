@@ -34,6 +34,24 @@ export function SigningKeys() {
           ]}
         />
       )}
+      <section class="card" aria-label="Rotation">
+        <header>
+          <h2>Replace a signing key</h2>
+        </header>
+        <ol class="steps">
+          <li>
+            Rotate: Plugboard signs new and renewed tokens with a new key. The old key still verifies tokens.
+          </li>
+          <li>
+            Wait until each telephone has renewed its token, at two thirds of its life. Issue new tokens for
+            telephones that are away.
+          </li>
+          <li>
+            Remove the old key: <code>plugboard signing-key remove KID</code>. Plugboard then refuses each
+            token that it signed, and closes the tunnels of these tokens.
+          </li>
+        </ol>
+      </section>
       {may('keys:write') && (
         <div class="row">
           <ConfirmButton

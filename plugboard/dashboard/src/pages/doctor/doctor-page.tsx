@@ -1,4 +1,4 @@
-// All checks of the doctor, the most harmful first, with the step that corrects each fault.
+// All checks of the doctor, the most harmful first, with the commands that correct each fault, and the page where a person corrects it.
 
 import { useState } from 'preact/hooks'
 import type { CheckBody, DoctorBody } from '../../../../admin/api-types.ts'
@@ -6,10 +6,12 @@ import { get } from '../../api/request.ts'
 import { useQuery } from '../../api/use-query.ts'
 import { run } from '../../forms/action.tsx'
 import { Chip, type Tone } from '../../parts/chip.tsx'
+import { CommandLine } from '../../parts/command-line.tsx'
 import { copyText } from '../../parts/copy-text.ts'
 import { PageHead, QueryNotice } from '../../parts/page-head.tsx'
 import { TimeAgo } from '../../parts/time-ago.tsx'
-import { DataTable } from '../../tables/data-table.tsx'
+import { hrefOf } from '../../shell/address.ts'
+import { commandsOf, pageOf, reportOf } from './check-text.ts'
 
 const TONES: Readonly<Record<CheckBody['state'], Tone>> = {
   failed: 'bad',
@@ -48,39 +50,31 @@ export function DoctorPage() {
       <div class="stack">
         <QueryNotice query={query} />
         {data !== undefined && (
-          <DataTable
-            label="Checks"
-            rows={data.items}
-            keyOf={({ id }) => id}
-            columns={[
-              { name: 'State', cell: ({ state }) => <Chip tone={TONES[state]}>{state}</Chip> },
-              { name: 'Check', cell: ({ id }) => <span class="mono">{id}</span> },
-              {
-                name: 'Result',
-                isWide: true,
-                cell: ({ detail, remedy }) => (
-                  <>
-                    {detail}
-                    {remedy !== null && <div class="soft">→ {remedy}</div>}
-                  </>
-                ),
-              },
-            ]}
-          />
+          <ul class="card list" aria-label="Checks">
+            {data.items.map(check => (
+              <Check key={check.id} check={check} />
+            ))}
+          </ul>
         )}
       </div>
     </>
   )
 }
 
-/** Returns the report as text. The checks contain no secrets. */
-function reportOf({ replicaId, version, node, checkedAt, items }: DoctorBody): string {
-  return [
-    `Plugboard ${version}, Node ${node}, replica ${replicaId}, ${checkedAt}`,
-    ...items.flatMap(({ state, id, detail, remedy }) => [
-      `${state.padEnd(8)} ${id}: ${detail}`,
-      ...(remedy === null ? [] : [`         → ${remedy}`]),
-    ]),
-    '',
-  ].join('\n')
+function Check({ check: { id, state, detail, remedy } }: { check: CheckBody }) {
+  const page = remedy === null ? undefined : pageOf(id)
+  return (
+    <li class="check" aria-label={id}>
+      <span class="row">
+        <Chip tone={TONES[state]}>{state}</Chip>
+        <span class="mono">{id}</span>
+        {page && <a href={hrefOf(page[0])}>{page[1]}</a>}
+      </span>
+      <p>{detail}</p>
+      {remedy !== null && <p class="soft">→ {remedy}</p>}
+      {commandsOf(remedy).map(command => (
+        <CommandLine key={command} command={command} />
+      ))}
+    </li>
+  )
 }

@@ -29,10 +29,10 @@ export function telephonesOf(tunnels: readonly ListedTelephone[]): Telephone[] {
   }))
 }
 
-/** Returns the number of tunnels on each replica: `replica-1: 1, replica-2: 2`. */
-export function tunnelsText(tunnels: readonly ListedTelephone[]): string {
+/** Returns the number of tunnels on each replica: `replica-1: 1`. */
+export function tunnelTexts(tunnels: readonly ListedTelephone[]): string[] {
   const replicas = Map.groupBy(tunnels, ({ replicaId }) => replicaId)
-  return [...replicas].map(([id, { length }]) => `${id}: ${length}`).join(', ')
+  return [...replicas].map(([id, { length }]) => `${id}: ${length}`).sort()
 }
 
 const earliest = (times: readonly string[]): string | null => times.toSorted()[0] ?? null

@@ -18,7 +18,7 @@ import { TextFilter } from '../../tables/text-filter.tsx'
 import { type ListPage, useList } from '../../tables/use-list.ts'
 import { endsText } from './reason-text.ts'
 import { ServiceChips } from './service-chips.tsx'
-import { telephonesOf, tunnelsText } from './telephone.ts'
+import { telephonesOf, tunnelTexts } from './telephone.ts'
 import { TelephoneDetails } from './telephone-details.tsx'
 import { TokenLeft } from './token-left.tsx'
 
@@ -71,7 +71,15 @@ export function TelephonesPage() {
             columns={[
               { name: 'Name', isWide: true, cell: ({ name }) => <strong>{name}</strong> },
               { name: 'Services', isWide: true, cell: ({ tunnels }) => <ServiceChips tunnels={tunnels} /> },
-              { name: 'Tunnels', cell: ({ tunnels }) => tunnelsText(tunnels) },
+              {
+                name: 'Tunnels',
+                cell: ({ tunnels }) =>
+                  tunnelTexts(tunnels).map(text => (
+                    <div key={text} class="one-line">
+                      {text}
+                    </div>
+                  )),
+              },
               { name: 'Since', cell: ({ connectedAt }) => <TimeAgo time={connectedAt} /> },
               {
                 name: 'Token left',
