@@ -175,16 +175,32 @@ describe('scopes', () => {
 })
 
 describe('service names', () => {
-  test.each(['a', 'shop', 'shop-eu.v2', '0', 'a'.repeat(63)])('%s', name => {
+  test.each([
+    'a',
+    'shop',
+    'shop-eu.v2',
+    'user_service',
+    '0',
+    'a'.repeat(63),
+    'plugboard.function',
+    'a.plugboard.events',
+  ])('%s', name => {
     expect(parseServiceName(name)).toEqual({ ok: true, value: name })
   })
-  test.each(['', '-a', 'a-', '.a', 'a.', 'A', 'a_b', 'a b', 'a'.repeat(64), crypto.randomUUID()])(
+  test.each(['', '-a', 'a-', '.a', 'a.', '_a', 'a_', 'A', 'a b', 'a'.repeat(64), crypto.randomUUID()])(
     'not %j',
     name => {
       expect(parseServiceName(name).ok).toBe(false)
     },
   )
+  test.each(['plugboard.functions', 'plugboard.placement', 'plugboard.events'])('%s is reserved', name => {
+    expect(parseServiceName(name)).toEqual({
+      ok: false,
+      problem: `the service name ${name} is reserved for Plugboard`,
+    })
+  })
   test.each([
+    ['plugboard.events', 'plugboard-events'],
     ['app.localhost/api', 'app.localhost-api'],
     ['app.localhost', 'app.localhost'],
     ['*', 'any'],

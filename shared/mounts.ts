@@ -194,23 +194,33 @@ function hostCovers(pattern: string, host: string): boolean {
 
 const MAX_SERVICE_NAME_LENGTH = 63
 
-const SERVICE_NAME = /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/
+const SERVICE_NAME = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+/** The names of services that Plugboard itself provides to telephones. Nobody else can have a service with such a name. */
+const RESERVED_SERVICES: readonly string[] = [
+  'plugboard.functions',
+  'plugboard.placement',
+  'plugboard.events',
+]
 
 /** The rule of `parseServiceName` as a pattern for schemas. It has the same meaning with and without the u flag. */
 export const SERVICE_NAME_PATTERN =
-  '^(?![0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$)[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$'
+  '^(?![0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$)' +
+  '(?!plugboard\\.(?:functions|placement|events)$)[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$'
 
 /**
- * Parses a service name: like a DNS label, with dots allowed (`shop`, `shop-eu.v2`). Rejects a UUID, because some arguments
- * accept a name or an id.
+ * Parses a service name: like a DNS label, with dots and underscores allowed (`shop`, `shop-eu.v2`, `user_service`). Rejects a UUID,
+ * because some arguments accept a name or an id, and the reserved names.
  */
 export function parseServiceName(written: string): ParsedMount<string> {
   if (!SERVICE_NAME.test(written)) {
     return wrong(
-      `a service name has 1-${MAX_SERVICE_NAME_LENGTH} characters of a-z, 0-9, "-" and ".", not "-" or "." at its ends`,
+      `a service name has 1-${MAX_SERVICE_NAME_LENGTH} characters of a-z, 0-9, "-", "_" and ".", and begins and ends with a letter or a digit`,
     )
   }
+  if (RESERVED_SERVICES.includes(written))
+    return wrong(`the service name ${written} is reserved for Plugboard`)
   return UUID.test(written) ? wrong('a service name does not look like an id') : ok(written)
 }
 
@@ -219,7 +229,7 @@ export function serviceScopeCovers(scope: string, service: string): boolean {
   return scope.endsWith('*') ? service.startsWith(scope.slice(0, -1)) : scope === service
 }
 
-/** Returns a default service name for a mount: `app.localhost/api` → `app.localhost-api`, `*` → `any`. */
+/** Returns a default service name for a mount: `app.localhost/api` → `app.localhost-api`, `*` → `any`. It has no underscore. */
 export function serviceNameOfMount(mount: Mount): string {
   const host = mount.host.replace(/^\*$/, 'any').replace(/^\*\./, 'any.')
   const slug = withoutEdges(
@@ -228,7 +238,8 @@ export function serviceNameOfMount(mount: Mount): string {
       .replace(/[^a-z0-9.]+/g, '-')
       .slice(0, MAX_SERVICE_NAME_LENGTH),
   )
-  return slug === '' ? 'service' : slug
+  if (slug === '') return 'service'
+  return RESERVED_SERVICES.includes(slug) ? slug.replace('.', '-') : slug
 }
 
 /** Returns the text without the dots and hyphens at both ends. */

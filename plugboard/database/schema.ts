@@ -51,7 +51,11 @@ export const services = plugboard.table(
   table => [
     uniqueIndex('services_name_living').on(table.name).where(sql`deleted_at IS NULL`),
     index('services_name').on(table.name, table.id),
-    check('services_name_form', sql`name ~ '^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$'`),
+    check('services_name_form', sql`name ~ '^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$'`),
+    check(
+      'services_name_not_reserved',
+      sql`deleted_at IS NOT NULL OR name NOT IN ('plugboard.functions', 'plugboard.placement', 'plugboard.events')`,
+    ),
     check('services_name_not_id', sql`name !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'`),
     check('services_policy_object', sql`jsonb_typeof(policy) = 'object'`),
   ],

@@ -3,7 +3,12 @@
 // cannot express, the description states the rule.
 
 import { z } from '@hono/zod-openapi'
-import { type ParsedMount, parseMount, parseServiceName } from '@vera-stack/shared/mounts.ts'
+import {
+  type ParsedMount,
+  parseMount,
+  parseServiceName,
+  SERVICE_NAME_PATTERN,
+} from '@vera-stack/shared/mounts.ts'
 import { isJsonObject, type JsonObject } from '../../common/json.ts'
 import { serviceScopeProblem } from '../../telephones/tokens/tokens.ts'
 
@@ -12,8 +17,6 @@ const MAX_MOUNT = 1300
 const HOST = '(?:\\*|\\[[0-9A-Fa-f:.]{2,45}\\]|(?:\\*\\.)?[^\\s/?#@:%\\\\*\\[\\]]+)'
 const PATH = "(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?"
 const MOUNT = `^\\s*${HOST}${PATH}\\s*$`
-const NAME = '[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?'
-const UUID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
 
 function problemOf(parse: (text: string) => ParsedMount<unknown>) {
   return (text: string, context: z.RefinementCtx): void => {
@@ -36,17 +39,12 @@ export const mountText = z
     example: 'app.example.com/api',
   })
 
-export const serviceNameText = z
-  .string()
-  .min(1)
-  .max(63)
-  .superRefine(problemOf(parseServiceName))
-  .openapi({
-    pattern: `^(?!${UUID}$)${NAME}$`,
-    description:
-      'A unique name of lower-case letters, digits, `-` and `.`. It must not have the form of an id.',
-    example: 'shop',
-  })
+export const serviceNameText = z.string().min(1).max(63).superRefine(problemOf(parseServiceName)).openapi({
+  pattern: SERVICE_NAME_PATTERN,
+  description:
+    'A unique name of lower-case letters, digits, `-`, `_` and `.`. It must not have the form of an id, and must not be `plugboard.functions`, `plugboard.placement` or `plugboard.events`.',
+  example: 'shop',
+})
 
 /** The services that a token or a key covers: one name, a prefix of names, or all. */
 export const serviceScopeText = z
@@ -57,7 +55,7 @@ export const serviceScopeText = z
     const message = serviceScopeProblem(text)
     if (message !== undefined) context.addIssue({ code: 'custom', message })
   })
-  .openapi({ pattern: `^(?:(?!${UUID}$)${NAME}|(?:[a-z0-9][a-z0-9.-]*)?\\*)$`, example: 'shop-*' })
+  .openapi({ pattern: `${SERVICE_NAME_PATTERN}|^(?:[a-z0-9][a-z0-9._-]*)?\\*$`, example: 'shop-*' })
 
 /** `next` of a page: base64url. */
 export const cursorText = z

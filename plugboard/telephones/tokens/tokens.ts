@@ -154,7 +154,7 @@ function checkScopes(scope: TokenRequest): void {
 /** Returns the reason why a pattern can match no service. */
 export function serviceScopeProblem(pattern: string): string | undefined {
   const fits = pattern.endsWith('*')
-    ? /^(?:[a-z0-9][a-z0-9.-]*)?$/.test(pattern.slice(0, -1))
+    ? /^(?:[a-z0-9][a-z0-9._-]*)?$/.test(pattern.slice(0, -1))
     : parseServiceName(pattern).ok
   return fits ? undefined : `"${cutText(pattern)}" is not a service name or a prefix with *`
 }
