@@ -194,6 +194,7 @@ export class LinePicker {
   responded(candidate: Candidate, status: number, latencyMs: number, nowMs: number): void {
     recordResponse(candidate, status, latencyMs, nowMs)
     candidate.process.recent.add(status >= 500, nowMs)
+    candidate.process.times.add(latencyMs, nowMs)
     this.#outliers.responded(candidate, status, latencyMs, nowMs)
     if (candidate.pool.guards.size > 0) this.#guards.count(candidate, status >= 500, nowMs)
   }

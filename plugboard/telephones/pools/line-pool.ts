@@ -14,6 +14,7 @@ import { isWatched, newWatch, type PoolResults, type WatchedProcess } from '../o
 import { newRetryCounts, type RetryCounts } from '../picker/retry-budget.ts'
 import type { ServiceSubsets, Subset } from '../subsets/service-subsets.ts'
 import type { SubsetGuard } from '../subsets/subset-guard.ts'
+import { RecentTimes } from './recent-times.ts'
 
 /** The period of `recent` of a process, ms. */
 export const RECENT_MS = 60_000
@@ -69,6 +70,8 @@ export interface PooledProcess extends BalancedProcess {
   cursor: number
   /** The results of the last minute, for operators. No choice depends on them. */
   readonly recent: ResultWindow
+  /** The times to the head of a response in the last minute, for operators. */
+  readonly times: RecentTimes
   /** Whether passive ejection admits requests to the process, and the results that decide it. */
   readonly watch: WatchedProcess
   /** The value that binds clients to the process, and the key of its hash; undefined: not computed yet. */
@@ -214,6 +217,7 @@ export function newProcess(key: string, telephone: string): PooledProcess {
     turn: 0,
     cursor: 0,
     recent: new ResultWindow(RECENT_MS),
+    times: new RecentTimes(),
     watch: newWatch(),
     sessionValue: '',
     sessionKey: undefined,

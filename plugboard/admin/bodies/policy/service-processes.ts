@@ -102,6 +102,17 @@ export const remoteSubsetFields = {
   now: errorsOfBoth.strip().nullable(),
 } as const
 
+const sideSchema = z.strictObject({
+  subset: z.string().nullable().openapi({ description: 'null: the processes of no subset.' }),
+  processes: count('Processes of this side.'),
+  requests: count('Responses and failed attempts in the last minute, through this replica.'),
+  errors: count('Requests with a status of 500 or more, and failed attempts.'),
+  p95Ms: ms(
+    '95 % of the responses in the last minute arrived within this time. An estimate, at most 20 % off. null: no response.',
+  ),
+})
+export type SideBody = z.infer<typeof sideSchema>
+
 const waitingSchema = z.strictObject({
   queue: count('Requests in the queue now.'),
   hold: count('Requests that wait for a telephone now (holdMs).'),
@@ -132,6 +143,10 @@ const serviceFields = {
   waiting: waitingSchema,
   breaker: breakerSchema.nullable().openapi({ description: 'null: the service has none, or no request.' }),
   subsets: z.array(subsetStateSchema),
+  sides: z.array(sideSchema).openapi({
+    description:
+      'The traffic of each subset, and of the processes of no subset. Empty: the service has no subsets.',
+  }),
   picks: z.array(pickSchema).openapi({
     description:
       'The process that the next request would reach, without a sticky session and without a value for `hash`. With `random`, and ' +
@@ -195,6 +210,7 @@ export const remoteProcessesSchema = z.object({
     waiting: waitingSchema.strip(),
     breaker: breakerSchema.strip().nullable(),
     subsets: z.array(z.object(remoteSubsetFields)),
+    sides: z.array(sideSchema.strip()).default([]),
     picks: z.array(pickSchema.strip()),
     decisions: z.object({ ...decisionsSchema.shape, retries: remoteRetries }),
   }),

@@ -150,6 +150,12 @@ it('shows a subset that its guard has stopped, with the errors of both sides', (
       atStop: { errorPercent: 100, restErrorPercent: 0 },
     },
   ])
+  const [canary, others] = rows().service.sides
+  expect(canary).toMatchObject({ subset: 'canary', processes: 1, p95Ms: expect.any(Number) })
+  expect(canary!.errors).toBe(canary!.requests)
+  expect(others).toMatchObject({ subset: null, processes: 1, errors: 0 })
+  expect(others!.p95Ms).toBeGreaterThanOrEqual(0.8)
+  expect(others!.p95Ms).toBeLessThan(1.2)
   // The pick of the stopped subset is a process of the rest.
   expect(rows().service.picks.map(({ subset, telephone }) => [subset, telephone])).toEqual([
     [null, 'old'],

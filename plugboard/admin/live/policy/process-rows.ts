@@ -24,6 +24,7 @@ import {
   type SubsetStateBody,
 } from '../../bodies/policy/service-processes.ts'
 import type { PolicyState } from './policy-state.ts'
+import { sidesOf } from './subset-sides.ts'
 
 export interface ProcessRowsOptions {
   readonly replicaId: string
@@ -121,6 +122,7 @@ function serviceRow(
     retriesInFlight: pool?.retries.inFlight ?? 0,
     waiting: { ...(state?.waitingOf(id) ?? { queue: 0, hold: 0 }) },
     breaker: status === undefined ? null : breakerBody(status, clock),
+    sides: subsets === undefined ? [] : sidesOf(pool?.processes ?? [], subsets, clock.now()),
     subsets: subsets?.list.map(subset => subsetState(subset, pool, clock)) ?? [],
     picks: choicesOf(subsets).map(subset => pickRow(subset, service, pool, picker)),
     decisions: {
