@@ -7,10 +7,12 @@ import { CloseIcon } from './icons.tsx'
 export function Drawer(props: {
   title: ComponentChildren
   label: string
+  /** True for a drawer with wide tables. */
+  isWide?: boolean
   onClose: () => void
   children: ComponentChildren
 }) {
-  const { title, label, onClose, children } = props
+  const { title, label, isWide = false, onClose, children } = props
   const panel = useRef<HTMLElement>(null)
   useEffect(() => {
     const opener = document.activeElement
@@ -21,7 +23,7 @@ export function Drawer(props: {
   }, [])
   return (
     <aside
-      class="drawer fade-in"
+      class={isWide ? 'drawer wide fade-in' : 'drawer fade-in'}
       aria-label={label}
       tabIndex={-1}
       ref={panel}

@@ -1,15 +1,22 @@
-// The telephone processes of a service on all replicas, with the decisions of the policy now.
+// The telephone processes of a service on all replicas, with the decisions of the policy now, and the actions of operators.
 
-import type { ServiceProcessBody, ServiceProcessesBody } from '../../../../admin/api-types.ts'
-import { lineCount } from '../../api/live.ts'
+import { useState } from 'preact/hooks'
+import type { ServiceBody, ServiceProcessBody, ServiceProcessesBody } from '../../../../admin/api-types.ts'
+import { anyChange } from '../../api/live.ts'
 import { get } from '../../api/request.ts'
 import { useQuery } from '../../api/use-query.ts'
 import { Chip, type Tone } from '../../parts/chip.tsx'
 import { Empty } from '../../parts/empty.tsx'
 import { clockTime, count, milliseconds } from '../../parts/format.ts'
 import { MissingReplicasNotice, QueryNotice } from '../../parts/page-head.tsx'
+import { may } from '../../session/session.ts'
 import { hrefOf } from '../../shell/address.ts'
 import { DataTable } from '../../tables/data-table.tsx'
+import { Canary } from './canary.tsx'
+import { NextRequest } from './next-request.tsx'
+import { effectOf } from './override-text.ts'
+import { ProcessDialog } from './process-dialog.tsx'
+import { useRoundTrips } from './use-round-trips.ts'
 
 const EVERY_MS = 2000
 const TONES: Readonly<Record<ServiceProcessBody['state'], Tone>> = {
@@ -21,26 +28,26 @@ const TONES: Readonly<Record<ServiceProcessBody['state'], Tone>> = {
   draining: 'warn',
 }
 
-export function Processes({ service }: { service: string }) {
+export function Processes({ name, service }: { name: string; service: ServiceBody | undefined }) {
   const query = useQuery<ServiceProcessesBody>(
-    `processes ${service}`,
-    signal => get(`/v1/services/${service}/processes`, {}, signal),
-    { on: lineCount, everyMs: EVERY_MS },
+    `processes ${name}`,
+    signal => get(`/v1/services/${name}/processes`, {}, signal),
+    { on: anyChange, everyMs: EVERY_MS },
   )
+  const roundTrips = useRoundTrips(name)
+  const [steered, setSteered] = useState<string | undefined>(undefined)
   const { data } = query
   if (data === undefined) return <QueryNotice query={query} />
   const next = new Set(data.replicas.flatMap(({ picks }) => picks.flatMap(({ instance }) => instance ?? [])))
+  const process = data.items.find(({ instance }) => instance === steered)
   return (
     <div class="stack">
       <QueryNotice query={query} />
       <MissingReplicasNotice missing={data.missingReplicas} />
-      <p class="soft">
-        Balancing: <b>{data.balancing}</b>. {count(data.total)} processes.
-      </p>
       {data.items.length === 0 ? (
         <Empty
           title="No telephone offers this service"
-          commands={[`npx --no telephone http 3000 --service ${service}`]}
+          commands={[`npx --no telephone http 3000 --service ${name}`]}
         />
       ) : (
         <DataTable
@@ -51,31 +58,35 @@ export function Processes({ service }: { service: string }) {
             {
               name: 'Telephone',
               isWide: true,
-              cell: ({ telephone, instance, version }) => (
+              cell: ({ telephone, instance }) => (
                 <span class="row">
                   <a href={hrefOf(`/telephones/${encodeURIComponent(telephone)}`)}>{telephone}</a>
-                  {version !== '' && <Chip>{version}</Chip>}
                   {next.has(instance) && <Chip tone="accent">next</Chip>}
                 </span>
               ),
             },
-            {
-              name: 'State',
-              cell: process => (
-                <Chip tone={TONES[process.state]} title={reasonOf(process)}>
-                  {process.state.replace('_', ' ')}
-                </Chip>
-              ),
-            },
-            { name: 'Subset', cell: ({ subset }) => subset },
-            { name: 'Weight', align: 'end', cell: ({ weight }) => weight },
+            { name: 'State', cell: each => <State process={each} /> },
+            ...(may('services:write')
+              ? [
+                  {
+                    name: 'Action',
+                    cell: ({ instance, telephone }: ServiceProcessBody) => (
+                      <button
+                        type="button"
+                        aria-label={`Steer ${telephone}`}
+                        onClick={() => setSteered(instance)}
+                      >
+                        Steer
+                      </button>
+                    ),
+                  },
+                ]
+              : []),
+            { name: 'Weight', align: 'end', cell: each => <Weight process={each} /> },
+            { name: 'Cost', align: 'end', cell: ({ replicas }) => milliseconds(lowest(replicas, 'costMs')) },
             { name: 'Response', align: 'end', cell: ({ responseMs }) => milliseconds(responseMs) },
             { name: 'Streams', align: 'end', cell: ({ streams }) => count(streams) },
-            {
-              name: 'Share',
-              align: 'end',
-              cell: ({ sharePercent }) => (sharePercent === null ? '–' : `${sharePercent} %`),
-            },
+            { name: 'Share', align: 'end', cell: ({ sharePercent }) => `${sharePercent} %` },
             {
               name: 'Errors',
               align: 'end',
@@ -85,38 +96,68 @@ export function Processes({ service }: { service: string }) {
                 </span>
               ),
             },
-            { name: 'On', cell: ({ replicas }) => replicas.map(({ replicaId }) => replicaId).join(' ') },
+            {
+              name: 'Version',
+              cell: ({ version }) => <span class="one-line">{version || '–'}</span>,
+            },
+            { name: 'Subset', cell: ({ subset }) => subset ?? <span class="soft">–</span> },
+            { name: 'RTT', align: 'end', cell: ({ instance }) => milliseconds(roundTrips.get(instance)) },
+            { name: 'Tunnels on', cell: tunnelsOn },
           ]}
         />
       )}
-      {data.replicas.map(({ replicaId, breaker, subsets, waiting, medianMs }) => (
-        <div key={replicaId} class="row">
-          <span class="soft">{replicaId}</span>
-          <span>median {milliseconds(medianMs)}</span>
-          {waiting.queue + waiting.hold > 0 && (
-            <Chip tone="warn">{waiting.queue + waiting.hold} waiting</Chip>
-          )}
-          {breaker !== null && breaker.state !== 'closed' && <Chip tone="bad">breaker {breaker.state}</Chip>}
-          {subsets.map(subset => (
-            <Chip key={subset.subset} tone={subset.state === 'serving' ? 'plain' : 'bad'}>
-              {subset.subset}: {subset.currentPercent ?? 0} %
-              {subset.state === 'serving' ? '' : ` (${subset.state})`}
-            </Chip>
-          ))}
-        </div>
-      ))}
+      {service !== undefined && <Canary service={service} live={data} />}
+      {data.items.length > 0 && <NextRequest live={data} />}
+      {process !== undefined && (
+        <ProcessDialog service={name} process={process} onClose={() => setSteered(undefined)} />
+      )}
     </div>
   )
 }
 
-/** Returns the reasons of the ejections of a process, for a title. */
+/** The state, and what an operator has set. Replicas with another state are in the title. */
+function State({ process }: { process: ServiceProcessBody }) {
+  const state = process.state.replace('_', ' ')
+  const whole = process.override === null ? '' : effectOf(process.override)
+  const effect = whole.startsWith(`${state} `) ? whole.slice(state.length + 1) : whole
+  return (
+    <span class="row one-line">
+      <Chip tone={TONES[process.state]} title={reasonOf(process)}>
+        {state}
+      </Chip>
+      {effect !== '' && <span class="soft">{effect}</span>}
+    </span>
+  )
+}
+
+function Weight({ process: { weight, override, replicas } }: { process: ServiceProcessBody }) {
+  const starts = replicas.flatMap(({ slowStartPercent }) => slowStartPercent ?? [])
+  const title = starts.length === 0 ? undefined : `slow start: ${Math.min(...starts)} %`
+  const set = override?.weight ?? null
+  return (
+    <span title={title}>
+      {set ?? weight}
+      {set !== null && <span class="soft"> of {weight}</span>}
+    </span>
+  )
+}
+
+function lowest(replicas: ServiceProcessBody['replicas'], field: 'costMs'): number | null {
+  const values = replicas.flatMap(replica => replica[field] ?? [])
+  return values.length === 0 ? null : Math.min(...values)
+}
+
+const tunnelsOn = ({ replicas }: ServiceProcessBody): string =>
+  [...new Set(replicas.flatMap(each => each.tunnelsOn))].join(' ')
+
+/** Returns the states on the replicas, and the reasons of ejections, for a title. */
 function reasonOf({ replicas }: ServiceProcessBody): string {
   return replicas
-    .flatMap(({ replicaId, ejection }) => {
-      if (ejection === null) return []
-      const last = ejection.failures.at(-1)
+    .map(({ replicaId, state, ejection }) => {
+      const last = ejection?.failures.at(-1)
       const failure = last === undefined ? '' : `, last: ${last.failure} at ${clockTime(last.at)}`
-      return [`${replicaId}: ${ejection.reason.replaceAll('_', ' ')}${failure}`]
+      const reason = ejection === null ? '' : ` (${ejection.reason.replaceAll('_', ' ')}${failure})`
+      return `${replicaId}: ${state.replace('_', ' ')}${reason}`
     })
     .join('\n')
 }

@@ -1,4 +1,4 @@
-// One service: its processes with the state of the policy, its traffic, its policy as YAML, and its deletion.
+// One service: its processes with the state of the policy, its traffic, its policy as a form and as YAML, and its deletion.
 
 import { useState } from 'preact/hooks'
 import type { ServiceBody } from '../../../../admin/api-types.ts'
@@ -8,12 +8,14 @@ import { useQuery } from '../../api/use-query.ts'
 import { TrafficCharts } from '../../charts/traffic-charts.tsx'
 import { useTraffic } from '../../charts/use-traffic.ts'
 import { ConfirmButton, showMessage } from '../../forms/action.tsx'
+import { Choice } from '../../forms/choice.tsx'
 import { DocumentEditor } from '../../forms/document-editor.tsx'
 import { removedKeys } from '../../forms/removed-keys.ts'
 import { Drawer, Tabs } from '../../parts/drawer.tsx'
 import { QueryNotice } from '../../parts/page-head.tsx'
 import { may } from '../../session/session.ts'
 import { hrefOf } from '../../shell/address.ts'
+import { PolicyForm } from './policy-form.tsx'
 import { Processes } from './processes.tsx'
 
 type Tab = 'processes' | 'traffic' | 'policy'
@@ -30,10 +32,10 @@ export function ServiceDrawer({ name, onClose }: { name: string; onClose: () => 
   })
   const service = query.data
   return (
-    <Drawer title={name} label="Service" onClose={onClose}>
+    <Drawer title={name} label="Service" isWide onClose={onClose}>
       <Tabs names={TABS} selected={tab} onSelect={setTab} />
       <QueryNotice query={query} />
-      {tab === 'processes' && <Processes service={name} />}
+      {tab === 'processes' && <Processes name={name} service={service} />}
       {tab === 'traffic' && <ServiceTraffic name={name} />}
       {service !== undefined && tab === 'policy' && <Policy service={service} onDeleted={onClose} />}
     </Drawer>
@@ -50,27 +52,36 @@ function ServiceTraffic({ name }: { name: string }) {
   )
 }
 
+const VIEWS = ['Form', 'YAML'] as const
+
 function Policy({ service, onDeleted }: { service: ServiceBody; onDeleted: () => void }) {
   const { id, name, version, policy, routes } = service
+  const [view, setView] = useState<(typeof VIEWS)[number]>('Form')
   return (
     <div class="stack">
+      <Choice label="View of the policy" names={VIEWS} selected={view} onSelect={setView} />
       <p class="soft">
+        {view === 'Form' ? 'The common keys. The YAML has all of them. ' : ''}
         The <a href="/reference">reference of the API</a> describes the keys, in the schema ServiceChange. A
         key that is absent has its default.
       </p>
-      <DocumentEditor
-        key={version}
-        label="The policy as YAML"
-        document={policy}
-        canWrite={may('services:write')}
-        save={(document, dryRun) =>
-          request('PATCH', `/v1/services/${id}`, {
-            query: { dryRun: dryRun || undefined },
-            ifMatch: `"${version}"`,
-            body: { policy: removedKeys(policy, document) },
-          })
-        }
-      />
+      {view === 'Form' ? (
+        <PolicyForm key={version} service={service} canWrite={may('services:write')} />
+      ) : (
+        <DocumentEditor
+          key={version}
+          label="The policy as YAML"
+          document={policy}
+          canWrite={may('services:write')}
+          save={(document, dryRun) =>
+            request('PATCH', `/v1/services/${id}`, {
+              query: { dryRun: dryRun || undefined },
+              ifMatch: `"${version}"`,
+              body: { policy: removedKeys(policy, document) },
+            })
+          }
+        />
+      )}
       {may('services:write') && (
         <div class="row">
           <ConfirmButton
@@ -85,8 +96,8 @@ function Policy({ service, onDeleted }: { service: ServiceBody; onDeleted: () =>
           />
           {routes > 0 && (
             <span class="soft">
-              <a href={hrefOf(`/routes?service=${name}`)}>{routes} routes</a> lead to this service. Delete
-              them first.
+              <a href={hrefOf(`/routes?service=${name}`)}>{routes === 1 ? '1 route' : `${routes} routes`}</a>{' '}
+              {routes === 1 ? 'leads' : 'lead'} to this service. Delete {routes === 1 ? 'it' : 'them'} first.
             </span>
           )}
         </div>

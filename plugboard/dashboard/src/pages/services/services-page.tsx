@@ -13,6 +13,7 @@ import { DataTable } from '../../tables/data-table.tsx'
 import { TextFilter } from '../../tables/text-filter.tsx'
 import { type ListPage, useList } from '../../tables/use-list.ts'
 import { ServiceDrawer } from './service-drawer.tsx'
+import { ServiceTrafficCells, SHOWN_TRAFFIC } from './service-traffic-cells.tsx'
 import { useOutages } from './use-outages.ts'
 
 interface ServicePage extends ListPage<ServiceBody> {
@@ -25,6 +26,7 @@ export function ServicesPage() {
   const q = filter('q')
   const list = useList<ServiceBody, ServicePage>('/v1/services', { q }, anyChange)
   const outages = useOutages()
+  const shown = new Set(list.rows.slice(0, SHOWN_TRAFFIC).map(({ id }) => id))
   return (
     <>
       <PageHead title="Services">
@@ -52,14 +54,16 @@ export function ServicesPage() {
             { name: 'Service', isWide: true, cell: ({ name }) => <strong>{name}</strong> },
             {
               name: 'State',
-              cell: ({ name }) => {
+              cell: ({ name, routes }) => {
                 const outage = outages.get(name)
-                return outage === undefined ? (
-                  <Chip tone="good">served</Chip>
-                ) : (
-                  <Chip tone="bad">{outage}</Chip>
-                )
+                if (outage !== undefined) return <Chip tone="bad">{outage}</Chip>
+                // The list of outages has only services with routes.
+                return routes === 0 ? <Chip>no route</Chip> : <Chip tone="good">served</Chip>
               },
+            },
+            {
+              name: 'Traffic (5 min)',
+              cell: ({ id, name }) => (shown.has(id) ? <ServiceTrafficCells name={name} /> : null),
             },
             {
               name: 'Routes',
