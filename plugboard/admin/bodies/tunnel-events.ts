@@ -12,7 +12,7 @@ const endsSchema = z.record(z.string(), z.record(z.string(), z.int()))
 
 export const tunnelHistorySchema = z
   .strictObject({
-    items: z.array(tunnelEventSchema.openapi('TunnelEvent')).openapi({
+    items: z.array(z.strictObject(tunnelEventSchema.shape).openapi('TunnelEvent')).openapi({
       description: `The events of the telephone in \`name\`, the newest first; at most ${MAX_SHOWN_EVENTS}. Empty without a name.`,
     }),
     ends: endsSchema.openapi({
