@@ -138,12 +138,7 @@ export const ROOMS: readonly Room[] = [
   {
     ...plugboardRoom(
       'dashboard',
-      [
-        'admin/api-types.ts',
-        'admin/live/exchanges/response-diff.ts',
-        'observe/masking/has-mask.ts',
-        'observe/traffic/traffic-point.ts',
-      ],
+      ['admin/api-types.ts', 'admin/live/exchanges/response-diff.ts', 'observe/traffic/traffic-point.ts'],
       [
         'preact',
         'preact/**',

@@ -1,6 +1,6 @@
 // Renders the welcome page, for light and dark mode. The page has no scripts and loads no resources.
 
-import { escapeHtml } from '../common/http/escape-html.ts'
+import { escapeHtml } from '@vera-stack/shared/http/escape-html.ts'
 
 export interface WelcomePageContent {
   /** The rows of name and value that the backend has received. */

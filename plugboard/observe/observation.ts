@@ -2,12 +2,12 @@
 // viewers.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
+import { readExchangeSummary } from '@vera-stack/shared/inspect/captured-exchange.ts'
+import { readRequestLine } from '@vera-stack/shared/inspect/request-line.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
-import { readExchangeSummary } from './exchanges/captured-exchange.ts'
 import { Inspector } from './exchanges/inspector.ts'
 import { FailureRing } from './requests/failure-ring.ts'
 import { LiveLog } from './requests/live-log.ts'
-import { readRequestLine } from './requests/request-line.ts'
 import { ObserveHub } from './stream/observe-hub.ts'
 import { readTrafficSecond, TRAFFIC_TOPIC, TrafficFeed } from './traffic/traffic-feed.ts'
 

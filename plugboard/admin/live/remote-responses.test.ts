@@ -1,9 +1,9 @@
 // A newer replica may add a key to any object of its responses, and this replica must still read them.
 
+import { remoteSummarySchema } from '@vera-stack/shared/inspect/captured-exchange.ts'
+import { readRequestLine, requestLineSchema } from '@vera-stack/shared/inspect/request-line.ts'
 import { describe, expect, it } from 'vitest'
 import type { z } from 'zod'
-import { remoteSummarySchema } from '../../observe/exchanges/captured-exchange.ts'
-import { readRequestLine, requestLineSchema } from '../../observe/requests/request-line.ts'
 import { remoteStateSchema } from '../bodies/cluster-status.ts'
 import { remoteEjectionsSchema } from '../bodies/policy/ejection.ts'
 import { remoteLimitsSchema } from '../bodies/policy/limit.ts'

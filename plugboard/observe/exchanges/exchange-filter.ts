@@ -1,8 +1,8 @@
 // The filter of a viewer: the exchanges of one service that also pass the filters of the live log.
 
+import type { ExchangeSummary } from '@vera-stack/shared/inspect/captured-exchange.ts'
 import { z } from 'zod'
 import { readRequestFilter, requestFilterFields, requestTest } from '../requests/request-filter.ts'
-import type { ExchangeSummary } from './captured-exchange.ts'
 
 const { service: _service, ...filters } = requestFilterFields
 /** The filters of the live log without `service`, which the path of the request names. */

@@ -1,20 +1,17 @@
-// The inspector of this replica: begins captures, keeps the captured exchanges, and sends their summaries to viewers on all replicas.
-// While no service is inspected, a request costs one comparison (proxy/capture/request-capture.ts).
+// The inspector of this replica: captures and keeps exchanges, and sends their summaries to viewers on all replicas. While no service is
+// inspected, a request costs one comparison (proxy/capture/request-capture.ts).
 
-import { type Clock, systemClock, type Timer } from '@vera-stack/shared/clock.ts'
+import { type Clock, systemClock } from '@vera-stack/shared/clock.ts'
+import type { ExchangeSummary } from '@vera-stack/shared/inspect/captured-exchange.ts'
+import type { CapturedRequest, ExchangeCapture } from '@vera-stack/shared/inspect/exchange-capture.ts'
+import { ExchangeKeeper } from '@vera-stack/shared/inspect/exchange-keeper.ts'
+import type { ExchangeRing } from '@vera-stack/shared/inspect/exchange-ring.ts'
 import { type Logger, silentLogger } from '@vera-stack/shared/log.ts'
+import { maskKeyOf } from '@vera-stack/shared/masking/value-mask.ts'
 import { UuidV7 } from '../../common/ids/uuid-v7.ts'
-import { type MaskValue, maskKeyOf, valueMask } from '../masking/value-mask.ts'
 import { LiveFeeds } from '../stream/live-feeds.ts'
 import type { Feed, FeedSink, ObserveSource } from '../stream/observe-source.ts'
-import { CaptureRate } from './capture-rate.ts'
-import type { CapturedExchange, ExchangeSummary } from './captured-exchange.ts'
-import { type CapturedRequest, ExchangeCapture } from './exchange-capture.ts'
 import { exchangeTest, readExchangeParams } from './exchange-filter.ts'
-import { ExchangeRing } from './exchange-ring.ts'
-
-/** Time between two removals of exchanges that are too old, ms. */
-const EXPIRY_MS = 600_000
 
 interface FeedItem {
   readonly serviceId: string
@@ -22,43 +19,40 @@ interface FeedItem {
 }
 
 export class Inspector implements ObserveSource {
-  readonly ring: ExchangeRing
-  readonly #clock: Clock
-  readonly #log: Logger
-  readonly #ids: UuidV7
   readonly #feeds = new LiveFeeds<FeedItem>()
-  readonly #rate: CaptureRate
-  #mask: MaskValue = valueMask()
-  #expiry: Timer | undefined
-  #stopped = false
+  readonly #keeper: ExchangeKeeper
 
-  constructor(clock: Clock = systemClock, log: Logger = silentLogger, ring = new ExchangeRing()) {
-    this.#clock = clock
-    this.#log = log
-    this.#ids = new UuidV7(() => clock.wallTime())
-    this.ring = ring
-    this.#rate = new CaptureRate(clock)
+  constructor(clock: Clock = systemClock, log: Logger = silentLogger, ring?: ExchangeRing) {
+    const ids = new UuidV7(() => clock.wallTime())
+    this.#keeper = new ExchangeKeeper({
+      clock,
+      log,
+      ...(ring === undefined ? {} : { ring }),
+      nextId: () => ids.next(),
+      onKept: ({ id, open, replayOf, request, serviceId }, nowMs) => {
+        const summary = { id, open, replayOf, request }
+        this.#feeds.publish({ serviceId, summary }, nowMs, () => summary)
+      },
+    })
+  }
+
+  get ring(): ExchangeRing {
+    return this.#keeper.ring
   }
 
   /** Uses the mask key of the cluster, so that equal values have equal masks on all replicas. Call it before the first capture. */
   async joinCluster(clusterSecret: string): Promise<void> {
-    this.#mask = valueMask(await maskKeyOf(clusterSecret))
+    this.#keeper.maskWith(await maskKeyOf(clusterSecret))
   }
 
   /** Counts a capture of a client's request. Returns false when the limit of this second is reached. */
   admits(): boolean {
-    return this.#rate.admitsCapture()
+    return this.#keeper.admits()
   }
 
   /** Begins to capture a request. The caller has checked rules, sample and `admits`. */
   begin(request: CapturedRequest): ExchangeCapture {
-    return new ExchangeCapture(this.#ids.next(), request, {
-      memory: this.ring,
-      mask: this.#mask,
-      admitsBody: bytes => this.#rate.admitsBody(bytes),
-      store: exchange => this.#store(exchange),
-      failed: error => this.#log.error('exchange not kept', { err: error }),
-    })
+    return this.#keeper.begin(request)
   }
 
   /** `params`: ExchangeParams. */
@@ -70,23 +64,6 @@ export class Inspector implements ObserveSource {
 
   /** Removes all exchanges. */
   stop(): void {
-    this.#stopped = true
-    this.#expiry?.cancel()
-    this.ring.clear()
-  }
-
-  #store(exchange: CapturedExchange): void {
-    if (this.#stopped) return
-    const nowMs = this.#clock.now()
-    this.ring.add(exchange, nowMs)
-    this.#expiry ??= this.#clock.after(EXPIRY_MS, () => this.#expire())
-    const { id, open, replayOf, request, serviceId } = exchange
-    const summary = { id, open, replayOf, request }
-    this.#feeds.publish({ serviceId, summary }, nowMs, () => summary)
-  }
-
-  #expire(): void {
-    this.ring.expire(this.#clock.now())
-    this.#expiry = this.ring.size === 0 ? undefined : this.#clock.after(EXPIRY_MS, () => this.#expire())
+    this.#keeper.stop()
   }
 }

@@ -1,6 +1,6 @@
 // The request of a replay and its result. admin/ makes the request, and proxy/ sends it.
 
-import type { CaptureRules } from './exchange-capture.ts'
+import type { CaptureRules } from '@vera-stack/shared/inspect/exchange-capture.ts'
 
 export interface ReplayRequest {
   /** The exchange that is repeated. */

@@ -1,21 +1,12 @@
 // A request that failed or was slow, as `plugboard explain` shows it: its line, its failed attempts, and the lines of its service at
 // that moment. Replicas send this shape to each other.
 
+import { failedAttemptSchema } from '@vera-stack/shared/inspect/failed-attempt.ts'
+import { requestLineSchema } from '@vera-stack/shared/inspect/request-line.ts'
 import { z } from 'zod'
-import { requestLineSchema } from './request-line.ts'
 
 /** Telephones in the snapshot of the lines of a service. */
 export const MAX_SNAPSHOT_LINES = 8
-
-export const failedAttemptSchema = z.strictObject({
-  telephone: z.string(),
-  replicaId: z.string().meta({ description: 'The replica that holds the tunnel of the Telephone.' }),
-  code: z.string().meta({ description: 'The code that a client would get for this failure.' }),
-  cause: z.string().nullable(),
-  detail: z.string().nullable(),
-  afterMs: z.number().meta({ description: 'Time from the start of the request to this failure.' }),
-})
-export type FailedAttempt = z.infer<typeof failedAttemptSchema>
 
 export const linesSnapshotSchema = z.strictObject({
   total: z.int(),

@@ -1,11 +1,11 @@
 // The live log of this replica: sends the line of each finished request to the open feeds whose filter it passes. Without a feed,
 // a request costs one comparison.
 
+import { requestLine } from '@vera-stack/shared/inspect/request-line.ts'
 import type { AccessFields } from '@vera-stack/shared/log.ts'
 import { LiveFeeds } from '../stream/live-feeds.ts'
 import type { Feed, FeedSink, ObserveSource } from '../stream/observe-source.ts'
 import { readRequestFilter, requestTest } from './request-filter.ts'
-import { requestLine } from './request-line.ts'
 
 export class LiveLog implements ObserveSource {
   readonly #replicaId: string

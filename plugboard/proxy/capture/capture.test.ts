@@ -1,5 +1,6 @@
 // Exchanges that the inspector keeps: from the public port to a telephone in memory, in both versions of HTTP.
 
+import type { CapturedExchange } from '@vera-stack/shared/inspect/captured-exchange.ts'
 import { describe, expect, it } from 'vitest'
 import { eventually } from '../../../test/support/deadline.ts'
 import { harnessRoute } from '../../../test/support/harness/proxy-harness.ts'
@@ -7,7 +8,6 @@ import { useProxy } from '../../../test/support/harness/use-proxy.ts'
 import { type RawResponse, rawExchange } from '../../../test/support/http/raw-connection.ts'
 import { useLeakCheck } from '../../../test/support/leak-check.ts'
 import { ManualClock } from '../../../test/support/manual-clock.ts'
-import type { CapturedExchange } from '../../observe/exchanges/captured-exchange.ts'
 import { Inspector } from '../../observe/exchanges/inspector.ts'
 import type { ServicePolicy } from '../../routes/options/service-policy.ts'
 import type { InspectRules } from '../../routes/rules/inspect-rules.ts'

@@ -2,10 +2,10 @@
 // While a service is not inspected, a request costs one comparison.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { CaptureRules } from '@vera-stack/shared/inspect/exchange-capture.ts'
+import { requestLine } from '@vera-stack/shared/inspect/request-line.ts'
 import { safeAccessFields } from '@vera-stack/shared/log/safe-fields.ts'
-import type { CaptureRules } from '../../observe/exchanges/exchange-capture.ts'
 import type { Inspector } from '../../observe/exchanges/inspector.ts'
-import { requestLine } from '../../observe/requests/request-line.ts'
 import { isInspected } from '../../routes/rules/inspect-rules.ts'
 import type { RequestHead } from '../edge/request-head.ts'
 import type { RoutedRequest } from '../edge/routed-request.ts'

@@ -2,8 +2,8 @@
 // rest of the proxy reads only these values.
 
 import type { ErrorCode } from '@vera-stack/shared/errors.ts'
+import type { ExchangeCapture } from '@vera-stack/shared/inspect/exchange-capture.ts'
 import type { Opening } from '@vera-stack/shared/protocol/streams/stream.ts'
-import type { ExchangeCapture } from '../../observe/exchanges/exchange-capture.ts'
 import type { DirectoryRoute } from '../../routes/directory.ts'
 import type { SubsetChoice } from '../../telephones/subsets/subset-choice.ts'
 import type { AdmittedByLimits, RouteResponseRules } from '../response/route-response.ts'

@@ -1,8 +1,8 @@
 // The failed attempts of a request, as the last failures and the inspector show them. Texts are safe and bounded.
 
+import type { FailedAttempt } from '@vera-stack/shared/inspect/failed-attempt.ts'
 import { safeText } from '@vera-stack/shared/log/safe-fields.ts'
 import { printable } from '@vera-stack/shared/text/printable.ts'
-import type { FailedAttempt } from '../../observe/requests/failed-request.ts'
 import type { AttemptFailure, FinishedRequest } from './finished-request.ts'
 
 /** Failed attempts that are shown. A request may try many lines that refuse it at once. */

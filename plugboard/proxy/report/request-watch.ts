@@ -2,12 +2,12 @@
 // viewer makes no object.
 
 import { ERRORS } from '@vera-stack/shared/errors.ts'
+import { requestLine } from '@vera-stack/shared/inspect/request-line.ts'
 import { safeAccessFields } from '@vera-stack/shared/log/safe-fields.ts'
 import { cutText } from '@vera-stack/shared/text/cut-text.ts'
 import type { Observation } from '../../observe/observation.ts'
 import type { LinesSnapshot } from '../../observe/requests/failed-request.ts'
 import type { FailureKind } from '../../observe/requests/failure-ring.ts'
-import { requestLine } from '../../observe/requests/request-line.ts'
 import { accessFieldsOf, CLIENT_CLOSED_REQUEST } from './access-log.ts'
 import { failedAttemptsOf } from './failed-attempts.ts'
 import type { FinishedRequest, RequestObserver } from './finished-request.ts'

@@ -3,7 +3,7 @@
 
 import { STATUS_CODES } from 'node:http'
 import { ERRORS, type ErrorCode } from '@vera-stack/shared/errors.ts'
-import { escapeHtml } from '../../common/http/escape-html.ts'
+import { escapeHtml } from '@vera-stack/shared/http/escape-html.ts'
 import { prefersHtml } from '../../common/http/prefers-html.ts'
 
 export interface ProxyResponse {

@@ -5,7 +5,7 @@ import {
   capturedBodySchema,
   capturedExchangeSchema,
   exchangeSummarySchema,
-} from '../../../observe/exchanges/captured-exchange.ts'
+} from '@vera-stack/shared/inspect/captured-exchange.ts'
 import { exchangeFilterFields } from '../../../observe/exchanges/exchange-filter.ts'
 import { cursorText } from '../../http/formats.ts'
 import { pageQuery } from '../../http/page.ts'

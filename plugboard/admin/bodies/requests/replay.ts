@@ -1,9 +1,8 @@
 // A replay: the edits of the captured request, and the result with the differences of both responses.
 
 import { z } from '@hono/zod-openapi'
+import { replayEditsSchema } from '@vera-stack/shared/inspect/replay-edits.ts'
 import { exchangeSchema } from './exchange.ts'
-
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/
 
 export const replayInputSchema = z
   .strictObject({
@@ -12,39 +11,7 @@ export const replayInputSchema = z
         'The name of the only telephone that gets the request. Default: the balancing policy decides.',
       example: 'canary-1',
     }),
-    method: z
-      .string()
-      .regex(/^[A-Z-]{1,20}$/, 'is not a method such as GET')
-      .optional()
-      .openapi({ example: 'GET' }),
-    target: z
-      .string()
-      .max(8192)
-      .regex(
-        /^\/[\x21-\x7e]*$/,
-        'is not a path with a query: begin with /, and write other characters as %xx',
-      )
-      .optional()
-      .openapi({ description: 'Path and query.', example: '/orders?page=2' }),
-    fields: z
-      .record(
-        z.string().regex(TOKEN, 'is not the name of a field'),
-        z
-          .string()
-          .max(16_384)
-          .regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'has a character that a field cannot have')
-          .nullable()
-          .openapi({ description: 'The value. The name is a token (RFC 9110, section 5.6.2).' }),
-      )
-      .optional()
-      .openapi({
-        description:
-          'Fields to set, in place of the same fields of the exchange; null removes a field. Give values of masked fields here.',
-        example: { Authorization: 'Bearer secret' },
-      }),
-    body: z.string().max(262_144).nullable().optional().openapi({
-      description: 'The body, in place of the body of the exchange; null: no body.',
-    }),
+    ...replayEditsSchema.shape,
   })
   .openapi('Replay')
 export type ReplayInput = z.output<typeof replayInputSchema>

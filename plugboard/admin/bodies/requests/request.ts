@@ -1,13 +1,10 @@
 // The requests that failed or were slow, as the API lists and explains them. The fields are those of observe/requests/.
 
 import { z } from '@hono/zod-openapi'
-import {
-  failedAttemptSchema,
-  linesSnapshotSchema,
-  MAX_SNAPSHOT_LINES,
-} from '../../../observe/requests/failed-request.ts'
+import { failedAttemptSchema } from '@vera-stack/shared/inspect/failed-attempt.ts'
+import { requestLineSchema } from '@vera-stack/shared/inspect/request-line.ts'
+import { linesSnapshotSchema, MAX_SNAPSHOT_LINES } from '../../../observe/requests/failed-request.ts'
 import { requestFilterFields } from '../../../observe/requests/request-filter.ts'
-import { requestLineSchema } from '../../../observe/requests/request-line.ts'
 import { cursorText } from '../../http/formats.ts'
 import { missingReplicasSchema } from '../replica.ts'
 

@@ -1,22 +1,22 @@
-// The captured exchanges of all replicas. Each replica keeps its own (observe/exchanges/exchange-ring.ts), so this replica asks the others
+// The captured exchanges of all replicas. Each replica keeps its own (shared/inspect/exchange-ring.ts), so this replica asks the others
 // over their links, for a bounded time. The functions that respond to other replicas are here too.
 
 import { z } from '@hono/zod-openapi'
 import { VeraError } from '@vera-stack/shared/errors.ts'
-import { decodeCursor, encodeCursor } from '../../../database/store/values/page.ts'
 import {
   type CapturedExchange,
   type ExchangeSummary,
   readExchangeSummary,
   remoteExchangeSchema,
-} from '../../../observe/exchanges/captured-exchange.ts'
+} from '@vera-stack/shared/inspect/captured-exchange.ts'
+import type { ExchangeRing } from '@vera-stack/shared/inspect/exchange-ring.ts'
+import { decodeCursor, encodeCursor } from '../../../database/store/values/page.ts'
 import {
   type ExchangeFilter,
   type ExchangeParams,
   exchangeTest,
   readExchangeParams,
 } from '../../../observe/exchanges/exchange-filter.ts'
-import type { ExchangeRing } from '../../../observe/exchanges/exchange-ring.ts'
 import type { MissingReplicas } from '../../bodies/replica.ts'
 import { type AskReplicas, askAll } from '../ask-replicas.ts'
 

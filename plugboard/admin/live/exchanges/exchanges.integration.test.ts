@@ -1,11 +1,11 @@
 // The exchanges of all replicas over HTTP: the list and its event stream, one exchange and its exports, the entries of the change log, and
 // the inspector in the policy of a service.
 
+import type { CapturedExchange } from '@vera-stack/shared/inspect/captured-exchange.ts'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { AdminApiHarness } from '../../../../test/support/admin-api/admin-api.ts'
 import { useAdminApi } from '../../../../test/support/admin-api/use-admin-api.ts'
 import { asServiceId } from '../../../common/ids/row-ids.ts'
-import type { CapturedExchange } from '../../../observe/exchanges/captured-exchange.ts'
 import type { ReplayRequest, ReplayResult } from '../../../observe/exchanges/replay-types.ts'
 import { DEFAULT_SERVICE_POLICY } from '../../../routes/options/service-policy.ts'
 

@@ -2,10 +2,12 @@
 
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import { VeraError } from '@vera-stack/shared/errors.ts'
+import type { CapturedExchange } from '@vera-stack/shared/inspect/captured-exchange.ts'
+import { curlText } from '@vera-stack/shared/inspect/curl-text.ts'
+import { harOf } from '@vera-stack/shared/inspect/har.ts'
 import { asServiceId } from '../../../common/ids/row-ids.ts'
 import { limitOf } from '../../../database/store/values/page.ts'
 import { storedText } from '../../../database/store/values/stored-text.ts'
-import type { CapturedExchange } from '../../../observe/exchanges/captured-exchange.ts'
 import type { ObserveViewer } from '../../../observe/stream/observe-viewer.ts'
 import type { DirectoryService } from '../../../routes/directory.ts'
 import { refuseBeyondLimits } from '../../access/key-limits.ts'
@@ -15,8 +17,6 @@ import type { EventStreams } from '../../http/event-streams.ts'
 import { json, LINK_HEADER, operation } from '../../http/openapi.ts'
 import { linkToNext } from '../../http/page.ts'
 import { streamLive } from '../requests/live-stream.ts'
-import { curlText } from './curl-text.ts'
-import { harOf } from './har.ts'
 import { InspectionLog } from './inspection-log.ts'
 
 const tags = ['exchanges']

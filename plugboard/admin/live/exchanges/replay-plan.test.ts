@@ -1,5 +1,5 @@
+import type { CapturedExchange } from '@vera-stack/shared/inspect/captured-exchange.ts'
 import { describe, expect, test } from 'vitest'
-import type { CapturedExchange } from '../../../observe/exchanges/captured-exchange.ts'
 import type { ReplayInput } from '../../bodies/requests/replay.ts'
 import { replayPlan } from './replay-plan.ts'
 import { responseDiff } from './response-diff.ts'

@@ -1,8 +1,8 @@
 // Compares the response of an exchange with the response of its replay: status, fields and body. JSON is compared by value, other texts by
 // line. Of a body that was cut, the kept part is compared. The dashboard uses this file too, so it needs no module of Node.
 
+import type { CapturedExchange } from '@vera-stack/shared/inspect/captured-exchange.ts'
 import { isJsonObject } from '../../../common/json.ts'
-import type { CapturedExchange } from '../../../observe/exchanges/captured-exchange.ts'
 import type { ResponseDiffBody } from '../../bodies/requests/replay.ts'
 
 type Sent = CapturedExchange['sent']

@@ -4,6 +4,7 @@
 import { z } from '@hono/zod-openapi'
 import { backendCause } from '@vera-stack/shared/backend-causes.ts'
 import { ERRORS, type ErrorCode, VeraError } from '@vera-stack/shared/errors.ts'
+import { type RequestLine, readRequestLine } from '@vera-stack/shared/inspect/request-line.ts'
 import { decodeCursor, encodeCursor } from '../../../database/store/values/page.ts'
 import { type FailedRequest, remoteFailedRequestSchema } from '../../../observe/requests/failed-request.ts'
 import { type FailureRing, newestFirst } from '../../../observe/requests/failure-ring.ts'
@@ -12,7 +13,6 @@ import {
   readRequestFilter,
   requestTest,
 } from '../../../observe/requests/request-filter.ts'
-import { type RequestLine, readRequestLine } from '../../../observe/requests/request-line.ts'
 import type { MissingReplicas } from '../../bodies/replica.ts'
 import type { ExplanationBody, RequestPageBody } from '../../bodies/requests/request.ts'
 import { type AskReplicas, askAll } from '../ask-replicas.ts'

@@ -1,6 +1,6 @@
 // A text whose masked values are marked.
 
-import { maskedParts } from '../../../observe/masking/has-mask.ts'
+import { maskedParts } from '@vera-stack/shared/masking/has-mask.ts'
 
 export function MaskedText({ text }: { text: string }) {
   return (

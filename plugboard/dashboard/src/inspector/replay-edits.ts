@@ -1,8 +1,8 @@
 // The form of a replay, and the edits that it means. Parts that a person did not change are not sent, so Plugboard leaves their masked values
 // out.
 
+import { hasMask } from '@vera-stack/shared/masking/has-mask.ts'
 import type { ExchangeBody, ReplayInput } from '../../../admin/api-types.ts'
-import { hasMask } from '../../../observe/masking/has-mask.ts'
 
 export interface ReplayDraft {
   readonly method: string

@@ -1,8 +1,8 @@
 // Reads the parts of a captured exchange that its exports and its replay share, and leaves masked values out of a request.
 
-import type { CapturedExchange } from '../../../observe/exchanges/captured-exchange.ts'
-import { fieldValue } from '../../../observe/masking/field-pairs.ts'
-import { hasMask } from '../../../observe/masking/has-mask.ts'
+import { fieldValue } from '../masking/field-pairs.ts'
+import { hasMask } from '../masking/has-mask.ts'
+import type { CapturedExchange } from './captured-exchange.ts'
 
 /** Returns the URL of the request as its client has sent it. */
 export function urlOf({ scheme, request, received }: CapturedExchange): string {

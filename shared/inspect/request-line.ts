@@ -1,8 +1,8 @@
 // One finished request as the live log, the last failures and `plugboard explain` show it: the fields of its access line, with
 // the time and the replica. Replicas send this shape to each other. A token in a text is replaced before a line is made.
 
-import type { AccessFields } from '@vera-stack/shared/log.ts'
 import { z } from 'zod'
+import type { AccessFields } from '../log.ts'
 
 const text = z.string()
 const optional = z.string().optional()

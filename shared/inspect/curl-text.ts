@@ -1,9 +1,9 @@
 // A captured request as a curl command that a person can paste into a shell. Masked values are left out and named in a comment. Texts of
 // clients and backends are quoted, and their control characters are escaped, so that the shell and the terminal do not interpret them.
 
-import type { CapturedExchange } from '../../../observe/exchanges/captured-exchange.ts'
-import { fieldValue } from '../../../observe/masking/field-pairs.ts'
-import { hasMask } from '../../../observe/masking/has-mask.ts'
+import { fieldValue } from '../masking/field-pairs.ts'
+import { hasMask } from '../masking/has-mask.ts'
+import type { CapturedExchange } from './captured-exchange.ts'
 import { unmaskedTarget, urlOf } from './exchange-parts.ts'
 
 /** Fields that curl sends by itself, or that end at each hop. */

@@ -2,7 +2,7 @@
 // `<password>…`), passwords of URLs, JWTs, API keys and credentials. Foreign parties choose the text, so each expression below reads
 // a character a bounded number of times.
 
-import { redact } from '@vera-stack/shared/log/redact.ts'
+import { redact } from '../log/redact.ts'
 import { isSecretName } from './secret-names.ts'
 import type { MaskValue } from './value-mask.ts'
 

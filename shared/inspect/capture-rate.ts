@@ -2,7 +2,7 @@
 // limit of a second is reached, further requests are not captured, and further bodies are left out. On such a busy service, the ring
 // would evict them soon anyway.
 
-import type { Clock } from '@vera-stack/shared/clock.ts'
+import type { Clock } from '../clock.ts'
 
 /** Requests that one replica captures in a second. */
 export const MAX_CAPTURES_PER_SECOND = 200

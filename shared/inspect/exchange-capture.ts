@@ -9,11 +9,11 @@ import { BodyMasker, type MaskedBody } from '../masking/mask-body.ts'
 import { maskFields } from '../masking/mask-fields.ts'
 import { maskUrl } from '../masking/mask-pairs.ts'
 import type { MaskValue } from '../masking/value-mask.ts'
-import type { FailedAttempt } from '../requests/failed-request.ts'
-import type { RequestLine } from '../requests/request-line.ts'
 import { CapturedBody } from './captured-body.ts'
 import type { CapturedBodyText, CapturedExchange } from './captured-exchange.ts'
 import type { ExchangeRing } from './exchange-ring.ts'
+import type { FailedAttempt } from './failed-attempt.ts'
+import type { RequestLine } from './request-line.ts'
 
 /** 1xx responses of one exchange that are kept. */
 const MAX_INTERIM = 8

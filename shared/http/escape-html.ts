@@ -1,4 +1,4 @@
-// Escapes foreign text (paths, ids, header values) for the HTML pages of Plugboard.
+// Escapes foreign text (paths, ids, header values) for the HTML pages of both programs.
 
 /** Returns the text escaped for a place between tags or inside a quoted attribute. */
 export function escapeHtml(text: string): string {

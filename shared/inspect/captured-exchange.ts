@@ -3,8 +3,8 @@
 
 import { z } from 'zod'
 import { OMISSIONS } from '../masking/mask-body.ts'
-import { failedAttemptSchema } from '../requests/failed-request.ts'
-import { requestLineSchema } from '../requests/request-line.ts'
+import { failedAttemptSchema } from './failed-attempt.ts'
+import { requestLineSchema } from './request-line.ts'
 
 export const fieldPairsSchema = z
   .array(z.tuple([z.string(), z.string()]))

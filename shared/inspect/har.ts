@@ -1,7 +1,7 @@
 // An exchange as HAR 1.2, for browsers and other tools. Masked values stay masked. Unknown sizes are -1, as the format requires.
 
-import type { CapturedBodyText, CapturedExchange } from '../../../observe/exchanges/captured-exchange.ts'
-import { fieldValue } from '../../../observe/masking/field-pairs.ts'
+import { fieldValue } from '../masking/field-pairs.ts'
+import type { CapturedBodyText, CapturedExchange } from './captured-exchange.ts'
 import { urlOf } from './exchange-parts.ts'
 
 const UNKNOWN = -1
