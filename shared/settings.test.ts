@@ -1,6 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Command } from 'commander'
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
 import {
@@ -298,4 +299,17 @@ test('options are below the heading of their group, and a long list of choices i
     '--log-level <choice>: Level (one of trace, debug, info, warn, error; default info; APP_LOG_LEVEL)',
     'Options:',
   ])
+})
+
+test('a flag with a value of its own needs no value', () => {
+  const table = { inspect: setting.listen({ bare: '127.0.0.1:4040', help: 'A page' }) }
+  const load = (...args: string[]) => {
+    const command = new Command().exitOverride()
+    addOptions(command, table, 'X_')
+    return loadSettings(table, { prefix: 'X_', env: {}, flags: command.parse(args, { from: 'user' }).opts() })
+      .values.inspect
+  }
+  expect(load('--inspect')).toEqual({ host: '127.0.0.1', port: 4040 })
+  expect(load('--inspect', '[::1]:5')).toEqual({ host: '::1', port: 5 })
+  expect(load()).toBeUndefined()
 })

@@ -294,3 +294,14 @@ it('refuses a credential in otlpEndpoint, and does not show it', () => {
   expect(message).not.toContain('hunter2')
   expect(() => load('http://collector/v1/metrics')).toThrow(/remove this part/)
 })
+
+it('shows requests on an address of this machine only', () => {
+  const inspect = (address: string | true) =>
+    loadTelephoneConfig({ env: {}, flags: { token: 'x', target: '3000', service: 'a', inspect: address } })
+      .values.inspect
+  expect(inspect(true)).toEqual({ host: '127.0.0.1', port: 4040 })
+  expect(inspect('localhost:5')).toEqual({ host: 'localhost', port: 5 })
+  expect(inspect('[::1]:5')).toEqual({ host: '::1', port: 5 })
+  for (const address of ['0.0.0.0:4040', '192.0.2.1:4040', ':4040', '4040'])
+    expect(() => inspect(address)).toThrow('must be a loopback address')
+})

@@ -3,6 +3,7 @@
 
 import { DEFAULT_CLIENT_SHARE_PERCENT } from '@vera-stack/shared/client-shares.ts'
 import { LOG_LEVEL_ALIASES, LOG_LEVELS } from '@vera-stack/shared/log.ts'
+import { ipAddress } from '@vera-stack/shared/net/ip-address.ts'
 import { otlpProblems, otlpSettings } from '@vera-stack/shared/otlp/otlp-settings.ts'
 import { secretFileProblem } from '@vera-stack/shared/process/secret-file.ts'
 import {
@@ -171,6 +172,11 @@ export const telephoneSettings = {
       help: 'Address that serves /metrics for Prometheus, without a key, such as 127.0.0.1:9401',
     }),
     ...otlpSettings,
+    inspect: setting.listen({
+      since: '0.2.0',
+      bare: '127.0.0.1:4040',
+      help: 'Loopback address of a page with the requests and responses of this Telephone, with masked secrets',
+    }),
     accessLog: setting.boolean({
       default: false,
       help: 'Log one line for each finished request; telephone http on a terminal shows requests unless this is no',
@@ -252,6 +258,9 @@ function checkTelephoneConfig(
     const tried = tokenFiles.length === 0 ? '' : `. A local Plugboard has one in ${tokenFiles.join(' or ')}`
     const detail = `is missing: set --token-file or TELEPHONE_TOKEN ("plugboard token issue" issues one)${tried}`
     problems.push({ key: 'token', detail })
+  }
+  if (config.inspect !== undefined && !isLoopbackHost(config.inspect.host)) {
+    problems.push({ key: 'inspect', detail: 'must be a loopback address, such as 127.0.0.1:4040' })
   }
   for (const key of ['plugboardCa', 'tlsCa'] as const) {
     const problem = pemProblem(config[key])
@@ -373,6 +382,11 @@ function pemProblem(path: string | undefined): string | undefined {
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }
+}
+
+function isLoopbackHost(host: string | undefined): boolean {
+  const address = ipAddress(host ?? '')
+  return host === 'localhost' || address === '::1' || address?.startsWith('127.') === true
 }
 
 function labelProblem(text: string): string | undefined {

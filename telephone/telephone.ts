@@ -28,7 +28,7 @@ import { type FittedBackends, fitBackendLimits } from './backend/backend-limits.
 import type { BackendTraces } from './backend/backend-traces.ts'
 import { FailureLog } from './backend/failure-log.ts'
 import type { Backend } from './backend/forward/backend.ts'
-import { exchangeSummary, Forwarder } from './backend/forward/forward.ts'
+import { exchangeSummary, Forwarder, type StreamInspector } from './backend/forward/forward.ts'
 import { HandlerBackend } from './backend/forward/handler-backend.ts'
 import { HttpBackend } from './backend/forward/http-backend.ts'
 import { HealthCheck, type HealthOutage } from './backend/health/health-check.ts'
@@ -184,6 +184,16 @@ export class Telephone implements TelephoneHandle {
   /** Traces the requests to backends. Call it before `start`. */
   traceWith(traces: BackendTraces): void {
     this.#forwarder.traces = traces
+  }
+
+  /** Captures the exchanges with backends. Call it before `start`. */
+  inspectWith(inspector: StreamInspector): void {
+    this.#forwarder.inspector = inspector
+  }
+
+  /** Returns the backend of a service. */
+  backendOf(service: string): Backend | undefined {
+    return this.#forwarder.backendOf(service)
   }
 
   start(): void {

@@ -40,7 +40,8 @@ export function addOptions(command: OptionHost, table: SettingsTable, prefix: st
       const collect = (value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value]
       command.option(`${short}${flagOf(name)} <${placeholder}>`, description, collect)
     } else {
-      command.option(`${short}${flagOf(name)} <${placeholder}>`, description)
+      const value = row.bare === undefined ? `<${placeholder}>` : `[${placeholder}]`
+      command.option(`${short}${flagOf(name)} ${value}`, description)
     }
   }
   command.optionsGroup(GENERAL)
@@ -58,6 +59,7 @@ function optionHelp(row: Row<unknown>, variable: string): string {
     placeholderOf(row) === row.kind.placeholder ? '' : `one of ${row.kind.name}`,
     row.bounds,
     defaultText === '' ? '' : `default ${defaultText}`,
+    row.bare === undefined ? '' : `without a value ${row.bare}`,
     `${variable}${row.secret ? ' or _FILE' : ''}`,
   ]
   return `${row.help} (${notes.filter(note => note !== '').join('; ')})`
@@ -80,7 +82,13 @@ export function readFlags(
     if (raw === undefined) continue
     const flag = raw === false ? `--no-${flagOf(name).slice(2)}` : flagOf(name)
     const label = argumentKeys.includes(key) ? `argument <${key}>` : `flag ${flag}`
-    candidates.push({ key, raw, source: { kind: 'flag', label }, folder: cwd })
+    // The parser returns true for a flag without its optional value.
+    candidates.push({
+      key,
+      raw: raw === true && row.bare !== undefined ? row.bare : raw,
+      source: { kind: 'flag', label },
+      folder: cwd,
+    })
   }
   return { candidates, problems: [] }
 }

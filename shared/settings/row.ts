@@ -40,6 +40,8 @@ export interface Row<T> {
   readonly bounds: string
   /** One letter for a short flag. */
   readonly short: string | undefined
+  /** The value of the flag without a value. Undefined: the flag needs a value. */
+  readonly bare: string | undefined
   /** Variables without our prefix that also set it, such as `DATABASE_URL`. */
   readonly variables: readonly string[]
   /** The shape of a structured setting, which only the YAML file can hold. */
@@ -66,6 +68,7 @@ interface Options {
   readonly secret?: boolean
   readonly holdsSecret?: boolean
   readonly short?: string
+  readonly bare?: string
   readonly variables?: readonly string[]
 }
 
@@ -90,6 +93,7 @@ function row<T, O extends Options>(
     group: undefined,
     bounds,
     short: options.short,
+    bare: options.bare,
     variables: options.variables ?? [],
     schema: schema as z.ZodType<Filled<T, O>> | undefined,
   }

@@ -27,7 +27,7 @@ import { StatusLines } from './output/status-lines.ts'
 import type { Terminal } from './output/terminal.ts'
 import { terminalLogger } from './output/terminal-logger.ts'
 import { marked } from './output/words.ts'
-import { MetricsPortError } from './publish/metrics-port-error.ts'
+import { PortError } from './port-error.ts'
 import { untilStopped } from './until-stopped.ts'
 
 export interface RunOptions {
@@ -80,11 +80,19 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
       report.warn('the socket for "telephone check --container" could not be opened', { detail }),
   })
   let closePublished: (() => Promise<void>) | undefined
+  let closeInspector: (() => Promise<void>) | undefined
   try {
     if (meters !== undefined) {
       const { publish } = await import('./publish/publish.ts')
       const { services } = options
       closePublished = await publish({ telephone, services, meters, config: config.values, log: report })
+    }
+    if (config.values.inspect !== undefined) {
+      const { openInspector } = await import('./open-inspector.ts')
+      const { url, close } = await openInspector(telephone, config.values.inspect, report)
+      closeInspector = close
+      if (log === undefined) terminal.out(`${marked('good', `inspector: ${url}`, terminal.colours)}\n`)
+      else log.info('inspector opens', { detail: url })
     }
     telephone.start()
     if (personal && terminal.isTerminal) void warnAboutBackends(options.services, terminal)
@@ -96,11 +104,12 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
     await telephone.close()
     return refusal === undefined ? 0 : 1
   } catch (error) {
-    if (!(error instanceof MetricsPortError)) throw error
+    if (!(error instanceof PortError)) throw error
     report.error('telephone ends', { detail: error.message })
     return 1
   } finally {
     await closePublished?.()
+    await closeInspector?.()
     watch?.stop()
     settled.cancel()
     await local.close()

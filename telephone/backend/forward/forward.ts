@@ -32,8 +32,15 @@ export interface ForwarderOptions {
   readonly now: () => number
 }
 
+/** Opens streams at backends, and sees their requests and responses. */
+export interface StreamInspector {
+  open(backend: Backend, stream: Stream, opening: Opening, report: Report | undefined): StreamEvents
+}
+
 export class Forwarder {
   readonly #options: ForwarderOptions
+  /** Captures the exchanges; undefined: no exchange is captured. */
+  inspector: StreamInspector | undefined
   /** Traces requests; undefined: no request is traced. */
   traces: Pick<BackendTraces, 'begin'> | undefined
 
@@ -41,13 +48,22 @@ export class Forwarder {
     this.#options = options
   }
 
+  backendOf(service: string): Backend | undefined {
+    return this.#options.backends.get(service)
+  }
+
   /** Returns the events of a new stream, for Session. */
   onStream(stream: Stream, opening: Opening): StreamEvents {
     switch (opening.kind) {
       case 'http':
       case 'upgrade': {
-        const backend = this.#options.backends.get(opening.service)
-        if (backend !== undefined) return backend.open(stream, opening, this.#report(stream, opening))
+        const backend = this.backendOf(opening.service)
+        if (backend !== undefined) {
+          const report = this.#report(stream, opening)
+          return this.inspector === undefined
+            ? backend.open(stream, opening, report)
+            : this.inspector.open(backend, stream, opening, report)
+        }
         stream.reset('unknown_service')
         return REFUSED
       }
@@ -91,10 +107,11 @@ export class Forwarder {
 export function exchangeSummary({ opening, ...end }: ForwardedExchange): ExchangeSummary {
   const { service, method, target, fields } = opening
   const path = target.split('?', 1)[0] as string
-  return { service, method, path, requestId: fieldValue(fields, 'x-request-id'), ...end }
+  return { service, method, path, requestId: fieldValueOf(fields, 'x-request-id'), ...end }
 }
 
-function fieldValue(fields: Fields, name: string): string | undefined {
+/** Returns the first value of a field. `name`: in lower case. */
+export function fieldValueOf(fields: Fields, name: string): string | undefined {
   for (let index = 0; index < fields.length; index += 2) {
     if (equalsIgnoringCase(fields[index] as string, name)) return fields[index + 1]
   }

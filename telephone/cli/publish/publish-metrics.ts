@@ -10,10 +10,10 @@ import { metricsReceiver } from '@vera-stack/shared/otlp/otlp-settings.ts'
 import type { ListenAddress } from '@vera-stack/shared/settings.ts'
 import { telephoneMetrics } from '../../metrics/telephone-metrics.ts'
 import { VERSION } from '../../version.ts'
-import { MetricsPortError } from './metrics-port-error.ts'
+import { PortError } from '../port-error.ts'
 import type { PublishOptions } from './publish-options.ts'
 
-/** Opens the port and starts the export. Resolves with a function that ends both. Rejects with MetricsPortError. */
+/** Opens the port and starts the export. Resolves with a function that ends both. Rejects with PortError. */
 export async function publishMetrics({
   telephone,
   meters,
@@ -53,7 +53,7 @@ async function openPort(scraper: Scraper, listen: ListenAddress, log: Logger) {
     return await startMetricsServer({ scraper, listen, log })
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    throw new MetricsPortError(
+    throw new PortError(
       `The address of the metrics could not be opened (${reason}): choose another with --metrics-listen.`,
       { cause: error },
     )

@@ -6,7 +6,7 @@ import { publishMetrics } from './publish-metrics.ts'
 import type { PublishOptions } from './publish-options.ts'
 import { publishTraces } from './publish-traces.ts'
 
-/** Resolves with a function that sends the last figures and closes the port. Rejects with MetricsPortError. */
+/** Resolves with a function that sends the last figures and closes the port. Rejects with PortError. */
 export async function publish(options: PublishOptions): Promise<() => Promise<void>> {
   const { config } = options
   const hasMetrics = config.metricsListen !== undefined || metricsReceiver(config) !== undefined
