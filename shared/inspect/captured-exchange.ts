@@ -25,7 +25,7 @@ export const capturedBodySchema = z.strictObject({
 })
 export type CapturedBodyText = z.infer<typeof capturedBodySchema>
 
-const trailers = fieldPairsSchema.nullable().meta({ description: 'null: there are none.' })
+const trailers = fieldPairsSchema.nullable().meta({ description: 'null: the message has no trailers.' })
 const body = capturedBodySchema.nullable().meta({ description: 'null: there is no body.' })
 
 export const exchangeSummarySchema = z.strictObject({
@@ -66,7 +66,8 @@ export const capturedExchangeSchema = z.strictObject({
   received: z.strictObject(received).meta({ description: 'The request as Plugboard received it.' }),
   interim: z.array(z.strictObject(interim)).meta({ description: 'The 1xx responses.' }),
   sent: z.strictObject(sent).nullable().meta({
-    description: 'The response as Plugboard sent it, without fields of the connection. null: there is none.',
+    description:
+      'The response as Plugboard sent it, without fields of the connection. null: no response was sent.',
   }),
   attempts: z.array(failedAttemptSchema).meta({ description: 'The failed attempts.' }),
   maskJson: z.array(z.string()).meta({ description: 'The paths of `maskJson` at the time of the capture.' }),

@@ -1,43 +1,17 @@
 import { expect, test } from 'vitest'
+import { SAMPLE_RECEIVED, sampleExchange } from '../../test/support/admin-api/sample-exchange.ts'
 import { CapturedBody } from './captured-body.ts'
 import type { CapturedExchange } from './captured-exchange.ts'
 import { ExchangeRing } from './exchange-ring.ts'
 
 const MIB = 1024 * 1024
 
-function exchange(id: string, serviceId = 's1', text = ''): CapturedExchange {
-  return {
+const exchange = (id: string, serviceId = 's1', text = ''): CapturedExchange =>
+  sampleExchange({
     id,
-    open: false,
-    replayOf: null,
     serviceId,
-    scheme: 'http',
-    request: {
-      at: new Date(0).toISOString(),
-      replicaId: 'r1',
-      requestId: id,
-      method: 'GET',
-      host: 'a.test',
-      path: '/',
-      status: 200,
-      durationMs: 1,
-      bytesIn: 0,
-      bytesOut: 0,
-      remoteAddress: '192.0.2.1',
-    },
-    received: {
-      method: 'GET',
-      target: '/',
-      fields: [],
-      body: { bytes: text.length, text, isCut: false, omitted: null },
-      trailers: null,
-    },
-    interim: [],
-    sent: null,
-    attempts: [],
-    maskJson: [],
-  }
-}
+    received: { ...SAMPLE_RECEIVED, body: { bytes: text.length, text, isCut: false, omitted: null } },
+  })
 
 const ids = (ring: ExchangeRing, service = 's1') => ring.ofService(service).map(({ id }) => id)
 

@@ -26,7 +26,7 @@ export class Scraper {
     this.#metrics = metrics
   }
 
-  /** `acceptEncoding`: the field of the request; undefined: there is none. Rejects when a source throws. */
+  /** `acceptEncoding`: the field of the request; undefined: the request lacks it. Rejects when a source throws. */
   async scrape(acceptEncoding: string | undefined): Promise<ScrapeResult> {
     if (!acceptsCoding(acceptEncoding, 'gzip')) return { body: await this.#textOnce(), gzipped: false }
     this.#gzipped ??= this.#textOnce()

@@ -80,7 +80,7 @@ export const countedPageResponse = <Item extends z.ZodType>(
   headers: LINK_HEADER,
 })
 
-/** Sets the Link header. `cursor`: that of the next page; null or undefined: there is none. */
+/** Sets the Link header. `cursor`: that of the next page; null or undefined for the last page. */
 export function linkToNext(c: Context<AdminEnv>, cursor: string | null | undefined): void {
   if (cursor === undefined || cursor === null) return
   const url = new URL(c.req.url)

@@ -113,7 +113,7 @@ export class PeerShare {
     if (this.#hasMessage()) this.#stream?.onReady()
   }
 
-  /** Returns the next message; undefined: there is none, or the bytes of this interval are used up. */
+  /** Returns the next message. Undefined: no message is due, or the bytes of this interval are used up. */
   pull(): Uint8Array | undefined {
     if (!this.#hasMessage()) return undefined
     const { table, keys, clock } = this.#options

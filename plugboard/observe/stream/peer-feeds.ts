@@ -114,7 +114,7 @@ export class PeerFeeds {
     this.#timer = undefined
   }
 
-  /** Returns the next message; undefined: there is none now. */
+  /** Returns the next message, or undefined while no feed has one. */
   next(): Uint8Array | undefined {
     for (const feed of this.#feeds.values()) {
       if (!feed.isDue) continue

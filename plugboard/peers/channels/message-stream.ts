@@ -6,7 +6,7 @@ import type { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 
 /** The source and the receiver of the messages. */
 export interface MessageExchange {
-  /** Returns the next message; undefined: there is none now. */
+  /** Returns the next message, or undefined while no message is due. */
   pull(): Uint8Array | undefined
   receive(bytes: Uint8Array): void
   close(): void

@@ -54,7 +54,7 @@ export interface FinishedRequest {
   readonly backendUs: number | undefined
   /** The number of streams that were opened for the request. */
   readonly attempts: number
-  /** The failed attempts, in order; undefined: there is none. */
+  /** The failed attempts, in order. Undefined: no attempt has failed. */
   readonly failedAttempts: readonly AttemptFailure[] | undefined
   /** The cause of the last failure, even when a later attempt succeeded. */
   readonly failure: RequestFailure | undefined

@@ -1,49 +1,28 @@
 // The spans of requests, as a receiver gets them, and the trace context that a telephone gets.
 
-import { systemClock } from '@vera-stack/shared/clock.ts'
-import { silentLogger } from '@vera-stack/shared/log.ts'
-import { LabelledCounts } from '@vera-stack/shared/metrics/labelled-counts.ts'
-import { openTelemetry } from '@vera-stack/shared/trace/open-telemetry.ts'
 import { traceParentText } from '@vera-stack/shared/trace/trace-parent.ts'
-import type { Tracing } from '@vera-stack/shared/trace/tracing.ts'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { eventually } from '../../../test/support/deadline.ts'
 import type { FakeCall } from '../../../test/support/harness/fake-telephone.ts'
 import { type HarnessOptions, harnessRoute } from '../../../test/support/harness/proxy-harness.ts'
 import { type CutTelephone, useProxy } from '../../../test/support/harness/use-proxy.ts'
-import { OtlpReceiver, type ReceivedSpan } from '../../../test/support/http/otlp-receiver.ts'
+import type { ReceivedSpan } from '../../../test/support/http/otlp-receiver.ts'
 import { type RawResponse, rawExchange } from '../../../test/support/http/raw-connection.ts'
+import { SPAN, TRACE, useTracing } from '../../../test/support/http/use-tracing.ts'
 import { useLeakCheck } from '../../../test/support/leak-check.ts'
 import { asReplicaId } from '../../common/ids/replica-id.ts'
 import { resolveRouteOptions } from '../../routes/options/route-options.ts'
 
 useLeakCheck()
 
-const TRACE = '0af7651916cd43dd8448eb211c80319c'
-const SPAN = 'b7ad6b7169203331'
 const SAMPLED = `00-${TRACE}-${SPAN}-01`
 const UNSAMPLED = `00-${TRACE}-${SPAN}-00`
 
-let receiver: OtlpReceiver
-let tracing: Tracing
-beforeEach(async () => {
-  receiver = await OtlpReceiver.start()
-  tracing = openTelemetry({
-    receiver: { url: new URL(`${receiver.endpoint}/v1/traces`), headers: {} },
-    resource: { name: 'plugboard', version: '1', instanceId: 'a' },
-    counts: new LabelledCounts(),
-    clock: systemClock,
-    log: silentLogger,
-  })
-})
-afterEach(async () => {
-  await tracing.stop()
-  await receiver.stop()
-})
+const traced = useTracing('plugboard')
 
 let second: CutTelephone
 const options = (sample: number, more: HarnessOptions = {}): HarnessOptions => ({
-  tracing: { tracing, sample, random: () => 0.5 },
+  tracing: { tracing: traced.tracing, sample, random: () => 0.5 },
   ...more,
 })
 const connectTwo: Parameters<typeof useProxy>[1] = async harness => {
@@ -70,8 +49,8 @@ function ask(
 
 /** Resolves with the spans of all finished requests, in the order of their ends. */
 async function spans(): Promise<readonly ReceivedSpan[]> {
-  await tracing.stop()
-  return receiver.spans
+  await traced.tracing.stop()
+  return traced.receiver.spans
 }
 const ofKind = (all: readonly ReceivedSpan[], kind: string) => all.filter(span => span.kind === kind)
 const context = (call: FakeCall | undefined) => [call?.fields('traceparent'), call?.fields('tracestate')]
@@ -113,7 +92,7 @@ describe('a traced request', () => {
     expect(context(call)).toEqual([[traceParentText(TRACE, client?.spanId ?? '', 1)], ['a=1,b=2']])
     expect(call?.opening.traced).toBe(true)
     expect(proxy.harness.accessLog).toMatchObject([{ traceId: TRACE }])
-    expect(JSON.stringify(receiver.spans)).not.toContain('hunter2')
+    expect(JSON.stringify(traced.receiver.spans)).not.toContain('hunter2')
   })
 
   it('has no secret of the path, of the request id or of the user agent', async () => {
@@ -258,7 +237,7 @@ it('a copy of a request is in its trace, directly below the SERVER span', async 
   expect(more).toEqual([])
   expect(context(copy)).toEqual([[traceParentText(TRACE, server?.spanId ?? '', 1)], []])
   expect(copy.opening.traced).toBe(true)
-  expect(ofKind(receiver.spans, 'client')).toHaveLength(1)
+  expect(ofKind(traced.receiver.spans, 'client')).toHaveLength(1)
 })
 
 describe('the end of a trace', () => {

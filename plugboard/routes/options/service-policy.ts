@@ -106,7 +106,7 @@ const fields = {
     .default(null),
   /** Time that a request waits for a telephone while no telephone is connected, ms; 0: it does not wait. */
   holdMs: z.int().min(0).max(30_000).default(0),
-  /** The circuit breaker of the service on one replica; null: there is none. */
+  /** The circuit breaker of the service on one replica. Null: the service has no circuit breaker. */
   breaker: z
     .strictObject({
       /** Share of the results in the window that opens the breaker, in percent. */

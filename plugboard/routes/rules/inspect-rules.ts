@@ -40,7 +40,7 @@ export const inspectSchema = z.strictObject({
 })
 export type InspectRules = z.output<typeof inspectSchema>
 
-/** Returns the problem of the end of an inspector that is to be written now; undefined: there is none. */
+/** Checks the end of an inspector that is to be written now. Returns the problem, or undefined for a valid end. */
 export function inspectUntilProblem(until: string, nowMs: number): string | undefined {
   const leftMs = Date.parse(until) - nowMs
   if (leftMs > MAX_INSPECT_MS + INSPECT_SKEW_MS)

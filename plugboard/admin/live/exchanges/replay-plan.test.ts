@@ -1,5 +1,6 @@
 import type { CapturedExchange } from '@vera-stack/shared/inspect/captured-exchange.ts'
 import { describe, expect, test } from 'vitest'
+import { SAMPLE_RECEIVED, sampleExchange } from '../../../../test/support/admin-api/sample-exchange.ts'
 import type { ReplayInput } from '../../bodies/requests/replay.ts'
 import { replayPlan } from './replay-plan.ts'
 import { responseDiff } from './response-diff.ts'
@@ -8,33 +9,8 @@ const M = '***0a1b2c'
 type Received = CapturedExchange['received']
 type Body = NonNullable<Received['body']>
 
-function exchange(received: Partial<Received> = {}): CapturedExchange {
-  return {
-    id: 'e1',
-    open: false,
-    replayOf: null,
-    serviceId: 's1',
-    scheme: 'http',
-    request: {
-      at: '2026-12-01T12:00:00.000Z',
-      replicaId: 'r1',
-      requestId: 'q1',
-      method: 'POST',
-      host: 'a.test',
-      path: '/',
-      status: 200,
-      durationMs: 1,
-      bytesIn: 0,
-      bytesOut: 0,
-      remoteAddress: '192.0.2.1',
-    },
-    received: { method: 'POST', target: '/', fields: [], body: null, trailers: null, ...received },
-    interim: [],
-    sent: null,
-    attempts: [],
-    maskJson: ['/a'],
-  }
-}
+const exchange = (received: Partial<Received> = {}): CapturedExchange =>
+  sampleExchange({ received: { ...SAMPLE_RECEIVED, ...received }, maskJson: ['/a'] })
 
 const body = (text: string | null, more: Partial<Body> = {}): Body => ({
   bytes: 9,

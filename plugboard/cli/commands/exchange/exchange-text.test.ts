@@ -1,28 +1,11 @@
 import { describe, expect, test } from 'vitest'
+import { SAMPLE_LINE, sampleExchange } from '../../../../test/support/admin-api/sample-exchange.ts'
 import type { ExchangeBody } from '../../../admin/api-types.ts'
 import { diffText, exchangeText, messageText } from './exchange-text.ts'
 import { givenInspector } from './inspect-flags.ts'
 
-const EXCHANGE: ExchangeBody = {
-  id: 'e1',
-  open: false,
-  replayOf: null,
-  serviceId: 's1',
-  scheme: 'http',
-  request: {
-    at: '2026-12-01T12:00:00.000Z',
-    replicaId: 'r1',
-    requestId: 'q1',
-    method: 'POST',
-    host: 'a.test',
-    path: '/x',
-    status: 200,
-    durationMs: 12,
-    bytesIn: 0,
-    bytesOut: 0,
-    remoteAddress: '192.0.2.1',
-    service: 'shop',
-  },
+const EXCHANGE: ExchangeBody = sampleExchange({
+  request: { ...SAMPLE_LINE, path: '/x', durationMs: 12, service: 'shop' },
   received: {
     method: 'POST',
     target: '/x?a=1',
@@ -39,9 +22,7 @@ const EXCHANGE: ExchangeBody = {
     body: { bytes: 7, text: null, isCut: true, omitted: 'type' },
     trailers: null,
   },
-  attempts: [],
-  maskJson: [],
-}
+})
 
 describe('an exchange as text', () => {
   test('is the line of its request with its id', () => {

@@ -150,7 +150,7 @@ function messageOf({ message, culprits }: ApiError, shown: ApiError['culprits'])
   return [message, ...lines.filter(line => !message.includes(line))].join('\n')
 }
 
-/** Resolves with the problem; undefined: there is none. */
+/** Resolves with the problem, or with undefined for a valid document. */
 async function send(
   text: string,
   yaml: typeof Yaml,

@@ -7,11 +7,16 @@ import { milliseconds } from './format.ts'
 export function TimingBar({ request }: { request: RequestBody }) {
   const { durationMs, headMs, backendMs } = request
   if (headMs === undefined || durationMs <= 0) return <p class="soft">Duration: {milliseconds(durationMs)}</p>
-  const parts = [
+  const parts: (readonly [name: string, ms: number, color: string])[] = [
     ['Plugboard: waiting, retries, bodies', durationMs - headMs, 'var(--chart-2)'],
-    ['tunnel', headMs - (backendMs ?? 0), 'var(--chart-1)'],
-    ['backend', backendMs ?? 0, 'var(--chart-5)'],
-  ] as const
+    // An older Telephone does not measure its backend.
+    ...(backendMs === undefined
+      ? [['tunnel and backend', headMs, 'var(--chart-1)'] as const]
+      : ([
+          ['tunnel', headMs - backendMs, 'var(--chart-1)'],
+          ['backend', backendMs, 'var(--chart-5)'],
+        ] as const)),
+  ]
   return (
     <div>
       <div class="timing" aria-hidden="true">
