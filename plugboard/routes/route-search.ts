@@ -60,7 +60,12 @@ export async function searchRoutes(
     looked += 1
     if (looked % ROUTES_PER_TURN === 0) await nextTurn()
     if (host !== undefined && route.host !== host) continue
-    if (text !== undefined && !route.mount.includes(text) && !named.has(route.service.id)) continue
+    if (
+      text !== undefined &&
+      !route.mount.includes(text) &&
+      (named.size === 0 || !named.has(route.service.id))
+    )
+      continue
     if (needsTime && route.updatedAtMs === undefined) return undefined
     total += 1
     if (all.length < MAX_IDS) all.push(route.id)
