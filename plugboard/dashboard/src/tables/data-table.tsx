@@ -149,7 +149,8 @@ function useVisibleRows(
         count: total,
         getScrollElement: () => box.current,
         estimateSize: () => ROW_PX,
-        overscan: 12,
+        // A quick turn of the wheel replaces all rows, so each further row costs time.
+        overscan: 6,
         scrollToFn: elementScroll,
         observeElementRect,
         observeElementOffset,
