@@ -10,6 +10,7 @@ import { silentLogger } from '@vera-stack/shared/log.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { AdminApiHarness } from '../../test/support/admin-api/admin-api.ts'
+import { SAMPLE_TELEPHONE } from '../../test/support/admin-api/sample-telephone.ts'
 import { harnessRoute } from '../../test/support/harness/proxy-harness.ts'
 import { makeLine } from '../../test/support/harness/registry-cluster.ts'
 import { past } from '../../test/support/postgres/past.ts'
@@ -286,6 +287,15 @@ describe('routes and services', () => {
       /Choose another mount, or delete the other route: plugboard route rm (\S+)\n$/.exec(err) ?? []
     expect(await ok(`route rm ${id}`)).toBe('route app.localhost deleted\n')
     await ok('route add app.localhost/api --service shop')
+  })
+
+  test('telephone disconnect closes the tunnels of one telephone, and --dry-run only counts them', async () => {
+    api.telephones.push({ ...SAMPLE_TELEPHONE, name: 'laptop' }, { ...SAMPLE_TELEPHONE, name: 'other' })
+    const command = 'telephone disconnect laptop --output json'
+    expect(JSON.parse(await ok(`${command} --dry-run`))).toMatchObject({ tunnels: 1 })
+    expect(api.disconnected).toEqual([])
+    expect(JSON.parse(await ok(command))).toMatchObject({ tunnels: 1 })
+    expect(api.disconnected.map(([name]) => name)).toEqual(['laptop'])
   })
 
   test('route rm, route prune --yes and route set --mount name the connected telephones that claim the mount again', async () => {

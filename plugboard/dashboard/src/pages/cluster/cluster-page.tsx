@@ -6,6 +6,7 @@ import { get } from '../../api/request.ts'
 import { useQuery } from '../../api/use-query.ts'
 import { count } from '../../parts/format.ts'
 import { MissingReplicasNotice, PageHead, QueryNotice } from '../../parts/page-head.tsx'
+import { byName } from './by-name.ts'
 import { Certificates } from './certificates.tsx'
 import { LinkMatrix } from './link-matrix.tsx'
 import { ReplicaTable } from './replica-table.tsx'
@@ -23,7 +24,7 @@ export function ClusterPage() {
     everyMs: EVERY_MS,
   })
   const { data } = status
-  const ids = replicas.data?.items.map(({ id }) => id) ?? []
+  const ids = (replicas.data?.items.map(({ id }) => id) ?? []).sort(byName)
   return (
     <>
       <PageHead title="Cluster">

@@ -7,26 +7,48 @@ import { DataTable } from '../../tables/data-table.tsx'
 
 type Health = 'good' | 'warn' | 'bad'
 
+/** With more replicas, the columns have the numbers of the rows, and healthy cells have only the round trip. */
+const MAX_NAMED = 6
+
 export function LinkMatrix({ ids, states }: { ids: readonly string[]; states: readonly ReplicaStateBody[] }) {
   if (ids.length < 2)
     return <p class="soft">This Plugboard has one replica. The page shows links when there are more.</p>
   const stateOf = new Map(states.map(state => [state.id, state]))
+  const isShort = ids.length > MAX_NAMED
   return (
     <section class="stack" aria-label="Links">
       <h2>Links between replicas</h2>
       <p class="soft small">
         A row is the view of one replica. A cell has the round trip, the rest of the lease, and the changes by
         which the other replica is behind.
+        {isShort && ' The columns have the numbers of the rows.'}
       </p>
       <DataTable
         label="Links by replica"
         rows={ids}
         keyOf={id => id}
         columns={[
-          { name: 'From', isPinned: true, cell: id => <strong>{id}</strong> },
-          ...ids.map(to => ({
-            name: to,
-            cell: (id: string) => <Cell state={stateOf.get(id)} to={to} isSelf={to === id} />,
+          {
+            name: 'From',
+            isPinned: true,
+            cell: id => (
+              <>
+                {isShort && `${ids.indexOf(id) + 1} `}
+                <strong>{id}</strong>
+              </>
+            ),
+          },
+          ...ids.map((to, index) => ({
+            name: isShort ? String(index + 1) : to,
+            cell: (id: string) => (
+              <Cell
+                from={stateOf.get(id)}
+                id={to}
+                to={stateOf.get(to)}
+                isSelf={to === id}
+                isShort={isShort}
+              />
+            ),
           })),
         ]}
       />
@@ -34,27 +56,41 @@ export function LinkMatrix({ ids, states }: { ids: readonly string[]; states: re
   )
 }
 
-function Cell(props: { state: ReplicaStateBody | undefined; to: string; isSelf: boolean }) {
-  const { state, to, isSelf } = props
+/** `from`, `to`: undefined when the replica sent no state. */
+function Cell(props: {
+  from: ReplicaStateBody | undefined
+  id: string
+  to: ReplicaStateBody | undefined
+  isSelf: boolean
+  isShort: boolean
+}) {
+  const { from, id, to, isSelf, isShort } = props
   if (isSelf) return <span class="soft">–</span>
-  if (state === undefined) return <span class="soft">no state</span>
-  const link = state.links.find(({ replicaId }) => replicaId === to)
-  const behind = behindOf(state, link)
+  if (from === undefined) return <span class="soft">no state</span>
+  const link = from.links.find(({ replicaId }) => replicaId === id)
+  const behind = behindOf(from, to, link)
+  const health = healthOf(link, behind)
+  const lease = link && `lease ${link.leaseMs === 0 ? 'expired' : duration(link.leaseMs / 1000)}`
+  const details = [
+    lease,
+    link?.link === 'accepted' && 'cannot dial',
+    behind > 0 && `${behind} behind`,
+  ].filter(text => typeof text === 'string')
   return (
-    <div class="link-state" data-health={healthOf(link, behind)} title={titleOf(state.id, to, link)}>
+    <div class="link-state" data-health={health} title={[titleOf(from.id, id, link), ...details].join(', ')}>
       {link === undefined || link.link === 'none' ? 'no link' : milliseconds(link.rttMs)}
-      <div class="small">
-        {link !== undefined && `lease ${link.leaseMs === 0 ? 'expired' : duration(link.leaseMs / 1000)}`}
-        {link?.link === 'accepted' && ' · cannot dial'}
-        {behind > 0 && ` · ${behind} behind`}
-      </div>
+      {(!isShort || health !== 'good') && <div class="small">{details.join(' · ')}</div>}
     </div>
   )
 }
 
-/** The report of the other replica is up to a second old, so a difference of one second is not shown as a lag for long. */
-function behindOf({ appliedSequence }: ReplicaStateBody, link: ReplicaLinkBody | undefined): number {
-  return Math.max(0, appliedSequence - (link?.appliedSequence ?? appliedSequence))
+/** A report over the link is up to a second old, so the state of the other replica decides, if it sent one. */
+function behindOf(
+  { appliedSequence }: ReplicaStateBody,
+  to: ReplicaStateBody | undefined,
+  link: ReplicaLinkBody | undefined,
+): number {
+  return Math.max(0, appliedSequence - (to?.appliedSequence ?? link?.appliedSequence ?? appliedSequence))
 }
 
 function healthOf(link: ReplicaLinkBody | undefined, behind: number): Health {

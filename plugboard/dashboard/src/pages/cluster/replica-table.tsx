@@ -5,6 +5,7 @@ import type { ClusterStatusBody, ReplicaBody, ReplicaStateBody } from '../../../
 import { Chip, type Tone } from '../../parts/chip.tsx'
 import { bytes, count, duration, milliseconds } from '../../parts/format.ts'
 import { DataTable } from '../../tables/data-table.tsx'
+import { byName } from './by-name.ts'
 
 interface ReplicaRow {
   readonly id: string
@@ -24,7 +25,7 @@ export function ReplicaTable(props: { status: ClusterStatusBody; known: readonly
   const knownById = new Map(known.map(replica => [replica.id, replica]))
   const ids = new Set([...states.keys(), ...knownById.keys()])
   const rows = [...ids]
-    .sort()
+    .sort(byName)
     .map((id): ReplicaRow => ({ id, known: knownById.get(id), state: states.get(id) }))
   return (
     <DataTable
