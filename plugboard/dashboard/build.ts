@@ -1,9 +1,9 @@
 // Builds the dashboard: files with a hash in their names, each with a brotli and a gzip copy. `--when-stale` builds only when a source is
 // newer than the last build; `npm start` does this. `--out FOLDER`: the folder of the files; default: dist/. modules.json lists the
-// files of packages that the build has used, for their licences.
+// files of packages that the build has used, for their licences. sources.json lists all other files, for the next `--when-stale`.
 
 import { chmod, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join, relative, resolve } from 'node:path'
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
 import { build } from 'vite'
@@ -23,7 +23,10 @@ if (!values['when-stale'] || (await isStale())) await buildAll()
 async function buildAll(): Promise<void> {
   const folder = await mkdtemp(join(dirname(out), '.dashboard-'))
   try {
-    await writeFile(join(folder, 'modules.json'), JSON.stringify(await bundle(folder)))
+    const modules = await bundle(folder)
+    const isPackage = (name: string): boolean => name.includes('node_modules/')
+    await writeFile(join(folder, 'modules.json'), JSON.stringify(modules.filter(isPackage)))
+    await writeFile(join(folder, 'sources.json'), JSON.stringify(modules.filter(name => !isPackage(name))))
     await compressAll(folder)
     // Only its owner can read a temporary folder. In an image, another user runs Plugboard.
     await chmod(folder, 0o755)
@@ -34,7 +37,7 @@ async function buildAll(): Promise<void> {
   }
 }
 
-/** Resolves with the files of packages, relative to the root of the repository. */
+/** Resolves with all files that the build has used, relative to the root of the repository. */
 async function bundle(folder: string): Promise<string[]> {
   // In another environment, the code has the names and lines of its sources, for tools of developers.
   process.env.NODE_ENV = 'production'
@@ -45,18 +48,31 @@ async function bundle(folder: string): Promise<string[]> {
   })
   const outputs = [built].flat().flatMap(each => ('output' in each ? each.output : []))
   const modules = outputs.flatMap(each => (each.type === 'chunk' ? each.moduleIds : []))
-  return modules.filter(id => id.includes('/node_modules/')).map(id => relative(ROOT, id.split('?')[0] ?? id))
+  // Names that begin with NUL are parts of the tools.
+  return modules.filter(id => isAbsolute(id)).map(id => relative(ROOT, id.split('?')[0] ?? id))
 }
 
+/** True when a file of the last build, or a file of this folder, is newer than the build, and when a file of it is gone. */
 async function isStale(): Promise<boolean> {
   const built = await changedAt(join(out, 'index.html'))
-  if (built === undefined) return true
+  const used = await sourcesOfLastBuild()
+  if (built === undefined || used === undefined) return true
   const names = await readdir(FOLDER, { recursive: true })
-  const sources = names.filter(name => !/^(dist|\.)/.test(name) && !name.endsWith('.test.ts'))
-  const times = await Promise.all(
-    [...sources.map(name => join(FOLDER, name)), join(ROOT, 'package-lock.json')].map(changedAt),
-  )
-  return times.some(time => time !== undefined && time > built)
+  const own = names.filter(name => !/^(dist|\.)/.test(name) && !name.endsWith('.test.ts'))
+  // The files of other folders, such as the code that the server has too, are in the list only.
+  const files = [...own.map(name => join(FOLDER, name)), ...used.map(name => join(ROOT, name))]
+  const times = await Promise.all([...files, join(ROOT, 'package-lock.json')].map(changedAt))
+  return times.some(time => time === undefined || time > built)
+}
+
+/** Resolves with undefined when there is no build, or one without the list. */
+async function sourcesOfLastBuild(): Promise<string[] | undefined> {
+  try {
+    return JSON.parse(await readFile(join(out, 'sources.json'), 'utf8')) as string[]
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
 }
 
 /** Resolves with the time of the last change, ms since 1970; undefined without the file. */
