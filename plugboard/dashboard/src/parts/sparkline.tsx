@@ -26,6 +26,8 @@ function pathOf(values: readonly (number | null)[]): string {
     if (value !== null) {
       const y = HEIGHT - 1 - (value / most) * (HEIGHT - 2)
       path += `${isOpen ? 'L' : 'M'}${(index * step).toFixed(1)} ${y.toFixed(1)}`
+      // A single point between gaps is a dot.
+      if (!isOpen) path += 'h0.1'
     }
     isOpen = value !== null
   }

@@ -41,7 +41,7 @@ export function RoutesTable(props: {
 export const idOf = ({ id }: RouteBody): string => id
 
 const STORED: readonly Column<RouteBody>[] = [
-  { name: 'Mount', width: '240px', cell: route => <MountLink route={route} /> },
+  { name: 'Mount', width: '230px', cell: route => <MountLink route={route} /> },
   {
     name: 'Service',
     width: '130px',
@@ -76,7 +76,7 @@ const trafficColumns = (traffic: RouteTrafficReader): readonly Column<RouteBody>
   },
   {
     name: '5xx',
-    width: '65px',
+    width: '80px',
     align: 'end',
     cell: ({ id }) => <ErrorsCell numbers={traffic.numbersOf(id)} />,
   },
