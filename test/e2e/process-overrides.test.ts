@@ -1,6 +1,6 @@
 // Operators steer telephone processes while requests run, on three real replicas: a drained process gets no new request on any replica,
 // and no request fails; an ejected one returns by itself; an undo resumes it; an override ends with its process. The long form,
-// `npm run soak -- process-overrides`, sends requests for a minute in each case.
+// `npm run soak -- process-overrides`, sends more requests while a process is drained.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { ProcessOverrideBody, ServiceProcessesBody } from '../../plugboard/admin/api-types.ts'
@@ -111,8 +111,11 @@ it('a drain under load fails no request, and the process gets no new one on any 
   await eventually('further requests run', () => running.sent() > sent + more || undefined)
   expect(backends.get('two')!.received).toBe(before)
   expect(await running.stop()).toEqual([])
-  const list = await cli('list')
-  expect(list.output).toMatch(/app +two +\S+ +draining by \S+/)
+  const replica = cluster.replicas[1]!
+  expect((await cli('list')).output).toMatch(/app +two +\S+ +draining by \S+/)
+  expect((await replica.cli('service', 'show', SERVICE)).output).toMatch(/ two +draining by \S+/)
+  expect((await replica.cli('telephone', 'list')).output).toMatch(/two +app \(draining by /)
+  expect((await replica.cli('status')).output).toContain('processes with an override (1)')
 })
 
 it('an undo of the drain resumes the process', async () => {

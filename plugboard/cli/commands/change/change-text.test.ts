@@ -82,6 +82,18 @@ describe('changeText', () => {
     expect(changeText(change(replay))).toBe('exchange e1 of shop replayed')
   })
 
+  it('says what an operator has set for a process', () => {
+    const row = { telephone: 'laptop', service: 'shop', setBy: 'ana', weight: null, ejectedUntil: null }
+    const text = (after: object, action: ChangeBody['action'] = 'created') =>
+      changeText(change({ entity: 'process_override', action, after: { ...row, ...after } }))
+    expect(text({ weight: 0, reason: 'new disk' })).toBe('process laptop of shop drained by ana (new disk)')
+    expect(text({ weight: 10 }, 'updated')).toBe('process laptop of shop weight set to 10 by ana')
+    expect(text({ ejectedUntil: '2026-11-20T12:05:00Z' })).toBe(
+      'process laptop of shop ejected until 2026-11-20T12:05:00Z by ana',
+    )
+    expect(text({ weight: 0 }, 'deleted')).toBe('process laptop of shop resumed')
+  })
+
   it('cuts long values and long lists of differences', () => {
     const many = (value: number) => Object.fromEntries(Array.from({ length: 30 }, (_, key) => [key, value]))
     const text = changeText(change({ before: many(1), after: many(2) }))
