@@ -1,8 +1,10 @@
 // The page Limits in a real browser, with requests that limits admit and reject.
 
-import { beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { DashboardBrowser } from '../../support/dashboard/dashboard-browser.ts'
 import { eventually } from '../../support/deadline.ts'
 import { send } from '../../support/http/http-client.ts'
+import { useCluster } from '../../support/programs/cluster.ts'
 import { hasChromium, useDashboard } from '../../support/programs/dashboard.ts'
 
 describe.skipIf(!hasChromium)('the page Limits', () => {
@@ -49,5 +51,29 @@ describe.skipIf(!hasChromium)('the page Limits', () => {
     await page.getByRole('row', { name: /^each/ }).getByRole('link', { name: 'dev' }).click()
     await page.waitForURL(/\/dashboard\/services\/dev/)
     expect(dashboard.complaints.filter(text => !text.includes('404'))).toEqual([])
+  })
+})
+
+describe.skipIf(!hasChromium)('the page Limits of two replicas', () => {
+  const cluster = useCluster(2)
+  let dashboard: DashboardBrowser
+
+  beforeAll(async () => {
+    await cluster.untilLinked()
+    dashboard = await DashboardBrowser.open(cluster.places[0]!.adminPort)
+    await dashboard.visit('/limits', await cluster.replicas[0]!.adminKey())
+  }, 60_000)
+  afterAll(() => dashboard?.close())
+
+  it('shows the age of the counts that replicas share', async () => {
+    const shares = dashboard.page.getByRole('table', { name: 'Shared counts of replicas' })
+    for (const [one, other] of [
+      [1, 2],
+      [2, 1],
+    ])
+      await shares
+        .getByRole('row', { name: new RegExp(`^replica-${one} replica-${other} shared [\\d.]+ m?s$`) })
+        .waitFor()
+    expect(await dashboard.faults()).toEqual([])
   })
 })

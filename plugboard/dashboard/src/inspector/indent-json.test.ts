@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { indentJson } from './indent-json.ts'
 
-test.each([{ a: 1, b: [true, null, 'x,{y}:"z"\\'], c: {} }, [], [[1, 2], { d: [] }], 'text', 12.5])(
+test.each([{ a: 1, b: [true, null, 'x,{y}:"z"\\'], c: {} }, 'a"{b', [], [[1, 2], { d: [] }], 'text', 12.5])(
   'indents %j as JSON.stringify does',
   value => {
     expect(indentJson(JSON.stringify(value))).toBe(JSON.stringify(value, null, 2))

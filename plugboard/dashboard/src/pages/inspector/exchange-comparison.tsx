@@ -43,7 +43,7 @@ export function ExchangeComparison(props: {
 
 function Comparison({ exchange, other }: { exchange: ExchangeBody; other: string }) {
   const query = useQuery<ExchangeBody>(`exchange ${other}`, signal =>
-    get(`/v1/exchanges/${other}`, {}, signal),
+    get(`/v1/exchanges/${encodeURIComponent(other)}`, {}, signal),
   )
   if (query.data === undefined) return <QueryNotice query={query} />
   // The older response comes first.

@@ -41,7 +41,7 @@ export function ExchangeDrawer(props: {
   // A WebSocket is complete only after its end.
   const isOpen = others.find(each => each.id === id)?.open ?? false
   const query = useQuery<ExchangeBody>(`exchange ${id} ${isOpen}`, signal =>
-    get(`/v1/exchanges/${id}`, {}, signal),
+    get(`/v1/exchanges/${encodeURIComponent(id)}`, {}, signal),
   )
   const exchange = query.data
   return (
@@ -112,7 +112,7 @@ function Replay(props: { exchange: ExchangeBody; service: string; hrefOfExchange
   const { exchange, service, hrefOfExchange } = props
   const [result, setResult] = useState<ReplayedBody | undefined>(undefined)
   const processes = useQuery<ServiceProcessesBody>(`processes ${service}`, signal =>
-    get(`/v1/services/${service}/processes`, {}, signal),
+    get(`/v1/services/${encodeURIComponent(service)}/processes`, {}, signal),
   )
   if (!may('traffic:replay'))
     return <p class="soft">Your API key lacks the scope traffic:replay, so it cannot replay requests.</p>

@@ -29,16 +29,13 @@ export function ServiceExchanges({
   exchange: string | undefined
 }) {
   const { go } = useAddress()
-  const service = useQuery<ServiceBody>(
-    `service ${name}`,
-    signal => get(`/v1/services/${name}`, {}, signal),
-    {
-      on: changeCount,
-    },
-  )
+  const servicePath = `/v1/services/${encodeURIComponent(name)}`
+  const service = useQuery<ServiceBody>(`service ${name}`, signal => get(servicePath, {}, signal), {
+    on: changeCount,
+  })
   const filters = useRequestFilters('service')
   const [isPaused, setPaused] = useState(false)
-  const path = `/v1/services/${name}/exchanges`
+  const path = `${servicePath}/exchanges`
   const list = useList<ExchangeSummaryBody, ExchangePageBody>(path, filters)
   const live = useLiveRows<ExchangeSummaryBody>({ path, query: filters, event: 'exchange', keyOf, isPaused })
   // The list has the exchanges that ended before the stream was open.

@@ -13,7 +13,7 @@ type Share = LimitPageBody['shares'][number]
 export function LimitShares({ shares }: { shares: readonly Share[] }) {
   if (shares.length === 0) return null
   return (
-    <section class="stack" aria-label="Shared counts of replicas">
+    <div class="stack">
       <h2>Shared counts of replicas</h2>
       {shares.some(isLate) && (
         <div class="notice" data-tone="warn">
@@ -35,7 +35,7 @@ export function LimitShares({ shares }: { shares: readonly Share[] }) {
           { name: 'Age', align: 'end', cell: ({ ageMs }) => milliseconds(ageMs) },
         ]}
       />
-    </section>
+    </div>
   )
 }
 
@@ -43,6 +43,6 @@ const isLate = ({ state, ageMs }: Share): boolean => state !== 'open' || (ageMs 
 
 const STATES: Readonly<Record<Share['state'], string>> = {
   open: 'shared',
-  closed: 'no link',
+  closed: 'not shared',
   unsupported: 'older version',
 }

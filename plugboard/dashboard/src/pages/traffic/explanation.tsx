@@ -12,7 +12,9 @@ import { hrefOf } from '../../shell/address.ts'
 
 /** `line`: the request, when the page has its line. */
 export function Explanation({ id, line }: { id: string; line?: RequestBody | undefined }) {
-  const query = useQuery<ExplanationBody>(`explain ${id}`, signal => get(`/v1/requests/${id}`, {}, signal))
+  const query = useQuery<ExplanationBody>(`explain ${id}`, signal =>
+    get(`/v1/requests/${encodeURIComponent(id)}`, {}, signal),
+  )
   const { data } = query
   if (query.error?.status === 404) {
     return (

@@ -23,3 +23,8 @@ test('finds the letters of several words in their order, and prefers beginnings 
   expect(ranked('Shop API', ['shop.test/api', 'api.test/shop'])).toEqual(['shop.test/api'])
   expect(ranked('sta', ['a sXtXa', 'some test app'])[0]).toBe('some test app')
 })
+
+test('prefers the beginning of a word, for a whole query and for a letter', () => {
+  expect(ranked('shop', ['xshop', 'my-shop'])[0]).toBe('my-shop')
+  expect(ranked('ot', ['oxt', 'o-t'])[0]).toBe('o-t')
+})
