@@ -7,8 +7,8 @@ import { type ApiError, type Query, streamProblem, urlOf } from '../api/request.
 import { checkSession } from '../session/session.ts'
 import { LiveBuffer } from './live-buffer.ts'
 
-/** Rows of this time are shown together, ms. */
-const GATHER_MS = 100
+/** Rows of this time are shown together, ms. Each time, all visible rows move, which costs about 10 ms of the main thread. */
+const GATHER_MS = 250
 const RETRY_MS = 3000
 
 export interface LiveRowsOptions<Row> {
