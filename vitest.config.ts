@@ -81,7 +81,8 @@ export default defineConfig({
           env: compileCache,
           expect: patience,
           hookTimeout: 60_000,
-          maxWorkers: 2,
+          // Most of these tests wait for processes.
+          maxWorkers: 3,
         },
       },
       {

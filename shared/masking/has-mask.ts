@@ -2,6 +2,8 @@
 
 /** `***` and 6 hex digits (value-mask.ts). Without the flag `g`, so that it has no state. */
 const MASKED = /\*\*\*[0-9a-f]{6}/
+/** The same with a group, so that `split` keeps the masked values. */
+const EACH_MASKED = /(\*\*\*[0-9a-f]{6})/
 
 /** True when the text contains a masked value. A client may send such a text itself; it is then treated as masked. */
 export function hasMask(text: string): boolean {
@@ -16,7 +18,7 @@ export interface TextPart {
 /** Returns the parts of a text in their order. */
 export function maskedParts(text: string): TextPart[] {
   return text
-    .split(new RegExp(`(${MASKED.source})`))
+    .split(EACH_MASKED)
     .map((part, index) => ({ text: part, isMasked: index % 2 === 1 }))
     .filter(part => part.text !== '')
 }

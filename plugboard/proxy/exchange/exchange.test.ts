@@ -373,7 +373,7 @@ describe('slowness', () => {
     const connection = await proxy.send(`POST / HTTP/1.1\r\n${H}Content-Length: 10\r\n\r\nabc`)
     const response = await connection.readResponse()
     expect([response.status, field(response.headers, 'connection')]).toEqual([408, 'close'])
-    expect((await proxy.telephone.calls[0]?.aborted)?.reason).toBe('cancelled')
+    expect((await (await proxy.telephone.nextCall()).aborted).reason).toBe('cancelled')
     await connection.readToEnd()
   })
 
@@ -383,7 +383,10 @@ describe('slowness', () => {
     expect([response.status, field(response.headers, 'plugboard-error')]).toEqual([504, 'backend_timeout'])
     // The Telephone logs the time limit as the cause.
     const detail = 'The backend sent no response head within 0.03 s (responseHeadTimeoutMs of the service).'
-    expect(await proxy.telephone.calls[0]?.aborted).toMatchObject({ reason: 'backend_timeout', detail })
+    expect(await (await proxy.telephone.nextCall()).aborted).toMatchObject({
+      reason: 'backend_timeout',
+      detail,
+    })
     expect(proxy.harness.accessLog).toMatchObject([
       { code: 'backend_timeout', cause: 'response_timeout', detail },
     ])
