@@ -15,6 +15,7 @@ import type { JsonSchema } from '../support/admin-api/json-schema.ts'
 import { type SchemaCase, SchemaCases } from '../support/admin-api/schema-cases.ts'
 import { send } from '../support/http/http-client.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.ts'
+import { administer } from '../support/postgres/postgres-setup.ts'
 import { removeFolder, temporaryFolder } from '../support/process/folder.ts'
 import { Processes } from '../support/process/processes.ts'
 import { PlugboardProcess } from '../support/programs/plugboard-process.ts'
@@ -71,6 +72,13 @@ beforeAll(async () => {
   weakKey = (await plugboard.call<{ key: string }>('POST', '/v1/keys', { name: 'weak', scopes: [] })).key
   for (const [path, body] of Object.entries(ROWS))
     rows[path] = (await plugboard.call<{ id: string }>('POST', path, body)).id
+  // Without a telephone, the API creates no override.
+  const [override] = await administer(
+    database.url,
+    "INSERT INTO plugboard.process_overrides (service_id, instance, telephone, weight, set_by) VALUES ($1, 'i1', 'row', 0, 'test') RETURNING id",
+    [rows['/v1/services']],
+  )
+  rows['/v1/overrides'] = String(override?.id)
   // A change whose row has changed since, so its undo is 412.
   await plugboard.call('POST', '/v1/services', { name: 'changed' })
   const { items } = await plugboard.call<{ items: { sequence: number }[] }>('GET', '/v1/changes?limit=1')
@@ -328,10 +336,13 @@ const PROVOKED: Record<string, (operation: DocumentedOperation) => Partial<Docum
         ? { host: 'elsewhere.test' }
         : { authorization: `Bearer ${weakKey}` },
   }),
-  404: ({ path }) => ({
+  404: ({ path, operationId }) => ({
+    ...(operationId === 'createProcessOverride' && { body: { service: 'none', process: 'row', weight: 0 } }),
     path: path.includes('{')
       ? path.replace('{sequence}', '999999999999999').replace(/\{\w+\}/, 'no-such-row')
-      : `${path}?service=no-such-row`,
+      : operationId === 'createProcessOverride'
+        ? path
+        : `${path}?service=no-such-row`,
   }),
   // A list of changes has no If-Match: the log does not reach the sequence.
   412: ({ path }) =>

@@ -58,6 +58,7 @@ test('drains a process by its id or the name of its telephone, and resumes it', 
   expect([list.body.total, list.body.items[0].id]).toEqual([1, drained.body.id])
   expect((await remove(drained.body.id)).status).toBe(204)
   expect((await api.call('GET', `/v1/overrides?service=${service}`)).body.total).toBe(0)
+  expect((await api.call('GET', '/v1/overrides?service=none')).body.total).toBe(0)
   expect((await api.call('GET', `/v1/overrides/${drained.body.id}`)).status).toBe(404)
   expect((await post({ service, process: `a-of-${service}`, weight: 10 })).status).toBe(201)
 })

@@ -114,12 +114,18 @@ export function addOverrideOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDep
   })
 }
 
-function idOf(deps: AdminDependencies, service: string | undefined): ServiceId | undefined {
-  return service === undefined ? undefined : serviceOf(deps, service).id
+/** The id of no service: an unknown name in a filter selects no rows, as in the list of routes. */
+const NO_ID = asServiceId('00000000-0000-0000-0000-000000000000')
+
+function idOf(deps: AdminDependencies, text: string | undefined): ServiceId | undefined {
+  return text === undefined ? undefined : (findService(deps, text)?.id ?? NO_ID)
 }
 
-function serviceOf({ directory }: AdminDependencies, text: string): DirectoryService {
-  const service = directory.serviceByName(text) ?? directory.service(asServiceId(text))
+const findService = ({ directory }: AdminDependencies, text: string): DirectoryService | undefined =>
+  directory.serviceByName(text) ?? directory.service(asServiceId(text))
+
+function serviceOf(deps: AdminDependencies, text: string): DirectoryService {
+  const service = findService(deps, text)
   if (service !== undefined) return service
   throw new VeraError('not_found', `There is no service "${text}". List them: plugboard service list`)
 }

@@ -12,6 +12,7 @@ import {
   segment,
   WITH_DRY_RUN,
 } from '../../api/api-command.ts'
+import { requireService } from '../../api/require-service.ts'
 import { CliError, usageError } from '../../cli-error.ts'
 import { type Column, relative } from '../../output/output.ts'
 import { effectOf } from './override-text.ts'
@@ -100,6 +101,7 @@ export function defineProcess(process: Command, context: CliContext): void {
   examples(list, 'process list', 'process list --service shop')
   apiAction(list, context, async ({ api, output, options }: ApiCommand<{ readonly service?: string }>) => {
     const rows = await api.list<ProcessOverrideBody>(PATH, { service: options.service })
+    if (rows.length === 0) await requireService(api, options.service)
     await output.rows(rows, overrideColumns(context), 'No process has an override.')
   })
 }
