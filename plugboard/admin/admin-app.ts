@@ -88,7 +88,8 @@ export function createAdminApp(deps: AdminDependencies): AdminApp {
   const allowed = new AllowedMethods(app)
 
   app.onError((error, c) => problemResponse(withEffect(error, deps.phase()), c))
-  app.use(requestGuard({ log: deps.log, allowedHosts: deps.allowedHosts }))
+  const { log, allowedHosts, embeddingOrigins = new Set() } = deps
+  app.use(requestGuard({ log, allowedHosts, embeddingOrigins }))
   addIndexPage(app, deps)
   addHealth(app, deps)
   addJwks(app, deps)

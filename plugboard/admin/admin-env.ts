@@ -181,6 +181,8 @@ export interface AdminDependencies {
   readonly phase: () => Phase
   /** Hosts (without port) that a request may name; undefined: any host. See `allowedHosts` in access/request-guard.ts. */
   readonly allowedHosts?: ReadonlySet<string> | undefined
+  /** Origins whose pages may use the elements of the dashboard (access/embedding.ts). Default: none. */
+  readonly embeddingOrigins?: ReadonlySet<string> | undefined
   /** Event streams that may be open at once. Default 100. */
   readonly maxEventStreams?: number | undefined
 }
@@ -195,6 +197,8 @@ export interface AdminEnv {
   Variables: {
     requestId: string
     log: Logger
+    /** The origin of the page with the element that has sent the request; undefined for all other requests. */
+    embeddingOrigin: string | undefined
     /** Set by `authenticate`. */
     key: AdminKey
     /** The writer: the id of the key, and its name in the audit log (`admin-key:<id>`). */

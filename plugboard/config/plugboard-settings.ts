@@ -8,7 +8,7 @@ import { group, type SettingsOf, setting } from '@vera-stack/shared/settings.ts'
 import { labelProblem } from '../common/labels.ts'
 import { httpsSettings } from './https-settings.ts'
 import { limitSettings } from './limit-settings.ts'
-import { networkProblem, peerProblem } from './value-problems.ts'
+import { networkProblem, originProblem, peerProblem } from './value-problems.ts'
 
 export const plugboardSettings = {
   config: setting.path({ short: 'c', help: 'YAML file with settings' }),
@@ -28,6 +28,13 @@ export const plugboardSettings = {
       default: [],
       item: 'host',
       help: 'Host names that the admin API accepts; empty: localhost on loopback, otherwise any',
+    }),
+    dashboardOrigins: setting.list({
+      since: '0.2.0',
+      default: [],
+      item: 'origin',
+      check: originProblem,
+      help: 'Origins of pages that may embed elements of the dashboard, such as https://app.example.com',
     }),
     environmentName: setting.text({
       since: '0.2.0',

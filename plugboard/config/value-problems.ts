@@ -28,3 +28,13 @@ export function networkProblem(network: string): string | undefined {
     ? `"${network}" is not an address or a network such as 10.0.0.0/8`
     : undefined
 }
+
+/** Browsers send an origin in one form: in lower case, without the default port, without a path. */
+export function originProblem(text: string): string | undefined {
+  const url = URL.parse(text)
+  if (url === null || !/^https?:$/.test(url.protocol) || text.includes('*'))
+    return `"${text}" is not an origin such as https://app.example.com`
+  return url.origin === text
+    ? undefined
+    : `"${text}" is not in the form that browsers send: write ${url.origin}`
+}

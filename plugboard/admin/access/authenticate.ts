@@ -8,6 +8,7 @@ import { ApiKeyCheck } from './credentials/api-key-check.ts'
 import { credentialOf } from './credentials/credential.ts'
 import { KeyLoader } from './credentials/key-loader.ts'
 import { LinkCheck } from './credentials/link-check.ts'
+import { refuseMoreThanReading } from './embedding.ts'
 
 /**
  * Returns a middleware that sets `key`, `by` and `session`, or throws `unauthorized`, `forbidden`, `rate_limited` or
@@ -30,6 +31,7 @@ export function authenticate(
         : credential.kind === 'link'
           ? await links.check(c, credential.code)
           : await loader.load(c, credential.session.keyPrefix, undefined)
+    if (c.get('embeddingOrigin') !== undefined) refuseMoreThanReading(key)
     c.set('key', key)
     c.set('by', { actor: `admin-key:${key.id}`, keyId: key.id })
     c.set('session', credential.kind === 'session' ? credential.session : undefined)

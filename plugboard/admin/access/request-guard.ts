@@ -7,6 +7,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { looksLikeRequestId } from '../../common/http/request-id.ts'
 import { UuidV7 } from '../../common/ids/uuid-v7.ts'
 import type { AdminEnv } from '../admin-env.ts'
+import { allowOrigin, isEmbedded, isPreflight, preflightResponse, varyByOrigin } from './embedding.ts'
 import { isLoopback } from './loopback.ts'
 
 const SECURITY_HEADERS = {
@@ -18,18 +19,26 @@ const SECURITY_HEADERS = {
   'Cache-Control': 'no-store',
 } as const
 
+const FOREIGN =
+  'Requests from other web sites are refused. Send the request from a program, without Origin. For the elements of the ' +
+  'dashboard in another page, add the origin of this page to the setting dashboardOrigins.'
+
 export function requestGuard(options: {
   readonly log: Logger
   readonly allowedHosts: ReadonlySet<string> | undefined
+  /** Pages of these origins may use the elements of the dashboard. */
+  readonly embeddingOrigins: ReadonlySet<string>
 }): MiddlewareHandler<AdminEnv> {
   const requestIds = new UuidV7()
-  return async (c, next) => {
+  const { embeddingOrigins } = options
+  return async (c, next): Promise<Response | undefined> => {
     const given = c.req.header('x-request-id')
     const requestId = given !== undefined && looksLikeRequestId(given) ? given : requestIds.next()
     c.set('requestId', requestId)
     c.set('log', options.log.child({ requestId, method: c.req.method, path: c.req.path }))
     c.header('X-Request-ID', requestId)
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) c.header(name, value)
+    if (embeddingOrigins.size > 0) varyByOrigin(c)
 
     const host = c.req.header('host') ?? new URL(c.req.url).host
     // Only a client of HTTP/1.0, such as a probe of a load balancer, sends no Host. A browser always sends it.
@@ -43,12 +52,13 @@ export function requestGuard(options: {
     const origin = c.req.header('origin')
     const crossSite = c.req.header('sec-fetch-site') === 'cross-site' && !opensPage(c)
     if (crossSite || (origin !== undefined && !sameHost(origin, host))) {
-      throw new VeraError(
-        'forbidden',
-        'Requests from other web sites are refused. Send the request from a program, without Origin.',
-      )
+      if (origin === undefined || !isEmbedded(c, embeddingOrigins)) throw new VeraError('forbidden', FOREIGN)
+      allowOrigin(c, origin)
+      c.set('embeddingOrigin', origin)
+      if (isPreflight(c.req)) return preflightResponse(c)
     }
     await next()
+    return undefined
   }
 }
 

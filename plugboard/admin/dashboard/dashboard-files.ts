@@ -1,6 +1,7 @@
 // The built files of the dashboard, in memory: each with its brotli and gzip copies, which the build has made
 // (dashboard/build.ts). A request only selects among them, so its path never becomes the path of a file.
 
+import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { acceptsCoding } from '@vera-stack/shared/http/accepts-coding.ts'
 
@@ -16,17 +17,22 @@ const CODINGS = [
   ['gzip', '.gz'],
 ] as const
 
-export interface DashboardFile {
-  readonly type: string
+interface Content {
   readonly body: Buffer<ArrayBuffer>
+  /** A strong validator: the compressed copies have others. */
+  readonly etag: string
+}
+
+export interface DashboardFile extends Content {
+  readonly type: string
   /** Undefined: not compressed. */
   readonly coding: 'br' | 'gzip' | undefined
 }
 
 export class DashboardFiles {
-  readonly #contents: ReadonlyMap<string, Buffer<ArrayBuffer>>
+  readonly #contents: ReadonlyMap<string, Content>
 
-  private constructor(contents: ReadonlyMap<string, Buffer<ArrayBuffer>>) {
+  private constructor(contents: ReadonlyMap<string, Content>) {
     this.#contents = contents
   }
 
@@ -43,7 +49,9 @@ export class DashboardFiles {
     const contents = await Promise.all(
       files.map(async name => {
         const path = name.replaceAll('\\', '/')
-        return [path, await readFile(new URL(path, withSlash(folder)))] as const
+        const body = await readFile(new URL(path, withSlash(folder)))
+        const hash = createHash('sha256').update(body).digest('base64url')
+        return [path, { body, etag: `"${hash.slice(0, 22)}"` }] as const
       }),
     )
     const found = new Map(contents)
@@ -56,10 +64,10 @@ export class DashboardFiles {
     const type = TYPES[extensionOf(name)]
     if (plain === undefined || type === undefined) return undefined
     for (const [coding, suffix] of CODINGS) {
-      const body = this.#contents.get(name + suffix)
-      if (body !== undefined && acceptsCoding(acceptEncoding, coding)) return { type, body, coding }
+      const copy = this.#contents.get(name + suffix)
+      if (copy !== undefined && acceptsCoding(acceptEncoding, coding)) return { type, ...copy, coding }
     }
-    return { type, body: plain, coding: undefined }
+    return { type, ...plain, coding: undefined }
   }
 }
 

@@ -59,11 +59,13 @@ function respond(c: Context<AdminEnv>, files: DashboardFiles, name: string): Res
       'This file belongs to another version of the dashboard. Reload the page.',
     )
   }
-  const { type, body, coding } = file ?? files.find(PAGE, accepted)!
-  c.header('Content-Type', type)
-  c.header('Vary', 'Accept-Encoding')
+  const { type, body, coding, etag } = file ?? files.find(PAGE, accepted)!
+  c.header('ETag', etag)
+  c.header('Vary', 'Accept-Encoding', { append: true })
   c.header('Content-Security-Policy', DASHBOARD_POLICY)
   c.header('Cache-Control', name.startsWith(HASHED) ? 'public, max-age=31536000, immutable' : 'no-cache')
+  if (c.req.header('if-none-match') === etag) return c.body(null, 304)
+  c.header('Content-Type', type)
   if (coding !== undefined) c.header('Content-Encoding', coding)
   return c.body(body)
 }

@@ -90,6 +90,7 @@ export async function startAdminPort(replica: ReplicaContext, parts: AdminPortPa
         : { name: config.environmentName, color: config.environmentColor },
     phase: () => lifecycle.phase,
     allowedHosts: allowedHosts(config.adminListen.host, config.adminHosts),
+    embeddingOrigins: new Set(config.dashboardOrigins),
     // Event streams hold their connections, so some connections are kept for probes and operators.
     maxEventStreams: Math.min(MAX_EVENT_STREAMS, Math.floor(limits.maxAdminConnections / 2)),
   })

@@ -25,6 +25,8 @@ export function credentialOf(c: Context<AdminEnv>, sessions: DashboardSessions):
     throw new RequestError('invalid_request', detail, [{ header: 'Authorization', detail }])
   }
   const header = c.req.header('authorization')
+  if (header === undefined && c.get('embeddingOrigin') !== undefined)
+    throw new VeraError('unauthorized', 'Elements in other pages send Authorization: Bearer <API key>.')
   if (header === undefined) return { kind: 'session', session: sessionOf(c.req, sessions) }
   const match = /^bearer +([^\s]+)$/i.exec(header.trim())
   if (match?.[1] === undefined) throw new VeraError('unauthorized', 'The Authorization scheme is Bearer.')
