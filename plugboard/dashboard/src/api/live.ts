@@ -3,16 +3,8 @@
 
 import { computed, effect, signal } from '@preact/signals'
 import type { ChangeBody, MissingReplicas, TrafficSecond } from '../../../admin/api-types.ts'
-import {
-  mergePoints,
-  pointOfWire,
-  type TrafficPoint,
-  type WirePoint,
-} from '../../../observe/traffic/traffic-point.ts'
 import { checkSession, session } from '../session/session.ts'
-
-/** Seconds that the page keeps. */
-const KEPT_SECONDS = 600
+import { LiveTraffic } from './live-traffic.ts'
 
 export interface WatchedReplicas {
   readonly watched: readonly string[]
@@ -24,47 +16,14 @@ export const connection = signal<Connection>('connecting')
 export const changeCount = signal(0)
 /** Increases when lines of a service have changed. */
 export const lineCount = signal(0)
-/** Increases each second. */
-export const secondCount = signal(0)
+export const liveTraffic = new LiveTraffic()
 export const lastChange = signal<ChangeBody | undefined>(undefined)
 export const watchedReplicas = signal<WatchedReplicas>({ watched: [], missing: [] })
 /** Increases when rows or lines have changed. */
 export const anyChange = computed(() => changeCount.value + lineCount.value)
 
-/** The live points by service; '' for all requests. By second, and within it by replica. */
-const points = new Map<string, Map<number, Map<string, TrafficPoint>>>()
-const wanted = signal<readonly string[]>([])
-const wantedCounts = new Map<string, number>()
 let source: EventSource | undefined
 let retry: ReturnType<typeof setTimeout> | undefined
-
-/** Returns the points from `from` to before `until`, seconds since 1970. Undefined: the page has none. */
-export function livePoints(service: string, from: number, until: number): (TrafficPoint | undefined)[] {
-  const seconds = points.get(service)
-  return Array.from({ length: until - from }, (_, offset) => {
-    const replicas = seconds?.get(from + offset)
-    return replicas === undefined ? undefined : mergePoints([...replicas.values()])
-  })
-}
-
-/** Adds the traffic of a service to the stream. Returns a function that removes it again. */
-export function wantService(service: string): () => void {
-  wantedCounts.set(service, (wantedCounts.get(service) ?? 0) + 1)
-  updateWanted()
-  return () => {
-    const left = (wantedCounts.get(service) ?? 1) - 1
-    if (left === 0) {
-      wantedCounts.delete(service)
-      points.delete(service)
-    } else wantedCounts.set(service, left)
-    updateWanted()
-  }
-}
-
-function updateWanted(): void {
-  const names = [...wantedCounts.keys()].sort()
-  if (names.join() !== wanted.value.join()) wanted.value = names
-}
 
 /** Follows the live data while a person is logged in. */
 export function startLive(): void {
@@ -73,7 +32,7 @@ export function startLive(): void {
     isHidden.value = document.hidden
   })
   effect(() => {
-    const services = wanted.value
+    const services = liveTraffic.wanted.value
     close()
     if (session.value === undefined || session.value === null) return
     if (isHidden.value) connection.value = 'paused'
@@ -109,7 +68,7 @@ function open(services: readonly string[]): void {
       if (source === opened) open(services)
     }, RETRY_MS)
   })
-  listen<TrafficSecond>(opened, 'traffic', addSecond)
+  listen<TrafficSecond>(opened, 'traffic', second => liveTraffic.add(second))
   listen<unknown>(opened, 'lines', () => {
     lineCount.value += 1
   })
@@ -128,22 +87,4 @@ function open(services: readonly string[]): void {
 /** Calls `onData` with the data of each event of this name. */
 export function listen<Data>(opened: EventSource, name: string, onData: (data: Data) => void): void {
   opened.addEventListener(name, event => onData(JSON.parse((event as MessageEvent<string>).data) as Data))
-}
-
-function addSecond({ replicaId, second, total, services }: TrafficSecond): void {
-  add('', second, replicaId, total)
-  for (const [service, point] of Object.entries(services)) add(service, second, replicaId, point)
-  secondCount.value += 1
-}
-
-function add(service: string, second: number, replicaId: string, point: WirePoint): void {
-  const seconds = points.get(service) ?? new Map<number, Map<string, TrafficPoint>>()
-  points.set(service, seconds)
-  const replicas = seconds.get(second) ?? new Map<string, TrafficPoint>()
-  seconds.set(second, replicas)
-  replicas.set(replicaId, pointOfWire(point))
-  for (const old of seconds.keys()) {
-    if (old > second - KEPT_SECONDS) break
-    seconds.delete(old)
-  }
 }

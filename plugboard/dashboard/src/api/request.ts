@@ -78,14 +78,12 @@ export async function request<Body>(
     if (signal?.aborted === true) throw error
     throw unreachable()
   }
-  const text = await response.text()
-  const parsed: unknown = parse(text)
   if (!response.ok) {
     if (response.status === 401 && bearer === undefined) for (const listener of loggedOut) listener()
-    throw new ApiError(response.status, (parsed ?? {}) as Problem)
+    throw await errorOf(response)
   }
   // The schema of the server is the contract, so the body is not checked here.
-  return { body: parsed as Body, etag: response.headers.get('etag') ?? undefined }
+  return { body: (await bodyOf(response)) as Body, etag: response.headers.get('etag') ?? undefined }
 }
 
 export async function get<Body>(path: string, query?: Query, signal?: AbortSignal): Promise<Body> {
@@ -97,9 +95,8 @@ export async function getText(path: string, query: Query): Promise<string> {
   const response = await fetch(urlOf(path, query)).catch(() => {
     throw unreachable()
   })
-  const text = await response.text()
-  if (response.ok) return text
-  throw new ApiError(response.status, (parse(text) ?? {}) as Problem)
+  if (response.ok) return await response.text()
+  throw await errorOf(response)
 }
 
 /** Resolves with the reason why an event stream could not be opened; undefined when it can be opened now. Never rejects. */
@@ -111,7 +108,7 @@ export async function streamProblem(url: string): Promise<ApiError | undefined> 
       signal: controller.signal,
     })
     if (response.ok) return undefined
-    return new ApiError(response.status, (parse(await response.text()) ?? {}) as Problem)
+    return await errorOf(response)
   } catch {
     return unreachable()
   } finally {
@@ -147,12 +144,21 @@ export function urlOf(path: string, query: Query = {}): string {
   return parameters.length === 0 ? path : `${path}?${new URLSearchParams(parameters)}`
 }
 
-function parse(text: string): unknown {
+/** Resolves with the error of a response. Rejects when the response breaks. */
+export async function errorOf(response: Response): Promise<ApiError> {
+  return new ApiError(response.status, ((await bodyOf(response)) ?? {}) as Problem)
+}
+
+/** Resolves with the parsed body; undefined when it is empty. */
+async function bodyOf(response: Response): Promise<unknown> {
+  const text = await response.text()
   if (text === '') return undefined
   try {
     return JSON.parse(text)
   } catch {
     // A proxy between the page and Plugboard can send another type.
-    return { detail: 'The response is not JSON. Another server may be between this page and Plugboard.' }
+    return {
+      detail: 'The response is not JSON. Another server may be between this page and Plugboard.',
+    }
   }
 }

@@ -4,7 +4,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import uPlot from 'uplot'
 import { clockTime } from '../parts/format.ts'
-import { theme } from '../shell/theme.ts'
+import { useColors } from './use-colors.ts'
 
 export interface ChartLine {
   readonly name: string
@@ -40,6 +40,7 @@ const SYNC_KEY = 'time'
 
 export function TimeChart(props: TimeChartProps) {
   const { label, times, lines, isStacked = false, format, marks = [], onMark } = props
+  const figure = useRef<HTMLElement>(null)
   const box = useRef<HTMLDivElement>(null)
   const chart = useRef<uPlot | undefined>(undefined)
   const [width, setWidth] = useState(0)
@@ -56,8 +57,8 @@ export function TimeChart(props: TimeChartProps) {
     return () => observer.disconnect()
   }, [])
 
-  const { current: selectedTheme } = { current: theme.value }
-  // `shape` stands for the lines, and the theme for the colours
+  const colors = useColors(figure)
+  // `shape` stands for the lines, and `colors` for their colours
   useEffect(() => {
     const element = box.current
     if (element === null || width === 0) return
@@ -107,7 +108,7 @@ export function TimeChart(props: TimeChartProps) {
       created.destroy()
       chart.current = undefined
     }
-  }, [width, shape, isStacked, selectedTheme])
+  }, [width, shape, isStacked, colors])
 
   useEffect(() => {
     chart.current?.setData(dataOf(times, lines, isStacked))
@@ -117,7 +118,7 @@ export function TimeChart(props: TimeChartProps) {
   const [from = 0, until = 1] = [times[0], times.at(-1)]
   const plotWidth = width - LEFT_PX - 8
   return (
-    <figure class="chart" aria-label={label}>
+    <figure class="chart" aria-label={label} ref={figure}>
       <div ref={box} aria-hidden="true" style={{ minHeight: `${HEIGHT_PX}px` }} />
       {width > 0 && (
         <div class="marks">

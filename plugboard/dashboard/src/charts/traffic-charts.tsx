@@ -77,7 +77,7 @@ export function TrafficCharts({ traffic, marks = [], onMark }: TrafficChartsProp
 
 function Card({ title, unit, children }: { title: string; unit: string; children: ComponentChildren }) {
   return (
-    <section class="card" aria-label={title}>
+    <section class="card" part="card" aria-label={title}>
       <header>
         <h2>{title}</h2>
         <span class="soft small">{unit}</span>

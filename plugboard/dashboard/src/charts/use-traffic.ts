@@ -1,11 +1,11 @@
 // The traffic of a time range for charts: the history of the API, continued by the live points of each second.
 
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useContext, useEffect, useMemo, useState } from 'preact/hooks'
 import type { TrafficSeriesBody } from '../../../admin/api-types.ts'
 import type { TrafficPoint } from '../../../observe/traffic/traffic-point.ts'
-import { livePoints, secondCount, wantService } from '../api/live.ts'
-import { get } from '../api/request.ts'
+import type { LiveTraffic } from '../api/live-traffic.ts'
 import { type QueryState, useQuery } from '../api/use-query.ts'
+import { TrafficSourceContext } from './traffic-source.ts'
 
 export const RANGES = {
   '5 min': { resolution: 1, points: 300 },
@@ -44,33 +44,42 @@ export interface Traffic {
 /** `service`: its name; undefined for all requests. */
 export function useTraffic(range: Range, service?: string): Traffic {
   const { resolution, points } = RANGES[range]
+  const source = useContext(TrafficSourceContext)
+  if (source === undefined) throw new Error('A chart needs a TrafficSourceContext around it.')
+  const { live } = source
   const query = useQuery<TrafficSeriesBody>(
     `traffic ${range} ${service ?? ''}`,
-    signal => get('/v1/traffic', { resolution, points, service }, signal),
+    signal => source.get('/v1/traffic', { resolution, points, service }, signal),
     // Live seconds continue the finest resolution.
     { everyMs: resolution === 1 ? undefined : resolution * 1000 },
   )
-  useEffect(() => (service === undefined ? undefined : wantService(service)), [service])
-  const second = useSecond(resolution === 1)
+  useEffect(() => (service === undefined ? undefined : live.want([service])), [live, service])
+  const second = useSecond(live, resolution === 1)
   return useMemo(() => {
-    const { times, columns } = merged(query.data, resolution, points, service ?? '')
+    const { times, columns } = merged(query.data, resolution, points, service ?? '', live)
     return { times, columns, resolution, query }
     // `second` stands for the live points
-  }, [query, resolution, points, service, second])
+  }, [query, resolution, points, service, live, second])
 }
 
 /** Renders the component each second, while `isLive`. */
-function useSecond(isLive: boolean): number {
+export function useSecond(live: LiveTraffic, isLive = true): number {
   const [second, setSecond] = useState(0)
-  useEffect(() => (isLive ? secondCount.subscribe(value => setSecond(value)) : undefined), [isLive])
+  useEffect(() => (isLive ? live.seconds.subscribe(value => setSecond(value)) : undefined), [live, isLive])
   return second
 }
 
-function merged(data: TrafficSeriesBody | undefined, resolution: number, points: number, service: string) {
+function merged(
+  data: TrafficSeriesBody | undefined,
+  resolution: number,
+  points: number,
+  service: string,
+  traffic: LiveTraffic,
+) {
   const newest = Math.floor(Date.now() / 1000 / resolution) - 1
   const first = newest - points + 1
   const known = data === undefined ? 0 : Date.parse(data.from) / 1000 / resolution
-  const live = resolution === 1 ? livePoints(service, first, newest + 1) : []
+  const live = resolution === 1 ? traffic.between(service, first, newest + 1) : []
   const valueAt = (name: (typeof COLUMNS)[number], index: number): number | null => {
     const stored = data?.resolution === resolution ? data[name][first + index - known] : undefined
     if (stored !== null && stored !== undefined) return stored

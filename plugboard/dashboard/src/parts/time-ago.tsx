@@ -4,11 +4,16 @@ import { signal } from '@preact/signals'
 import { ago, fullTime } from './format.ts'
 
 const TICK_MS = 5000
-/** The time of the last tick: all texts share one timer. */
-const now = signal(Date.now())
-setInterval(() => {
-  if (!document.hidden) now.value = Date.now()
-}, TICK_MS)
+let timer: ReturnType<typeof setInterval> | undefined
+/** The time of the last tick. All texts share one timer, which runs while there are texts. */
+const now = signal(Date.now(), {
+  watched() {
+    timer = setInterval(() => {
+      if (!document.hidden) now.value = Date.now()
+    }, TICK_MS)
+  },
+  unwatched: () => clearInterval(timer),
+})
 
 export function TimeAgo({ time }: { time: string | null }) {
   if (time === null) return <span class="soft">never</span>

@@ -2,6 +2,9 @@
 
 import { useEffect, useState } from 'preact/hooks'
 import { ErrorBoundary, LocationProvider, lazy, Route, Router } from 'preact-iso'
+import { liveTraffic } from '../api/live.ts'
+import { get } from '../api/request.ts'
+import { TrafficSourceContext } from '../charts/traffic-source.ts'
 import { Toasts } from '../forms/action.tsx'
 import { LoginPage } from '../session/login-page.tsx'
 import { session } from '../session/session.ts'
@@ -30,12 +33,16 @@ const Cluster = lazy(() => import('../pages/cluster/cluster-page.tsx').then(({ C
 const Access = lazy(() => import('../pages/access/access-page.tsx').then(({ AccessPage }) => AccessPage))
 const Doctor = lazy(() => import('../pages/doctor/doctor-page.tsx').then(({ DoctorPage }) => DoctorPage))
 
+const PAGE_SOURCE = { live: liveTraffic, get }
+
 export function App() {
   if (session.value === undefined) return null
   if (session.value === null) return <LoginPage />
   return (
     <LocationProvider scope={BASE}>
-      <Frame />
+      <TrafficSourceContext.Provider value={PAGE_SOURCE}>
+        <Frame />
+      </TrafficSourceContext.Provider>
     </LocationProvider>
   )
 }

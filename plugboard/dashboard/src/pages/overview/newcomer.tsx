@@ -1,7 +1,7 @@
 // The next step of a person whose Plugboard has had no request yet. It disappears when the first request arrives.
 
 import type { RouteBody } from '../../../../admin/api-types.ts'
-import { livePoints, secondCount } from '../../api/live.ts'
+import { liveTraffic } from '../../api/live.ts'
 import { get } from '../../api/request.ts'
 import { useQuery } from '../../api/use-query.ts'
 import { Empty } from '../../parts/empty.tsx'
@@ -25,15 +25,15 @@ export function Newcomer({ hasTraffic }: { hasTraffic: boolean }) {
   const isKnown = newest.data !== undefined || newest.error !== undefined
   const wasUsed = newest.data?.items.some(({ lastRequestAt }) => lastRequestAt !== null) === true
   // Reads the signal, so that this component renders each second.
-  const isLive = secondCount.value > 0 && hasLiveRequest()
+  const isLive = liveTraffic.seconds.value > 0 && hasLiveRequest()
   return !isKnown || wasUsed || hasTraffic || isLive ? null : <NextCommand />
 }
 
 function hasLiveRequest(): boolean {
   const now = Math.floor(Date.now() / 1000)
-  return livePoints('', now - LIVE_SECONDS, now + 1).some(point =>
-    point?.classes.some(requests => requests > 0),
-  )
+  return liveTraffic
+    .between('', now - LIVE_SECONDS, now + 1)
+    .some(point => point?.classes.some(requests => requests > 0))
 }
 
 function NextCommand() {

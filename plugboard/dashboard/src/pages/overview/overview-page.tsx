@@ -5,11 +5,11 @@ import type { ChangeBody, StatusBody } from '../../../../admin/api-types.ts'
 import { anyChange, changeCount } from '../../api/live.ts'
 import { get } from '../../api/request.ts'
 import { useQuery } from '../../api/use-query.ts'
+import { Figures } from '../../charts/figures.tsx'
 import type { ChartMark } from '../../charts/time-chart.tsx'
 import { TrafficCharts } from '../../charts/traffic-charts.tsx'
 import { RANGES, type Range, type Traffic, useTraffic } from '../../charts/use-traffic.ts'
 import { Choice } from '../../forms/choice.tsx'
-import { count, milliseconds, percent, rate } from '../../parts/format.ts'
 import { PageHead, QueryNotice } from '../../parts/page-head.tsx'
 import { may } from '../../session/session.ts'
 import { useAddress } from '../../shell/address.ts'
@@ -79,30 +79,3 @@ function hasRequest({ columns }: Traffic): boolean {
 }
 
 const CLASSES = ['success', 'redirect', 'clientError', 'serverError'] as const
-
-/** The figures of the last 10 seconds, or of one interval when it is longer. */
-function Figures({ traffic, status }: { traffic: Traffic; status: StatusBody | undefined }) {
-  const { columns, resolution } = traffic
-  const intervals = Math.max(1, Math.round(10 / resolution))
-  const sum = (name: 'success' | 'redirect' | 'clientError' | 'serverError'): number =>
-    columns[name].slice(-intervals).reduce<number>((total, value) => total + (value ?? 0), 0)
-  const failed = sum('serverError')
-  const all = failed + sum('success') + sum('redirect') + sum('clientError')
-  const p95 = columns.p95Ms.findLast(value => value !== null)
-  return (
-    <div class="row soft number">
-      <span>{rate(all / (intervals * resolution))}</span>
-      <span class={failed > 0 ? 'bad' : undefined}>{percent(all === 0 ? 0 : failed / all)} failed</span>
-      <span>p95 {milliseconds(p95)}</span>
-      {status !== undefined && (
-        <>
-          <span>{count(status.streams)} open streams</span>
-          <span>
-            {count(status.routes)} routes · {count(status.services)} services · {count(status.tunnels)}{' '}
-            tunnels
-          </span>
-        </>
-      )}
-    </div>
-  )
-}
