@@ -1,12 +1,13 @@
-// Builds the dashboard: files with a hash in their names, each with a brotli and a gzip copy. `--when-stale` builds only when a source is
-// newer than the last build; `npm start` does this. `--out FOLDER`: the folder of the files; default: dist/. modules.json lists the
-// files of packages that the build has used, for their licences. sources.json lists all other files, for the next `--when-stale`.
+// Builds the dashboard: files with a hash in their names, and elements.js for other pages, each with a brotli and a gzip copy.
+// `--when-stale` builds only when a source is newer than the last build; `npm start` does this. `--out FOLDER`: the folder of the files;
+// default: dist/. modules.json lists the files of packages that the build has used, for their licences. sources.json lists all other
+// files, for the next `--when-stale`.
 
 import { chmod, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
-import { build } from 'vite'
+import { build, type Rolldown } from 'vite'
 
 const FOLDER = import.meta.dirname
 const ROOT = join(FOLDER, '../..')
@@ -41,20 +42,25 @@ async function buildAll(): Promise<void> {
 async function bundle(folder: string): Promise<string[]> {
   // In another environment, the code has the names and lines of its sources, for tools of developers.
   process.env.NODE_ENV = 'production'
-  const built = await build({
-    configFile: join(FOLDER, 'vite.config.ts'),
-    logLevel: 'warn',
-    build: { outDir: folder },
-  })
-  const outputs = [built].flat().flatMap(each => ('output' in each ? each.output : []))
+  const outputs: Rolldown.RolldownOutput['output'][number][] = []
+  // The elements come second, because the first build empties the folder.
+  for (const config of ['vite.config.ts', 'elements.config.ts']) {
+    const built = await build({
+      configFile: join(FOLDER, config),
+      logLevel: 'warn',
+      build: { outDir: folder },
+    })
+    outputs.push(...[built].flat().flatMap(each => ('output' in each ? each.output : [])))
+  }
   const modules = outputs.flatMap(each => (each.type === 'chunk' ? each.moduleIds : []))
   // Names that begin with NUL are parts of the tools.
-  return modules.filter(id => isAbsolute(id)).map(id => relative(ROOT, id.split('?')[0] ?? id))
+  const files = modules.filter(id => isAbsolute(id)).map(id => relative(ROOT, id.split('?')[0] ?? id))
+  return [...new Set(files)]
 }
 
 /** True when a file of the last build, or a file of this folder, is newer than the build, and when a file of it is gone. */
 async function isStale(): Promise<boolean> {
-  const built = await changedAt(join(out, 'index.html'))
+  const built = await changedAt(join(out, 'elements.js'))
   const used = await sourcesOfLastBuild()
   if (built === undefined || used === undefined) return true
   const names = await readdir(FOLDER, { recursive: true })

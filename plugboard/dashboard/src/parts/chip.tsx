@@ -14,7 +14,7 @@ export function Chip({
   children: ComponentChildren
 }) {
   return (
-    <span class="chip" data-tone={tone} title={title}>
+    <span class="chip" part="chip" data-tone={tone} title={title}>
       {children}
     </span>
   )

@@ -21,7 +21,7 @@ export function PageHead({ title, children }: { title: string; children?: Compon
 export function QueryNotice({ query }: { query: Pick<QueryState<unknown>, 'data' | 'error' | 'isLoading'> }) {
   if (query.error !== undefined) {
     return (
-      <div class="notice" data-tone="bad" role="alert">
+      <div class="notice" part="notice" data-tone="bad" role="alert">
         {query.error.message}
       </div>
     )
@@ -33,7 +33,7 @@ export function QueryNotice({ query }: { query: Pick<QueryState<unknown>, 'data'
 export function MissingReplicasNotice({ missing }: { missing: MissingReplicas | undefined }) {
   if (missing === undefined || missing.length === 0) return null
   return (
-    <div class="notice" data-tone="warn">
+    <div class="notice" part="notice" data-tone="warn">
       These replicas did not respond, so their data are missing:{' '}
       {missing.map(({ id, reason }) => `${id} (${reason})`).join(', ')}.
     </div>

@@ -53,6 +53,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
     // When rows cannot have the focus, the box can, so that the keyboard can scroll it.
     <section
       class={isVirtual ? 'table-box tall' : 'table-box'}
+      part="table"
       aria-label={label}
       tabIndex={onOpen === undefined ? 0 : undefined}
       ref={box}
