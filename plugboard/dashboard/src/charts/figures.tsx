@@ -1,7 +1,7 @@
 // The traffic of this moment as text: rate, failures, time, and the counts of a replica.
 
 import type { StatusBody } from '../../../admin/api-types.ts'
-import { count, milliseconds, percent, rate } from '../parts/format.ts'
+import { counted, milliseconds, percent, rate } from '../parts/format.ts'
 import type { Traffic } from './use-traffic.ts'
 
 /** The figures of the last 10 seconds, or of one interval when it is longer. */
@@ -20,10 +20,10 @@ export function Figures({ traffic, status }: { traffic: Traffic; status?: Status
       <span>p95 {milliseconds(p95)}</span>
       {status !== undefined && (
         <>
-          <span>{count(status.streams)} open streams</span>
+          <span>{counted(status.streams, 'open stream')}</span>
           <span>
-            {count(status.routes)} routes · {count(status.services)} services · {count(status.tunnels)}{' '}
-            tunnels
+            {counted(status.routes, 'route')} · {counted(status.services, 'service')} ·{' '}
+            {counted(status.tunnels, 'tunnel')}
           </span>
         </>
       )}

@@ -34,7 +34,9 @@ export interface TimeChartProps {
 
 const HEIGHT_PX = 190
 const AXIS_PX = 28
-const LEFT_PX = 58
+const LEFT_PX = 68
+/** Half of the last label of the time axis. */
+const RIGHT_PX = 24
 /** All charts of a page have one cursor. */
 const SYNC_KEY = 'time'
 
@@ -67,7 +69,7 @@ export function TimeChart(props: TimeChartProps) {
       {
         width,
         height: HEIGHT_PX,
-        padding: [8, 8, 0, 0],
+        padding: [8, RIGHT_PX, 0, 0],
         cursor: { y: false, points: { size: 5 }, sync: { key: SYNC_KEY } },
         legend: { show: false },
         scales: { x: { time: true }, y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] } },
@@ -116,7 +118,7 @@ export function TimeChart(props: TimeChartProps) {
 
   const at = cursor ?? lastIndex(lines)
   const [from = 0, until = 1] = [times[0], times.at(-1)]
-  const plotWidth = width - LEFT_PX - 8
+  const plotWidth = width - LEFT_PX - RIGHT_PX
   return (
     <figure class="chart" aria-label={label} ref={figure}>
       <div ref={box} aria-hidden="true" style={{ minHeight: `${HEIGHT_PX}px` }} />

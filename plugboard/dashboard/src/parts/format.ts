@@ -7,6 +7,10 @@ const clock = new Intl.DateTimeFormat('en', { timeStyle: 'medium', hour12: false
 
 export const count = (value: number): string => (value < 10_000 ? exact.format(value) : compact.format(value))
 
+/** `noun`: its singular, with a plural in -s. */
+export const counted = (value: number, noun: string): string =>
+  `${count(value)} ${noun}${value === 1 ? '' : 's'}`
+
 export function rate(perSecond: number): string {
   if (perSecond === 0) return '0/s'
   return `${perSecond < 10 ? perSecond.toFixed(perSecond < 1 ? 2 : 1) : count(perSecond)}/s`
@@ -17,6 +21,7 @@ export const percent = (share: number): string =>
 
 export function milliseconds(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) return '–'
+  if (ms === 0) return '0 ms'
   if (ms < 10) return `${ms.toFixed(1)} ms`
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 0)} s`
 }
