@@ -20,7 +20,7 @@ export type SourceState =
 
 /** A stream without any byte for this time is broken: Plugboard sends a comment every 15 s. */
 const SILENT_MS = 40_000
-const BACKOFF = { baseMs: 1000, capMs: 30_000 }
+const BACKOFF = { baseMs: 1000, capMs: 10_000 }
 /** Shortest time between two attempts. */
 const MIN_RETRY_MS = 500
 /** Names of services that one stream may have. */

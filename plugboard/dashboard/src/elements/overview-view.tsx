@@ -25,7 +25,9 @@ export function OverviewView({ source, service, range }: ViewProps) {
   const isLive = source.state.value.name === 'live'
   return (
     <>
-      <Figures traffic={traffic} status={service === undefined ? status.data : undefined} />
+      <div class="card" part="card">
+        <Figures traffic={traffic} status={service === undefined ? status.data : undefined} />
+      </div>
       {isLive && <QueryNotice query={traffic.query} />}
       <TrafficCharts traffic={traffic} />
     </>

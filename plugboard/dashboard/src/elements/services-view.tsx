@@ -11,6 +11,8 @@ import { MissingReplicasNotice, QueryNotice } from '../parts/page-head.tsx'
 import { DataTable } from '../tables/data-table.tsx'
 import type { ViewProps } from './plugboard-element.tsx'
 
+/** A key that cannot read changes receives no event when a route is created, ms. */
+const EVERY_MS = 5000
 /** Seconds of the figures. */
 const SECONDS = 10
 /** The stream has the points of so many services. */
@@ -20,9 +22,11 @@ export function ServicesView({ source, service: only }: ViewProps) {
   const { live, changes } = source
   const replicas = useQuery<ReplicasBody>('replicas', signal => source.get('/v1/replicas', {}, signal), {
     on: changes,
+    everyMs: EVERY_MS,
   })
   const outages = useQuery<OutagesBody>('outages', signal => source.get('/v1/outages', {}, signal), {
     on: changes,
+    everyMs: EVERY_MS,
   })
   const reasons = new Map(
     outages.data?.items.map(({ service, reason }) => [service, reason.replaceAll('_', ' ')]),
@@ -59,7 +63,11 @@ export function ServicesView({ source, service: only }: ViewProps) {
         <QueryNotice query={replicas.error === undefined ? outages : replicas} />
       )}
       <MissingReplicasNotice missing={replicas.data?.missingReplicas} />
-      {isLoaded && rows.length === 0 && <p class="soft">No service has a line or a route.</p>}
+      {isLoaded && rows.length === 0 && (
+        <div class="notice" part="notice">
+          No service has a line or a route.
+        </div>
+      )}
       {rows.length > 0 && (
         <DataTable
           label="Services"

@@ -29,7 +29,11 @@ export function TelephonesView({ source, service }: ViewProps) {
     <>
       {source.state.value.name === 'live' && <QueryNotice query={query} />}
       <MissingReplicasNotice missing={data?.missingReplicas} />
-      {data !== undefined && data.items.length === 0 && <p class="soft">No telephone is connected.</p>}
+      {data !== undefined && data.items.length === 0 && (
+        <div class="notice" part="notice">
+          No telephone is connected.
+        </div>
+      )}
       {data !== undefined && data.items.length > 0 && (
         <DataTable
           label="Tunnels of telephones"
@@ -59,7 +63,9 @@ export function TelephonesView({ source, service }: ViewProps) {
         />
       )}
       {data?.next != null && (
-        <p class="soft small">The first {ROWS} tunnels. The dashboard shows all of them.</p>
+        <div class="notice small" part="notice">
+          The first {ROWS} tunnels. The dashboard shows all of them.
+        </div>
       )}
     </>
   )
