@@ -35,6 +35,8 @@ export interface TimeChartProps {
 const HEIGHT_PX = 190
 const AXIS_PX = 28
 const LEFT_PX = 68
+/** The width of a label of the time axis with seconds, and a gap. */
+const LABEL_PX = 72
 /** Half of the last label of the time axis. */
 const RIGHT_PX = 24
 /** All charts of a page have one cursor. */
@@ -76,6 +78,7 @@ export function TimeChart(props: TimeChartProps) {
         axes: [
           {
             size: AXIS_PX,
+            space: LABEL_PX,
             stroke: color('--soft'),
             grid: { show: false },
             ticks: { show: false },
