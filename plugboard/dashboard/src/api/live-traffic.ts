@@ -48,9 +48,12 @@ export class LiveTraffic {
     }
   }
 
+  /** A component that wants other services first removes the old ones. The stream is opened again once for both. */
   #updateWanted(): void {
-    const names = [...this.#wantedCounts.keys()].sort()
-    if (names.join() !== this.wanted.value.join()) this.wanted.value = names
+    queueMicrotask(() => {
+      const names = [...this.#wantedCounts.keys()].sort()
+      if (names.join() !== this.wanted.value.join()) this.wanted.value = names
+    })
   }
 
   /** Adds an event `traffic` of the stream. */
