@@ -106,7 +106,7 @@ const INSPECT: readonly CommandEntry[] = [
   },
   {
     name: 'process',
-    summary: 'drain, eject or weigh one telephone process of a service',
+    summary: 'drain or eject one telephone process of a service, or set its weight',
     load: async () => (await import('./commands/process/process.ts')).defineProcess,
   },
   {

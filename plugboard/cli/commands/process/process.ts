@@ -1,4 +1,4 @@
-// `plugboard process`: drains, ejects and weighs one telephone process of a service, and ends that again. The values are an override,
+// `plugboard process`: drains or ejects one telephone process of a service, sets its weight, and resumes it. The values are an override,
 // a row that all replicas follow. A command changes the override that exists, with its version, so that two operators cannot
 // overwrite each other's values without an error.
 
@@ -32,7 +32,7 @@ export function defineProcess(process: Command, context: CliContext): void {
     process.command(`${name} <service> <process>${args}`).description(description)
   const withFlags = (added: Command): Command =>
     added
-      .option('--reason <text>', 'why, for other operators')
+      .option('--reason <text>', 'the reason, for other operators')
       .option('--force', 'also the last process of the service that takes requests')
 
   const drain = withFlags(
@@ -55,7 +55,7 @@ export function defineProcess(process: Command, context: CliContext): void {
       const row = await find({ api }, service, id)
       if (row === undefined) {
         throw new CliError(
-          `no operator has set anything for the process "${id}" of ${service}. List what is set: plugboard process list`,
+          `the process "${id}" of ${service} has no override. List the overrides: plugboard process list`,
         )
       }
       await api.request('DELETE', `${PATH}/${segment(row.id)}`, { ifMatch: `"${row.version}"` })
@@ -96,7 +96,9 @@ export function defineProcess(process: Command, context: CliContext): void {
 
   const list = process
     .command('list')
-    .description('list the telephone processes that operators have drained, ejected or weighed')
+    .description(
+      'list the telephone processes that operators have drained or ejected, or whose weight they have set',
+    )
     .option('-s, --service <name>', 'only processes of this service')
   examples(list, 'process list', 'process list --service shop')
   apiAction(list, context, async ({ api, output, options }: ApiCommand<{ readonly service?: string }>) => {

@@ -78,7 +78,7 @@ interface OverridesBody {
 }
 const NO_OVERRIDES: OverridesBody = { items: [], total: 0 }
 
-/** Writes the telephone processes that operators have drained, ejected or weighed. */
+/** Writes the telephone processes with an override. */
 async function showOverrides(
   output: Output,
   { items, total }: OverridesBody,
