@@ -6,8 +6,9 @@ import { hasMask } from '../masking/has-mask.ts'
 import type { CapturedExchange } from './captured-exchange.ts'
 import { unmaskedTarget, urlOf } from './exchange-parts.ts'
 
-/** Fields that curl sends by itself, or that end at each hop. */
+/** Fields that curl sends by itself, or that end at each hop. With Via, Plugboard would take the command for a forwarding loop. */
 const LEFT_TO_CURL: ReadonlySet<string> = new Set([
+  'via',
   'host',
   'connection',
   'content-length',
@@ -33,10 +34,17 @@ export function curlText(exchange: CapturedExchange): string {
   else if (body?.text != null && hasMask(body.text)) notes.push('The body has masked values.')
   const host = fieldValue(fields, 'host') ?? request.host
   const url = target.startsWith('/') ? `${scheme}://${host}${(plain ?? { target }).target}` : urlOf(exchange)
-  const lines = [`curl ${quoted(url)}`, `--request ${quoted(received.method)}`]
+  // curl waits for the body of a response to `--request HEAD`.
+  const method = received.method === 'HEAD' ? '--head' : `--request ${quoted(received.method)}`
+  const lines = [`curl ${quoted(url)}`, method]
+  // Otherwise curl takes [1-9] and {a,b} for patterns, and sends a request for each of their URLs.
+  if (/[[\]{}]/.test(url)) lines.push('--globoff')
+  // Otherwise curl removes /../ from the path.
+  if (/\/\.{1,2}(?:[/?]|$)/.test(url)) lines.push('--path-as-is')
   for (const [name, value] of fields)
     if (!LEFT_TO_CURL.has(name.toLowerCase()) && !hasMask(value))
-      lines.push(`--header ${quoted(`${name}: ${value}`)}`)
+      // With a colon, curl would leave out a field without a value.
+      lines.push(`--header ${quoted(value === '' ? `${name};` : `${name}: ${value}`)}`)
   if (body?.text != null) lines.push(`--data-raw ${quoted(body.text)}`)
   const comments = notes.map(note => `# ${note.replace(CONTROLS, ' ')}\n`).join('')
   return `${comments}${lines.join(' \\\n  ')}\n`

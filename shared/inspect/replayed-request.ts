@@ -46,6 +46,7 @@ const NOT_REPEATED: ReadonlySet<string> = new Set([
   'http2-settings',
   'content-length',
   'expect',
+  'plugboard-replay',
   'x-request-id',
   'traceparent',
   'tracestate',

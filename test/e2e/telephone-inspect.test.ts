@@ -1,8 +1,10 @@
 // `telephone http --inspect`: the page and the JSON of a Telephone's own exchanges, with real processes and a real browser. The tests of the
 // page are skipped, with the reason, when Chromium is not installed.
 
+import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import { promisify } from 'node:util'
 import type { AxeResults } from 'axe-core'
 import { type Browser, chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -72,6 +74,27 @@ describe('the inspector of a Telephone', () => {
     })
     expect((await ask(`/v1/exchanges/${id}?format=curl`)).text).toContain('/export?q=1')
   })
+
+  it.skipIf(findProgram('curl') === undefined)(
+    'has a curl command that sends the same request once more through Plugboard',
+    async () => {
+      const target = '/echo?ids[]=[1-3]'
+      const { id } = await inspected(target, { headers: { 'x-empty': '' } })
+      const command = (await ask(`/v1/exchanges/${id}?format=curl`)).text.trimEnd()
+      const way = `--connect-to ::127.0.0.1:${stack.port} --silent --write-out '%{http_code}'`
+      const before = (await jsonOf('/v1/exchanges')).items.length
+      const { stdout } = await promisify(execFile)('bash', ['-c', `${command} ${way}`])
+      expect(stdout).toMatch(/200$/)
+      const items = await eventually('the pasted request is listed', async () => {
+        const list = (await jsonOf('/v1/exchanges')).items
+        return list.length > before ? list : undefined
+      })
+      expect(items).toHaveLength(before + 1)
+      const { received } = await jsonOf(`/v1/exchanges/${items[0].id}`)
+      expect(received.target).toBe(target)
+      expect(received.fields).toContainEqual(['x-empty', ''])
+    },
+  )
 
   it('sends an exchange to the backend again, with edits', async () => {
     const { id } = await inspected('/again', { method: 'PUT', headers: { 'x-a': '1' }, body: 'first' })
