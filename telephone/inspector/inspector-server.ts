@@ -52,6 +52,8 @@ export async function startInspectorServer({
       handle(routes, request).then(
         result => send(request, response, result),
         (error: unknown) => {
+          // The client closed the connection before the end of its body.
+          if (error === request.errored) return
           log.error('the inspector could not respond', { err: error })
           send(request, response, text(500, 'The inspector failed. The log has the reason.'))
         },
