@@ -5,7 +5,7 @@ import { Drawer } from '../../parts/drawer.tsx'
 import { count } from '../../parts/format.ts'
 import { hrefOf } from '../../shell/address.ts'
 import { DataTable } from '../../tables/data-table.tsx'
-import { quotaOf } from './limit-text.ts'
+import { amountOf, quotaOf } from './limit-text.ts'
 import { UsedChip } from './used-chip.tsx'
 
 export function LimitDrawer(props: {
@@ -51,7 +51,7 @@ function Details({ limit }: { limit: LimitRowBody }) {
         <dt>Quota</dt>
         <dd>{quotaOf(limit)}</dd>
         <dt>Burst</dt>
-        <dd>{count(burst)}</dd>
+        <dd>{amountOf(burst, limit)}</dd>
         <dt>Counted</dt>
         <dd>{scope === 'cluster' ? 'over all replicas' : 'on each replica'}</dd>
         <dt>Enforced</dt>

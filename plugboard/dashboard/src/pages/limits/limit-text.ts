@@ -3,9 +3,13 @@
 import type { LimitRowBody } from '../../../../admin/api-types.ts'
 import { bytes, count, duration } from '../../parts/format.ts'
 
+/** A number of requests, or of bytes, as the limit counts them. */
+export const amountOf = (amount: number, { count: unit }: Pick<LimitRowBody, 'count'>): string =>
+  unit === 'responseBytes' ? bytes(amount) : count(amount)
+
 /** The quota in its window, such as `100 / 1 min`. */
-export const quotaOf = ({ limit, windowSeconds, count: unit }: LimitRowBody): string =>
-  `${unit === 'responseBytes' ? bytes(limit) : count(limit)} / ${duration(windowSeconds)}`
+export const quotaOf = (limit: Pick<LimitRowBody, 'limit' | 'windowSeconds' | 'count'>): string =>
+  `${amountOf(limit.limit, limit)} / ${duration(limit.windowSeconds)}`
 
 /** The id of the route, or the name of the service, that has the limit. */
 export const ownerOf = ({ route, service }: LimitRowBody): string => route?.id ?? service ?? ''

@@ -5,8 +5,9 @@ import { changeCount } from '../../api/live.ts'
 import { get } from '../../api/request.ts'
 import { useQuery } from '../../api/use-query.ts'
 import { Chip } from '../../parts/chip.tsx'
-import { count, duration } from '../../parts/format.ts'
+import { count } from '../../parts/format.ts'
 import { MissingReplicasNotice, QueryNotice } from '../../parts/page-head.tsx'
+import { quotaOf } from '../limits/limit-text.ts'
 
 const EVERY_MS = 2000
 
@@ -54,9 +55,7 @@ function Limit({ limit }: { limit: LimitRowBody }) {
         <span class="soft">{route === null ? 'of the service' : 'of this route'}</span>
         {!enforce && <Chip tone="warn">not enforced</Chip>}
         <span class="spring" />
-        <span class="number">
-          {count(limit.limit)} / {duration(limit.windowSeconds)}
-        </span>
+        <span class="number">{quotaOf(limit)}</span>
       </header>
       <p class="soft number">
         {count(admitted)} admitted,{' '}
