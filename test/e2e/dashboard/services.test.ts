@@ -165,7 +165,7 @@ describe.skipIf(!hasChromium)('the page Services', () => {
     await open()
     await page.getByRole('tab', { name: 'Policy' }).click()
     await page.getByLabel('Retries').fill('11')
-    await page.locator('#policy-retries-error').getByText('10').waitFor()
+    await page.locator('#field-retries-error').getByText('10').waitFor()
     noComplaints()
     await page.getByLabel('Retries').fill('4')
     await page.getByLabel('Balancing').selectOption('least_streams')
@@ -178,5 +178,26 @@ describe.skipIf(!hasChromium)('the page Services', () => {
       `/v1/services/${SERVICE}`,
     )
     expect(policy).toMatchObject({ retries: 4, balancing: 'least_streams', splitBy: 'request' })
+  })
+
+  it('keeps the edits of a policy when another person changes the service', async () => {
+    const { page, plugboard } = dashboard
+    const retries = page.getByLabel('Retries')
+    await retries.fill('5')
+    await plugboard.call('PATCH', `/v1/services/${SERVICE}`, { policy: { outlier: false } })
+    await page.getByText('This service has changed since you opened it.').waitFor()
+    expect(await retries.inputValue()).toBe('5')
+    await page.getByRole('button', { name: 'Discard' }).click()
+    expect(await retries.inputValue()).toBe('4')
+    const ejection = page.getByLabel('Passive ejection')
+    expect(await ejection.locator('option:checked').textContent()).toBe('off')
+    await ejection.selectOption({ label: 'on (default)' })
+    await page.getByText('Checked.').waitFor()
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByText('Saved.').first().waitFor()
+    await eventually('the default applies', async () => {
+      const { policy } = await plugboard.call<{ policy: object }>('GET', `/v1/services/${SERVICE}`)
+      return !('outlier' in policy) || undefined
+    })
   })
 })

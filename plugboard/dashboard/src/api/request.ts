@@ -18,6 +18,10 @@ export class ApiError extends Error {
   }
 }
 
+/** Returns the reason of a rejection as an ApiError. A fault of the page itself has status 0. */
+export const asApiError = (reason: unknown): ApiError =>
+  reason instanceof ApiError ? reason : new ApiError(0, { detail: String(reason) })
+
 /** A wrong field: a JSON pointer into the body, a parameter or a header. */
 export interface Culprit {
   readonly pointer?: string

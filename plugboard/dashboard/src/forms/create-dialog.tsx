@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
-import { ApiError } from '../api/request.ts'
+import { type ApiError, asApiError } from '../api/request.ts'
 import { Dialog } from './action.tsx'
 
 export function CreateDialog(props: {
@@ -26,7 +26,7 @@ export function CreateDialog(props: {
           try {
             await create()
           } catch (reason) {
-            setError(reason instanceof ApiError ? reason : new ApiError(0, { detail: String(reason) }))
+            setError(asApiError(reason))
           }
         }}
       >

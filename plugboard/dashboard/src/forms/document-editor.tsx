@@ -2,7 +2,7 @@
 // dry run, and the page shows the problems beside their fields. The code for YAML is loaded with the first editor.
 
 import { useEffect, useState } from 'preact/hooks'
-import { ApiError } from '../api/request.ts'
+import { ApiError, asApiError, type Culprit } from '../api/request.ts'
 import { showMessage } from './action.tsx'
 import { Choice } from './choice.tsx'
 import { FormFields, type FormGroup, otherCulprits } from './form-fields.tsx'
@@ -12,6 +12,8 @@ export interface DocumentEditorProps {
   readonly label: string
   readonly document: object
   readonly canWrite: boolean
+  /** The JSON pointer of the document in the body of the request. Absent: the document is the body. */
+  readonly pointer?: string | undefined
   /** The form. Absent: the document is edited as YAML only. */
   readonly groups?: readonly FormGroup[] | undefined
   /** Called when the person begins to edit, and after a save or a discard. */
@@ -24,7 +26,8 @@ const WAIT_MS = 400
 const VIEWS = ['Form', 'YAML'] as const
 type View = (typeof VIEWS)[number]
 
-export function DocumentEditor({ label, document, canWrite, groups, onEdited, save }: DocumentEditorProps) {
+export function DocumentEditor(props: DocumentEditorProps) {
+  const { label, document, canWrite, pointer = '', groups, onEdited, save } = props
   const yaml = useYaml()
   const [view, setView] = useState<View>(groups === undefined ? 'YAML' : 'Form')
   const [text, setText] = useState<string | undefined>(undefined)
@@ -54,7 +57,7 @@ export function DocumentEditor({ label, document, canWrite, groups, onEdited, sa
   const shown = text ?? textOf(document, yaml)
   const read = readText(shown, yaml)
   const showsForm = groups !== undefined && view === 'Form' && read.kind === 'document'
-  const culprits = problem?.culprits ?? []
+  const culprits = problem?.culprits.map(culprit => within(culprit, pointer)) ?? []
   const rest = showsForm ? otherCulprits(culprits, groups) : culprits
   const discard = (): void => {
     setText(undefined)
@@ -122,6 +125,14 @@ export function DocumentEditor({ label, document, canWrite, groups, onEdited, sa
   )
 }
 
+/** Returns the problem with the pointer from the root of the document. */
+function within(culprit: Culprit, root: string): Culprit {
+  const { pointer } = culprit
+  return pointer?.startsWith(`${root}/`) === true
+    ? { ...culprit, pointer: pointer.slice(root.length) }
+    : culprit
+}
+
 function useYaml(): typeof Yaml | undefined {
   const [yaml, setYaml] = useState<{ readonly module: typeof Yaml } | undefined>(undefined)
   useEffect(() => {
@@ -162,6 +173,6 @@ async function send(
     await save(read.value)
     return undefined
   } catch (error) {
-    return error instanceof ApiError ? error : new ApiError(0, { detail: String(error) })
+    return asApiError(error)
   }
 }

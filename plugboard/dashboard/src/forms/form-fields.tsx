@@ -7,9 +7,11 @@ import { type DocumentPath, valueAt } from './yaml-text.ts'
 export interface FormField {
   readonly path: DocumentPath
   readonly label: string
-  /** `lines`: a list of texts, one in each line. `null-text`: a text; empty means null. */
-  readonly kind: 'text' | 'null-text' | 'number' | 'flag' | 'lines'
+  /** `lines`: a list of texts, one in each line. `null-text`: a text; empty means null. `choice`: one of `choices`, or no value. */
+  readonly kind: 'text' | 'null-text' | 'number' | 'flag' | 'lines' | 'choice'
+  /** For a choice: the text of the default. */
   readonly placeholder?: string
+  readonly choices?: readonly (readonly [value: string | boolean, text: string])[] | undefined
   /** Values that the browser offers. */
   readonly suggestions?: readonly string[] | undefined
 }
@@ -22,6 +24,7 @@ export interface FormGroup {
 export interface FormFieldsProps {
   readonly groups: readonly FormGroup[]
   readonly document: object
+  /** The JSON pointers of these begin at the document. */
   readonly culprits: readonly Culprit[]
   readonly isReadOnly: boolean
   /** `value`: undefined removes the value. */
@@ -93,6 +96,15 @@ function FieldOfForm(props: {
       </label>
     )
   }
+  if (field.kind === 'choice') {
+    return (
+      <div class="field">
+        <label for={id}>{field.label}</label>
+        <Choices {...common} field={field} value={value} onChange={onChange} />
+        <Problem id={id} text={problem} />
+      </div>
+    )
+  }
   const text = Array.isArray(value)
     ? value.join('\n')
     : value === null || value === undefined
@@ -130,6 +142,35 @@ function FieldOfForm(props: {
       )}
       <Problem id={id} text={problem} />
     </div>
+  )
+}
+
+function Choices(props: {
+  field: FormField
+  value: unknown
+  onChange: (value: unknown) => void
+  id: string
+  'aria-invalid': boolean
+  'aria-describedby': string
+}) {
+  const { field, value, onChange, ...attributes } = props
+  const { choices = [], placeholder } = field
+  const selected = choices.findIndex(([each]) => each === value)
+  const isOther = value !== undefined && selected === -1
+  return (
+    <select
+      {...attributes}
+      value={isOther ? 'other' : selected}
+      onChange={event => onChange(choices[Number(event.currentTarget.value)]?.[0])}
+    >
+      <option value={-1}>{placeholder} (default)</option>
+      {choices.map(([each, text], index) => (
+        <option key={each} value={index}>
+          {text}
+        </option>
+      ))}
+      {isOther && <option value="other">as in the YAML</option>}
+    </select>
   )
 }
 

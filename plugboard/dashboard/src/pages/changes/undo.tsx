@@ -3,7 +3,7 @@
 
 import { useState } from 'preact/hooks'
 import type { ChangeBody, UndoneBody } from '../../../../admin/api-types.ts'
-import { ApiError, get, request } from '../../api/request.ts'
+import { ApiError, asApiError, get, request } from '../../api/request.ts'
 import { showMessage } from '../../forms/action.tsx'
 import { count } from '../../parts/format.ts'
 import { may } from '../../session/session.ts'
@@ -170,6 +170,3 @@ async function newestSequence(): Promise<number> {
   if (newest === undefined) throw new ApiError(404, { detail: 'The change log is empty.' })
   return newest.sequence
 }
-
-const asApiError = (error: unknown): ApiError =>
-  error instanceof ApiError ? error : new ApiError(0, { detail: String(error) })

@@ -1,12 +1,12 @@
 // One route: its properties and actions, its editor, its limits, and its history with undo.
 
-import { useRef, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import type { ChangeBody, RouteBody, ServiceBody } from '../../../../admin/api-types.ts'
 import { changeCount } from '../../api/live.ts'
 import { get, request } from '../../api/request.ts'
 import { useQuery } from '../../api/use-query.ts'
-import { DocumentEditor } from '../../forms/document-editor.tsx'
 import { removedKeys } from '../../forms/removed-keys.ts'
+import { RowEditor } from '../../forms/row-editor.tsx'
 import { Drawer, Tabs } from '../../parts/drawer.tsx'
 import { QueryNotice } from '../../parts/page-head.tsx'
 import { may } from '../../session/session.ts'
@@ -42,40 +42,30 @@ export function RouteDrawer({ id, onClose }: { id: string; onClose: () => void }
   )
 }
 
-/** While a person edits the route, the document stays. Its version is sent, so a save after the change of another user is refused. */
 function Edit({ route }: { route: RouteBody }) {
-  const [isEdited, setEdited] = useState(false)
-  const opened = useRef(route)
-  if (!isEdited) opened.current = route
-  const { id, version, mount, service, options } = opened.current
   const services = useQuery<{ items: readonly ServiceBody[] }>('services of a form', signal =>
     get('/v1/services', { limit: 200 }, signal),
   )
-  const document = { mount, service, options }
   return (
-    <>
-      {isEdited && route.version !== version && (
-        <p class="notice" data-tone="warn" role="status">
-          This route has changed since you opened it. Discard your edits to see the change.
-        </p>
-      )}
-      <DocumentEditor
-        label="The route as YAML"
-        document={document}
-        canWrite={may('routes:write')}
-        groups={routeForm(services.data?.items.map(({ name }) => name) ?? [])}
-        onEdited={setEdited}
-        save={(changed, dryRun) =>
-          request('PATCH', `/v1/routes/${id}`, {
-            query: { dryRun: dryRun || undefined },
-            ifMatch: `"${version}"`,
-            body: removedKeys(document, changed, ['options']),
-          })
-        }
-      />
-    </>
+    <RowEditor
+      noun="route"
+      label="The route as YAML"
+      row={route}
+      documentOf={documentOf}
+      canWrite={may('routes:write')}
+      groups={routeForm(services.data?.items.map(({ name }) => name) ?? [])}
+      save={(row, changed, dryRun) =>
+        request('PATCH', `/v1/routes/${row.id}`, {
+          query: { dryRun: dryRun || undefined },
+          ifMatch: `"${row.version}"`,
+          body: removedKeys(documentOf(row), changed, ['options']),
+        })
+      }
+    />
   )
 }
+
+const documentOf = ({ mount, service, options }: RouteBody): object => ({ mount, service, options })
 
 function History({ id }: { id: string }) {
   const [opened, setOpened] = useState<ChangeBody | undefined>(undefined)

@@ -3,7 +3,7 @@
 
 import { useState } from 'preact/hooks'
 import type { ServiceProcessBody } from '../../../../admin/api-types.ts'
-import { ApiError, request } from '../../api/request.ts'
+import { type ApiError, asApiError, request } from '../../api/request.ts'
 import { Dialog, showMessage } from '../../forms/action.tsx'
 import { Choice } from '../../forms/choice.tsx'
 import { Field } from '../../forms/field.tsx'
@@ -36,7 +36,7 @@ export function ProcessDialog(props: { service: string; process: ServiceProcessB
       showMessage(`${done} Undo is on the Changes page.`)
       onClose()
     } catch (failure) {
-      setError(failure instanceof ApiError ? failure : new ApiError(0, { detail: String(failure) }))
+      setError(asApiError(failure))
       setRunning(false)
     }
   }

@@ -31,7 +31,7 @@ const TONES: Readonly<Record<ServiceProcessBody['state'], Tone>> = {
 export function Processes({ name, service }: { name: string; service: ServiceBody | undefined }) {
   const query = useQuery<ServiceProcessesBody>(
     `processes ${name}`,
-    signal => get(`/v1/services/${name}/processes`, {}, signal),
+    signal => get(`/v1/services/${encodeURIComponent(name)}/processes`, {}, signal),
     { on: anyChange, everyMs: EVERY_MS },
   )
   const roundTrips = useRoundTrips(name)

@@ -8,15 +8,14 @@ import { useQuery } from '../../api/use-query.ts'
 import { TrafficCharts } from '../../charts/traffic-charts.tsx'
 import { useTraffic } from '../../charts/use-traffic.ts'
 import { ConfirmButton, showMessage } from '../../forms/action.tsx'
-import { Choice } from '../../forms/choice.tsx'
-import { DocumentEditor } from '../../forms/document-editor.tsx'
 import { removedKeys } from '../../forms/removed-keys.ts'
+import { RowEditor } from '../../forms/row-editor.tsx'
 import { Drawer, Tabs } from '../../parts/drawer.tsx'
 import { QueryNotice } from '../../parts/page-head.tsx'
 import { may } from '../../session/session.ts'
 import { hrefOf } from '../../shell/address.ts'
-import { PolicyForm } from './policy-form.tsx'
 import { Processes } from './processes.tsx'
+import { SERVICE_FORM } from './service-form.ts'
 
 type Tab = 'processes' | 'traffic' | 'policy'
 const TABS = [
@@ -27,9 +26,8 @@ const TABS = [
 
 export function ServiceDrawer({ name, onClose }: { name: string; onClose: () => void }) {
   const [tab, setTab] = useState<Tab>('processes')
-  const query = useQuery<ServiceBody>(`service ${name}`, signal => get(`/v1/services/${name}`, {}, signal), {
-    on: changeCount,
-  })
+  const path = `/v1/services/${encodeURIComponent(name)}`
+  const query = useQuery<ServiceBody>(`service ${name}`, signal => get(path, {}, signal), { on: changeCount })
   const service = query.data
   return (
     <Drawer title={name} label="Service" isWide onClose={onClose}>
@@ -52,36 +50,31 @@ function ServiceTraffic({ name }: { name: string }) {
   )
 }
 
-const VIEWS = ['Form', 'YAML'] as const
-
 function Policy({ service, onDeleted }: { service: ServiceBody; onDeleted: () => void }) {
-  const { id, name, version, policy, routes } = service
-  const [view, setView] = useState<(typeof VIEWS)[number]>('Form')
+  const { id, name, version, routes } = service
   return (
     <div class="stack">
-      <Choice label="View of the policy" names={VIEWS} selected={view} onSelect={setView} />
       <p class="soft">
-        {view === 'Form' ? 'The common keys. The YAML has all of them. ' : ''}
-        The <a href="/reference">reference of the API</a> describes the keys, in the schema ServiceChange. A
-        key that is absent has its default.
+        The form has the common keys, and the YAML has all of them. The{' '}
+        <a href="/reference">reference of the API</a> describes the keys, in the schema ServiceChange. A key
+        that is absent has its default.
       </p>
-      {view === 'Form' ? (
-        <PolicyForm key={version} service={service} canWrite={may('services:write')} />
-      ) : (
-        <DocumentEditor
-          key={version}
-          label="The policy as YAML"
-          document={policy}
-          canWrite={may('services:write')}
-          save={(document, dryRun) =>
-            request('PATCH', `/v1/services/${id}`, {
-              query: { dryRun: dryRun || undefined },
-              ifMatch: `"${version}"`,
-              body: { policy: removedKeys(policy, document) },
-            })
-          }
-        />
-      )}
+      <RowEditor
+        noun="service"
+        label="The policy as YAML"
+        row={service}
+        documentOf={({ policy }) => policy}
+        pointer="/policy"
+        canWrite={may('services:write')}
+        groups={SERVICE_FORM}
+        save={(row, document, dryRun) =>
+          request('PATCH', `/v1/services/${row.id}`, {
+            query: { dryRun: dryRun || undefined },
+            ifMatch: `"${row.version}"`,
+            body: { policy: removedKeys(row.policy, document) },
+          })
+        }
+      />
       {may('services:write') && (
         <div class="row">
           <ConfirmButton
