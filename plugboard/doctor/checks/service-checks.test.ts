@@ -58,8 +58,41 @@ describe('the checks of services', () => {
       failures: [],
     }
     const finding = checkEjections({ ...noEjections, items: [ejection] })
-    expect(finding.detail).toBe('Plugboard sends no or fewer requests to 1 process: "shop-1 of shop".')
+    expect(finding.detail).toBe(
+      'Plugboard sends no or fewer requests to 1 process: "shop-1 of shop (on r1)".',
+    )
     expect(checkEjections({ ...noEjections, items: [{ ...ejection, state: 'serving' }] }).state).toBe('ok')
+  })
+
+  it('name a process, a subset and a breaker once, with the replicas', () => {
+    const on = (...ids: string[]) => ids.map(replicaId => ({ service: 'shop', replicaId }))
+    const ejected = (instance: string, ...ids: string[]) =>
+      on(...ids).map(place => ({
+        ...place,
+        telephone: 'web',
+        instance,
+        state: 'ejected' as const,
+        reason: 'error_responses' as const,
+        since: '2026-11-20T12:00:00.000Z',
+        until: null,
+        ejections: 1,
+        failures: [],
+      }))
+    const items = [...ejected('i1', 'r2', 'r1'), ...ejected('i2', 'r1', 'r2', 'r3', 'r4')]
+    expect(checkEjections({ ...noEjections, items }).detail).toContain(
+      '2 processes: "web of shop (on r1, r2)", "web of shop (on 4 replicas)".',
+    )
+    const since = '2026-11-20T12:00:00.000Z'
+    const shares = { percent: 10, currentPercent: 0, stops: 1, since, until: null, atStop: null, now: null }
+    const subset = { subset: 'canary', state: 'stopped' as const, ...shares }
+    const breaker = { state: 'open' as const, since, errorPercent: 60, requests: 20, until: null }
+    expect(
+      checkEjections({
+        ...noEjections,
+        subsets: on('r1', 'r2').map(place => ({ ...place, ...subset })),
+        breakers: on('r1', 'r2').map(place => ({ ...place, ...breaker })),
+      }).detail,
+    ).toContain('1 subset: "canary of shop (on r1, r2)"; 1 circuit breaker: "shop (on r1, r2)".')
   })
 
   it('cannot tell about ejections on replicas that sent no response', () => {

@@ -39,16 +39,27 @@ export function checkHealth(down: readonly DownProcess[]): Finding {
 
 export function checkEjections({ items, subsets, breakers, missingReplicas }: EjectionsBody): Finding {
   const ejected = items.filter(({ state }) => state !== 'serving')
+  const processes = placed(
+    ejected,
+    ({ service, instance }) => `${service} ${instance}`,
+    ({ service, telephone }) => `${telephone} of ${service}`,
+  )
+  const stopped = placed(
+    subsets,
+    ({ service, subset }) => `${service} ${subset}`,
+    ({ service, subset }) => `${subset} of ${service}`,
+  )
+  const open = placed(
+    breakers,
+    ({ service }) => service,
+    ({ service }) => service,
+  )
   const parts = [
-    ejected.length === 0
+    processes.length === 0
       ? ''
-      : `${counted(ejected.length, 'process', 'processes')}: ${listed(ejected.map(({ service, telephone }) => `${telephone} of ${service}`))}`,
-    subsets.length === 0
-      ? ''
-      : `${counted(subsets.length, 'subset')}: ${listed(subsets.map(({ service }) => service))}`,
-    breakers.length === 0
-      ? ''
-      : `${counted(breakers.length, 'circuit breaker')}: ${listed(breakers.map(({ service }) => service))}`,
+      : `${counted(processes.length, 'process', 'processes')}: ${listed(processes)}`,
+    stopped.length === 0 ? '' : `${counted(stopped.length, 'subset')}: ${listed(stopped)}`,
+    open.length === 0 ? '' : `${counted(open.length, 'circuit breaker')}: ${listed(open)}`,
   ].filter(part => part !== '')
   if (parts.length > 0) {
     return warning(
@@ -61,6 +72,22 @@ export function checkEjections({ items, subsets, breakers, missingReplicas }: Ej
     return unknown(`Replicas that sent no response may have ejected processes: ${names}.`)
   }
   return ok('All processes receive requests.')
+}
+
+/** More replicas are counted. */
+const MAX_REPLICAS = 3
+
+/** Each replica decides by its own requests, so one fault can have an item for each replica. Returns each fault once, with its replicas. */
+function placed<Item extends { readonly replicaId: string }>(
+  items: readonly Item[],
+  keyOf: (item: Item) => string,
+  nameOf: (item: Item) => string,
+): string[] {
+  return [...Map.groupBy(items, keyOf).values()].map(same => {
+    const replicas = [...new Set(same.map(({ replicaId }) => replicaId))].sort()
+    const where = replicas.length > MAX_REPLICAS ? `${replicas.length} replicas` : replicas.join(', ')
+    return `${nameOf(same[0] as Item)} (on ${where})`
+  })
 }
 
 export interface RouteFaults {
