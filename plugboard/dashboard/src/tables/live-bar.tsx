@@ -1,8 +1,12 @@
 // The bar above a live list: Pause, and the state of the list in words.
 
+import { useEffect, useState } from 'preact/hooks'
 import { count } from '../parts/format.ts'
 import { MissingReplicasNotice } from '../parts/page-head.tsx'
 import type { LiveRows } from './use-live-rows.ts'
+
+/** The stream starts before the first replicas have responded, ms. */
+const SETTLE_MS = 1000
 
 export function LiveBar(props: {
   /** The noun for one row, such as "request". */
@@ -13,6 +17,7 @@ export function LiveBar(props: {
 }) {
   const { noun, live, isPaused, onPause } = props
   const { rows, waiting, missed, isOpen, opened, problem, missingReplicas } = live
+  const isSettled = useIsSettled(isOpen, opened)
   const parts = [`${count(rows.length)} ${plural(noun, rows.length)}`]
   if (isPaused && waiting > 0) parts.push(`${count(waiting)} new`)
   if (missed > 0) parts.push(`${count(missed)} missed, because too many arrived at once`)
@@ -32,9 +37,21 @@ export function LiveBar(props: {
           {problem.message}
         </div>
       )}
-      <MissingReplicasNotice missing={missingReplicas} />
+      {isSettled && <MissingReplicasNotice missing={missingReplicas} />}
     </>
   )
 }
 
 const plural = (noun: string, number: number): string => (number === 1 ? noun : `${noun}s`)
+
+/** True from a second after each opening of the stream. Until then, replicas that have not responded are not missing. */
+function useIsSettled(isOpen: boolean, opened: number): boolean {
+  const [isSettled, setSettled] = useState(false)
+  useEffect(() => {
+    setSettled(false)
+    if (!isOpen) return
+    const timer = setTimeout(() => setSettled(true), SETTLE_MS)
+    return () => clearTimeout(timer)
+  }, [isOpen, opened])
+  return isSettled
+}

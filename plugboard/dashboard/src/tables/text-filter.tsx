@@ -4,8 +4,14 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 
 const WAIT_MS = 250
 
-export function TextFilter(props: { label: string; value: string; onChange: (value: string) => void }) {
-  const { label, value, onChange } = props
+/** `placeholder`: a short one, where the whole label would be cut. */
+export function TextFilter(props: {
+  label: string
+  placeholder?: string
+  value: string
+  onChange: (value: string) => void
+}) {
+  const { label, placeholder = label, value, onChange } = props
   const [text, setText] = useState(value)
   // The address of the page can change during the wait. An older function would go back to the address before.
   const change = useRef(onChange)
@@ -21,7 +27,8 @@ export function TextFilter(props: { label: string; value: string; onChange: (val
     <input
       type="search"
       aria-label={label}
-      placeholder={label}
+      placeholder={placeholder}
+      title={placeholder === label ? undefined : label}
       value={text}
       onInput={event => setText(event.currentTarget.value)}
     />

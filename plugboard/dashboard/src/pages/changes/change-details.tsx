@@ -3,12 +3,14 @@
 import type { ChangeBody } from '../../../../admin/api-types.ts'
 import { fullTime } from '../../parts/format.ts'
 import { hrefOf } from '../../shell/address.ts'
+import { actorText, useActorNames } from './actor.ts'
 import { diffOf, rowName } from './change-text.ts'
 import { Diff } from './diff.tsx'
 import { Undo } from './undo.tsx'
 
 export function ChangeDetails({ change, onUndone }: { change: ChangeBody; onUndone: () => void }) {
   const { sequence, at, actor, entity, entityId, bundle, before, after } = change
+  const names = useActorNames()
   const rowPath = pathOf(change)
   return (
     <div class="stack">
@@ -16,8 +18,10 @@ export function ChangeDetails({ change, onUndone }: { change: ChangeBody; onUndo
         <dt>When</dt>
         <dd>{fullTime(at)}</dd>
         <dt>Who</dt>
-        <dd class="mono">
-          <a href={hrefOf(`/changes?actor=${encodeURIComponent(actor)}`)}>{actor}</a>
+        <dd>
+          <a href={hrefOf(`/changes?actor=${encodeURIComponent(actor)}`)} title={actor}>
+            {actorText(actor, names)}
+          </a>
         </dd>
         <dt>Row</dt>
         <dd>{rowPath === undefined ? rowName(change) : <a href={hrefOf(rowPath)}>{rowName(change)}</a>}</dd>

@@ -2,6 +2,7 @@
 
 import type { ChangeBody } from '../../../../admin/api-types.ts'
 import { useAddress } from '../../shell/address.ts'
+import { FilterBox } from '../../tables/filter-box.tsx'
 import { TextFilter } from '../../tables/text-filter.tsx'
 
 const ENTITIES = [
@@ -47,14 +48,19 @@ export function ChangeFilters({ filters }: { filters: Readonly<Record<string, st
       ))}
     </select>
   )
-  const text = (name: string, label: string) => (
-    <TextFilter label={label} value={filters[name] ?? ''} onChange={value => setFilters({ [name]: value })} />
+  const text = (name: string, label: string, placeholder = label) => (
+    <TextFilter
+      label={label}
+      placeholder={placeholder}
+      value={filters[name] ?? ''}
+      onChange={value => setFilters({ [name]: value })}
+    />
   )
   return (
-    <search class="filters">
+    <FilterBox active={Object.values(filters).filter(value => value !== '').length}>
       {select('entity', 'Kind of row', 'all kinds', ENTITIES)}
       {select('action', 'Action', 'all actions', ACTIONS)}
-      {text('route', 'Route: mount or id')}
+      {text('route', 'Route: mount or id', 'Route')}
       {text('service', 'Service')}
       {text('actor', 'Actor')}
       {LINKED.filter(name => filters[name] !== '').map(name => (
@@ -63,7 +69,7 @@ export function ChangeFilters({ filters }: { filters: Readonly<Record<string, st
           <span class="hidden-text">, remove this filter</span>
         </button>
       ))}
-    </search>
+    </FilterBox>
   )
 }
 

@@ -13,6 +13,7 @@ import { TimeAgo } from '../../parts/time-ago.tsx'
 import { useAddress } from '../../shell/address.ts'
 import { DataTable } from '../../tables/data-table.tsx'
 import { type ListPage, useList } from '../../tables/use-list.ts'
+import { actorText, useActorNames } from './actor.ts'
 import { ChangeDetails } from './change-details.tsx'
 import { ChangeFilters, useChangeFilters } from './change-filters.tsx'
 import { changeText, diffOf, rowName } from './change-text.ts'
@@ -22,6 +23,7 @@ export function ChangesPage() {
   const { go } = useAddress()
   const filters = useChangeFilters()
   const list = useList<ChangeBody>('/v1/changes', filters, changeCount)
+  const names = useActorNames()
   const isFiltered = Object.values(filters).some(value => value !== '')
   return (
     <>
@@ -50,17 +52,26 @@ export function ChangesPage() {
             onOpen={({ sequence }) => go(`/changes/${sequence}`)}
             onEnd={list.loadMore}
             columns={[
-              { name: 'Change', align: 'end', cell: ({ sequence }) => sequence },
-              { name: 'When', cell: ({ at }) => <TimeAgo time={at} /> },
-              { name: 'Action', cell: ({ action }) => action },
-              { name: 'Kind', cell: ({ entity }) => entity.replace('_', ' ') },
-              { name: 'Row', isWide: true, cell: change => rowName(change) },
+              { name: 'Change', width: '80px', align: 'end', cell: ({ sequence }) => sequence },
+              { name: 'When', width: '110px', cell: ({ at }) => <TimeAgo time={at} /> },
+              { name: 'Action', width: '90px', cell: ({ action }) => action },
+              { name: 'Kind', width: '130px', cell: ({ entity }) => entity.replace('_', ' ') },
+              {
+                name: 'Row',
+                width: '290px',
+                cell: change => <span title={rowName(change)}>{rowName(change)}</span>,
+              },
               {
                 name: 'Fields',
+                width: '70px',
                 align: 'end',
                 cell: ({ before, after }) => count(diffOf(before, after).length),
               },
-              { name: 'Actor', isWide: true, cell: ({ actor }) => <span class="mono">{actor}</span> },
+              {
+                name: 'Actor',
+                width: '220px',
+                cell: ({ actor }) => <span title={actor}>{actorText(actor, names)}</span>,
+              },
             ]}
           />
         )}

@@ -43,6 +43,7 @@ export function LimitsPage() {
         <TextFilter label="Service" value={filters.service} onChange={service => setFilters({ service })} />
         <TextFilter
           label="Route: mount or id"
+          placeholder="Route"
           value={filters.route}
           onChange={route => setFilters({ route })}
         />

@@ -1,16 +1,17 @@
 // The filters of requests, as `plugboard logs` and `plugboard inspect` have them. They are in the address of the page.
 
 import { useAddress } from '../../shell/address.ts'
+import { FilterBox } from '../../tables/filter-box.tsx'
 import { TextFilter } from '../../tables/text-filter.tsx'
 
 const FILTERS = [
-  ['service', 'Service'],
-  ['route', 'Route: mount or id'],
-  ['status', 'Status, such as 5xx,404'],
-  ['method', 'Method'],
-  ['path', 'Path, such as /api'],
-  ['telephone', 'Telephone'],
-  ['replica', 'Replica'],
+  ['service', 'Service', 'Service'],
+  ['route', 'Route: mount or id', 'Route'],
+  ['status', 'Status, such as 5xx,404', '5xx,404'],
+  ['method', 'Method', 'Method'],
+  ['path', 'Path, such as /api', '/path'],
+  ['telephone', 'Telephone', 'Telephone'],
+  ['replica', 'Replica', 'Replica'],
 ] as const
 type Filter = (typeof FILTERS)[number][0]
 
@@ -25,18 +26,19 @@ export function useRequestFilters(...without: readonly Filter[]): Readonly<Recor
 export function RequestFilters({ filters }: { filters: Readonly<Record<string, string>> }) {
   const { setFilters } = useAddress()
   const shown = FILTERS.filter(([name]) => name in filters)
-  const isSet = shown.some(([name]) => filters[name] !== '')
+  const active = shown.filter(([name]) => filters[name] !== '').length
   return (
-    <search class="filters">
-      {shown.map(([name, label]) => (
+    <FilterBox active={active}>
+      {shown.map(([name, label, placeholder]) => (
         <TextFilter
           key={name}
           label={label}
+          placeholder={placeholder}
           value={filters[name] ?? ''}
           onChange={value => setFilters({ [name]: value })}
         />
       ))}
-      {isSet && (
+      {active > 0 && (
         <button
           type="button"
           class="plain"
@@ -45,6 +47,6 @@ export function RequestFilters({ filters }: { filters: Readonly<Record<string, s
           Clear
         </button>
       )}
-    </search>
+    </FilterBox>
   )
 }

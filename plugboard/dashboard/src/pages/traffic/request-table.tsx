@@ -24,15 +24,31 @@ export function RequestTable(props: {
       onOpen={onOpen}
       onEnd={onEnd}
       columns={[
-        { name: 'Time', cell: ({ at }) => <span class="number">{clockTime(at)}</span> },
-        { name: 'Status', cell: ({ status, code }) => <StatusChip status={status} code={code} /> },
-        { name: 'Method', cell: ({ method }) => method },
-        { name: 'URL', isWide: true, cell: ({ host, path }) => <span class="mono">{host + path}</span> },
-        { name: 'Duration', align: 'end', cell: ({ durationMs }) => milliseconds(durationMs) },
-        { name: 'Service', cell: ({ service }) => service },
-        { name: 'Telephone', cell: ({ telephoneId }) => telephoneId },
-        { name: 'Replica', cell: ({ replicaId }) => replicaId },
+        { name: 'Time', width: '80px', cell: ({ at }) => <span class="number">{clockTime(at)}</span> },
+        {
+          name: 'Status',
+          width: '195px',
+          cell: ({ status, code }) => <StatusChip status={status} code={code} />,
+        },
+        { name: 'Method', width: '78px', cell: ({ method }) => method },
+        { name: 'URL', width: '235px', cell: ({ host, path }) => <Text text={host + path} isMono /> },
+        {
+          name: 'Duration',
+          width: '84px',
+          align: 'end',
+          cell: ({ durationMs }) => milliseconds(durationMs),
+        },
+        { name: 'Service', width: '130px', cell: ({ service }) => <Text text={service} /> },
+        { name: 'Telephone', width: '105px', cell: ({ telephoneId }) => <Text text={telephoneId} /> },
+        { name: 'Replica', width: '95px', cell: ({ replicaId }) => <Text text={replicaId} /> },
       ]}
     />
   )
 }
+
+/** A long text is cut, so its title has all of it. */
+const Text = ({ text, isMono = false }: { text: string | undefined; isMono?: boolean }) => (
+  <span class={isMono ? 'mono' : undefined} title={text}>
+    {text}
+  </span>
+)
