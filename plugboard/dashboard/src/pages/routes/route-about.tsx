@@ -6,7 +6,7 @@ import { ConfirmButton, run, showMessage } from '../../forms/action.tsx'
 import { Chip } from '../../parts/chip.tsx'
 import { CopyButton } from '../../parts/copy-button.tsx'
 import { fullTime } from '../../parts/format.ts'
-import { TimeAgo } from '../../parts/time-ago.tsx'
+import { LastRequest } from '../../parts/last-request.tsx'
 import { may, session } from '../../session/session.ts'
 import { hrefOf } from '../../shell/address.ts'
 import { urlOfMount } from './mount-url.ts'
@@ -44,7 +44,7 @@ export function RouteAbout({ route, onDeleted }: { route: RouteBody; onDeleted: 
         </dd>
         <dt>Last request</dt>
         <dd>
-          <TimeAgo time={lastRequestAt} />
+          <LastRequest recordedAt={lastRequestAt} seenAt={undefined} />
         </dd>
         <dt>Claimed by</dt>
         <dd>{claimedBy === null ? 'no telephone' : `${lastTelephone ?? 'a telephone'} (${claimedBy})`}</dd>

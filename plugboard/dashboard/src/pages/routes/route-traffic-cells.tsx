@@ -1,7 +1,9 @@
 // The cells with the traffic of a route: requests per second with their course, the part with 5xx, and p95.
 
 import type { ReadonlySignal } from '@preact/signals'
+import type { RouteBody } from '../../../../admin/api-types.ts'
 import { milliseconds, percent, rate } from '../../parts/format.ts'
+import { LastRequest } from '../../parts/last-request.tsx'
 import { Sparkline } from '../../parts/sparkline.tsx'
 import type { RouteNumbers } from './route-traffic.ts'
 
@@ -43,6 +45,12 @@ export function TimeCell({ numbers }: { numbers: ReadonlySignal<RouteNumbers> })
   const { value } = numbers
   if (value === 'unknown' || !value.counted) return <NotKnown numbers={value} />
   return <span class={value.p95Ms === null ? 'soft' : undefined}>{milliseconds(value.p95Ms)}</span>
+}
+
+export function LastRequestCell(props: { route: RouteBody; numbers: ReadonlySignal<RouteNumbers> }) {
+  const { value } = props.numbers
+  const seenAt = value === 'unknown' ? undefined : value.newestAt
+  return <LastRequest recordedAt={props.route.lastRequestAt} seenAt={seenAt} />
 }
 
 const sumOf = (values: readonly (number | null)[]): number =>

@@ -5,6 +5,7 @@ import { type Signal, signal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
 import type { RouteTrafficBody, RouteTrafficItem } from '../../../../admin/api-types.ts'
 import { get } from '../../api/request.ts'
+import { newestRequest } from '../../parts/last-request.tsx'
 
 /** The API has new points each 10 s. */
 const EVERY_MS = 10_000
@@ -16,7 +17,12 @@ const MAX_ROUTES = 100
 const MAX_KEPT = 2000
 
 /** 'unknown': the numbers have not been read yet. */
-export type RouteNumbers = RouteTrafficItem | 'unknown'
+export type RouteNumbers = (RouteTrafficItem & NewestRequest) | 'unknown'
+
+interface NewestRequest {
+  /** Of the last 10 minutes; null: there was none. Undefined: the requests of the route are not counted. */
+  readonly newestAt: string | null | undefined
+}
 
 export class RouteTrafficReader {
   readonly #numbers = new Map<string, Signal<RouteNumbers>>()
@@ -47,8 +53,12 @@ export class RouteTrafficReader {
     this.#reading = reading
     try {
       const ids = this.#shown.join(',')
-      const { items } = await get<RouteTrafficBody>('/v1/traffic/routes', { ids }, reading.signal)
-      for (const item of items) this.numbersOf(item.id).value = item
+      const body = await get<RouteTrafficBody>('/v1/traffic/routes', { ids }, reading.signal)
+      const [from, intervalMs] = [Date.parse(body.from), body.resolution * 1000]
+      for (const item of body.items) {
+        const newestAt = item.counted ? newestRequest(item.requests, from, intervalMs) : undefined
+        this.numbersOf(item.id).value = { ...item, newestAt }
+      }
     } catch {
       return
     }

@@ -3,13 +3,12 @@
 import { useMemo } from 'preact/hooks'
 import type { RouteBody } from '../../../../admin/api-types.ts'
 import { CopyButton } from '../../parts/copy-button.tsx'
-import { TimeAgo } from '../../parts/time-ago.tsx'
 import { may, session } from '../../session/session.ts'
 import { hrefOf } from '../../shell/address.ts'
 import { type Column, DataTable } from '../../tables/data-table.tsx'
 import { urlOfMount } from './mount-url.ts'
 import { type RouteTrafficReader, useRouteTraffic } from './route-traffic.ts'
-import { ErrorsCell, RateCell, TimeCell } from './route-traffic-cells.tsx'
+import { ErrorsCell, LastRequestCell, RateCell, TimeCell } from './route-traffic-cells.tsx'
 import { RuleChips } from './rule-chips.tsx'
 
 export function RoutesTable(props: {
@@ -20,10 +19,7 @@ export function RoutesTable(props: {
 }) {
   const traffic = useRouteTraffic()
   const showsTraffic = may('status:read')
-  const columns = useMemo(
-    () => [...STORED.slice(0, 3), ...(showsTraffic ? trafficColumns(traffic) : []), ...STORED.slice(3)],
-    [traffic, showsTraffic],
-  )
+  const columns = useMemo(() => columnsOf(traffic, showsTraffic), [traffic, showsTraffic])
   return (
     <DataTable
       label="Routes"
@@ -40,7 +36,7 @@ export function RoutesTable(props: {
 
 export const idOf = ({ id }: RouteBody): string => id
 
-const STORED: readonly Column<RouteBody>[] = [
+const columnsOf = (traffic: RouteTrafficReader, showsTraffic: boolean): readonly Column<RouteBody>[] => [
   { name: 'Mount', width: '230px', cell: route => <MountLink route={route} /> },
   {
     name: 'Service',
@@ -55,10 +51,11 @@ const STORED: readonly Column<RouteBody>[] = [
       ),
   },
   { name: 'Rules', width: '150px', cell: ({ options }) => <RuleChips options={options} /> },
+  ...(showsTraffic ? trafficColumns(traffic) : []),
   {
     name: 'Last request',
     width: '115px',
-    cell: ({ lastRequestAt }) => <TimeAgo time={lastRequestAt} />,
+    cell: route => <LastRequestCell route={route} numbers={traffic.numbersOf(route.id)} />,
   },
   {
     name: 'Claimed by',

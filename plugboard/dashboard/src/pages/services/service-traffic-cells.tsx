@@ -1,19 +1,40 @@
 // The cells with the traffic of a service in the list: requests per second with their course, and the part with 5xx, in the last five
-// minutes. Only the first services of the list have them, so that a page with many services sends few requests.
+// minutes, and the time of the last request.
 
+import { useEffect } from 'preact/hooks'
+import type { ServiceBody } from '../../../../admin/api-types.ts'
 import { useTraffic } from '../../charts/use-traffic.ts'
 import { percent, rate } from '../../parts/format.ts'
+import { LastRequest, newestRequest } from '../../parts/last-request.tsx'
 import { Sparkline } from '../../parts/sparkline.tsx'
+import type { ShownServices } from './shown-services.ts'
 
-/** Services with traffic in the list. The live stream of a page has at most 100 services. */
-export const SHOWN_TRAFFIC = 25
 /** Seconds of one point of the line. */
 const STEP = 10
 /** Seconds of the shown rate. */
 const RECENT = 60
 
-export function ServiceTrafficCells({ name }: { name: string }) {
-  const { columns } = useTraffic('5 min', name)
+interface CellProps {
+  readonly service: ServiceBody
+  readonly shown: ShownServices
+}
+
+export function TrafficCell({ service: { name }, shown }: CellProps) {
+  return shown.names.value.has(name) ? (
+    <Traffic name={name} shown={shown} />
+  ) : (
+    <span class="soft" title="The traffic of rows in view is read when the list stops moving.">
+      –
+    </span>
+  )
+}
+
+export function LastRequestCell({ service: { name, lastRequestAt }, shown }: CellProps) {
+  return <LastRequest recordedAt={lastRequestAt} seenAt={shown.seen.value.get(name)} />
+}
+
+function Traffic({ name, shown }: { name: string; shown: ShownServices }) {
+  const { columns, times, query } = useTraffic('5 min', name)
   const seconds = columns.success.map((_, index) => {
     const classes = [columns.success, columns.redirect, columns.clientError, columns.serverError]
     const known = classes.flatMap(list => list[index] ?? [])
@@ -21,6 +42,11 @@ export function ServiceTrafficCells({ name }: { name: string }) {
   })
   const requests = sumOf(seconds)
   const failed = sumOf(columns.serverError)
+  const newest = newestRequest(seconds, (times[0] ?? 0) * 1000, 1000)
+  const isKnown = query.data !== undefined
+  useEffect(() => {
+    if (isKnown) shown.see(name, newest)
+  }, [shown, name, newest, isKnown])
   return (
     <span class="row one-line">
       <Sparkline values={steps(seconds)} />

@@ -7,13 +7,13 @@ import { Chip } from '../../parts/chip.tsx'
 import { Empty } from '../../parts/empty.tsx'
 import { count } from '../../parts/format.ts'
 import { PageHead, QueryNotice } from '../../parts/page-head.tsx'
-import { TimeAgo } from '../../parts/time-ago.tsx'
 import { hrefOf, useAddress } from '../../shell/address.ts'
 import { DataTable } from '../../tables/data-table.tsx'
 import { TextFilter } from '../../tables/text-filter.tsx'
 import { type ListPage, useList } from '../../tables/use-list.ts'
 import { ServiceDrawer } from './service-drawer.tsx'
-import { ServiceTrafficCells, SHOWN_TRAFFIC } from './service-traffic-cells.tsx'
+import { LastRequestCell, TrafficCell } from './service-traffic-cells.tsx'
+import { useShownServices } from './shown-services.ts'
 import { useOutages } from './use-outages.ts'
 
 interface ServicePage extends ListPage<ServiceBody> {
@@ -26,7 +26,7 @@ export function ServicesPage() {
   const q = filter('q')
   const list = useList<ServiceBody, ServicePage>('/v1/services', { q }, anyChange)
   const outages = useOutages()
-  const shown = new Set(list.rows.slice(0, SHOWN_TRAFFIC).map(({ id }) => id))
+  const shown = useShownServices()
   return (
     <>
       <PageHead title="Services">
@@ -50,10 +50,16 @@ export function ServicesPage() {
           selected={list.rows.find(({ name }) => name === params.name)?.id}
           onOpen={({ name }) => go(`/services/${name}`)}
           onEnd={list.loadMore}
+          onVisible={shown.show}
           columns={[
-            { name: 'Service', isWide: true, cell: ({ name }) => <strong>{name}</strong> },
+            {
+              name: 'Service',
+              width: '240px',
+              cell: ({ name }) => <strong title={name}>{name}</strong>,
+            },
             {
               name: 'State',
+              width: '150px',
               cell: ({ name, routes }) => {
                 const outage = outages.get(name)
                 if (outage !== undefined) return <Chip tone="bad">{outage}</Chip>
@@ -63,25 +69,31 @@ export function ServicesPage() {
             },
             {
               name: 'Traffic (5 min)',
-              cell: ({ id, name }) => (shown.has(id) ? <ServiceTrafficCells name={name} /> : null),
+              width: '220px',
+              cell: service => <TrafficCell service={service} shown={shown} />,
             },
             {
               name: 'Routes',
+              width: '70px',
               align: 'end',
               cell: ({ name, routes }) => <a href={hrefOf(`/routes?service=${name}`)}>{count(routes)}</a>,
             },
             {
               name: 'Policy',
-              isWide: true,
+              width: '200px',
               cell: ({ policy }) => (
-                <span class="row">
+                <span class="row" title={Object.keys(policy).join(', ')}>
                   {Object.keys(policy).map(key => (
                     <Chip key={key}>{key}</Chip>
                   ))}
                 </span>
               ),
             },
-            { name: 'Last request', cell: ({ lastRequestAt }) => <TimeAgo time={lastRequestAt} /> },
+            {
+              name: 'Last request',
+              width: '120px',
+              cell: service => <LastRequestCell service={service} shown={shown} />,
+            },
           ]}
         />
       )}
