@@ -6,7 +6,7 @@ import { request } from '../../api/request.ts'
 import { ConfirmButton, showMessage } from '../../forms/action.tsx'
 import { Chip, type Tone } from '../../parts/chip.tsx'
 import { Empty } from '../../parts/empty.tsx'
-import { duration } from '../../parts/format.ts'
+import { duration, fullTime } from '../../parts/format.ts'
 import { QueryNotice } from '../../parts/page-head.tsx'
 import { TimeAgo } from '../../parts/time-ago.tsx'
 import { may } from '../../session/session.ts'
@@ -45,8 +45,7 @@ export function Tokens() {
             {
               name: 'Left',
               align: 'end',
-              cell: ({ state, expiresAt }) =>
-                state === 'active' ? duration((Date.parse(expiresAt) - Date.now()) / 1000) : '–',
+              cell: token => <Left token={token} />,
             },
             { name: 'Last seen', cell: ({ lastSeenAt }) => <TimeAgo time={lastSeenAt} /> },
             {
@@ -68,5 +67,29 @@ export function Tokens() {
         />
       )}
     </div>
+  )
+}
+
+/** A person has this time for a new token. */
+const SOON_MS = 3 * 86_400_000
+
+/** The rest of the life of a token. A token that ends soon has a chip. */
+function Left({ token: { state, expiresAt } }: { token: TokenBody }) {
+  if (state === 'revoked') return <>–</>
+  const leftMs = Date.parse(expiresAt) - Date.now()
+  const title = fullTime(expiresAt)
+  if (state === 'expired' || leftMs <= 0)
+    return (
+      <Chip tone="bad" title={title}>
+        expired
+      </Chip>
+    )
+  const text = duration(leftMs / 1000)
+  return leftMs < SOON_MS ? (
+    <Chip tone="warn" title={title}>
+      {text}
+    </Chip>
+  ) : (
+    <span title={title}>{text}</span>
   )
 }

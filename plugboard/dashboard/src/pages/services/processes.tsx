@@ -57,7 +57,6 @@ export function Processes({ name, service }: { name: string; service: ServiceBod
           columns={[
             {
               name: 'Telephone',
-              isWide: true,
               cell: ({ telephone, instance }) => (
                 <span class="row">
                   <a href={hrefOf(`/telephones/${encodeURIComponent(telephone)}`)}>{telephone}</a>
@@ -121,7 +120,7 @@ function State({ process }: { process: ServiceProcessBody }) {
   const whole = process.override === null ? '' : effectOf(process.override)
   const effect = whole.startsWith(`${state} `) ? whole.slice(state.length + 1) : whole
   return (
-    <span class="row one-line">
+    <span class="row">
       <Chip tone={TONES[process.state]} title={reasonOf(process)}>
         {state}
       </Chip>

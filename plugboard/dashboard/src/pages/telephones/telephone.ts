@@ -13,7 +13,6 @@ export interface Telephone {
   readonly rttMs: number | null
   readonly streams: number
   readonly agent: string
-  readonly remoteAddress: string
 }
 
 export function telephonesOf(tunnels: readonly ListedTelephone[]): Telephone[] {
@@ -25,7 +24,6 @@ export function telephonesOf(tunnels: readonly ListedTelephone[]): Telephone[] {
     rttMs: least(all.flatMap(({ rttMs }) => rttMs ?? [])),
     streams: all.reduce((sum, { streams }) => sum + streams, 0),
     agent: distinct(all.map(({ agent }) => agent)),
-    remoteAddress: distinct(all.map(({ remoteAddress }) => remoteAddress)),
   }))
 }
 

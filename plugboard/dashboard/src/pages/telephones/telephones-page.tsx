@@ -69,7 +69,7 @@ export function TelephonesPage() {
             onOpen={({ name }) => go(`/telephones/${encodeURIComponent(name)}`)}
             onEnd={list.loadMore}
             columns={[
-              { name: 'Name', isWide: true, cell: ({ name }) => <strong>{name}</strong> },
+              { name: 'Name', cell: ({ name }) => <strong>{name}</strong> },
               { name: 'Services', isWide: true, cell: ({ tunnels }) => <ServiceChips tunnels={tunnels} /> },
               {
                 name: 'Tunnels',
@@ -93,7 +93,6 @@ export function TelephonesPage() {
               { name: 'RTT', align: 'end', cell: ({ rttMs }) => milliseconds(rttMs) },
               { name: 'Streams', align: 'end', cell: ({ streams }) => streams },
               { name: 'Agent', cell: ({ agent }) => agent },
-              { name: 'Address', cell: ({ remoteAddress }) => <span class="mono">{remoteAddress}</span> },
             ]}
           />
         )}
