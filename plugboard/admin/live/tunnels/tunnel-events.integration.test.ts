@@ -71,3 +71,22 @@ test('a disconnect needs tokens:write, and stays within the limits of the key', 
   expect([refused.status, refused.body.detail]).toEqual([403, expect.stringContaining('The service shop')])
   expect(api.disconnected).toEqual([])
 })
+
+test('a key with limits disconnects nothing when a tunnel beyond them is far down the list, or unknown', async () => {
+  const cart = SAMPLE_TELEPHONE.services.map(each => ({ ...each, service: 'cart', mounts: [] }))
+  for (let number = 1000; number < 1600; number += 1)
+    api.telephones.push({ ...SAMPLE_TELEPHONE, id: `t-${number}`, services: cart })
+  const { key } = (
+    await api.call('POST', '/v1/keys', {
+      body: { name: 'cart-1', scopes: ['tokens:write'], limits: { services: ['cart'], mounts: [] } },
+    })
+  ).body
+  expect((await disconnect('?dryRun=true', key)).body.tunnels).toBe(600)
+  api.telephones.push({ ...SAMPLE_TELEPHONE, id: 't-9999' })
+  expect((await disconnect('', key)).status).toBe(403)
+  api.telephones.pop()
+  api.missing.push({ id: 'r2', reason: 'no response' })
+  const { status, body } = await disconnect('', key)
+  expect([status, body.detail]).toEqual([403, expect.stringContaining('the tunnels on r2 are not known')])
+  expect(api.disconnected).toEqual([])
+})
