@@ -6,6 +6,7 @@ import { AdminApiHarness, type CallResponse } from '../../../test/support/admin-
 import { ManualClock } from '../../../test/support/manual-clock.ts'
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres/postgres.ts'
 import type { Store } from '../../database/store/store.ts'
+import { prefixOf } from '../access/api-key-format.ts'
 import { DashboardSessions } from './dashboard-sessions.ts'
 
 const ORIGIN = 'http://127.0.0.1:4001'
@@ -125,6 +126,30 @@ describe('a session', () => {
     expect((await call('GET', '/v1/routes', cookie)).status).toBe(503)
     clock.advance(5 * 60_000)
     expect((await call('GET', '/v1/session', cookie)).status).toBe(503)
+  })
+})
+
+describe('a database that does not respond', () => {
+  test('delays operations from memory by a second, and a late revocation still ends the session', async () => {
+    const frozen = { ...store, adminKeys: { ...store.adminKeys } }
+    api = await AdminApiHarness.create(frozen, { clock, sessions: new DashboardSessions({ clock }) })
+    const cookie = await login()
+    await call('GET', '/v1/status', cookie)
+    const row = await store.adminKeys.findByPrefix(prefixOf(api.adminKey))
+    const found = Promise.withResolvers<typeof row>()
+    const asked = Promise.withResolvers<void>()
+    frozen.adminKeys.findByPrefix = () => {
+      asked.resolve()
+      return found.promise
+    }
+    const reading = call('GET', '/v1/status', cookie)
+    await asked.promise
+    clock.advance(1000)
+    expect((await reading).status).toBe(200)
+
+    found.resolve({ ...row!, revokedAt: new Date() })
+    frozen.adminKeys.findByPrefix = () => Promise.reject(new VeraError('database_unavailable'))
+    expect((await call('GET', '/v1/status', cookie)).status).toBe(503)
   })
 })
 
