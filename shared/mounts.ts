@@ -197,7 +197,7 @@ const MAX_SERVICE_NAME_LENGTH = 63
 const SERVICE_NAME = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
-/** The names of services that Plugboard itself provides to telephones. Nobody else can have a service with such a name. */
+/** The names of services that Plugboard itself provides to telephones. Users cannot create a service with such a name. */
 const RESERVED_SERVICES: readonly string[] = [
   'plugboard.functions',
   'plugboard.placement',

@@ -1,4 +1,4 @@
-// `--when-stale` of the build: it builds again when a file that the dashboard has used is newer, in whichever folder it is.
+// `--when-stale` of the build: it builds again when a file that the dashboard has used is newer, also a file of another folder.
 
 import { execFile } from 'node:child_process'
 import { readFile, stat, utimes, writeFile } from 'node:fs/promises'
@@ -27,7 +27,7 @@ test('knows the files of other folders that the dashboard uses', async () => {
   expect(sources).toContain('plugboard/dashboard/src/main.tsx')
 })
 
-test('builds again only when a used file is newer or gone', async () => {
+test('builds again only when a used file is newer or was deleted', async () => {
   const first = await lastBuild()
   await build()
   expect(await lastBuild()).toBe(first)

@@ -58,7 +58,7 @@ async function bundle(folder: string): Promise<string[]> {
   return [...new Set(files)]
 }
 
-/** True when a file of the last build, or a file of this folder, is newer than the build, and when a file of it is gone. */
+/** True when a file of the last build, or a file of this folder, is newer than the build, and when a file of the last build was deleted. */
 async function isStale(): Promise<boolean> {
   const built = await changedAt(join(out, 'elements.js'))
   const used = await sourcesOfLastBuild()
@@ -71,7 +71,7 @@ async function isStale(): Promise<boolean> {
   return times.some(time => time === undefined || time > built)
 }
 
-/** Resolves with undefined when there is no build, or one without the list. */
+/** Resolves with undefined when the folder has no build, or a build without the list. */
 async function sourcesOfLastBuild(): Promise<string[] | undefined> {
   try {
     return JSON.parse(await readFile(join(out, 'sources.json'), 'utf8')) as string[]

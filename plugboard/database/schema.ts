@@ -336,7 +336,7 @@ export const inspections = plugboard.table(
 )
 
 /**
- * What operators have set for one telephone process of a service: a weight, or an ejection. A row that is not deleted applies to one
+ * The weight or the ejection that operators have set for one telephone process of a service. A row that is not deleted applies to one
  * process, so it ends with the process: replicas delete the rows of processes without a tunnel.
  */
 export const processOverrides = plugboard.table(

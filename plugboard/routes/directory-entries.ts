@@ -53,7 +53,7 @@ export interface VerificationKey {
   readonly publicJwk: JsonObject
 }
 
-/** What an operator has set for one telephone process of a service. Immutable. */
+/** The weight or the ejection that an operator has set for one telephone process of a service. Immutable. */
 export type DirectoryOverride = SnapshotOverride
 
 /** Called after a change of the directory. A listener must not throw. */

@@ -77,7 +77,7 @@ export interface Directory {
   /** Returns all keys, for the JWKS. */
   verificationKeys(): readonly VerificationKey[]
   isRevoked(tokenId: TokenId): boolean
-  /** Returns what an operator has set for the process. */
+  /** Returns the override of the process. */
   overrideOf(serviceId: ServiceId, instance: string): DirectoryOverride | undefined
   overrides(): IterableIterator<DirectoryOverride>
   /** Returns a function that unsubscribes. */

@@ -64,7 +64,7 @@ export function replayedRequest(exchange: CapturedExchange, edits: ReplayEdits):
     throw new ReplayProblem([], 'An upgraded connection, such as a WebSocket, cannot be replayed.')
   const method = edits.method ?? received.method
   if (!KNOWN_METHODS.has(method))
-    throw new ReplayProblem(['method'], `is no method that can be replayed: "${method}"`)
+    throw new ReplayProblem(['method'], `is not a method that can be replayed: "${method}"`)
   const leftOut: string[] = []
   const target = edits.target ?? targetOf(received.target, leftOut)
   const fields = fieldsOf(exchange, edits, leftOut)

@@ -1,6 +1,6 @@
 // The JSON of the members of access lines whose values come from the configuration, such as the id of a route. The same few
-// combinations of values are in most lines, so their bytes are kept. Many combinations only replace each other: a Map that changes
-// with every request would burden the garbage collector (docs/decisions/0005).
+// combinations of values are in most lines, so their bytes are kept. When there are many combinations, they replace each other: a Map that changes
+// with every request would cost time in the garbage collector (docs/decisions/0005).
 
 import type { AccessFields } from './fields.ts'
 

@@ -92,7 +92,7 @@ export async function run({ config, terminal, personal }: RunOptions): Promise<n
       const { url, close } = await openInspector(telephone, config.values.inspect, report)
       closeInspector = close
       if (log === undefined) terminal.out(`${marked('good', `inspector: ${url}`, terminal.colours)}\n`)
-      else log.info('inspector opens', { detail: url })
+      else log.info('inspector listens', { detail: url })
     }
     telephone.start()
     if (personal && terminal.isTerminal) void warnAboutBackends(options.services, terminal)

@@ -109,7 +109,7 @@ export type ClusterStatusBody = z.infer<typeof clusterStatusSchema>
 
 /**
  * The state that a replica sends to another one. `wallTime`: its clock, ms since 1970. `settings`: digests of the settings that must
- * be equal, by name. A newer version may add keys, and a value that this version does not know removes the smallest part.
+ * be equal, by name. Ignores the keys of a newer version. Of a value that it does not know, only the smallest part is left out.
  */
 export const remoteStateSchema = z.object({
   ...stateFields,

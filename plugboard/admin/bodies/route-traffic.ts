@@ -16,11 +16,11 @@ const routeTrafficItemSchema = z.strictObject({
       'false: a replica counts this route together with others, because the route is not among its busiest ones. The traffic ' +
       'is not known then, and the lists are empty.',
   }),
-  requests: column('Requests that ended in each interval. Null: no replica has data of the interval.'),
-  serverErrors: column('Requests of them with 5xx.'),
+  requests: column('Requests that ended in each interval. null: no replica has data of the interval.'),
+  serverErrors: column('The number of these requests with 5xx.'),
   p95Ms: z.number().nullable().openapi({
     description:
-      '95 % of the requests of all intervals had a shorter time to the head of the response, ms. An estimate. Null: no response.',
+      '95 % of the requests of all intervals had a shorter time to the head of the response, ms. An estimate. null: no response.',
   }),
 })
 export type RouteTrafficItem = z.infer<typeof routeTrafficItemSchema>

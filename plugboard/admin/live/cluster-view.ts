@@ -33,7 +33,7 @@ export interface ClusterViewOptions {
   readonly ejections: () => ReplicaEjections
   /** Finds a service by its name or by a former name that a telephone announces. */
   readonly serviceByName: (name: string) => DirectoryService | undefined
-  /** Returns what an operator has set for the process. */
+  /** Returns the override of the process. */
   readonly overrideOf: Directory['overrideOf']
   readonly serviceById: (id: ServiceId) => DirectoryService | undefined
   readonly ask: AskReplicas

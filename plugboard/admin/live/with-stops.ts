@@ -1,5 +1,5 @@
-// Adds to a tunnel of a telephone what operators have set for its process, and the stops of all replicas: the ejections of its
-// process, and the stops of the subset that selects it. Each replica decides alone, so the view of the cluster passes the decisions of all of them.
+// Adds the override of its process to a tunnel of a telephone, and the stops of all replicas: the ejections of its process, and the
+// stops of the subset that selects it. Each replica decides alone, so the caller passes the decisions of all replicas.
 
 import type { Directory, DirectoryService } from '../../routes/directory.ts'
 import { shownOverride } from '../../telephones/inspection/shown-override.ts'

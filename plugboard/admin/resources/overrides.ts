@@ -1,4 +1,4 @@
-// What operators set for telephone processes, over HTTP: drain, ejection, weight. An override is a row of the database that all
+// Overrides of telephone processes over HTTP: the drain, ejection or weight that an operator sets. An override is a row of the database that all
 // replicas follow. It belongs to one process, so it can be created only for a process that is connected now.
 
 import type { OpenAPIHono } from '@hono/zod-openapi'

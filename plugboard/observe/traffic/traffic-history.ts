@@ -115,7 +115,7 @@ export class TrafficHistory {
   }
 
   /**
-   * Returns the points of the intervals from `from` to before `until`; undefined where there is none. `name`: undefined for all
+   * Returns the points of the intervals from `from` to before `until`; undefined for an interval without a point. `name`: undefined for all
    * requests. Intervals count from 1970.
    */
   read(

@@ -1,4 +1,4 @@
-// Ends the overrides of telephone processes that are gone. Once a minute, each replica stores which of these processes have a line. The
+// Deletes the overrides of telephone processes that have ended. Once a minute, each replica stores which of these processes have a line. The
 // replica that holds the lease then deletes the overrides of processes that no replica has seen for a while. Without overrides, it
 // sends no query, except one clean-up an hour.
 
@@ -64,9 +64,9 @@ export class OverrideKeeper {
       if (clock.now() - this.#startedMs < GONE_MS) return
       if (!(await store.leases.take(LEASE, incarnation, LEASE_MS))) return
       const count = await store.processOverrides.prune(GONE_MS)
-      if (count > 0) log.info('overrides ended: their processes are gone', { count })
+      if (count > 0) log.info('overrides deleted: their processes have ended', { count })
     } catch (error) {
-      log.warn('the overrides of processes could not be recorded; it is repeated every minute', {
+      log.warn('overrides of processes could not be checked; the next attempt is in a minute', {
         err: error,
       })
     }

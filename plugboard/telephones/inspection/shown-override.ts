@@ -1,4 +1,4 @@
-// What an operator has set for a process, in the rows of telephones and processes that the admin API lists.
+// The override of a process in the rows of telephones and processes that the admin API lists.
 
 import { z } from 'zod'
 import type { DirectoryOverride } from '../../routes/directory.ts'
@@ -17,10 +17,11 @@ const overrideSchema = z.strictObject({
   setBy: z.string().meta({ description: 'The name of the API key that wrote it last.', example: 'ana' }),
 })
 
-/** In the row of a process; null: operators have set nothing. */
-export const shownOverrideSchema = overrideSchema
-  .nullable()
-  .meta({ description: 'What an operator has set for the process. null: nothing.' })
+/** In the row of a process; null: the process has no override. */
+export const shownOverrideSchema = overrideSchema.nullable().meta({
+  description:
+    'The override of the process: the weight or the ejection that an operator has set. null: the process has none.',
+})
 export type ShownOverride = z.infer<typeof overrideSchema>
 
 export function shownOverride(row: DirectoryOverride | undefined): ShownOverride | null {

@@ -1,4 +1,4 @@
-// What operators have set for telephone processes, from the directory, in the form that the pools of lines use.
+// The overrides of telephone processes from the directory, in the form that the pools of lines use.
 
 import type { Directory, DirectoryOverride } from '../../routes/directory.ts'
 import type { OverrideSource } from '../pools/process-overrides.ts'

@@ -21,7 +21,7 @@ export function ejectionBound(
     // A process that takes no requests, for example because its weight is 0, counts for neither number.
     if (other === process || !other.lines.some(isAvailable)) continue
     const { state, isHeld } = other.watch
-    // An operator decides about a process that is held, so it counts for neither number too.
+    // A process that an operator has ejected counts for neither number, because the operator decides about it.
     if (isHeld) continue
     available += 1
     if (state.kind === 'serving') serving += 1

@@ -87,7 +87,7 @@ function noTelephone(candidates: readonly Candidate[], service: string): NoLineC
     const remedy =
       drained === undefined
         ? ''
-        : ` An operator drains ${drained}: plugboard process resume ${service} ${drained}`
+        : ` An operator has drained ${drained}. To resume it: plugboard process resume ${service} ${drained}`
     return { cause: 'weight_zero', detail: `Every line of service "${service}" has the weight 0.${remedy}` }
   }
   return {

@@ -53,7 +53,7 @@ export interface PooledProcess extends BalancedProcess {
   isLocal: boolean
   /** The weight that the telephone announced. */
   announcedWeight: number
-  /** What an operator has set for the process: see process-overrides.ts. */
+  /** The override of the process: see process-overrides.ts. */
   override: ProcessSetting | undefined
   /** Ends the ejection by an operator. */
   holdTimer: Timer | undefined
@@ -81,7 +81,7 @@ export interface PooledProcess extends BalancedProcess {
   subset: Subset | undefined
 }
 
-/** What an operator has set for a process. */
+/** The weight or the ejection that an operator has set for a process. */
 export interface ProcessSetting {
   /** Null: the announced weight applies. */
   readonly weight: number | null

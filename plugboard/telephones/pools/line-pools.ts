@@ -21,7 +21,7 @@ export interface LinePoolsOptions {
   readonly upstreamOf: (line: Line) => Upstream | undefined
   /** Maps announced names to services. Default: each announced name is the name of a service. */
   readonly names?: ServiceNames | undefined
-  /** What operators have set for processes. Default: nothing. */
+  /** The overrides of processes. Default: none. */
   readonly overrides?: OverrideSource | undefined
   /** Share of the policy's stream limit that one client may hold, in percent. */
   readonly clientSharePercent: number

@@ -112,7 +112,7 @@ function adoptWeight(process: PooledProcess): void {
   process.weight = process.fullWeight
 }
 
-/** Applies what an operator has set. A process that takes requests again starts slowly. */
+/** Applies an override. A process that takes requests again starts slowly. */
 export function setOverride(
   pool: LinePool,
   process: PooledProcess,

@@ -1,5 +1,5 @@
-// Applies what operators have set for telephone processes (weight, ejection) to the processes of the pools. The values become fields
-// of the process that each pick reads anyway, so requests of other services and processes cost the same as without overrides. A
+// Applies the overrides of telephone processes (weight, ejection) to the processes of the pools. The values become fields of the
+// process that each pick reads without overrides too, so requests of other services and processes cost the same as without overrides. A
 // timer ends an ejection.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
@@ -8,7 +8,7 @@ import { instanceOf, type LinePool, type PooledProcess, type ProcessSetting } fr
 import { setOverride } from './pool-lines.ts'
 import { startSlowly } from './slow-start.ts'
 
-/** What operators have set, by the name of the service and the id of the process. */
+/** Overrides by the name of the service and the id of the process. */
 export interface OverrideSource {
   of(service: string, instance: string): ProcessSetting | undefined
   /** Calls `listener` after a change. Returns a function that unsubscribes. */

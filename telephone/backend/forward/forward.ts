@@ -32,7 +32,7 @@ export interface ForwarderOptions {
   readonly now: () => number
 }
 
-/** Opens streams at backends, and sees their requests and responses. */
+/** Opens streams at backends, and receives a copy of their requests and responses. */
 export interface StreamInspector {
   open(backend: Backend, stream: Stream, opening: Opening, report: Report | undefined): StreamEvents
 }

@@ -119,7 +119,7 @@ async function measureFirstLoad({ browser, viewer, ...parts }: Parts): Promise<V
   return { firstLoadKB: bytes / 1000 }
 }
 
-/** From the moment at which the library has a tunnel to the frame that shows the name of the telephone. */
+/** The time from the open tunnel of the library to the frame that shows the name of the telephone. */
 async function measureTelephones(parts: Parts): Promise<Values> {
   const { plugboard, say } = parts
   const { token } = await plugboard.issueToken({ services: ['*'] })
@@ -144,7 +144,7 @@ interface TraceEvent {
   readonly name: string
   readonly tid: number
   readonly args: { readonly name?: string }
-  /** Time on the clock of the wall and on that of the CPU, µs. */
+  /** Wall-clock time and CPU time, µs. */
   readonly dur?: number
   readonly tdur?: number
 }
@@ -160,7 +160,7 @@ function mainTasksOf(trace: Buffer): readonly TraceEvent[] {
   return traceEvents.filter(({ name, tid }) => name.endsWith('RunTask') && main.has(tid))
 }
 
-/** The longest task while a person scrolls and searches. On a busy machine, its time on the clock of the CPU is the better figure. */
+/** The longest task while a person scrolls and searches. On a busy machine, its CPU time is the better figure. */
 async function measurePauses(parts: Parts): Promise<Values> {
   const page = await openPage(parts, '/routes', 'Routes')
   await page.getByRole('row').nth(20).waitFor()
@@ -195,7 +195,7 @@ async function measureLiveRows(parts: Parts): Promise<Values> {
   const load = (perSecond: number, forSeconds: number) => sendRequests(parts, perSecond, forSeconds, 0)
   await load(LIVE_ROWS, 2)
   const session = await page.context().newCDPSession(page)
-  // The clock of the CPU: other processes do not count.
+  // CPU time, because it excludes other processes.
   await session.send('Performance.enable', { timeDomain: 'threadTicks' })
   const before = await taskSecondsOf(session)
   await load(LIVE_UPDATES_PER_SECOND, seconds)

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { takePictures } from '../../support/dashboard/dashboard-browser.ts'
 import { hasChromium, useDashboard } from '../../support/programs/dashboard.ts'
 
-describe.skipIf(!hasChromium)('the page Access', () => {
+describe.skipIf(!hasChromium)('the Access page', () => {
   const dashboard = useDashboard()
 
   beforeAll(() => dashboard.logIn(), 60_000)

@@ -4,7 +4,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { RouteBody } from '../../../plugboard/admin/api-types.ts'
 import { hasChromium, useDashboard } from '../../support/programs/dashboard.ts'
 
-describe.skipIf(!hasChromium)('the page Changes', () => {
+describe.skipIf(!hasChromium)('the Changes page', () => {
   const dashboard = useDashboard()
   const open = (path: string) => dashboard.page.goto(dashboard.urlOf(path))
   let route: RouteBody

@@ -1,10 +1,10 @@
-// The Cluster page of the dashboard with three replicas: the matrix of links, the readiness of each replica, and disagreements.
+// The Cluster page of the dashboard with three replicas: the matrix of links, the readiness of each replica, and differences between replicas.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CHROMIUM, DashboardBrowser } from '../../support/dashboard/dashboard-browser.ts'
 import { useCluster } from '../../support/programs/cluster.ts'
 
-describe.skipIf(!CHROMIUM)('the page of the cluster', () => {
+describe.skipIf(!CHROMIUM)('the Cluster page', () => {
   const cluster = useCluster(3)
   let dashboard: DashboardBrowser
   let key: string
@@ -33,7 +33,7 @@ describe.skipIf(!CHROMIUM)('the page of the cluster', () => {
     expect(await links().locator('[data-health="good"]').count()).toBe(6)
     expect(await links().locator('[data-health="good"]').first().textContent()).toMatch(/^[\d.]+ ms/)
     await dashboard.page.getByRole('table', { name: 'Lines of services by replica' }).waitFor()
-    expect(await dashboard.page.getByText('The replicas disagree').count()).toBe(0)
+    expect(await dashboard.page.getByText('Differences between replicas').count()).toBe(0)
     await dashboard.picture('cluster')
     expect(await dashboard.faults()).toEqual([])
     expect(dashboard.complaints).toEqual([])
@@ -46,7 +46,8 @@ describe.skipIf(!CHROMIUM)('the page of the cluster', () => {
     await page
       .getByText('The setting tokenMaxClaims is not the same on replica-1, replica-3 and replica-2.')
       .waitFor()
-    await dashboard.picture('cluster-disagreement')
+    await page.getByRole('heading', { name: 'Differences between replicas' }).waitFor()
+    await dashboard.picture('cluster-difference')
     await cluster.replicas[2]!.child.stop('SIGKILL')
     await replica('replica-3').getByText('Its lease has expired').waitFor()
     await links()

@@ -7,7 +7,7 @@ import { hasChromium, useDashboard } from '../../support/programs/dashboard.ts'
 
 const SECRETS = ['a cluster secret of the test', 'YmluZGluZy1rZXktb2YtdGhlLXRlc3Q'] as const
 
-describe.skipIf(!hasChromium)('the page Doctor', () => {
+describe.skipIf(!hasChromium)('the Doctor page', () => {
   const dashboard = useDashboard({
     env: {
       PLUGBOARD_CLUSTER_SECRET: SECRETS[0],

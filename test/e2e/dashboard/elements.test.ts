@@ -145,7 +145,7 @@ describe.skipIf(!executablePath)('the elements in a page of another origin', () 
     await removeFolder(folder)
   })
 
-  it('shows live data in each element, over one connection, without a complaint of the policy', async () => {
+  it('shows live data in each element, over one connection, without a violation of the policy', async () => {
     const streams: string[] = []
     page.on('request', request => {
       if (request.url().includes('/v1/live')) streams.push(request.url())

@@ -136,7 +136,7 @@ describe.skipIf(!hasChromium)('the traffic pages', () => {
     await dashboard.checkPage()
   })
 
-  it('replays an edited request after a question, and compares the responses', async () => {
+  it('replays an edited request after a confirmation, and compares the responses', async () => {
     const { page } = dashboard
     const drawer = page.getByRole('complementary', { name: 'Exchange' })
     const original = page.url()

@@ -1,4 +1,4 @@
-// The page Limits in a real browser, with requests that limits admit and reject.
+// The Limits page in a real browser, with requests that limits admit and reject.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DashboardBrowser } from '../../support/dashboard/dashboard-browser.ts'
@@ -7,7 +7,7 @@ import { send } from '../../support/http/http-client.ts'
 import { useCluster } from '../../support/programs/cluster.ts'
 import { hasChromium, useDashboard } from '../../support/programs/dashboard.ts'
 
-describe.skipIf(!hasChromium)('the page Limits', () => {
+describe.skipIf(!hasChromium)('the Limits page', () => {
   const dashboard = useDashboard()
   const ask = () => send({ port: dashboard.plugboard.port, host: '127.0.0.1', path: '/' })
 
@@ -54,7 +54,7 @@ describe.skipIf(!hasChromium)('the page Limits', () => {
   })
 })
 
-describe.skipIf(!hasChromium)('the page Limits of two replicas', () => {
+describe.skipIf(!hasChromium)('the Limits page of two replicas', () => {
   const cluster = useCluster(2)
   let dashboard: DashboardBrowser
 

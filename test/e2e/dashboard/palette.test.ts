@@ -60,7 +60,7 @@ describe.skipIf(!hasChromium)('the search', () => {
     await options.filter({ hasText: 'show its route' }).first().waitFor()
     expect(await options.first().textContent()).toBe('https://shop-1.example.com/orders/2 show its route')
     await page.getByRole('combobox', { name: /^Page, route/ }).fill('no such thing')
-    await page.getByText('Nothing fits.').waitFor()
+    await page.getByText('No result.').waitFor()
     await page.getByRole('combobox', { name: /^Page, route/ }).fill('shop')
     await page.getByText(/^\d+ results\./).waitFor()
     dashboard.complaints.length = 0

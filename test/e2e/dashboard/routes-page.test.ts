@@ -17,7 +17,7 @@ const BUILD = join(import.meta.dirname, '../../../plugboard/dashboard/build.ts')
 const executablePath = findProgram('chromium') ?? findProgram('google-chrome')
 if (!executablePath) console.log('no Chromium on this machine: the Routes page is not tested')
 
-describe.skipIf(!executablePath)('the page of the routes', () => {
+describe.skipIf(!executablePath)('the Routes page', () => {
   const processes = new Processes()
   let folder: string
   let plugboard: PlugboardProcess
@@ -127,7 +127,7 @@ describe.skipIf(!executablePath)('the page of the routes', () => {
 
   it('keeps the edits of a person when another one changes the route, and refuses to save them', async () => {
     await page.getByRole('button', { name: 'Form' }).click()
-    const tenant = page.getByLabel('Field with the part of the host in place of *')
+    const tenant = page.getByLabel('Header field for the part of the host that * matches')
     await tenant.fill('X-Tenant')
     await plugboard.api(
       'PATCH',

@@ -12,7 +12,7 @@ import { FailingBackend } from '../../support/programs/ejection-service.ts'
 const SERVICE = 'shop'
 const VERSIONS = { red: '1.0', green: '1.0', blue: '2.0' } as const
 
-describe.skipIf(!hasChromium)('the page Services', () => {
+describe.skipIf(!hasChromium)('the Services page', () => {
   const dashboard = useDashboard()
   const backends: FailingBackend[] = []
   const telephones: TelephoneHandle[] = []

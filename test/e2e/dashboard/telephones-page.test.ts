@@ -5,7 +5,7 @@ import { CHROMIUM, DashboardBrowser } from '../../support/dashboard/dashboard-br
 import { useCluster } from '../../support/programs/cluster.ts'
 import type { TelephoneProcess } from '../../support/programs/telephone-process.ts'
 
-describe.skipIf(!CHROMIUM)('the page of the telephones', () => {
+describe.skipIf(!CHROMIUM)('the Telephones page', () => {
   const cluster = useCluster(2)
   let dashboard: DashboardBrowser
   let telephone: TelephoneProcess

@@ -1,4 +1,4 @@
-// The dashboard in a real browser: the log-in, the complaints of the browser, and the checks that each page must pass.
+// The dashboard in a real browser: the log-in, the errors that the browser reports, and the checks that each page must pass.
 
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
@@ -27,7 +27,7 @@ export async function buildDashboard(): Promise<void> {
   await promisify(execFile)(process.execPath, [join(ROOT, 'plugboard/dashboard/build.ts'), '--when-stale'])
 }
 
-/** Adds what the browser complains about: errors of scripts, and violations of the content security policy. */
+/** Collects the errors that the browser reports: errors of scripts, and violations of the content security policy. */
 export function collectComplaints(page: Page, complaints: string[]): void {
   page.on('console', message => {
     if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
@@ -39,7 +39,7 @@ export function collectComplaints(page: Page, complaints: string[]): void {
 export async function pageFaults(page: Page): Promise<string[]> {
   const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
   const session = await page.context().newCDPSession(page)
-  // The policy of the page forbids scripts of strangers, so the debugger brings this one.
+  // The policy of the page forbids foreign scripts, so axe is run by the debugger protocol.
   await session.send('Runtime.evaluate', { expression: axe })
   const found: string[] = []
   for (const [colorScheme, width] of LOOKS) {
@@ -62,7 +62,7 @@ export async function pageFaults(page: Page): Promise<string[]> {
   return found
 }
 
-/** Takes pictures of a page in the folder of VERA_PICTURES, for the eyes of a developer. Without the variable: none. */
+/** Takes pictures of a page into the folder of VERA_PICTURES, for developers. Without the variable, does nothing. */
 export async function takePictures(page: Page, name: string): Promise<void> {
   const folder = process.env.VERA_PICTURES
   if (folder === undefined) return
@@ -119,7 +119,7 @@ export class DashboardBrowser {
     await field.fill(key)
     await page.keyboard.press('Enter')
     await page.locator('.frame').waitFor()
-    // The browser complains about the response that the page has no session yet.
+    // The browser reports the 401 of a page without a session as an error.
     this.complaints.length = 0
   }
 

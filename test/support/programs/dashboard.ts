@@ -61,11 +61,11 @@ export class Dashboard {
     const [link] = await this.plugboard.child.waitForLine(/http:\S+\/dashboard\/#code=\S+/)
     await this.page.goto(link)
     await this.page.getByRole('heading', { name: 'Overview' }).waitFor()
-    // The browser reports the 401 of the first look for a session.
+    // The browser reports the 401 of the first request for the session.
     this.complaints.length = 0
   }
 
-  /** Checks the page in both themes and on a narrow screen: axe, the width, and the complaints of the browser. */
+  /** Checks the page in both themes and on a narrow screen: axe, the width, and the errors that the browser reports. */
   async checkPage(): Promise<void> {
     expect(await pageFaults(this.page)).toEqual([])
     expect(this.complaints).toEqual([])

@@ -1,4 +1,4 @@
-// What an operator sets for one telephone process of a service, as the API shows it, and the bodies of requests that set it.
+// The override of one telephone process as the API shows it, and the bodies of requests that write it.
 
 import { z } from '@hono/zod-openapi'
 import type { ProcessOverride } from '../../../database/store/store.ts'

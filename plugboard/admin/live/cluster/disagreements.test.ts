@@ -36,7 +36,7 @@ describe('the disagreements of replicas', () => {
     expect(found({ settings: { acmeHosts: 'aa' } })).toEqual([])
   })
 
-  it('name a clock that differs by more than the time of the question can explain', () => {
+  it('name a clock that differs by more than the time of the request can explain', () => {
     expect(found({ wallTime: 8500 }, {}, [10_000, 12_000])).toEqual([
       'The clock of r2 is at least 1.5 s behind the clock of r1. Synchronise both by NTP.',
     ])
@@ -47,7 +47,7 @@ describe('the disagreements of replicas', () => {
     expect(found({ wallTime: 12_900 }, {}, [10_000, 12_000])).toEqual([])
   })
 
-  it('name a replica that is behind, but not one that got newer changes after the question', () => {
+  it('name a replica that is behind, but not one that got newer changes after the request', () => {
     expect(found({ appliedSequence: 5 })).toEqual([
       'r2 is 2 changes behind r1. Check its connection to the database.',
     ])

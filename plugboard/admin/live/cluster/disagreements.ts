@@ -1,19 +1,19 @@
 // Compares the states of the replicas, and describes each difference that a person has to remove. States are read at slightly different
-// times, so a comparison uses the whole time of the question, and allows what can change within it.
+// times, so a comparison accepts each difference that can arise between the request and its response.
 
 import type { RemoteState } from '../../bodies/cluster-status.ts'
 
-/** The state of another replica, and the times of the question and of the last answer, ms of the clock of this replica. */
+/** The state of another replica, and the times of the request and of the last response, ms by the clock of this replica. */
 export interface AnsweredState {
   readonly state: RemoteState
   readonly askedMs: number
   readonly answeredMs: number
 }
 
-/** Tokens of links allow 60 s. Leases and expiries of tokens suffer from less. */
+/** Tokens of links allow 60 s. A smaller difference already affects leases and the expiry of tokens. */
 const MAX_CLOCK_DIFFERENCE_MS = 1000
 
-/** Returns sentences. `own`: the state of this replica, read before the question. */
+/** Returns sentences. `own`: the state of this replica, read before the requests. */
 export function disagreementsOf(own: RemoteState, others: readonly AnsweredState[]): string[] {
   const states = [own, ...others.map(({ state }) => state)]
   return [
@@ -50,7 +50,7 @@ function migrations({ id, newerMigrations }: RemoteState): string[] {
   return [`The version of ${id} lacks migrations of the database: ${listed(newerMigrations)}. Update ${id}.`]
 }
 
-/** The clock of the other replica was read at some time between the question and the answer. */
+/** The clock of the other replica was read at some time between the request and the response. */
 function clockDifference(own: RemoteState, { state, askedMs, answeredMs }: AnsweredState): string[] {
   const behindMs = askedMs - state.wallTime
   const aheadMs = state.wallTime - answeredMs
@@ -63,7 +63,7 @@ function clockDifference(own: RemoteState, { state, askedMs, answeredMs }: Answe
   ]
 }
 
-/** The state of this replica is older than the answer, so the other one should have its changes. */
+/** The state of this replica was read before the response, so the other replica should have its changes. */
 function changes(own: RemoteState, { state }: AnsweredState): string[] {
   const behind = own.appliedSequence - state.appliedSequence
   if (behind <= 0) return []

@@ -4,7 +4,7 @@ import { asServiceId } from '../../../common/ids/row-ids.ts'
 import type { AdminKey } from '../../../database/store/store.ts'
 import { InspectionLog } from './inspection-log.ts'
 
-test('asks the database again at the end of its hour, whatever the clock of the replica shows', async () => {
+test('asks the database again at the end of its hour, also when the clock of the replica is wrong', async () => {
   // The wall time of this replica is 20 minutes before that of the database.
   const clock = new ManualClock(0, Date.parse('2026-12-01T12:39:59Z'))
   let entries = 0

@@ -1,5 +1,5 @@
 // Records in the change log which keys read exchanges, once per key, service and hour, and each replay. An exchange is shown only after
-// this entry was written, so no read is unrecorded, also while the database is unavailable. Hours are those of the database's clock.
+// this entry was written, so each read has an entry, also when the database fails. Hours are those of the database's clock.
 
 import type { Clock } from '@vera-stack/shared/clock.ts'
 import type { AdminKey, InspectedService, InspectionStore, Mutation } from '../../../database/store/store.ts'

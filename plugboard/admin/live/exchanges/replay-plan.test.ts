@@ -133,7 +133,7 @@ describe('the request of a replay', () => {
     ['a masked string', { fields: type('application/json'), body: body(`"${M}"`) }, {}, 'masked values'],
     ['a masked path', { target: `/${M}` }, {}, 'masked parts'],
     ['a WebSocket', { fields: [['Upgrade', 'websocket']] }, {}, 'cannot be replayed'],
-    ['an unknown method', {}, { method: 'CONNECT' }, 'no method'],
+    ['an unknown method', {}, { method: 'CONNECT' }, 'not a method'],
     [
       'a field that frames the request',
       {},

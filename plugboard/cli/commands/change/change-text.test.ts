@@ -82,7 +82,7 @@ describe('changeText', () => {
     expect(changeText(change(replay))).toBe('exchange e1 of shop replayed')
   })
 
-  it('says what an operator has set for a process', () => {
+  it('describes the override of a process', () => {
     const row = { telephone: 'laptop', service: 'shop', setBy: 'ana', weight: null, ejectedUntil: null }
     const text = (after: object, action: ChangeBody['action'] = 'created') =>
       changeText(change({ entity: 'process_override', action, after: { ...row, ...after } }))

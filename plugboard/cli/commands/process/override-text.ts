@@ -1,4 +1,4 @@
-// What an operator has set for a process, as a text: `draining by ana`, `ejected by ana until 15:04:05, weight 10 by ana`.
+// The override of a process as text: `draining by ana`, `ejected by ana until 15:04:05, weight 10 by ana`.
 
 import type { ShownOverride } from '../../../admin/api-types.ts'
 

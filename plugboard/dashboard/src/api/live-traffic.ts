@@ -21,7 +21,7 @@ export class LiveTraffic {
   readonly #points = new Map<string, Map<number, Map<string, TrafficPoint>>>()
   readonly #wantedCounts = new Map<string, number>()
 
-  /** Returns the points from `from` to before `until`, seconds since 1970. Undefined: there is no point. */
+  /** Returns the points from `from` to before `until`, seconds since 1970. Undefined: no replica has sent a point of this time. */
   between(service: string, from: number, until: number): (TrafficPoint | undefined)[] {
     const seconds = this.#points.get(service)
     return Array.from({ length: until - from }, (_, offset) => {

@@ -35,7 +35,7 @@ export interface Problem {
   readonly title?: string
   readonly detail?: string
   readonly errors?: readonly Culprit[]
-  /** With an undo: the values that the change wrote, and those of now. */
+  /** For an undo: the values that the change wrote, and the current values. */
   readonly differences?: readonly {
     readonly pointer: string
     readonly expected: unknown

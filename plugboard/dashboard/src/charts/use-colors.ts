@@ -1,4 +1,4 @@
-// Notices that the colours of an element have changed: by the theme of the page, or of the system. A canvas keeps its colours, so a chart
+// Detects that the theme of the page or of the system has changed the colours of an element. A canvas keeps its colours, so a chart
 // is then drawn again.
 
 import { useEffect, useState } from 'preact/hooks'

@@ -181,7 +181,7 @@ async function open(
 const NO_TOKEN = 'no_token'
 const noToken = (detail: string): ApiError => new ApiError(401, { code: NO_TOKEN, detail })
 
-/** A browser does not tell a page whether a server of another origin cannot be reached, or has refused the origin. */
+/** For a page, a server that cannot be reached and a server that refuses the origin cause the same error. */
 const UNREACHABLE =
   'Plugboard cannot be reached, or its setting dashboardOrigins does not list the origin of this page. Trying again.'
 

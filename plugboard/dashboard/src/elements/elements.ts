@@ -1,5 +1,5 @@
 // The elements of the dashboard for other pages: one script, which the admin port serves as /dashboard/elements.js
-// (docs/embedding.md). They only read.
+// (docs/embedding.md). They change no data.
 
 import type { ComponentType } from 'preact'
 import { ClusterView } from './cluster-view.tsx'

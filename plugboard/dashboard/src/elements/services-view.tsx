@@ -11,11 +11,11 @@ import { MissingReplicasNotice, QueryNotice } from '../parts/page-head.tsx'
 import { DataTable } from '../tables/data-table.tsx'
 import type { ViewProps } from './plugboard-element.tsx'
 
-/** A key that cannot read changes receives no event when a route is created, ms. */
+/** Time between two reads, ms. Without the scope changes:read, no event reports a new route. */
 const EVERY_MS = 5000
-/** Seconds of the figures. */
+/** The figures are those of this time, s. */
 const SECONDS = 10
-/** The stream has the points of so many services. */
+/** The largest number of services in one stream. */
 const MAX_LIVE = 100
 
 export function ServicesView({ source, service: only }: ViewProps) {

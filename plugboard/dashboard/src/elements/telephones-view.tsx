@@ -11,7 +11,7 @@ import type { ListPage } from '../tables/use-list.ts'
 import type { ViewProps } from './plugboard-element.tsx'
 
 const ROWS = 100
-/** Round trips and streams change without an event. */
+/** Time between two reads, ms. No event reports new round trips and stream counts. */
 const EVERY_MS = 5000
 
 interface TelephonePage extends ListPage<ListedTelephone> {

@@ -180,7 +180,7 @@ const Problem = ({ id, text }: { id: string; text: string | undefined }) => (
   </span>
 )
 
-/** A text that is no number stays a text, so that the API reports it. */
+/** A text that is not a number stays a text, so that the API reports it. */
 function typedValue({ kind }: FormField, typed: string): unknown {
   if (kind === 'lines') return typed.trim() === '' ? undefined : typed.split('\n')
   if (typed === '') return kind === 'null-text' ? null : undefined
@@ -190,7 +190,7 @@ function typedValue({ kind }: FormField, typed: string): unknown {
 const fieldOf = (groups: readonly FormGroup[], path: DocumentPath): FormField | undefined =>
   groups.flatMap(({ fields }) => fields).find(field => field.path.join('/') === path.join('/'))
 
-/** The paths of all values that are no objects. */
+/** The paths of all values that are not objects. */
 function pathsOf(value: unknown, path: DocumentPath = []): DocumentPath[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return [path]
   return Object.entries(value).flatMap(([name, inner]) => pathsOf(inner, [...path, name]))

@@ -43,7 +43,7 @@ test('a removed value takes the objects with it that are empty then, but no key 
   expect(withValue(both, ['options', 'cors', 'origins'], undefined, yaml)).toBe(both)
 })
 
-test('a text that is no object has a problem', () => {
+test('a text that is not an object has a problem', () => {
   expect(readText('', yaml)).toEqual({ kind: 'document', value: {} })
   for (const text of ['- a', 'plain', 'a: [', 'a: 1\na: 2'])
     expect(readText(text, yaml).kind, text).toBe('problem')

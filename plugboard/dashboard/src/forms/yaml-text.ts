@@ -23,7 +23,7 @@ export function readText(text: string, yaml: typeof Yaml): ReadText {
 export const textOf = (document: object, yaml: typeof Yaml): string =>
   Object.keys(document).length === 0 ? '' : yaml.stringify(document)
 
-/** Returns the value at a path; undefined when there is none. */
+/** Returns the value at a path; undefined when the document has no such path. */
 export function valueAt(document: object, path: DocumentPath): unknown {
   let value: unknown = document
   for (const name of path) {

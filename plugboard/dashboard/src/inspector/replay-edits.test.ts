@@ -24,7 +24,7 @@ const edited = (change: Partial<ReturnType<typeof draftOf>>, of = exchange()) =>
   replayEdits(of, { ...draftOf(of), ...change })
 
 describe('the edits of a replay', () => {
-  test('are empty for a draft that nobody changed', () => {
+  test('are empty for an unchanged draft', () => {
     expect(edited({})).toEqual({ kind: 'valid', edits: {} })
     expect(draftOf(exchange()).fields).toBe(
       `Accept: text/html\nAccept: text/plain\nAuthorization: Bearer ${MASKED}`,

@@ -1,4 +1,4 @@
-// The form of a replay, and the edits that it means. Parts that a person did not change are not sent, so Plugboard leaves their masked values
+// The form of a replay, and the edits that result from it. Parts that a person did not change are not sent, so Plugboard leaves their masked values
 // out.
 
 import { hasMask } from '@vera-stack/shared/masking/has-mask.ts'

@@ -29,7 +29,7 @@ export function ResponseDiffView({ diff }: { diff: ReplayedBody['diff'] }) {
   )
 }
 
-/** null: there is no value. */
+/** Null: the response lacks the value. */
 function Change({ name, before, after }: { name: string; before: string | null; after: string | null }) {
   return (
     <div>

@@ -31,7 +31,7 @@ export interface DataTableProps<Row> {
 
 /** From this number of rows on, the table is virtual. */
 const MANY = 200
-/** Rows of a table with set widths have one height, so it can be virtual earlier: 200 rows at once would hold up typing in a search. */
+/** Rows of a table with set widths have one height, so it can be virtual earlier: 200 new rows at once would delay typing in a search. */
 const MANY_FIXED = 60
 const ROW_PX = 35
 /** A virtual table asks for further rows when fewer than this number are left, so that they are there when a person scrolls on. */

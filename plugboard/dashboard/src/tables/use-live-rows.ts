@@ -96,7 +96,7 @@ export function useLiveRows<Row>(options: LiveRowsOptions<Row>): LiveRows<Row> {
       })
       listen<WatchedReplicas>(opening, 'replicas', ({ missing }) => update({ missingReplicas: missing }))
     }
-    /** Shows the reason of the refusal. Opens the stream again when the reason may be gone by itself. */
+    /** Shows the reason of the refusal. Opens the stream again later when the reason may be temporary. */
     const explain = async (failed: EventSource): Promise<void> => {
       const problem = await streamProblem(url)
       if (isEnded || source !== failed) return

@@ -1,9 +1,9 @@
-// What operators have set for telephone processes, in the database.
+// The overrides of telephone processes in the database.
 
 import type { ServiceId } from '../../../common/ids/row-ids.ts'
 import type { Mutation, Page, PageRequest } from './mutation.ts'
 
-/** What operators have set for one telephone process of a service. */
+/** The weight or the ejection that operators have set for one telephone process of a service. */
 export interface ProcessOverride {
   readonly id: string
   readonly serviceId: ServiceId

@@ -74,8 +74,8 @@ export function NewToken({ onClose }: { onClose: () => void }) {
               suggestions={LIFETIMES}
             />
             <div class="notice" data-tone={isBroad ? 'warn' : undefined} role="status">
-              {text} A connected telephone renews its token, so it ends only after a telephone was away for a
-              long time.
+              {text} A connected telephone renews its token, so the token expires only when the telephone is
+              not connected for a long time.
             </div>
           </>
         )
@@ -94,7 +94,7 @@ function useDryRun(body: { readonly name: string }): ApiError | undefined {
     const controller = new AbortController()
     const { signal } = controller
     const timer = setTimeout(() => {
-      // An empty name is no problem before the person has typed it.
+      // An empty name shows no problem until the person types.
       if (body.name === '') return
       request('POST', '/v1/tokens', { query: { dryRun: true }, body, signal }).then(
         () => setError(undefined),

@@ -43,8 +43,8 @@ export function SigningKeys() {
             Rotate: Plugboard signs new and renewed tokens with a new key. The old key still verifies tokens.
           </li>
           <li>
-            Wait until each telephone has renewed its token, at two thirds of its life. Issue new tokens for
-            telephones that are away.
+            A telephone renews its token after two thirds of its lifetime. Wait until each one has renewed it.
+            Issue new tokens for telephones that are not connected.
           </li>
           <li>
             Remove the old key: <code>plugboard signing-key remove KID</code>. Plugboard then refuses each

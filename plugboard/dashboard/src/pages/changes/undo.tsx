@@ -51,7 +51,9 @@ export function Undo({ change, onUndone }: { change: ChangeBody; onUndone: () =>
       const { body } = await undo(plan?.through, undefined)
       const { length } = body.changes
       showMessage(
-        length === 1 ? `Undone: ${changeText(change)}.` : `Undone, with ${count(length)} new changes.`,
+        length === 1
+          ? `Undone: ${changeText(change)}.`
+          : `Undone. The undo wrote ${count(length)} new changes.`,
       )
       onUndone()
     } catch (error) {

@@ -1,4 +1,4 @@
-// The replicas: their state, the links between them, the lines of services, certificates, and disagreements.
+// The replicas: their state, the links between them, the lines of services, certificates, and the differences between replicas.
 
 import type { ClusterStatusBody, ReplicasBody } from '../../../../admin/api-types.ts'
 import { anyChange } from '../../api/live.ts'
@@ -47,7 +47,7 @@ function Disagreements({ texts }: { texts: readonly string[] }) {
   if (texts.length === 0) return null
   return (
     <section class="notice" data-tone="warn" aria-label="Disagreements">
-      <h2>The replicas disagree</h2>
+      <h2>Differences between replicas</h2>
       <ul>
         {texts.map(text => (
           <li key={text}>{text}</li>

@@ -14,7 +14,7 @@ interface ReplicaRow {
   readonly state: ReplicaStateBody | undefined
 }
 
-/** Shares of a limit, and delays, from which a value is a warning. */
+/** A value from here on is a warning: a share of the limit, percent, and ms. */
 const HIGH_MEMORY = 0.8
 const HIGH_CPU_PERCENT = 90
 const HIGH_DELAY_MS = 100

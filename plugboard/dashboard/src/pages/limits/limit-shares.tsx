@@ -18,7 +18,7 @@ export function LimitShares({ shares }: { shares: readonly Share[] }) {
       {shares.some(isLate) && (
         <div class="notice" data-tone="warn">
           Replicas without recent counts of each other count alone, so clients get up to the whole quota on
-          each of them. The page Cluster shows the links.
+          each of them. The Cluster page shows the links.
         </div>
       )}
       <DataTable

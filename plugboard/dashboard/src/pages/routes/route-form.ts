@@ -17,7 +17,7 @@ export const routeForm = (services: readonly string[]): readonly FormGroup[] => 
       { path: ['options', 'allowHttp'], label: 'Serve plain HTTP too', kind: 'flag' },
       {
         path: ['options', 'tenantHeader'],
-        label: 'Field with the part of the host in place of *',
+        label: 'Header field for the part of the host that * matches',
         kind: 'text',
         placeholder: 'X-Tenant',
       },

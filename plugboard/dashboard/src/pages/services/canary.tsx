@@ -29,7 +29,7 @@ export function Canary({ service, live }: { service: ServiceBody; live: ServiceP
         rows={sidesOf(live)}
         keyOf={({ subset }) => subset ?? ''}
         columns={[
-          { name: 'Side', isWide: true, cell: ({ subset }) => subset ?? 'the others' },
+          { name: 'Side', isWide: true, cell: ({ subset }) => subset ?? 'other processes' },
           { name: 'Processes', align: 'end', cell: ({ processes }) => count(processes) },
           { name: 'Requests (1 min)', align: 'end', cell: ({ requests }) => count(requests) },
           { name: 'Errors', align: 'end', cell: side => <Errors side={side} /> },

@@ -1,4 +1,4 @@
-// What an operator has set for a process, as a text.
+// The override of a process as text.
 
 import type { ShownOverride } from '../../../../admin/api-types.ts'
 import { clockTime } from '../../parts/format.ts'

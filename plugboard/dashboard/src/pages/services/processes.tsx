@@ -114,7 +114,7 @@ export function Processes({ name, service }: { name: string; service: ServiceBod
   )
 }
 
-/** The state, and what an operator has set. Replicas with another state are in the title. */
+/** The state and the override. The title lists replicas with another state. */
 function State({ process }: { process: ServiceProcessBody }) {
   const state = process.state.replace('_', ' ')
   const whole = process.override === null ? '' : effectOf(process.override)

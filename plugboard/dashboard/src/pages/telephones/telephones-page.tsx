@@ -82,7 +82,7 @@ export function TelephonesPage() {
               },
               { name: 'Since', cell: ({ connectedAt }) => <TimeAgo time={connectedAt} /> },
               {
-                name: 'Token left',
+                name: 'Token expires in',
                 align: 'end',
                 cell: ({ tokenExpiresAt }) => <TokenLeft until={tokenExpiresAt} />,
               },

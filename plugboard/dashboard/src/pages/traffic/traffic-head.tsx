@@ -11,7 +11,7 @@ const VIEWS = [
 ] as const
 type View = (typeof VIEWS)[number][0]
 
-/** The filters go with the person from view to view. */
+/** All views keep the filters. */
 export function TrafficHead({ view }: { view: View }) {
   const { query } = useLocation()
   const { view: _view, tab: _tab, with: _with, ...filters } = query

@@ -96,7 +96,7 @@ const idOf = (index: number): string => `palette-${index}`
 
 function summary(count: number, isSearching: boolean): string {
   if (isSearching) return 'Searching…'
-  if (count === 0) return 'Nothing fits. A part of a name is enough.'
+  if (count === 0) return 'No result. A part of a name is enough.'
   return `${count} ${count === 1 ? 'result' : 'results'}. Arrows choose, Enter opens, Escape closes.`
 }
 
