@@ -138,7 +138,7 @@ describe.skipIf(!executablePath)('the Routes page', () => {
     await page.getByText('This route has changed since you opened it.').waitFor()
     expect(await tenant.inputValue()).toBe('X-Tenant')
     await page.getByRole('button', { name: 'Discard' }).click()
-    expect(await page.getByLabel('Serve plain HTTP too').isChecked()).toBe(true)
+    await expect.poll(() => page.getByLabel('Serve plain HTTP too').isChecked()).toBe(true)
   })
 
   it('disables and enables a route, and undoes its deletion', async () => {
