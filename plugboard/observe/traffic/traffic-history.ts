@@ -87,6 +87,8 @@ export class TrafficHistory {
   readonly #named = new Map<string, Series>()
   /** Names with a history. */
   #kept = 0
+  /** The name with a history that had the fewest requests, as found in this sample. One search for each sample: it reads all names. */
+  #idlest: [name: string, series: Series] | undefined
   /** Recent requests of names without a series. Its size is bounded by the number of names with counters. */
   readonly #others = new Map<string, { seen: number; busy: number }>()
   /** The interval in progress, by resolution. */
@@ -171,6 +173,7 @@ export class TrafficHistory {
     // A timer can run a moment before the interval ends. The next timer then reads the whole interval.
     if (spans[0]?.from === spans[0]?.until) return
     clearTotals(this.#sum)
+    this.#idlest = undefined
     const known = new Set<string>()
     for (const counters of this.#options.counters()) {
       clearTotals(this.#one)
@@ -231,13 +234,25 @@ export class TrafficHistory {
 
   #makePlace(busy: number): boolean {
     if (!this.isFull) return true
-    const kept = [...this.#named].filter(([, { rings }]) => rings !== undefined)
-    const [name, idlest] = kept.reduce((least, each) => (each[1].busy < least[1].busy ? each : least))
+    this.#idlest ??= this.#findIdlest()
+    if (this.#idlest === undefined) return false
+    const [name, idlest] = this.#idlest
     if (busy < BUSIER * idlest.busy) return false
+    this.#idlest = undefined
     idlest.rings = undefined
     this.#kept -= 1
     this.#removeUnused(name, idlest)
     return true
+  }
+
+  /** Returns the name with a history that had the fewest requests. */
+  #findIdlest(): [name: string, series: Series] | undefined {
+    let found: [string, Series] | undefined
+    for (const [name, series] of this.#named) {
+      if (series.rings !== undefined && (found === undefined || series.busy < found[1].busy))
+        found = [name, series]
+    }
+    return found
   }
 
   /** Removes a series that has neither a history nor a viewer. */

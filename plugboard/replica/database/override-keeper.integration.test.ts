@@ -61,3 +61,32 @@ test('deletes the overrides of processes that no replica has seen for ten minute
   const [change] = (await store.changes.list({ limit: 1 })).items
   expect(change).toMatchObject({ actor: 'system', action: 'deleted', entityId: gone.id })
 })
+
+test('starts no further round while one waits for the database', async () => {
+  const clock = new ManualClock()
+  let rounds = 0
+  const answers: (() => void)[] = []
+  const keeper = new OverrideKeeper({
+    directory: {
+      databaseReachable: true,
+      service: () => undefined,
+      overrides: () => [{ id: 'o1', serviceId: 's1', instance: 'i' }].values() as never,
+    },
+    registry: new Registry(),
+    store: {
+      processOverrides: {
+        seen: () => {
+          rounds += 1
+          return new Promise<void>(resolve => answers.push(resolve))
+        },
+      },
+    } as unknown as Store,
+    incarnation: 'i1',
+    clock,
+    log: silentLogger,
+  })
+  for (let minute = 0; minute < 5; minute += 1) clock.advance(60_000)
+  expect(rounds).toBe(1)
+  for (const answer of answers) answer()
+  await keeper.stop()
+})

@@ -32,7 +32,7 @@ export class OverrideKeeper {
   readonly #startedMs: number
   #timer: Timer
   #round = 0
-  #running: Promise<void> = Promise.resolve()
+  #running: Promise<void> | undefined
 
   constructor(options: OverrideKeeperOptions) {
     this.#options = options
@@ -48,8 +48,10 @@ export class OverrideKeeper {
 
   #look(): void {
     this.#timer = this.#options.clock.after(INTERVAL_MS, () => this.#look())
-    // A slow round is not joined by a second one.
-    this.#running = this.#running.then(() => this.#keep())
+    // A round that waits for the database replaces the next ones.
+    this.#running ??= this.#keep().finally(() => {
+      this.#running = undefined
+    })
   }
 
   async #keep(): Promise<void> {

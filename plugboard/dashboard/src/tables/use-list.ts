@@ -102,6 +102,7 @@ export function useList<Row, Page extends ListPage<Row> = ListPage<Row>>(
         const replaced = rows.flatMap(old => (idOf(old) !== id ? [old] : row === undefined ? [] : [row]))
         setMore({ of, rows: replaced, next: end })
       },
+      forgetLaterPages: () => setMore({ of: undefined, rows: [], next: null }),
     },
   )
 
@@ -114,30 +115,52 @@ export function useList<Row, Page extends ListPage<Row> = ListPage<Row>>(
   return { rows, first, loadMore, hasMore: next !== null }
 }
 
+/** From so many changed rows on, the later pages are read again when they are needed, instead of each row. */
+const MAX_WAITING = 50
+
 interface ShownRows<Row> {
   readonly has: (id: string) => boolean
   /** `row`: undefined for a row that does not exist any more. */
   readonly replace: (id: string, row: Row | undefined) => void
+  readonly forgetLaterPages: () => void
 }
 
-/** Reads a row of `shown` again when the change log names it. */
+/** Reads a row of `shown` again when the change log names it, one row at a time: an import changes many rows at once. */
 function useChangedRow<Row>(path: string, shown: ShownRows<Row> | undefined): void {
   const current = useRef(shown)
   current.current = shown
   useEffect(() => {
     let isFirst = true
-    return lastChange.subscribe(change => {
+    let isReading = false
+    const waiting = new Set<string>()
+    const end = new AbortController()
+    const readAll = async (): Promise<void> => {
+      isReading = true
+      for (const id of waiting) {
+        waiting.delete(id)
+        try {
+          current.current?.replace(id, await get<Row>(`${path}/${encodeURIComponent(id)}`, {}, end.signal))
+        } catch (error) {
+          if (end.signal.aborted) return
+          if (error instanceof ApiError && error.status === 404) current.current?.replace(id, undefined)
+        }
+      }
+      isReading = false
+    }
+    const unsubscribe = lastChange.subscribe(change => {
       // A signal also reports its present value.
       const isOld = isFirst
       isFirst = false
       if (isOld || change === undefined || current.current?.has(change.entityId) !== true) return
-      const id = change.entityId
-      get<Row>(`${path}/${encodeURIComponent(id)}`).then(
-        row => current.current?.replace(id, row),
-        (error: unknown) => {
-          if (error instanceof ApiError && error.status === 404) current.current?.replace(id, undefined)
-        },
-      )
+      waiting.add(change.entityId)
+      if (waiting.size > MAX_WAITING) {
+        waiting.clear()
+        current.current.forgetLaterPages()
+      } else if (!isReading) void readAll()
     })
+    return () => {
+      unsubscribe()
+      end.abort()
+    }
   }, [path])
 }
