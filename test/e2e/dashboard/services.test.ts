@@ -23,6 +23,11 @@ describe.skipIf(!hasChromium)('the Services page', () => {
   const processes = () => dashboard.page.getByRole('table', { name: 'Processes' })
   const rowOf = (name: string) => processes().getByRole('row', { name: new RegExp(`^${name}`) })
 
+  const sendRequests = async () => {
+    for (let count = 0; count < 60; count += 1)
+      await send({ port: dashboard.plugboard.port, host: 'shop.localhost', path: '/' })
+  }
+
   beforeAll(async () => {
     await dashboard.logIn()
     const { plugboard } = dashboard
@@ -54,8 +59,7 @@ describe.skipIf(!hasChromium)('the Services page', () => {
       )
     }
     await eventually('three processes serve', async () => (await live()).items.length === 3 || undefined)
-    for (let count = 0; count < 60; count += 1)
-      await send({ port: plugboard.port, host: 'shop.localhost', path: '/' })
+    await sendRequests()
   }, 60_000)
   afterAll(async () => {
     await Promise.all(telephones.map(telephone => telephone.close(0)))
@@ -142,9 +146,11 @@ describe.skipIf(!hasChromium)('the Services page', () => {
 
   it('changes the share of a canary beside the traffic of both sides', async () => {
     const { page } = dashboard
+    // The sides count the requests of the last minute.
+    await sendRequests()
     await open()
     const sides = page.getByRole('table', { name: 'Subsets' })
-    await sides.getByRole('row', { name: /^the others 2 \d+ 0 % .* ms/ }).waitFor()
+    await sides.getByRole('row', { name: /^other processes 2 \d+ 0 % .* ms/ }).waitFor()
     await sides.getByRole('row', { name: /^canary 1/ }).waitFor()
     const slider = page.getByRole('slider', { name: 'canary' })
     await slider.focus()
@@ -188,9 +194,9 @@ describe.skipIf(!hasChromium)('the Services page', () => {
     await page.getByText('This service has changed since you opened it.').waitFor()
     expect(await retries.inputValue()).toBe('5')
     await page.getByRole('button', { name: 'Discard' }).click()
-    expect(await retries.inputValue()).toBe('4')
+    await expect.poll(() => retries.inputValue()).toBe('4')
     const ejection = page.getByLabel('Passive ejection')
-    expect(await ejection.locator('option:checked').textContent()).toBe('off')
+    await expect.poll(() => ejection.locator('option:checked').textContent()).toBe('off')
     await ejection.selectOption({ label: 'on (default)' })
     await page.getByText('Checked.').waitFor()
     await page.getByRole('button', { name: 'Save' }).click()

@@ -3,8 +3,12 @@
 
 import { createServer } from 'node:net'
 
-const LOWEST = 20_000
-const HIGHEST = 30_000
+// Each worker of vitest has a range of its own: a port that one worker has found, and does not use yet, is free for the others.
+const WORKERS = 8
+const RANGE = 10_000 / WORKERS
+const worker = Number(process.env.VITEST_POOL_ID ?? Math.floor(Math.random() * WORKERS)) % WORKERS
+const LOWEST = 20_000 + worker * RANGE
+const HIGHEST = LOWEST + RANGE
 const ATTEMPTS = 100
 
 const given = new Set<number>()
