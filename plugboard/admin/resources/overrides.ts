@@ -16,6 +16,7 @@ import {
   processOverrideBody,
   processOverrideSchema,
 } from '../bodies/policy/process-override.ts'
+import { findService } from '../live/named-service.ts'
 import { addResource, counted } from './resource.ts'
 
 /** Processes that an error message lists. */
@@ -118,14 +119,11 @@ export function addOverrideOperations(app: OpenAPIHono<AdminEnv>, deps: AdminDep
 const NO_ID = asServiceId('00000000-0000-0000-0000-000000000000')
 
 function idOf(deps: AdminDependencies, text: string | undefined): ServiceId | undefined {
-  return text === undefined ? undefined : (findService(deps, text)?.id ?? NO_ID)
+  return text === undefined ? undefined : (findService(deps.directory, text)?.id ?? NO_ID)
 }
 
-const findService = ({ directory }: AdminDependencies, text: string): DirectoryService | undefined =>
-  directory.serviceByName(text) ?? directory.service(asServiceId(text))
-
-function serviceOf(deps: AdminDependencies, text: string): DirectoryService {
-  const service = findService(deps, text)
+function serviceOf({ directory }: AdminDependencies, text: string): DirectoryService {
+  const service = findService(directory, text)
   if (service !== undefined) return service
   throw new VeraError('not_found', `There is no service "${text}". List them: plugboard service list`)
 }

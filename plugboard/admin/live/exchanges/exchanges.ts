@@ -16,6 +16,7 @@ import { exchangePageSchema, exchangeQuery, exchangeSchema } from '../../bodies/
 import type { EventStreams } from '../../http/event-streams.ts'
 import { json, LINK_HEADER, operation } from '../../http/openapi.ts'
 import { linkToNext } from '../../http/page.ts'
+import { namedService } from '../named-service.ts'
 import { streamLive } from '../requests/live-stream.ts'
 import { InspectionLog } from './inspection-log.ts'
 
@@ -107,8 +108,7 @@ export class ExchangeAccess {
 
   /** Returns the service with this name or id. Throws `not_found`, and `forbidden` for a service beyond the limits of the key. */
   service(text: string, key: AdminEnv['Variables']['key']): DirectoryService {
-    const service = this.#directory.serviceByName(text) ?? this.#directory.service(asServiceId(text))
-    if (service === undefined) throw new VeraError('not_found', `There is no service "${text}".`)
+    const service = namedService(this.#directory, text)
     refuseBeyondLimits(key, { services: [service.name] })
     return service
   }

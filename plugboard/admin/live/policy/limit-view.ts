@@ -22,6 +22,7 @@ import {
   remoteLimitsSchema,
 } from '../../bodies/policy/limit.ts'
 import { type AskReplicas, askAll } from '../ask-replicas.ts'
+import { namedService } from '../named-service.ts'
 
 export interface LimitViewOptions {
   readonly replicaId: string
@@ -102,11 +103,15 @@ export class LimitView {
     const { directory } = this.#options
     if (routeText !== undefined) {
       const route = this.#routeOf(routeText)
-      if (serviceText !== undefined && this.#serviceOf(serviceText).id !== route.service.id) return
+      if (
+        serviceText !== undefined &&
+        namedService(this.#options.directory, serviceText).id !== route.service.id
+      )
+        return
       yield* this.#ofService(route.service)
       yield* this.#ofRoute(route)
     } else if (serviceText !== undefined) {
-      const service = this.#serviceOf(serviceText)
+      const service = namedService(this.#options.directory, serviceText)
       yield* this.#ofService(service)
       for (const route of directory.routesOfService(service.id)) yield* this.#ofRoute(route)
     } else {
@@ -127,13 +132,6 @@ export class LimitView {
     for (const limit of this.#options.routeLimits.ofRoute(route)) {
       yield { rowId: id, route: { id, mount }, service: service.name === '' ? null : service.name, limit }
     }
-  }
-
-  #serviceOf(text: string): DirectoryService {
-    const { directory } = this.#options
-    const service = directory.serviceByName(text) ?? directory.service(asServiceId(text))
-    if (service === undefined) throw new VeraError('not_found', `There is no service "${text}".`)
-    return service
   }
 
   #routeOf(text: string): DirectoryRoute {

@@ -2,8 +2,6 @@
 // the rows of all replicas are merged: one row for each process, with the differences.
 
 import { z } from '@hono/zod-openapi'
-import { VeraError } from '@vera-stack/shared/errors.ts'
-import { asServiceId } from '../../../common/ids/row-ids.ts'
 import type { Directory, DirectoryService } from '../../../routes/directory.ts'
 import { serviceIdSchema } from '../../../routes/row-id-schemas.ts'
 import { PROCESS_STATES } from '../../../telephones/inspection/process-state.ts'
@@ -17,6 +15,7 @@ import {
   type ServiceProcessesBody,
 } from '../../bodies/policy/service-processes.ts'
 import { type AskReplicas, askAll } from '../ask-replicas.ts'
+import { namedService } from '../named-service.ts'
 import { type ProcessRowsOptions, processRows } from './process-rows.ts'
 
 export interface ProcessViewOptions extends ProcessRowsOptions {
@@ -47,8 +46,7 @@ export class ProcessView {
   /** Resolves with the processes of a service, by telephone. `text`: the name or the id of the service. */
   async of(text: string): Promise<ServiceProcessesBody> {
     const { directory, ask } = this.#options
-    const service = directory.serviceByName(text) ?? directory.service(asServiceId(text))
-    if (service === undefined) throw new VeraError('not_found', `There is no service "${text}".`)
+    const service = namedService(directory, text)
     const { id, name } = service
     const { values, missing } = await askAll(ask, PROCESSES, { service: id }, remoteProcessesSchema)
     const all = [processRows(service, this.#options), ...values.map(({ value }) => value)]
