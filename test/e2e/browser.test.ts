@@ -1,18 +1,16 @@
 // A real browser on the welcome page and on the admin port. Skipped, with the reason, when Chromium is not
 // installed.
 
-import { type Browser, chromium } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { findProgram } from '../support/process/find-program.ts'
+import { CHROMIUM, launchChromium } from '../support/process/chromium.ts'
 import { removeFolder, temporaryFolder } from '../support/process/folder.ts'
 import { Processes } from '../support/process/processes.ts'
 import { PlugboardProcess } from '../support/programs/plugboard-process.ts'
 
-const executablePath =
-  findProgram('chromium') ?? findProgram('chromium-browser') ?? findProgram('google-chrome')
-if (!executablePath) console.log('no Chromium on this machine: the browser tests are skipped')
+if (!CHROMIUM) console.log('no Chromium on this machine: the browser tests are skipped')
 
-describe.skipIf(!executablePath)('a browser', () => {
+describe.skipIf(!CHROMIUM)('a browser', () => {
   const processes = new Processes()
   let folder: string
   let plugboard: PlugboardProcess
@@ -22,8 +20,7 @@ describe.skipIf(!executablePath)('a browser', () => {
     folder = await temporaryFolder()
     plugboard = await PlugboardProcess.start({ processes, folder, command: 'dev' })
     await plugboard.child.waitForLine(new RegExp(`http://localhost:${plugboard.port}`))
-    // Root cannot use the sandbox of Chromium, and the page is our own.
-    browser = await chromium.launch({ executablePath: executablePath!, args: ['--no-sandbox'] })
+    browser = await launchChromium()
   })
 
   afterAll(async () => {

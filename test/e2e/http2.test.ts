@@ -8,7 +8,6 @@ import { constants } from 'node:http2'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { status as grpc, Metadata } from '@grpc/grpc-js'
-import { chromium } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { ECHO_TRAILERS, GrpcBackend } from '../support/backend/grpc-backend.ts'
 import { APP_CERTIFICATE, TEST_CA } from '../support/credentials/certificates.ts'
@@ -16,7 +15,7 @@ import { eventually } from '../support/deadline.ts'
 import { GrpcClient, resultOfStream } from '../support/http/grpc-client.ts'
 import { Http2Client, readHttp2Response } from '../support/http/http2-client.ts'
 import { patternBytes, patternHash } from '../support/pattern.ts'
-import { findProgram } from '../support/process/find-program.ts'
+import { CHROMIUM, launchChromium } from '../support/process/chromium.ts'
 import { freePort } from '../support/process/free-port.ts'
 import { HOST, Stack } from '../support/programs/stack.ts'
 
@@ -190,13 +189,10 @@ it('Plugboard itself responds to a gRPC call with a gRPC status', async () => {
   nowhere.close()
 })
 
-const executablePath =
-  findProgram('chromium') ?? findProgram('chromium-browser') ?? findProgram('google-chrome')
-if (!executablePath) console.log('no Chromium on this machine: HTTP/2 is not tried in a browser')
+if (!CHROMIUM) console.log('no Chromium on this machine: HTTP/2 is not tried in a browser')
 
-it.skipIf(!executablePath)('a browser uses HTTP/2, and its WebSockets share the connection', async () => {
-  // Root cannot use the sandbox of Chromium, and the page is our own.
-  const browser = await chromium.launch({ executablePath: executablePath!, args: ['--no-sandbox'] })
+it.skipIf(!CHROMIUM)('a browser uses HTTP/2, and its WebSockets share the connection', async () => {
+  const browser = await launchChromium()
   const context = await browser.newContext({ ignoreHTTPSErrors: true })
   const page = await context.newPage()
   await page.goto(`https://${HOST}:${tlsPort}/hello`)

@@ -6,17 +6,16 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { promisify } from 'node:util'
 import type { AxeResults } from 'axe-core'
-import { type Browser, chromium } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { eventually } from '../support/deadline.ts'
 import { send } from '../support/http/http-client.ts'
+import { CHROMIUM, launchChromium } from '../support/process/chromium.ts'
 import { findProgram } from '../support/process/find-program.ts'
 import { freePort } from '../support/process/free-port.ts'
 import { HOST, useStack } from '../support/programs/stack.ts'
 
-const executablePath =
-  findProgram('chromium') ?? findProgram('chromium-browser') ?? findProgram('google-chrome')
-if (!executablePath) console.log('no Chromium on this machine: the page of --inspect is not tested')
+if (!CHROMIUM) console.log('no Chromium on this machine: the page of --inspect is not tested')
 
 const port = await freePort()
 const stack = useStack({ telephoneArgs: ['--inspect', `127.0.0.1:${port}`] })
@@ -142,10 +141,10 @@ describe('the inspector of a Telephone', () => {
   })
 })
 
-describe.skipIf(!executablePath)('the page of the inspector', () => {
+describe.skipIf(!CHROMIUM)('the page of the inspector', () => {
   let browser: Browser
   beforeAll(async () => {
-    browser = await chromium.launch({ executablePath: executablePath!, args: ['--no-sandbox'] })
+    browser = await launchChromium()
   })
   afterAll(() => browser?.close())
 

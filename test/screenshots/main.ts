@@ -6,8 +6,8 @@ import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
-import { findProgram } from '../support/process/find-program.ts'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { CHROMIUM, launchChromium } from '../support/process/chromium.ts'
 import { Company } from './company.ts'
 import { PICTURES, type Picture } from './pictures.ts'
 
@@ -40,9 +40,7 @@ if (values.help) {
   console.log(HELP)
   process.exit(0)
 }
-const executablePath =
-  findProgram('chromium') ?? findProgram('chromium-browser') ?? findProgram('google-chrome')
-if (executablePath === undefined) {
+if (CHROMIUM === undefined) {
   console.error('Chromium is not installed. Install the package chromium, and run this command again.')
   process.exit(2)
 }
@@ -59,7 +57,7 @@ const problems: string[] = []
 try {
   await company.start()
   console.log(`the cluster has traffic after ${seconds()} s`)
-  browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
+  browser = await launchChromium()
   const opened = browser
   // Each variant has a page of its own, because most of the time is waiting.
   await Promise.all(VARIANTS.map(variant => takeAll(opened, variant)))

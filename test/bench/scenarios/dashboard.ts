@@ -6,11 +6,11 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { silentLogger } from '@vera-stack/shared/log.ts'
-import { type Browser, type BrowserContext, type CDPSession, chromium, type Page } from 'playwright-core'
+import type { Browser, BrowserContext, CDPSession, Page } from 'playwright-core'
 import { EmbeddedPostgres } from '../../../plugboard/database/embedded/embedded-postgres.ts'
 import { migrateDatabase } from '../../../plugboard/database/migration/migrate.ts'
 import { connect } from '../../../telephone/index.ts'
-import { findProgram } from '../../support/process/find-program.ts'
+import { CHROMIUM, launchChromium } from '../../support/process/chromium.ts'
 import { PlugboardProcess } from '../../support/programs/plugboard-process.ts'
 import { cpuMicroseconds } from '../figures/cost.ts'
 import {
@@ -45,8 +45,7 @@ interface Parts extends OwnScenarioContext {
 
 export async function measureDashboard(context: OwnScenarioContext): Promise<Measurement[]> {
   const { processes, options, folder } = context
-  const executablePath = findProgram('chromium') ?? findProgram('google-chrome')
-  if (executablePath === undefined) throw new Error('The scenario "dashboard" needs Chromium. Install it.')
+  if (CHROMIUM === undefined) throw new Error('The scenario "dashboard" needs Chromium. Install it.')
   await promisify(execFile)(process.execPath, [DASHBOARD, '--when-stale'])
   const log = silentLogger
   const postgres = await EmbeddedPostgres.start({ folder: join(folder, 'postgres'), durable: false, log })
@@ -60,8 +59,7 @@ export async function measureDashboard(context: OwnScenarioContext): Promise<Mea
     const plugboard = await PlugboardProcess.start({ ...common, ...program })
     const respond = { status: 200, body: 'x', headers: { 'x-backend': '0' } }
     await plugboard.call('POST', '/v1/routes', { mount: HOST, options: { respond } })
-    // Root cannot use the sandbox of Chromium, and the page is our own.
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
+    browser = await launchChromium()
     const viewer = await browser.newContext()
     const parts: Parts = { ...context, plugboard, browser, viewer }
     await logIn(parts)

@@ -1,7 +1,8 @@
 // The Cluster page of the dashboard with three replicas: the matrix of links, the readiness of each replica, and differences between replicas.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { CHROMIUM, DashboardBrowser } from '../../support/dashboard/dashboard-browser.ts'
+import { DashboardBrowser } from '../../support/dashboard/dashboard-browser.ts'
+import { CHROMIUM } from '../../support/process/chromium.ts'
 import { useCluster } from '../../support/programs/cluster.ts'
 
 describe.skipIf(!CHROMIUM)('the Cluster page', () => {

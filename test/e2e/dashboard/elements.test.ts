@@ -9,19 +9,17 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { AxeResults } from 'axe-core'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { eventually } from '../../support/deadline.ts'
-import { findProgram } from '../../support/process/find-program.ts'
+import { CHROMIUM, launchChromium } from '../../support/process/chromium.ts'
 import { removeFolder, temporaryFolder } from '../../support/process/folder.ts'
 import { freePort } from '../../support/process/free-port.ts'
 import { Processes } from '../../support/process/processes.ts'
 import { PlugboardProcess } from '../../support/programs/plugboard-process.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
-const executablePath =
-  findProgram('chromium') ?? findProgram('chromium-browser') ?? findProgram('google-chrome')
-if (!executablePath) console.log('no Chromium on this machine: the elements are not tested')
+if (!CHROMIUM) console.log('no Chromium on this machine: the elements are not tested')
 
 /** The server of an embedding page. Its script reads a key from `/key` when an element asks for one. */
 class EmbeddingSite {
@@ -101,7 +99,7 @@ interface SentError {
   readonly message: string
 }
 
-describe.skipIf(!executablePath)('the elements in a page of another origin', () => {
+describe.skipIf(!CHROMIUM)('the elements in a page of another origin', () => {
   const processes = new Processes()
   let folder: string
   let plugboard: PlugboardProcess
@@ -131,8 +129,7 @@ describe.skipIf(!executablePath)('the elements in a page of another origin', () 
     other = await EmbeddingSite.listen(0, adminUrl)
     const env = { PLUGBOARD_DASHBOARD_ORIGINS: listed.origin }
     plugboard = await PlugboardProcess.start({ processes, folder, command: 'dev', adminPort, env })
-    // Root cannot use the sandbox of Chromium, and the page is our own.
-    browser = await chromium.launch({ executablePath: executablePath!, args: ['--no-sandbox'] })
+    browser = await launchChromium()
     page = await browser.newPage()
     listed.nextKey = () => makeKey(['status:read'])
   }, 60_000)

@@ -1,7 +1,8 @@
 // The Telephones page of the dashboard with two replicas and real telephones.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { CHROMIUM, DashboardBrowser } from '../../support/dashboard/dashboard-browser.ts'
+import { DashboardBrowser } from '../../support/dashboard/dashboard-browser.ts'
+import { CHROMIUM } from '../../support/process/chromium.ts'
 import { useCluster } from '../../support/programs/cluster.ts'
 import type { TelephoneProcess } from '../../support/programs/telephone-process.ts'
 

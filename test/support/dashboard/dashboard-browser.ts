@@ -6,14 +6,11 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { AxeResults } from 'axe-core'
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
-import { findProgram } from '../process/find-program.ts'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { CHROMIUM, launchChromium } from '../process/chromium.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
 
-/** Undefined: there is no Chromium on this machine. */
-export const CHROMIUM =
-  findProgram('chromium') ?? findProgram('chromium-browser') ?? findProgram('google-chrome')
 if (!CHROMIUM) console.log('no Chromium on this machine: the dashboard is not tested')
 
 /** The looks in which each page is checked. */
@@ -95,8 +92,7 @@ export class DashboardBrowser {
   /** Builds the dashboard if its sources are newer, and opens an empty page. */
   static async open(adminPort: number): Promise<DashboardBrowser> {
     await buildDashboard()
-    // Root cannot use the sandbox of Chromium, and the page is our own.
-    const browser = await chromium.launch({ executablePath: CHROMIUM!, args: ['--no-sandbox'] })
+    const browser = await launchChromium()
     const context = await browser.newContext()
     return new DashboardBrowser(browser, context, await context.newPage(), adminPort)
   }

@@ -1,8 +1,9 @@
 // The dashboard of a `plugboard dev` in a real browser. Tests that use it are skipped, with the reason, when Chromium is not installed.
 
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect } from 'vitest'
-import { buildDashboard, CHROMIUM, collectComplaints, pageFaults } from '../dashboard/dashboard-browser.ts'
+import { buildDashboard, collectComplaints, pageFaults } from '../dashboard/dashboard-browser.ts'
+import { CHROMIUM, launchChromium } from '../process/chromium.ts'
 import { removeFolder, temporaryFolder } from '../process/folder.ts'
 import { Processes } from '../process/processes.ts'
 import { type PlugboardOptions, PlugboardProcess } from './plugboard-process.ts'
@@ -30,11 +31,7 @@ export class Dashboard {
       ...(args === undefined ? {} : { args }),
       env: { PLUGBOARD_ADMIN_HOSTS: 'admin.test', ...env },
     })
-    this.browser = await chromium.launch({
-      executablePath: CHROMIUM!,
-      // Root cannot use the sandbox of Chromium, and the page is our own.
-      args: ['--no-sandbox', '--host-resolver-rules=MAP admin.test 127.0.0.1'],
-    })
+    this.browser = await launchChromium(['--host-resolver-rules=MAP admin.test 127.0.0.1'])
     this.context = await this.browser.newContext()
     this.page = await this.newPage(this.context)
   }
