@@ -3,26 +3,28 @@
 import type { ChangeBody } from '../../../../admin/api-types.ts'
 import { useAddress } from '../../shell/address.ts'
 import { FilterBox } from '../../tables/filter-box.tsx'
+import { FilterSelect } from '../../tables/filter-select.tsx'
 import { TextFilter } from '../../tables/text-filter.tsx'
 
-const ENTITIES = [
-  'route',
-  'service',
-  'token',
-  'signing_key',
-  'admin_key',
-  'inspection',
-  'process_override',
-] as const satisfies readonly ChangeBody['entity'][]
-const ACTIONS = [
-  'created',
-  'updated',
-  'deleted',
-  'restored',
-  'revoked',
-  'retired',
-  'purged',
-] as const satisfies readonly ChangeBody['action'][]
+/** The types require each kind and each action of the API. */
+const ENTITIES: Readonly<Record<ChangeBody['entity'], string>> = {
+  route: 'route',
+  service: 'service',
+  token: 'token',
+  signing_key: 'signing key',
+  admin_key: 'admin key',
+  inspection: 'inspection',
+  process_override: 'process override',
+}
+const ACTIONS: Readonly<Record<ChangeBody['action'], string>> = {
+  created: 'created',
+  updated: 'updated',
+  deleted: 'deleted',
+  restored: 'restored',
+  revoked: 'revoked',
+  retired: 'retired',
+  purged: 'purged',
+}
 /** Filters of links to this page. They have no field. */
 const LINKED = ['area', 'entityId', 'before', 'after'] as const
 const NAMES = ['entity', 'action', 'route', 'service', 'actor', ...LINKED] as const
@@ -34,19 +36,13 @@ export function useChangeFilters(): Readonly<Record<string, string>> {
 
 export function ChangeFilters({ filters }: { filters: Readonly<Record<string, string>> }) {
   const { setFilters } = useAddress()
-  const select = (name: string, label: string, all: string, values: readonly string[]) => (
-    <select
-      aria-label={label}
-      value={filters[name]}
-      onChange={event => setFilters({ [name]: event.currentTarget.value })}
-    >
-      <option value="">{all}</option>
-      {values.map(value => (
-        <option key={value} value={value}>
-          {value.replace('_', ' ')}
-        </option>
-      ))}
-    </select>
+  const select = (name: string, label: string, all: string, texts: Readonly<Record<string, string>>) => (
+    <FilterSelect
+      label={label}
+      value={filters[name] ?? ''}
+      options={[['', all], ...Object.entries(texts)]}
+      onChange={value => setFilters({ [name]: value })}
+    />
   )
   const text = (name: string, label: string, placeholder = label) => (
     <TextFilter

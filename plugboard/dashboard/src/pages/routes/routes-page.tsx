@@ -9,6 +9,7 @@ import { count } from '../../parts/format.ts'
 import { PageHead, QueryNotice } from '../../parts/page-head.tsx'
 import { may } from '../../session/session.ts'
 import { useAddress } from '../../shell/address.ts'
+import { FilterSelect } from '../../tables/filter-select.tsx'
 import { TextFilter } from '../../tables/text-filter.tsx'
 import { type ListPage, useList } from '../../tables/use-list.ts'
 import { NewRoute } from './new-route.tsx'
@@ -79,19 +80,19 @@ export function RoutesPage() {
       <div class="filters">
         <TextFilter label="Search" value={filters.q} onChange={q => setFilters({ q })} />
         <TextFilter label="Service" value={filters.service} onChange={service => setFilters({ service })} />
-        <Select
+        <FilterSelect
           label="Rule"
           value={filters.rule}
           options={[['', 'all rules'], ...RULES.map(name => [name, name] as const)]}
           onChange={rule => setFilters({ rule })}
         />
-        <Select
+        <FilterSelect
           label="State"
           value={filters.state}
           options={[['', 'all states'], ...STATES]}
           onChange={state => setFilters({ state })}
         />
-        <Select
+        <FilterSelect
           label="Order"
           value={query.sort}
           options={SORTS.map(([value, text]) => [value === 'mount' ? '' : value, text])}
@@ -118,21 +119,3 @@ export function RoutesPage() {
 
 const countText = (total: number, loaded: number): string =>
   loaded < total ? `${count(total)}, ${count(loaded)} loaded` : count(total)
-
-function Select(props: {
-  label: string
-  value: string
-  options: readonly (readonly [value: string, text: string])[]
-  onChange: (value: string) => void
-}) {
-  const { label, value, options, onChange } = props
-  return (
-    <select aria-label={label} value={value} onChange={event => onChange(event.currentTarget.value)}>
-      {options.map(([each, text]) => (
-        <option key={each} value={each}>
-          {text}
-        </option>
-      ))}
-    </select>
-  )
-}
