@@ -2,7 +2,7 @@
 
 import { curlText } from '@vera-stack/shared/inspect/curl-text.ts'
 import { harOf } from '@vera-stack/shared/inspect/har.ts'
-import { type ReplayEdits, replayEditsSchema } from '@vera-stack/shared/inspect/replay-edits.ts'
+import { type ReplayEdits, replayEditsSchema } from '@vera-stack/shared/inspect/replay/replay-edits.ts'
 import { VERSION } from '../version.ts'
 import { exchangePage } from './pages/exchange-page.ts'
 import { listPage } from './pages/list-page.ts'

@@ -4,7 +4,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { ReplayProblem } from '@vera-stack/shared/inspect/replayed-request.ts'
+import { ReplayProblem } from '@vera-stack/shared/inspect/replay/replayed-request.ts'
 import type { Logger } from '@vera-stack/shared/log.ts'
 import { refusalOf } from './inspector-guard.ts'
 import { type InspectorResponse, InspectorRoutes } from './inspector-routes.ts'

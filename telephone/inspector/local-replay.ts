@@ -3,7 +3,7 @@
 
 import type { Clock, Timer } from '@vera-stack/shared/clock.ts'
 import type { CapturedExchange } from '@vera-stack/shared/inspect/captured-exchange.ts'
-import type { ReplayedRequest } from '@vera-stack/shared/inspect/replayed-request.ts'
+import type { ReplayedRequest } from '@vera-stack/shared/inspect/replay/replayed-request.ts'
 import type { Opening, Stream, StreamEvents } from '@vera-stack/shared/protocol/streams/stream.ts'
 import { TunnelError } from '@vera-stack/shared/protocol/wire/reason.ts'
 

@@ -3,6 +3,7 @@
 import { escapeHtml } from '@vera-stack/shared/http/escape-html.ts'
 import type { CapturedBodyText, CapturedExchange } from '@vera-stack/shared/inspect/captured-exchange.ts'
 import { curlText } from '@vera-stack/shared/inspect/curl-text.ts'
+import { indentJson } from '@vera-stack/shared/text/indent-json.ts'
 import { pageFrame, toneOf } from './page-frame.ts'
 
 type Pairs = readonly (readonly [string, string])[]
@@ -67,13 +68,14 @@ function bodyPart(label: string, body: CapturedBodyText | null): string {
   return content + note
 }
 
-/** Returns JSON with line breaks, unless that would change a value. */
+/** Returns JSON with line breaks, and other texts as they are. */
 function formatted(text: string): string {
-  if (!/^\s*[[{]/.test(text) || /\d{16}/.test(text)) return text
+  if (!/^\s*[[{]/.test(text)) return text
   try {
-    return JSON.stringify(JSON.parse(text), undefined, 2)
+    JSON.parse(text)
   } catch (error) {
     if (error instanceof SyntaxError) return text
     throw error
   }
+  return indentJson(text)
 }

@@ -1,7 +1,7 @@
 // A replay: the edits of the captured request, and the result with the differences of both responses.
 
 import { z } from '@hono/zod-openapi'
-import { replayEditsSchema } from '@vera-stack/shared/inspect/replay-edits.ts'
+import { replayEditsSchema } from '@vera-stack/shared/inspect/replay/replay-edits.ts'
 import { exchangeSchema } from './exchange.ts'
 
 export const replayInputSchema = z

@@ -1,14 +1,14 @@
-// Makes the request of a replay from an exchange and the edits of a person (shared/inspect/replayed-request.ts), for the path of client
+// Makes the request of a replay from an exchange and the edits of a person (shared/inspect/replay/replayed-request.ts), for the path of client
 // requests. Throws `invalid_request` with the place of a fault.
 
 import type { CapturedExchange } from '@vera-stack/shared/inspect/captured-exchange.ts'
 import type { CaptureRules } from '@vera-stack/shared/inspect/exchange-capture.ts'
-import type { ReplayEdits } from '@vera-stack/shared/inspect/replay-edits.ts'
+import type { ReplayEdits } from '@vera-stack/shared/inspect/replay/replay-edits.ts'
 import {
   type ReplayedRequest,
   ReplayProblem,
   replayedRequest,
-} from '@vera-stack/shared/inspect/replayed-request.ts'
+} from '@vera-stack/shared/inspect/replay/replayed-request.ts'
 import type { ReplayRequest } from '../../../observe/exchanges/replay-types.ts'
 import type { ReplayInput } from '../../bodies/requests/replay.ts'
 import { refuseProblems } from '../../http/problem.ts'

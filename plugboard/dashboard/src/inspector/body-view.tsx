@@ -1,12 +1,12 @@
 // The body of a request or a response: JSON with indents, a form as a table, other text as it is, and each of them as bytes.
 
+import { indentJson } from '@vera-stack/shared/text/indent-json.ts'
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import type { CapturedBodyBody } from '../../../admin/api-types.ts'
 import { Choice } from '../forms/choice.tsx'
 import { bytes } from '../parts/format.ts'
 import { hexLines, MAX_HEX_BYTES } from './hex-lines.ts'
-import { indentJson } from './indent-json.ts'
 import { MaskedText } from './masked-text.tsx'
 
 const OMISSIONS: Readonly<Record<NonNullable<CapturedBodyBody['omitted']>, string>> = {

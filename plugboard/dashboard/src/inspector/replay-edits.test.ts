@@ -31,6 +31,11 @@ describe('the edits of a replay', () => {
     )
   })
 
+  test('do not offer the fields that a replay leaves out', () => {
+    const fields = ['plugboard-replay', 'X-Request-ID', 'traceparent', 'Content-Encoding', 'X-Note'] as const
+    expect(draftOf(exchange({ fields: fields.map(name => [name, 'x']) })).fields).toBe('X-Note: x')
+  })
+
   test('have the parts that changed, and null for a removed field and a removed body', () => {
     const change = {
       method: 'PUT',

@@ -1,6 +1,7 @@
 // The form of a replay, and the edits that result from it. Parts that a person did not change are not sent, so Plugboard leaves their masked values
 // out.
 
+import { isNotRepeated } from '@vera-stack/shared/inspect/replay/not-repeated.ts'
 import { hasMask } from '@vera-stack/shared/masking/has-mask.ts'
 import type { ExchangeBody, ReplayInput } from '../../../admin/api-types.ts'
 
@@ -14,17 +15,13 @@ export interface ReplayDraft {
   readonly telephone: string
 }
 
-export type ReplayEdits =
+export type CheckedDraft =
   | { readonly kind: 'valid'; readonly edits: ReplayInput }
   | { readonly kind: 'invalid'; readonly problem: string }
 
 /** Methods that read only. Other methods may have their effect twice. */
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 export const isSafe = (method: string): boolean => SAFE.has(method)
-
-/** Fields that Plugboard sets itself. */
-const OF_PLUGBOARD =
-  /^(?:host|connection|keep-alive|proxy-connection|transfer-encoding|te|trailer|upgrade|http2-settings|content-length|expect|content-encoding|x-request-id|traceparent|tracestate)$/i
 
 export function draftOf({ received }: Pick<ExchangeBody, 'received'>): ReplayDraft {
   return {
@@ -40,7 +37,7 @@ export function draftOf({ received }: Pick<ExchangeBody, 'received'>): ReplayDra
 export const lacksBody = ({ body }: ExchangeBody['received']): boolean =>
   body !== null && (body.text === null || body.isCut)
 
-export function replayEdits({ received }: Pick<ExchangeBody, 'received'>, draft: ReplayDraft): ReplayEdits {
+export function replayEdits({ received }: Pick<ExchangeBody, 'received'>, draft: ReplayDraft): CheckedDraft {
   const before = draftOf({ received })
   const fields = changedFields(editable(received), draft.fields)
   if (typeof fields === 'string') return { kind: 'invalid', problem: fields }
@@ -65,7 +62,7 @@ type Pair = readonly [name: string, value: string]
 const lineOf = ([name, value]: Pair): string => `${name}: ${value}`
 
 const editable = ({ fields }: ExchangeBody['received']): readonly Pair[] =>
-  fields.filter(([name]) => !OF_PLUGBOARD.test(name))
+  fields.filter(([name]) => !isNotRepeated(name.toLowerCase()))
 
 /** Returns the fields to set, null for those to remove; or the problem of a line. */
 function changedFields(old: readonly Pair[], text: string): Record<string, string | null> | string {

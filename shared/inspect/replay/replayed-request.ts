@@ -2,11 +2,12 @@
 // a replay never sends `***`.
 
 import { METHODS } from 'node:http'
-import { nominatedFields } from '../http/headers.ts'
-import { fieldValue } from '../masking/field-pairs.ts'
-import { hasMask } from '../masking/has-mask.ts'
-import type { CapturedExchange } from './captured-exchange.ts'
-import { unmaskedPairs, unmaskedTarget } from './exchange-parts.ts'
+import { nominatedFields } from '../../http/headers.ts'
+import { fieldValue } from '../../masking/field-pairs.ts'
+import { hasMask } from '../../masking/has-mask.ts'
+import type { CapturedExchange } from '../captured-exchange.ts'
+import { unmaskedPairs, unmaskedTarget } from '../exchange-parts.ts'
+import { isNotRepeated, NOT_REPEATED } from './not-repeated.ts'
 import type { ReplayEdits } from './replay-edits.ts'
 import { unmaskedJson } from './unmasked-json.ts'
 
@@ -33,24 +34,6 @@ export class ReplayProblem extends Error {
   }
 }
 
-/** Fields that Plugboard or the Telephone sets itself, that belong to one connection, or that belong to the first request only. */
-const NOT_REPEATED: ReadonlySet<string> = new Set([
-  'host',
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'te',
-  'trailer',
-  'upgrade',
-  'http2-settings',
-  'content-length',
-  'expect',
-  'plugboard-replay',
-  'x-request-id',
-  'traceparent',
-  'tracestate',
-])
 /** A person cannot set these fields: they frame the request. */
 const FRAMING: ReadonlySet<string> = new Set(
   [...NOT_REPEATED].filter(name => !/^(?:x-request-id|trace)/.test(name)),
@@ -102,9 +85,7 @@ function fieldsOf(
   const ofConnection = fieldsOfConnection(received)
   for (const [name, value] of received.fields) {
     const key = name.toLowerCase()
-    // The captured body has no content coding.
-    if (given.has(key) || NOT_REPEATED.has(key) || ofConnection.has(key) || key === 'content-encoding')
-      continue
+    if (given.has(key) || isNotRepeated(key) || ofConnection.has(key)) continue
     if (hasMask(name) || hasMask(value)) leftOut.push(name)
     else fields.push(name, value)
   }

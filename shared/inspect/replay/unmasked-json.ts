@@ -1,7 +1,7 @@
 // Leaves masked values out of a JSON text. The rest of the text stays byte for byte: a parse would round large integers, and would remove
 // spaces and repeated names.
 
-import { hasMask } from '../masking/has-mask.ts'
+import { hasMask } from '../../masking/has-mask.ts'
 
 export interface UnmaskedJson {
   readonly text: string
