@@ -85,11 +85,14 @@ export function createLog(options: LogOptions): Log {
   const base = safeFields(fields)
   const accessJson = new AccessJson(base)
   const writeJson = (record: AccessFields, level: AccessLevel): void => {
-    const [line, timeMs] = [sink.openLine?.(), wallTime()]
-    if (line !== undefined) {
+    const timeMs = wallTime()
+    if (sink.openLine !== undefined) {
+      const line = sink.openLine()
+      // The sink takes no line now, and has counted this one.
+      if (line === undefined) return
       accessJson.write(line, record, level, timeMs)
       if (sink.closeLine?.()) return
-    } else if (sink.openLine !== undefined) return
+    }
     sink.write(accessJson.text(record, level, timeMs), false)
   }
   return Object.assign(wrap(Object.keys(base).length === 0 ? root : root.child(base)), {
