@@ -65,6 +65,15 @@ export function pointOfWire(wire: WirePoint): TrafficPoint {
   return { ...counts, quantiles: [wire[6], wire[7], wire[8]], parts: [wire[9], wire[10], wire[11]] }
 }
 
+/** Returns the points of consecutive intervals for another replica. Null: the replica has none for the interval. */
+export function wirePoints(points: readonly (TrafficPoint | undefined)[]): (WirePoint | null)[] {
+  return points.map(point => (point === undefined ? null : wirePoint(point)))
+}
+
+export function pointsOfWire(points: readonly (WirePoint | null)[]): (TrafficPoint | undefined)[] {
+  return points.map(point => (point === null ? undefined : pointOfWire(point)))
+}
+
 const rounded = (value: number): number => Math.round(value * 100) / 100
 
 /** Returns the point of several intervals or replicas together. Each mean and each quantile counts by its requests. */

@@ -7,9 +7,9 @@ import type { RoutePoints, RouteTraffic } from '../../../observe/traffic/route-t
 import { ROUTE_RESOLUTION } from '../../../observe/traffic/traffic-history.ts'
 import {
   mergePoints,
-  pointOfWire,
+  pointsOfWire,
   type TrafficPoint,
-  wirePoint,
+  wirePoints,
 } from '../../../observe/traffic/traffic-point.ts'
 import { wirePointSchema } from '../../../observe/traffic/wire-point.ts'
 import {
@@ -55,10 +55,7 @@ export class RouteTrafficView {
   respond(name: string, params: unknown): z.input<typeof responseSchema> | undefined {
     if (name !== QUERY) return undefined
     const own = this.#own(paramsSchema.parse(params))
-    const routes = [...own].map(([id, points]) => [
-      id,
-      points === 'shared' ? points : points.map(point => (point === undefined ? null : wirePoint(point))),
-    ])
+    const routes = [...own].map(([id, points]) => [id, points === 'shared' ? points : wirePoints(points)])
     return { routes: Object.fromEntries(routes) }
   }
 
@@ -92,10 +89,7 @@ export class RouteTrafficView {
 
 function pointsOf({ routes }: z.output<typeof responseSchema>): ReadonlyMap<string, RoutePoints> {
   return new Map(
-    Object.entries(routes).map(([id, points]) => [
-      id,
-      points === 'shared' ? points : points.map(point => (point === null ? undefined : pointOfWire(point))),
-    ]),
+    Object.entries(routes).map(([id, points]) => [id, points === 'shared' ? points : pointsOfWire(points)]),
   )
 }
 

@@ -8,7 +8,7 @@ import {
   type Resolution,
   type TrafficHistory,
 } from '../../../observe/traffic/traffic-history.ts'
-import { pointOfWire, type TrafficPoint, wirePoint } from '../../../observe/traffic/traffic-point.ts'
+import { pointsOfWire, type TrafficPoint, wirePoints } from '../../../observe/traffic/traffic-point.ts'
 import { wirePointSchema } from '../../../observe/traffic/wire-point.ts'
 import { type TrafficSeriesBody, trafficColumns } from '../../bodies/traffic-series.ts'
 import { type AskReplicas, askAll } from '../ask-replicas.ts'
@@ -44,7 +44,7 @@ export class TrafficView {
   respond(name: string, params: unknown): object | undefined {
     if (name !== QUERY) return undefined
     const points = this.#own(paramsSchema.parse(params))
-    return { points: points.map(point => (point === undefined ? null : wirePoint(point))) }
+    return { points: wirePoints(points) }
   }
 
   /**
@@ -62,12 +62,7 @@ export class TrafficView {
     const from = until - asked
     const params: Params = { resolution, service: service ?? null, from, count: asked }
     const { values, missing } = await askAll(this.#options.ask, QUERY, params, responseSchema)
-    const replicas = [
-      this.#own(params),
-      ...values.map(({ value }) =>
-        value.points.map(point => (point === null ? undefined : pointOfWire(point))),
-      ),
-    ]
+    const replicas = [this.#own(params), ...values.map(({ value }) => pointsOfWire(value.points))]
     const intervals = Array.from({ length: asked }, (_, index) =>
       replicas.flatMap(points => points[index] ?? []),
     )
