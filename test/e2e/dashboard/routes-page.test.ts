@@ -1,40 +1,28 @@
 // The Routes page of the dashboard in a real browser: traffic of each route, the tester, the form and the YAML of one document, disabling
 // a route, and the undo of a deletion.
 
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { type Browser, chromium, type Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Page } from 'playwright-core'
+import { beforeAll, describe, expect, it } from 'vitest'
 import type { RouteBody } from '../../../plugboard/admin/api-types.ts'
 import { send } from '../../support/http/http-client.ts'
-import { findProgram } from '../../support/process/find-program.ts'
-import { removeFolder, temporaryFolder } from '../../support/process/folder.ts'
-import { Processes } from '../../support/process/processes.ts'
-import { PlugboardProcess } from '../../support/programs/plugboard-process.ts'
+import { hasChromium, useDashboard } from '../../support/programs/dashboard.ts'
+import type { PlugboardProcess } from '../../support/programs/plugboard-process.ts'
 
-const BUILD = join(import.meta.dirname, '../../../plugboard/dashboard/build.ts')
-const executablePath = findProgram('chromium') ?? findProgram('google-chrome')
-if (!executablePath) console.log('no Chromium on this machine: the Routes page is not tested')
-
-describe.skipIf(!executablePath)('the Routes page', () => {
-  const processes = new Processes()
-  let folder: string
+describe.skipIf(!hasChromium)('the Routes page', () => {
+  const dashboard = useDashboard()
   let plugboard: PlugboardProcess
-  let browser: Browser
   let page: Page
   let shop: RouteBody
-  const complaints: string[] = []
 
-  const open = (path: string) => page.goto(`http://127.0.0.1:${plugboard.adminPort}/dashboard${path}`)
+  const open = (path: string) => page.goto(dashboard.urlOf(`/dashboard${path}`))
   const row = () => page.getByRole('row', { name: /shop\.localhost/ })
   const stored = () => plugboard.call<RouteBody>('GET', `/v1/routes/${shop.id}`)
   const statusOf = async (host: string) => (await send({ port: plugboard.port, host })).status
 
   beforeAll(async () => {
-    await promisify(execFile)(process.execPath, [BUILD, '--when-stale'])
-    folder = await temporaryFolder()
-    plugboard = await PlugboardProcess.start({ processes, folder, command: 'dev' })
+    await dashboard.logIn()
+    page = dashboard.page
+    plugboard = dashboard.plugboard
     await plugboard.addService('shop')
     shop = await plugboard.call('POST', '/v1/routes', {
       mount: 'shop.localhost',
@@ -45,21 +33,9 @@ describe.skipIf(!executablePath)('the Routes page', () => {
       mount: 'fixed.localhost',
       options: { respond: { status: 200 } },
     })
-    // Root cannot use the sandbox of Chromium, and the page is our own.
-    browser = await chromium.launch({ executablePath: executablePath!, args: ['--no-sandbox'] })
-    page = await browser.newPage()
-    page.on('pageerror', error => complaints.push(error.message))
     await open('/routes')
-    await page.locator('#key').fill(await plugboard.adminKey())
-    await page.keyboard.press('Enter')
     await row().waitFor()
   }, 60_000)
-
-  afterAll(async () => {
-    await browser?.close()
-    await processes.stopAll()
-    await removeFolder(folder)
-  })
 
   it('shows requests and errors of each route, and opens its mount', async () => {
     for (let count = 0; count < 3; count += 1) expect(await statusOf('shop.localhost')).toBe(503)
@@ -156,6 +132,7 @@ describe.skipIf(!executablePath)('the Routes page', () => {
     await page.getByRole('button', { name: 'Undo' }).click()
     await row().waitFor()
     expect((await stored()).deletedAt).toBeNull()
-    expect(complaints).toEqual([])
+    // The browser reports the responses to refused writes.
+    expect(dashboard.complaints.filter(text => !/status of 4\d\d/.test(text))).toEqual([])
   })
 })
