@@ -1,4 +1,4 @@
-// The paths of the inspector: pages at `/`, and the same data as JSON beneath `/v1/`, with the names of the admin API of Plugboard.
+// The paths of the inspector. Pages are at `/`. JSON with the same data is below `/v1/`, with the names of Plugboard's admin API.
 
 import { curlText } from '@vera-stack/shared/inspect/curl-text.ts'
 import { harOf } from '@vera-stack/shared/inspect/har.ts'

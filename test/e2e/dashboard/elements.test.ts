@@ -231,7 +231,7 @@ describe.skipIf(!CHROMIUM)('the elements in a page of another origin', () => {
     expect(await errors()).toEqual([])
   })
 
-  it('shows why a key is refused, or why there is none', async () => {
+  it('shows why a key is refused, and why a key is missing', async () => {
     listed.nextKey = () => makeKey(['status:read', 'routes:write'])
     await page.goto(listed.origin)
     await untilState('overview', 'refused')

@@ -1,6 +1,6 @@
-// The texts that start a telephone with a new token: a command, units and files for supervisors, and code for the library. The token
-// itself is in none of them. It goes into a file that only its owner can read, so it is neither in the history of a shell nor in the
-// list of processes, and the Telephone can write a renewed token to the file.
+// The texts that start a telephone with a new token: a command, units and files for supervisors, and code for the library. No text
+// contains the token. The token is in a file that only its owner can read. So the history of a shell and the list of processes do not
+// show it. The Telephone can write a renewed token to the file.
 
 import type { IssuedTokenBody } from '../../../../admin/api-types.ts'
 

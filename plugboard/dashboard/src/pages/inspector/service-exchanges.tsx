@@ -1,4 +1,4 @@
-// The exchanges of one service: those that were captured before, and new ones as they end.
+// The captured exchanges of one service. New exchanges appear when they end.
 
 import { useEffect, useState } from 'preact/hooks'
 import type { ExchangePageBody, ExchangeSummaryBody, ServiceBody } from '../../../../admin/api-types.ts'

@@ -12,7 +12,7 @@ const MAX_SHOWN = 100
 export class ShownServices {
   /** Names. */
   readonly names = signal<ReadonlySet<string>>(new Set())
-  /** By name: the newest request in the traffic; null: there is none. Absent: not known. */
+  /** By name: the time of the newest request in the traffic. Null: the traffic has no request. Absent: the traffic is not known. */
   readonly seen = signal<ReadonlyMap<string, string | null>>(new Map())
   #wait: ReturnType<typeof setTimeout> | undefined
 

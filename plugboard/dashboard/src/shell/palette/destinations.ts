@@ -33,7 +33,7 @@ const PLACES: readonly Destination[] = [
   { href: hrefOf('/access?tab=signing'), text: 'Signing keys', kind: 'access' },
 ]
 
-/** Returns the places that fit, the best first. `rows`: those that the server has found, also for an earlier text. */
+/** Returns the places that match, the best first. `rows`: results of the server. They may belong to an earlier text. */
 export function destinationsFor(text: string, rows: readonly Destination[]): readonly Destination[] {
   return distinct([...directDestinations(text), ...ranked(text, [...PLACES, ...rows])])
 }
